@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every other header stands on: spans of time, attributes, cleanup on scope exit.
+ *
+ * Nothing here needs a loop or a library beyond libc, so config/ may use it as well.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* A span of time, or a moment on the loop's clock, in microseconds. */
+typedef int64_t hr_usec;
+
+/* The span that never ends: no timer is armed for it. */
+#define HR_FOREVER INT64_MAX
+
+/* Spans in the units people write; they saturate at HR_FOREVER instead of overflowing. */
+static inline hr_usec hr_ms(int64_t ms)
+{
+    return ms > INT64_MAX / 1000 ? HR_FOREVER : ms * 1000;
+}
+
+static inline hr_usec hr_seconds(int64_t s)
+{
+    return s > INT64_MAX / 1000000 ? HR_FOREVER : s * 1000000;
+}
+
+/* Marks a call that may suspend the running task; its result is worth checking. */
+#define hr_async __attribute__((warn_unused_result))
+
+/* Marks what the shared libraries export. Everything else stays hidden. */
+#define HR_PUBLIC __attribute__((visibility("default")))
+
+#define hr_printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* Calls fn(&variable) when the variable's scope ends, on every way out. */
+#define hr_auto(fn) __attribute__((cleanup(fn)))
+
+/* Moves a pointer out of its owner: yields it and leaves NULL behind. */
+#define hr_take(p)                                                                                 \
+    ({                                                                                             \
+        __typeof__(p) *hr_take_from_ = &(p);                                                       \
+        __typeof__(p) hr_taken_ = *hr_take_from_;                                                  \
+        *hr_take_from_ = NULL;                                                                     \
+        hr_taken_;                                                                                 \
+    })
+
+#define HR_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+#define hr_container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+
+#define hr_likely(x)   __builtin_expect(!!(x), 1)
+#define hr_unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Checks a promise between our own functions; it stays on in release builds. Never for data
+ * that comes from outside. */
+#define hr_assert(cond)                                                                            \
+    do {                                                                                           \
+        if (hr_unlikely(!(cond)))                                                                  \
+            hr_assert_failed(#cond, __FILE__, __LINE__);                                           \
+    } while (0)
+
+/* Says which promise was broken and where on standard error, then aborts. */
+HR_PUBLIC _Noreturn void hr_assert_failed(const char *cond, const char *file, int line);
+
+/* free() for hr_auto(): hr_auto(hr_freep) char *text = NULL; */
+static inline void hr_freep(void *p)
+{
+    free(*(void **)p);
+}
