@@ -51,7 +51,7 @@ static inline hr_usec hr_seconds(int64_t s)
 
 #define HR_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-#define hr_container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define hr_container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define hr_likely(x)   __builtin_expect(!!(x), 1)
 #define hr_unlikely(x) __builtin_expect(!!(x), 0)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A condition for tasks of one loop: wait until somebody notifies, under a lock.
+ *
+ * Wake-ups may be spurious: callers check in a loop.
+ */
+#pragma once
+
+#include "core/lock.h"
+
+typedef struct hr_condition {
+    hr_lock *lock;
+    struct hr_list waiters;
+} hr_condition;
+
+/* Embedded; the lock stays the caller's and outlives it. */
+HR_PUBLIC void hr_condition_init(hr_condition *condition, hr_lock *lock);
+HR_PUBLIC void hr_condition_done(hr_condition *condition);
+
+/* Releases the lock, waits, takes it again before returning in every case. 0, -ECANCELED, or
+ * -EINVAL when the lock is not held. */
+HR_PUBLIC hr_async int hr_condition_wait(hr_condition *condition);
+
+/* Wakes up to n waiters in order (UINT_MAX: all); needs the lock held, else -EINVAL. */
+HR_PUBLIC int hr_condition_notify(hr_condition *condition, unsigned n);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Errors: a code to decide on, a record to read.
+ *
+ * Every fallible call returns a negative code: -errno, or one of the codes below. Whoever first
+ * sees a failure writes the running task's record with hr_fail(); everyone above passes the code
+ * up. The record belongs to the task, so other tasks do not overwrite it; a task that ends badly
+ * leaves it in its future, and whoever awaits that future finds it in its own record, as an
+ * exception would travel. Outside of a task there is one record a thread.
+ */
+#pragma once
+
+#include <errno.h>
+
+#include "core/base.h"
+
+/* The codes that errno does not have, from -1000 down: X(name, value, text). */
+#define HR_ERROR_CODES(X)                                                                          \
+    X(HR_EINVALIDSTATE, -1000, "invalid state: the future is done already")                        \
+    X(HR_EWRONGLOOP, -1001, "belongs to another loop")                                             \
+    X(HR_EWRONGTHREAD, -1002, "belongs to another thread")                                         \
+    X(HR_ECLOSED, -1003, "closed")                                                                 \
+    X(HR_ESHUTDOWN, -1004, "shut down")                                                            \
+    X(HR_EBROKEN, -1005, "broken")                                                                 \
+    X(HR_ENOTASK, -1006, "not inside a task")                                                      \
+    X(HR_ENOLOOP, -1007, "no running loop")                                                        \
+    X(HR_ESELFAWAIT, -1008, "a task cannot wait for itself")                                       \
+    X(HR_EEND, -1009, "end")                                                                       \
+    X(HR_EINTERRUPTED, -1010, "interrupted")                                                       \
+    X(HR_EGROUP, -1011, "tasks of a group failed")                                                 \
+    X(HR_ELOST, -1012, "sent, and no telling whether it was done")                                 \
+    X(HR_EREPLY, -1013, "the server said no")                                                      \
+    X(HR_EFATAL, -1014, "fatal: the loop stops")
+
+enum {
+#define HR_ERROR_ENUM(name, value, text) name = (value),
+    HR_ERROR_CODES(HR_ERROR_ENUM)
+#undef HR_ERROR_ENUM
+};
+
+#define HR_ERROR_MESSAGE_MAX 192
+
+/* A failure, explained. Fixed size: failing needs no memory. */
+struct hr_error {
+    int code;      /* the negative code; 0 when nothing failed yet */
+    int native;    /* the server's own number (MySQL's 1213), or 0 */
+    char state[6]; /* SQLSTATE, or "" */
+    char kind[16]; /* first word of a Redis error reply ("NOSCRIPT"), or "" */
+    bool sent;     /* a request had left for the server: it may have been carried out */
+    bool cut;      /* the cause chain was cut short for want of memory */
+    char task[24]; /* name of the task that first saw it, "" outside of tasks */
+    char message[HR_ERROR_MESSAGE_MAX];
+    struct hr_error *cause; /* what had failed before, or NULL; owned by this record */
+};
+
+/* Writes the record of the running task (outside of tasks: of the thread) and yields code, so
+ * that one line does both: return hr_fail(-ENOENT, "order %d: sold out", id);
+ * A record that is there already is overwritten. Longer messages are cut at a character. */
+HR_PUBLIC int hr_fail(int code, const char *fmt, ...) hr_printf_like(2, 3);
+
+/* As hr_fail(), with what the server said: its number, SQLSTATE or kind; NULL where there is none.
+ */
+HR_PUBLIC int hr_fail_native(int code, int native, const char *state, const char *kind, bool sent,
+                             const char *fmt, ...) hr_printf_like(6, 7);
+
+/* As hr_fail(), keeping the present record as the new one's cause (cut when memory is out). */
+HR_PUBLIC int hr_fail_because(int code, const char *fmt, ...) hr_printf_like(2, 3);
+
+/* The record of the running task, or the thread's. Valid until the next failure or suspension. */
+HR_PUBLIC const struct hr_error *hr_last_error(void);
+
+/* A sentence for a code: the record's message when it tells about this code, else the code's own
+ * text. Never NULL. */
+HR_PUBLIC const char *hr_error_message(int code);
+
+/* The code's name ("HR_ELOST", "ETIMEDOUT") and its text, independent of any record. */
+HR_PUBLIC const char *hr_error_name(int code);
+HR_PUBLIC const char *hr_error_text(int code);
+
+/* Copies a record with its causes; frees the causes of a record that the caller embedded. */
+HR_PUBLIC void hr_error_copy(struct hr_error *to, const struct hr_error *from);
+HR_PUBLIC void hr_error_done(struct hr_error *error);
+
+/* Makes error the present record of the running task, so that it travels on from here. */
+HR_PUBLIC int hr_error_raise(const struct hr_error *error);

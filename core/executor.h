@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An executor: threads that run what would block the loop.
+ *
+ * Jobs start in submit order. A job must not touch futures, tasks or the loop, except through
+ * hr_call_soon_threadsafe().
+ */
+#pragma once
+
+#include "core/loop.h"
+
+typedef struct hr_executor hr_executor;
+
+/* Runs in a thread of the pool: ≥ 0 and *ret_value, or a negative code explained by hr_fail(). */
+typedef int hr_job_fn(void *arg, void **ret_value);
+
+/* At most threads (> 0) are started, each when work comes and none is idle. NULL: no memory. */
+HR_PUBLIC hr_executor *hr_executor_new(const char *name, unsigned threads);
+
+/* Refuses new work, finishes (or with cancel drops) what is queued, joins the threads, frees.
+ * Blocks the calling thread as long as running jobs take. NULL is fine. */
+HR_PUBLIC void hr_executor_free(hr_executor *executor, bool cancel);
+
+/* Queues fn(arg) and yields a future of the running loop; executor NULL is the loop's default pool
+ * (made on first use, min(32, cores + 4) threads). Cancelling the future drops a queued job; a
+ * running one goes on and its value is destroyed by free_value. NULL when memory is out. */
+HR_PUBLIC hr_future *hr_run_in_executor(hr_executor *executor, hr_job_fn *fn, void *arg,
+                                        hr_free_fn *free_value);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Several futures at once: gather them all, or wait until enough are done.
+ */
+#pragma once
+
+#include "core/loop.h"
+
+/* A growing array of futures that owns a reference to each. Start with { 0 }. */
+struct hr_futures {
+    hr_future **items;
+    size_t count, capacity;
+    bool failed; /* a NULL future was added, or memory ran out while adding */
+};
+
+/* Takes the reference; NULL (a future that could not be made) marks the array as failed. */
+HR_PUBLIC void hr_futures_add(struct hr_futures *futures, hr_future *future);
+
+/* Gives all references back and frees the array; for hr_auto(). */
+HR_PUBLIC void hr_futures_done(struct hr_futures *futures);
+
+enum hr_gather_flags {
+    HR_RETURN_ERRORS = 1, /* errors stay in their futures; wait for all */
+    HR_CANCEL_REST = 2,   /* at the first error cancel the others and wait for them */
+};
+
+/* Waits for all members; results stand in the futures, in order. 0, or the first error (others go
+ * on, unless HR_CANCEL_REST), -ENOMEM for a failed array, -ECANCELED after cancelling all members
+ * and waiting for them. */
+HR_PUBLIC hr_async int hr_gather(struct hr_futures *futures, int flags);
+
+enum hr_wait_until { HR_ALL_COMPLETED, HR_FIRST_COMPLETED, HR_FIRST_ERROR };
+
+/* Waits until the condition holds or the limit passes (HR_FOREVER: none), cancels nobody and reads
+ * no error. Returns how many are done (see hr_future_done()), -EINVAL for an empty array, -ENOMEM,
+ * -ECANCELED (members are left alone). */
+HR_PUBLIC hr_async int hr_wait(struct hr_futures *futures, enum hr_wait_until until, hr_usec limit);

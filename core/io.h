@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptors: a task waits until one is readable or writable.
+ *
+ * The read side stays registered between waits (adding and deleting costs two system calls), the
+ * write side is armed on demand. Free the hr_io before closing its descriptor.
+ */
+#pragma once
+
+#include "core/loop.h"
+
+typedef struct hr_io hr_io;
+
+enum hr_io_direction { HR_READ = 1, HR_WRITE = 2 };
+
+/* Watches fd, a non-blocking descriptor that stays the caller's, on the running loop. NULL when
+ * memory is out, or when the kernel cannot watch it (regular files). */
+HR_PUBLIC hr_io *hr_io_new(int fd);
+
+/* Stops watching; a task that still waits gets HR_ECLOSED. Returns NULL. */
+HR_PUBLIC hr_io *hr_io_free(hr_io *io);
+HR_PUBLIC void hr_io_freep(hr_io **io);
+
+/* Waits until the descriptor is ready for one of the directions (OR them), which is returned. One
+ * waiter a direction at a time (else -EBUSY). May return when a read or write still gives EAGAIN.
+ *   -ECANCELED   the task was cancelled
+ *   HR_ECLOSED   hr_io_free() was called meanwhile */
+HR_PUBLIC hr_async int hr_io_wait(hr_io *io, int directions);
+
+/* One-off form for a descriptor that is not kept: registers, waits, removes. */
+HR_PUBLIC hr_async int hr_wait_fd(int fd, int directions);
+
+/* Connects a fresh non-blocking socket to the address: *ret is the descriptor, with TCP_NODELAY and
+ * keepalive on TCP. The code is -errno of connect(2), or -ECANCELED; on failure nothing is open. */
+struct sockaddr;
+HR_PUBLIC hr_async int hr_connect(const struct sockaddr *address, unsigned len, int *ret);

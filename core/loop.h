@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop: one thread's ready queue, timers and descriptors.
+ *
+ * A pass polls (sleeping only when nothing is ready), moves due timers to the ready queue in
+ * deadline order, and runs exactly the entries that were in the queue at that moment. So neither
+ * timers nor descriptors starve, however busy the tasks are.
+ */
+#pragma once
+
+#include "core/future.h"
+#include "core/task.h"
+
+struct event_base;
+typedef struct hr_handle hr_handle;
+typedef void hr_callback(void *arg);
+
+struct hr_loop_options {
+    const char *backend;    /* "epoll", "poll", "select"; NULL: libevent's choice */
+    size_t stack_size;      /* default of tasks; 0: 256 KiB */
+    hr_usec slow_slice;     /* report slices longer than this; 0: off */
+    struct hr_clock *clock; /* NULL: the monotonic clock; tests give a virtual one (core/clock.h) */
+};
+
+/* A loop; NULL options mean the defaults. NULL when memory or descriptors are out. */
+HR_PUBLIC hr_loop *hr_loop_new(const struct hr_loop_options *options);
+
+/* Cancels what is left, runs until it ended, closes. HR_… -EBUSY while it runs. NULL is fine. */
+HR_PUBLIC int hr_loop_close(hr_loop *loop);
+
+/* Makes a loop, runs fn(arg) as a task, cancels and awaits what it left behind, closes the loop.
+ * Returns what fn returned; -EBUSY inside a running loop. A SIGINT cancels the main task first and
+ * ends the run with HR_EINTERRUPTED. */
+HR_PUBLIC int hr_run(hr_task_fn *fn, void *arg);
+HR_PUBLIC int hr_run_with(const struct hr_loop_options *options, hr_task_fn *fn, void *arg);
+
+/* Runs until the future is done and returns its status; takes the caller's reference. -EBUSY when a
+ * loop runs in this thread, HR_ECLOSED, or HR_EINVALIDSTATE when it was stopped before. */
+HR_PUBLIC int hr_loop_run_until_complete(hr_loop *loop, hr_future *future);
+HR_PUBLIC int hr_loop_run_forever(hr_loop *loop);
+
+/* Lets the current pass finish, then leaves run; before a run: one pass without blocking. */
+HR_PUBLIC void hr_loop_stop(hr_loop *loop);
+
+/* The loop that runs in this thread, inside tasks and callbacks; else NULL. */
+HR_PUBLIC hr_loop *hr_running_loop(void);
+
+/* Its clock: monotonic, unaffected by clock changes; cached for a pass. NULL: the running loop. */
+HR_PUBLIC hr_usec hr_loop_time(hr_loop *loop);
+static inline hr_usec hr_now(void)
+{
+    return hr_loop_time(NULL);
+}
+
+/* Queues a callback: soon, after a span, or at a moment. Equal deadlines run in arming order. The
+ * handle is borrowed: it is valid until it ran or was cancelled; NULL when memory is out. */
+HR_PUBLIC hr_handle *hr_call_soon(hr_callback *callback, void *arg);
+HR_PUBLIC hr_handle *hr_call_later(hr_usec span, hr_callback *callback, void *arg);
+HR_PUBLIC hr_handle *hr_call_at(hr_usec moment, hr_callback *callback, void *arg);
+
+/* Takes a callback back, also when it is queued already. */
+HR_PUBLIC void hr_handle_cancel(hr_handle *handle);
+
+/* The one door from other threads: queues a callback and wakes the loop; calls of one thread keep
+ * their order. 0, -ENOMEM, HR_ECLOSED. */
+HR_PUBLIC int hr_call_soon_threadsafe(hr_loop *loop, hr_callback *callback, void *arg);
+
+/* The libevent base below, for libraries that bring their own events (evhttp). Borrowed; callbacks
+ * on it may complete futures and spawn tasks, and must not run or free the base. */
+HR_PUBLIC struct event_base *hr_loop_event_base(hr_loop *loop);
+
+/* What gets errors that nobody received, slow slices, leftovers at close. NULL: standard error. */
+struct hr_report {
+    const char *message;          /* what happened, in a sentence */
+    const struct hr_error *error; /* or NULL */
+    const char *task;             /* name of the task it is about, or "" */
+};
+typedef void hr_report_fn(const struct hr_report *report, void *cookie);
+HR_PUBLIC void hr_loop_set_report(hr_loop *loop, hr_report_fn *fn, void *cookie);
+
+struct hr_loop_stats {
+    uint64_t passes, slices, slow_slices;
+    size_t tasks, timers, ready, watches;
+    hr_usec lag;     /* how late the latest due timer was run */
+    hr_usec longest; /* longest slice since the last call, 0 when slow_slice is off */
+};
+HR_PUBLIC void hr_loop_get_stats(hr_loop *loop, struct hr_loop_stats *ret);

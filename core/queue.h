@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A queue between tasks of one loop: first in, first out, bounded if wanted.
+ *
+ * Items are pointers; the queue owns them between put and get and destroys what is left.
+ */
+#pragma once
+
+#include "core/list.h"
+#include "core/loop.h"
+
+typedef struct hr_queue hr_queue;
+
+/* maxsize 0 is unlimited; free_fn (or NULL) destroys items that nobody got. NULL: no memory. */
+HR_PUBLIC hr_queue *hr_queue_new(size_t maxsize, hr_free_fn *free_fn);
+HR_PUBLIC hr_queue *hr_queue_free(hr_queue *queue);
+HR_PUBLIC void hr_queue_freep(hr_queue **queue);
+
+/* Puts an item, waiting for room. 0; -ECANCELED, HR_ESHUTDOWN or -ENOMEM: the item stays the
+ * caller's. put_nowait: -ENOBUFS when full. */
+HR_PUBLIC hr_async int hr_queue_put(hr_queue *queue, void *item);
+HR_PUBLIC int hr_queue_put_nowait(hr_queue *queue, void *item);
+
+/* Takes the oldest item, waiting for one. 0; -ECANCELED: none was taken; HR_ESHUTDOWN: shut down
+ * and empty. get_nowait: -ENODATA when empty. */
+HR_PUBLIC hr_async int hr_queue_get(hr_queue *queue, void **ret);
+HR_PUBLIC int hr_queue_get_nowait(hr_queue *queue, void **ret);
+
+HR_PUBLIC size_t hr_queue_size(const hr_queue *queue);
+
+/* Every put raises the count of unfinished items; task_done lowers it (-EINVAL below zero); join
+ * waits until it is zero. */
+HR_PUBLIC int hr_queue_task_done(hr_queue *queue);
+HR_PUBLIC hr_async int hr_queue_join(hr_queue *queue);
+
+/* Refuses puts from now on; gets go on until it is empty. immediate drops the items too. */
+HR_PUBLIC void hr_queue_shutdown(hr_queue *queue, bool immediate);

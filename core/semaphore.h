@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A semaphore for tasks of one loop: at most n of them hold it, the rest wait in order.
+ *
+ * Why not a counter and an event: a waiter cancelled in the instant it is woken has to pass its
+ * turn on, or the turn is lost. That hand-over is the whole point of this file.
+ */
+#pragma once
+
+#include "core/list.h"
+#include "core/loop.h"
+
+typedef struct hr_semaphore {
+    unsigned count, bound; /* bound 0: release may raise the count above its start */
+    struct hr_list waiters;
+} hr_semaphore;
+
+/* Embedded. bounded refuses a release above count. done asserts that nobody waits. */
+HR_PUBLIC void hr_semaphore_init(hr_semaphore *semaphore, unsigned count, bool bounded);
+HR_PUBLIC void hr_semaphore_done(hr_semaphore *semaphore);
+
+/* Takes a turn. 0, or -ECANCELED: no turn is held. */
+HR_PUBLIC hr_async int hr_semaphore_acquire(hr_semaphore *semaphore);
+
+/* 0, or -EBUSY; never suspends and never overtakes. */
+HR_PUBLIC int hr_semaphore_try(hr_semaphore *semaphore);
+
+/* Hands the turn to the first waiter, else raises the count. 0, or -EINVAL above the bound. */
+HR_PUBLIC int hr_semaphore_release(hr_semaphore *semaphore);

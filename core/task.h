@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A task: a function that runs on a stack of its own and may wait at any depth.
+ *
+ * Its handle is a future (core/future.h). The loop holds a reference to every unfinished task, so
+ * dropping the handle is legal; a task that fails with no handle left is reported. A task ends by
+ * returning, never otherwise, so its cleanups always run.
+ */
+#pragma once
+
+#include "core/future.h"
+
+/* The body: ≥ 0 is success and becomes the future's status; negative is the error, explained by the
+ * record that hr_fail() wrote. */
+typedef int hr_task_fn(void *arg);
+
+/* Queues a task on the running loop; it starts in spawn order, not inside this call. The name is
+ * copied (23 bytes are kept); NULL makes "task-N". NULL when memory is out, without a loop, or when
+ * the loop is closed: the record says which, and arg stays the caller's. */
+HR_PUBLIC hr_task *hr_create_task(const char *name, hr_task_fn *fn, void *arg);
+
+struct hr_task_options {
+    const char *name;
+    hr_loop *loop;        /* NULL: the running one */
+    size_t stack_size;    /* 0: the loop's default (256 KiB of address space, memory as touched) */
+    hr_free_fn *free_arg; /* destroys arg if the body never runs; NULL: nothing to destroy */
+};
+
+/* As hr_create_task(), with everything that can be said about a task. */
+HR_PUBLIC hr_task *hr_create_task_with(const struct hr_task_options *options, hr_task_fn *fn,
+                                       void *arg);
+
+/* Spawns and lets go of the handle: 0, or the error that hr_create_task() would have recorded. */
+HR_PUBLIC int hr_spawn(const char *name, hr_task_fn *fn, void *arg);
+
+/* Called inside a task: gives it a value besides its status, as hr_future_set_result() would. */
+HR_PUBLIC void hr_task_return(void *value, hr_free_fn *free_fn);
+
+/* The running task; NULL inside callbacks and outside the loop. Borrowed. */
+HR_PUBLIC hr_task *hr_current_task(void);
+
+HR_PUBLIC const char *hr_task_name(const hr_task *task);
+HR_PUBLIC void hr_task_set_name(hr_task *task, const char *name);
+
+/* Asks the task to end: one request interrupts one suspension, which returns -ECANCELED; a task
+ * that has not started never runs. The body may clean up, with awaits. True, and the request is
+ * counted, unless it is done. */
+HR_PUBLIC bool hr_task_cancel(hr_task *task, const char *reason);
+
+/* Takes back one request (never below zero) and returns how many remain; at zero an undelivered
+ * one is withdrawn. Whoever called cancel and handles the outcome calls it. */
+HR_PUBLIC unsigned hr_task_uncancel(hr_task *task);
+
+/* Requests outstanding. */
+HR_PUBLIC unsigned hr_task_cancelling(const hr_task *task);
+
+/* Gives up one pass: every other ready task runs once. A cancel is delivered here. 0, -ECANCELED.
+ */
+HR_PUBLIC hr_async int hr_yield(void);
+
+/* Waits at least so long on the loop's clock, never less; ≤ 0 gives up one pass. 0, or -ECANCELED.
+ */
+HR_PUBLIC hr_async int hr_sleep(hr_usec span);
+
+/* Waits until that moment on the loop's clock. */
+HR_PUBLIC hr_async int hr_sleep_until(hr_usec moment);
+
+/* Calls each(task, cookie) for the unfinished tasks of loop (NULL: the running one) in spawn order.
+ */
+HR_PUBLIC void hr_all_tasks(hr_loop *loop, void (*each)(hr_task *task, void *cookie), void *cookie);
+
+/* Most bytes of its stack the task has used so far, as far as pages tell; 0 when unknown. */
+HR_PUBLIC size_t hr_task_stack_used(const hr_task *task);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Limits on waiting: wait_for around a future, and scopes around a piece of code.
+ *
+ * A limit asks for one cancellation when it passes and takes its own request back when it is left,
+ * so nested limits, groups and foreign cancels can be told apart.
+ */
+#pragma once
+
+#include "core/loop.h"
+
+/* Waits for the future at most so long; takes the caller's reference. Past the limit the inner is
+ * cancelled and awaited: -ETIMEDOUT, unless it ended with a value or an error of its own all the
+ * same, which then is the result. HR_FOREVER arms no timer; ≤ 0 only looks. An inner that is done
+ * is never a timeout. -ENOMEM for a NULL future. */
+HR_PUBLIC hr_async int hr_wait_for(hr_future *future, hr_usec limit);
+
+/* A scope; lives on the task's stack.
+ *     struct hr_timeout limit;
+ *     hr_timeout_enter(&limit, hr_seconds(2));
+ *     int r = talk_to_somebody();
+ *     r = hr_timeout_leave(&limit, r);    → -ETIMEDOUT when this limit, and nobody else, cut it
+ */
+struct hr_timeout {
+    hr_task *task;
+    hr_handle *timer;
+    hr_usec deadline;
+    bool entered, expired;
+    unsigned cancelling; /* requests outstanding at entry */
+};
+
+/* 0, or HR_ENOTASK, -EBUSY (entered already), -ENOMEM. A limit ≤ 0 expires at the first suspension.
+ */
+HR_PUBLIC int hr_timeout_enter(struct hr_timeout *scope, hr_usec limit);
+
+/* Disarms; turns -ECANCELED into -ETIMEDOUT when the scope expired and no foreign request is
+ * outstanding. Any other code passes through. */
+HR_PUBLIC int hr_timeout_leave(struct hr_timeout *scope, int code);
+
+/* Moves the deadline of an entered scope that has not expired: 0, else HR_EINVALIDSTATE. */
+HR_PUBLIC int hr_timeout_reschedule(struct hr_timeout *scope, hr_usec limit);
+HR_PUBLIC bool hr_timeout_expired(const struct hr_timeout *scope);
+
+/* Waits for the future without passing a cancel of the waiter on to it; takes the reference. Its
+ * outcome, or -ECANCELED at once when the waiter is cancelled while the future goes on. */
+HR_PUBLIC hr_async int hr_shield(hr_future *future);
+
+/* A shielded scope: between enter and leave no cancel is delivered to the running task; one that
+ * came meanwhile is delivered at the next suspension after. For cleanup that has to wait. */
+HR_PUBLIC void hr_shield_enter(void);
+HR_PUBLIC void hr_shield_leave(void);
