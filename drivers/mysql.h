@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A MySQL/MariaDB client for tasks: connections, statements, results.
+ *
+ * libmariadb's ordinary calls run on the task's own stack; wherever the library would block, a hook
+ * suspends the task (mysql_wait.c). Sessions are strict (STRICT_ALL_TABLES), in UTC, utf8mb4, READ
+ * COMMITTED, whatever the server's defaults. Use from tasks of one loop only.
+ */
+#pragma once
+
+#include "core/loop.h"
+#include "drivers/pool.h"
+
+typedef struct hr_mysql_pool hr_mysql_pool;
+typedef struct hr_mysql_conn hr_mysql_conn;
+typedef struct hr_mysql_result hr_mysql_result;
+
+struct hr_mysql_options {
+    const char *url;         /* mysql://; copied */
+    const char *password;    /* when it is not in the URL; copied */
+    unsigned connections;    /* at most; 0: 4 */
+    hr_usec connect_timeout; /* 0: 3 s */
+    hr_usec query_timeout;   /* one statement; 0: 30 s */
+    hr_usec wait_timeout;  /* the session's wait_timeout, whole seconds; 0: 60 s. The server closes
+                              a session that is silent for longer, frozen clients' included */
+    hr_usec write_timeout; /* MariaDB's idle_write_transaction_timeout; 0: the server's own */
+    hr_usec lock_wait;     /* innodb_lock_wait_timeout; 0: the server's own */
+};
+
+/* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */
+hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options);
+hr_async int hr_mysql_pool_close(hr_mysql_pool *pool);
+hr_mysql_pool *hr_mysql_pool_free(hr_mysql_pool *pool);
+void hr_mysql_pool_freep(hr_mysql_pool **pool);
+void hr_mysql_pool_get_stats(const hr_mysql_pool *pool, struct hr_pool_stats *ret);
+
+/* After a failover: resolve again, reconnect. */
+void hr_mysql_pool_flush(hr_mysql_pool *pool);
+
+/* Every call below that talks to the server returns ≥ 0, or
+ *   HR_EREPLY    the server said no: native is its number, state its SQLSTATE; the connection is
+ *                usable
+ *   -ENOTCONN    not connected, or the connection was found dead before anything was sent
+ *   HR_ELOST     sent, and the connection was lost: no telling whether it was done
+ *   -ETIMEDOUT   no answer in query_timeout; the connection is closed; sent is set
+ *   -ECANCELED   the task was cancelled; the connection is closed; sent tells
+ *   HR_ECLOSED · -ENOMEM · -EINVAL
+ * client errors (2002, 2013, …) stand in native as well. */
+
+/* Borrows a connection in autocommit mode. release never waits. */
+hr_async int hr_mysql_acquire(hr_mysql_pool *pool, hr_mysql_conn **ret);
+void hr_mysql_release(hr_mysql_conn *conn);
+void hr_mysql_releasep(hr_mysql_conn **conn);
+
+/* One value for one question mark. */
+enum hr_mysql_type {
+    HR_MYSQL_NULL,
+    HR_MYSQL_INT,
+    HR_MYSQL_UINT,
+    HR_MYSQL_DOUBLE,
+    HR_MYSQL_TEXT,
+    HR_MYSQL_BYTES
+};
+struct hr_mysql_arg {
+    enum hr_mysql_type type;
+    union {
+        int64_t i;
+        uint64_t u;
+        double d;
+        struct {
+            const char *data; /* borrowed until the call returns */
+            size_t len;
+        } s;
+    };
+};
+struct hr_mysql_args {
+    const struct hr_mysql_arg *items;
+    size_t count;
+};
+#define HR_ARGS(...)                                                                               \
+    ((struct hr_mysql_args){(const struct hr_mysql_arg[]){__VA_ARGS__},                            \
+                            sizeof((const struct hr_mysql_arg[]){__VA_ARGS__}) /                   \
+                                sizeof(struct hr_mysql_arg)})
+#define HR_NO_ARGS ((struct hr_mysql_args){NULL, 0})
+static inline struct hr_mysql_arg hr_i(int64_t i)
+{
+    return (struct hr_mysql_arg){HR_MYSQL_INT, {.i = i}};
+}
+static inline struct hr_mysql_arg hr_u(uint64_t u)
+{
+    return (struct hr_mysql_arg){HR_MYSQL_UINT, {.u = u}};
+}
+static inline struct hr_mysql_arg hr_d(double d)
+{
+    return (struct hr_mysql_arg){HR_MYSQL_DOUBLE, {.d = d}};
+}
+static inline struct hr_mysql_arg hr_b(const void *data, size_t len)
+{
+    return (struct hr_mysql_arg){HR_MYSQL_BYTES, {.s = {(const char *)data, len}}};
+}
+static inline struct hr_mysql_arg hr_null(void)
+{
+    return (struct hr_mysql_arg){HR_MYSQL_NULL, {.i = 0}};
+}
+struct hr_mysql_arg hr_s(const char *text); /* NULL becomes NULL */
+
+/* Runs a statement and returns the affected rows (cut at INT_MAX). With arguments it is prepared,
+ * and the handle is kept with the connection (LRU); without it goes as text. */
+hr_async int hr_mysql_exec(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args);
+
+/* Runs a query and keeps its rows; *ret is the caller's. Returns the number of rows. */
+hr_async int hr_mysql_query(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
+                            struct hr_mysql_args args);
+
+/* What the server can do, and the state of the session. */
+bool hr_mysql_is_mariadb(const hr_mysql_conn *conn);
+bool hr_mysql_has_bulk(const hr_mysql_conn *conn);
+bool hr_mysql_in_transaction(const hr_mysql_conn *conn); /* as the latest reply said */
+unsigned hr_mysql_version(const hr_mysql_conn *conn);    /* 101119 for 10.11.19 */
+uint64_t hr_mysql_last_insert_id(const hr_mysql_conn *conn);
+size_t hr_mysql_max_packet(const hr_mysql_conn *conn); /* server's max_allowed_packet */

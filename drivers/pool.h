@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of connections, once for every driver: limits, waiting in order, health, reconnecting
+ * with backoff, idle and age limits, draining. A driver fills the five hooks.
+ */
+#pragma once
+
+#include "core/loop.h"
+#include "drivers/backoff.h"
+
+typedef struct hr_pool hr_pool;
+
+struct hr_conn_ops {
+    const char *name; /* "mysql": for messages and task names */
+    /* Opens a connection; may wait. 0 and *ret, or a negative code. */
+    int (*open)(void *driver, void **ret);
+    /* Ends it. Says goodbye if polite and that takes no waiting on a stuck peer. Frees conn. */
+    void (*close)(void *conn, bool polite);
+    /* Asks whether it still works; may wait. Called when it was idle for ping_after. NULL: never.
+     */
+    int (*ping)(void *conn);
+    /* Makes a dirty connection like new (ROLLBACK, session state); may wait. NULL: close it. */
+    int (*reset)(void *conn);
+    /* Cheap look before reuse, without waiting: false when the peer has closed it. */
+    bool (*alive)(void *conn);
+};
+
+struct hr_pool_options {
+    unsigned limit;     /* connections at most, > 0 */
+    hr_usec idle;       /* close after so long without use; HR_FOREVER: never */
+    hr_usec max_age;    /* close on return after so long, less up to a tenth; HR_FOREVER */
+    hr_usec ping_after; /* ping before reuse when idle longer */
+    unsigned opening;   /* connects in flight at most; 0: 2 */
+    struct hr_backoff backoff;
+};
+
+/* driver is passed to open. NULL: no memory. */
+hr_pool *hr_pool_new(const struct hr_conn_ops *ops, void *driver,
+                     const struct hr_pool_options *options);
+
+enum hr_pool_return { HR_POOL_CLEAN, HR_POOL_DIRTY, HR_POOL_BROKEN };
+
+/* Borrows a connection, waiting in order for one. 0; -ECANCELED; HR_ECLOSED; or what open said
+ * (callers wait or give up; the next open waits for the backoff, callers meanwhile get the last
+ * error at once, so that nobody hammers a server that is down). */
+hr_async int hr_pool_acquire(hr_pool *pool, void **ret);
+
+/* Gives it back; never waits. Dirty ones are reset by a task of the pool before anyone sees them.
+ */
+void hr_pool_release(hr_pool *pool, void *conn, enum hr_pool_return state);
+
+/* The server changed its mind (failover): closes idle connections, retires the lent ones on
+ * return. */
+void hr_pool_flush(hr_pool *pool);
+
+/* Refuses new loans, waits for those out, closes all. Then free. */
+hr_async int hr_pool_close(hr_pool *pool);
+void hr_pool_free(hr_pool *pool);
+
+struct hr_pool_stats {
+    unsigned open, lent, idle, waiting;
+    uint64_t opened, failed; /* since the start */
+    bool up;                 /* the latest open worked */
+};
+void hr_pool_get_stats(const hr_pool *pool, struct hr_pool_stats *ret);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lua scripts by their hash: EVALSHA, and EVAL once where the server does not know it yet.
+ */
+#pragma once
+
+#include "drivers/redis.h"
+
+struct hr_redis_script {
+    const char *name; /* for messages */
+    const char *source;
+    size_t len;
+    char sha1[41]; /* of source, in hexadecimal */
+};
+
+/* A string or number among a script's keys and arguments. */
+struct hr_redis_arg {
+    const char *data;
+    size_t len;
+    char number[24]; /* where data points for numbers */
+};
+
+/* Runs the script on the shared connection. Codes as hr_redis_command(). On NOSCRIPT it is sent
+ * whole, once: that request was surely not carried out. */
+hr_async int hr_redis_eval(hr_redis *redis, hr_reply **ret, const struct hr_redis_script *script,
+                           size_t n_keys, const struct hr_redis_arg *keys, size_t n_args,
+                           const struct hr_redis_arg *args);
+
+static inline struct hr_redis_arg hr_redis_bytes(const void *data, size_t len)
+{
+    return (struct hr_redis_arg){.data = data, .len = len};
+}
+struct hr_redis_arg hr_redis_str(const char *text);
+struct hr_redis_arg hr_redis_int(int64_t number);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one parser for the URLs that name servers.
+ *
+ *   redis://user:password@host:port/db      rediss://…      unix:///path?db=0
+ *   mysql://user:password@host:port/database      mysql://user@/database?socket=/path
+ *
+ * Names and passwords are percent-decoded; IPv6 addresses stand in brackets.
+ */
+#pragma once
+
+#include "core/base.h"
+
+enum hr_url_scheme { HR_URL_REDIS, HR_URL_REDISS, HR_URL_UNIX, HR_URL_MYSQL };
+
+struct hr_url {
+    enum hr_url_scheme scheme;
+    char *user, *password; /* NULL when absent */
+    char *host;            /* NULL for a unix socket */
+    uint16_t port;         /* 6379 or 3306 when absent */
+    char *socket;          /* path of a unix socket, or NULL */
+    unsigned db;           /* redis: the database number */
+    char *database;        /* mysql: the schema, or NULL */
+};
+
+/* Fills *ret. 0, or -EINVAL with *ret_what saying what is wrong (a literal without any part of the
+ * text, which may hold a password) and *ret_offset where, or -ENOMEM. Either out-pointer may be
+ * NULL. */
+int hr_url_parse(const char *text, struct hr_url *ret, const char **ret_what, size_t *ret_offset);
+void hr_url_done(struct hr_url *url);
