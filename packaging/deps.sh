@@ -1,0 +1,198 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Installs what a group of tasks needs (build, test, bench, demo, package) and leaves the machine
+# as polite as it found it.
+#
+#   packaging/deps.sh [GROUP]...     default: build
+#
+# Debian 12 and 13 and Ubuntu 24.04. Nothing is asked, no apt source is edited, and no server is
+# started or enabled. When nothing is missing it says nothing and takes a few milliseconds.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+deps=$root/build/deps
+policy=/usr/sbin/policy-rc.d
+
+declare -A group=(
+    [build]="gcc libc6-dev meson ninja-build pkgconf python3-minimal libevent-dev libhiredis-dev
+             libmariadb-dev libyaml-dev libsystemd-dev libxxhash-dev"
+    [demo]="redis-server mariadb-server-core python3-minimal python3-redis python3-pymysql"
+    [test]="clang libclang-rt-dev clang-tidy clang-format libcmocka-dev valgrind redis-server
+            mariadb-server-core python3-pytest python3-redis python3-pymysql jq shellcheck
+            binutils procps"
+    [bench]="redis-server mariadb-server-core python3-redis python3-pymysql python3-aiomysql
+             python3-uvloop"
+    [package]="build-essential debhelper dpkg-dev lintian debootstrap libcmocka-dev valgrind
+               systemd chrpath"
+)
+
+die()
+{
+    echo "deps: $*" >&2
+    exit 1
+}
+
+# Prints those of the given packages that are not installed.
+missing()
+{
+    local name
+    declare -A have=()
+    while read -r name _ _ status; do
+        [ "$status" != installed ] || have[$name]=1
+    done < <(dpkg-query -W -f '${Package} ${Status}\n' "$@" 2>/dev/null || true)
+    for name; do
+        [ -n "${have[$name]:-}" ] || echo "$name"
+    done
+}
+
+as_root()
+{
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif ! command -v sudo >/dev/null; then
+        die "neither root nor sudo: cannot install ${missing_packages[*]}"
+    elif [ -t 0 ]; then
+        sudo "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+put_policy_back()
+{
+    rm -f "$policy"
+    [ ! -e "$policy.headrace-saved" ] || mv "$policy.headrace-saved" "$policy"
+}
+
+# Runs as root. While dpkg works, policy-rc.d denies every start; a machine's own is put back
+# afterwards, also when a run before was killed half-way.
+install_as_root()
+{
+    [ ! -e "$policy.headrace-saved" ] || put_policy_back
+    [ ! -e "$policy" ] || mv "$policy" "$policy.headrace-saved"
+    trap put_policy_back EXIT
+    trap 'exit 130' INT TERM HUP
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+
+    local apt=(apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
+    export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+    "${apt[@]}" update
+    "${apt[@]}" install -y --no-install-recommends -o Dpkg::Options::=--force-confold "$@" </dev/null
+
+    # What was not there before shall not start with the machine either.
+    case " $* " in *" redis-server "*)
+        deb-systemd-helper disable redis-server.service >/dev/null 2>&1 || true
+        update-rc.d redis-server disable >/dev/null 2>&1 || true
+        ;;
+    esac
+}
+
+# Prints this machine's own apt entries for Debian's main archive, asking for another suite instead
+# (one-line entries become $1/entry.list, deb822 ones $1/entry.sources): mirror, keys and options
+# stay what the user chose.
+apt_entries_for()
+{
+    local dir=$1 suite=$2 release=$3
+    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | awk -v s="$suite" -v r="$release" '
+        $1 == "deb" {
+            for (i = 2; i < NF; i++)
+                if ($i == r) {
+                    line = ""
+                    for (n = 1; n < i; n++)
+                        line = line $n " "
+                    print line s " main"
+                }
+        }' >"$dir/entry.list"
+    cat /etc/apt/sources.list.d/*.sources 2>/dev/null | awk -v s="$suite" -v r="$release" '
+        function flush()
+        {
+            if (wanted)
+                print text
+            text = ""
+            wanted = 0
+        }
+        FNR == 1 || /^[ \t]*$/ { flush() }
+        /^#/ || /^[ \t]*$/ { next }
+        tolower($1) == "suites:" {
+            for (i = 2; i <= NF; i++)
+                wanted = wanted || $i == r
+            $0 = "Suites: " s
+        }
+        tolower($1) == "components:" { $0 = "Components: main" }
+        tolower($1) == "types:" { $0 = "Types: deb" }
+        { text = text $0 "\n" }
+        END { flush() }' >"$dir/entry.sources"
+    [ -s "$dir/entry.list" ] || [ -s "$dir/entry.sources" ]
+}
+
+# Debian 12 has no yyjson. The next release's package needs no newer libc, so its files are unpacked
+# into build/deps (include, lib, lib/pkgconfig), by an apt whose state is all its own.
+fetch_yyjson()
+{
+    [ -e "$deps/lib/pkgconfig/yyjson.pc" ] && return
+    echo "deps: fetching libyyjson0 and libyyjson-dev of Debian 13 into build/deps"
+
+    mkdir -p "$root/build"
+    local tmp
+    tmp=$(mktemp -d "$root/build/deps.XXXXXX")
+    # shellcheck disable=SC2064 # tmp is wanted as it is now
+    trap "rm -rf '$tmp'" EXIT
+    mkdir -p "$tmp"/{sources,lists/partial,cache/archives/partial,debs,root,out/lib/pkgconfig}
+    apt_entries_for "$tmp/sources" trixie "$VERSION_CODENAME" ||
+        die "no apt source of this machine serves $VERSION_CODENAME main, so where to get libyyjson-dev is unknown"
+
+    local apt=(apt-get -qq
+        -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$tmp/sources"
+        -o Dir::Etc::PreferencesParts=/dev/null
+        -o "Dir::State::Lists=$tmp/lists" -o "Dir::Cache=$tmp/cache"
+        -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none)
+    # An entry of somebody else's that has no such suite fails here; what counts is the download.
+    "${apt[@]}" update || true
+    (cd "$tmp/debs" && "${apt[@]}" download libyyjson0 libyyjson-dev)
+
+    local deb
+    for deb in "$tmp"/debs/*.deb; do
+        dpkg -x "$deb" "$tmp/root"
+    done
+    cp -r "$tmp/root/usr/include" "$tmp/out/"
+    cp -P "$tmp"/root/usr/lib/*/libyyjson.so* "$tmp/out/lib/"
+    cp "$tmp/root/usr/share/doc/libyyjson0/copyright" "$tmp/out/copyright"
+    # shellcheck disable=SC2016 # pkg-config expands them
+    sed -e 's|^prefix=.*|prefix=${pcfiledir}/../..|' -e 's|^libdir=.*|libdir=${prefix}/lib|' \
+        -e 's|^includedir=.*|includedir=${prefix}/include|' \
+        "$tmp"/root/usr/lib/*/pkgconfig/yyjson.pc >"$tmp/out/lib/pkgconfig/yyjson.pc"
+    chmod -R u=rwX,go=rX "$tmp/out"
+    rm -rf "$deps"
+    mv "$tmp/out" "$deps"
+    rm -rf "$tmp"
+    trap - EXIT
+}
+
+if [ "${1:-}" = --install-as-root ]; then
+    shift
+    install_as_root "$@"
+    exit
+fi
+
+command -v apt-get >/dev/null || die "this machine has no apt-get; see packaging/deps.sh for what is needed"
+# shellcheck disable=SC1091 # the machine's own
+. /etc/os-release
+
+[ $# -gt 0 ] || set -- build
+wanted=()
+yyjson=no
+for name; do
+    [ -n "${group[$name]:-}" ] || die "no such group: $name (there are: ${!group[*]})"
+    read -r -d '' -a names <<<"${group[$name]}" || true
+    wanted+=("${names[@]}")
+    [ "$name" != build ] || yyjson=yes
+done
+[ "$yyjson" = no ] || [ "${VERSION_CODENAME:-}" = bookworm ] || wanted+=(libyyjson-dev)
+
+mapfile -t missing_packages < <(missing "${wanted[@]}" | sort -u)
+if [ ${#missing_packages[@]} -gt 0 ]; then
+    echo "deps: installing ${missing_packages[*]}"
+    as_root bash "${BASH_SOURCE[0]}" --install-as-root "${missing_packages[@]}"
+fi
+[ "$yyjson" = no ] || [ "${VERSION_CODENAME:-}" != bookworm ] || fetch_yyjson
