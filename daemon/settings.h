@@ -2,23 +2,25 @@
 /*
  * The daemon's configuration as structs: what headrace.yaml and jobs.d say, checked and complete.
  *
- * settings_load() fills them; the schema tables in settings.c hold every key, default, bound and
+ * settings_load() fills them; the schema tables (settings*.c) hold every key, default, bound and
  * sentence of documentation. All strings and nested objects belong to the struct settings.
  */
 #pragma once
 
 #include "config/conf.h"
 #include "core/base.h"
-#include "daemon/item/expect.h"
-#include "daemon/item/expr.h"
+
+struct expect;
+struct expr;
 
 enum server_kind { SERVER_REDIS, SERVER_MYSQL };
 
 struct server_conf {
     const char *name;
     enum server_kind kind;
-    const char *url;      /* checked; credentials that stand beside it are not in it */
-    const char *password; /* NULL when none is given; never printed */
+    const char *url;      /* checked; may hold a user and a password: never printed */
+    const char *user;     /* given beside the URL, else NULL; then the URL has none */
+    const char *password; /* likewise; never printed */
     unsigned connections;
     hr_usec connect_timeout;
     hr_usec command_timeout; /* redis: timeouts.command; mysql: timeouts.query */
@@ -31,7 +33,7 @@ struct source_conf {
     const struct server_conf *server; /* redis_list */
     const char *key;                  /* redis_list: K */
     bool head_right;                  /* redis_list: consume from the right end */
-    hr_usec lease;                    /* redis_list */
+    hr_usec lease;                    /* redis_list; 0 for others */
     size_t max_payload;               /* both: longer items are dead letters, unread */
     const char *path;                 /* lines: a file, or "-" */
 };
@@ -63,10 +65,11 @@ struct sink_conf {
     enum sink_kind kind;
     const struct server_conf *server;
     const char *sql;   /* mysql: with ? for each :name */
-    const char *table; /* mysql: when the statement is an INSERT that can run in bulk, else NULL */
+    const char *table; /* mysql: in backticks, when the statement is an INSERT that can run in bulk,
+                          else NULL; then each param has its column */
     struct param_conf *params;
     size_t n_params;
-    unsigned batch_rows;
+    unsigned batch_rows; /* batch_…: how much one claim takes, for every kind of sink */
     size_t batch_bytes;
     hr_usec batch_wait;
     enum on_duplicate on_duplicate;
@@ -86,7 +89,7 @@ struct retry_conf {
 struct dead_letter_conf {
     const struct server_conf *server; /* NULL: lines without one: standard error */
     const char *key;
-    uint64_t limit_items; /* UINT64_MAX: none */
+    uint64_t limit_items;
 };
 
 struct job_conf {
@@ -99,7 +102,7 @@ struct job_conf {
     size_t n_steps;
     struct sink_conf sink;
     enum delivery delivery;
-    hr_usec ledger_keep;
+    hr_usec ledger_keep; /* exactly_once */
     struct retry_conf retry;
     struct dead_letter_conf dead;
     unsigned concurrency;
@@ -110,6 +113,7 @@ enum log_to { LOG_TO_AUTO, LOG_TO_JOURNAL, LOG_TO_STDERR };
 
 struct settings {
     const char *instance;
+    const char *runtime_dir; /* RUNTIME_DIRECTORY or its stand-in; it may not exist yet */
     const struct server_conf *servers;
     size_t n_servers;
     size_t memory_limit;
@@ -122,13 +126,28 @@ struct settings {
     hr_usec grace;
     const struct job_conf *jobs;
     size_t n_jobs;
+    bool credentials_unread; /* only with SETTINGS_WITHOUT_CREDENTIALS: do not connect with these */
+
+    struct hr_conf_mem *mem; /* owns everything above */
 };
 
-/* Reads the file or folder at path with its jobs.d and drop-ins. 0, or -EINVAL with every mistake
- * of every file in diags. ret is freed with settings_free(). */
-int settings_load(const char *path, struct settings **ret, struct hr_conf_diags *diags);
+enum settings_flags {
+    /* A credential that cannot be read is a note: for commands that only read the files. */
+    SETTINGS_WITHOUT_CREDENTIALS = 1 << 0,
+};
+
+/* Reads the file or folder at path with its jobs.d and drop-ins. 0 (diags may hold notes), or
+ *   -EINVAL  with every mistake of every file in diags, in order;
+ *   -ENOMEM.
+ * ret is freed with settings_free(). */
+int settings_load(const char *path, unsigned flags, struct settings **ret,
+                  struct hr_conf_diags *diags);
 struct settings *settings_free(struct settings *s);
 static inline void settings_freep(struct settings **s)
 {
     settings_free(*s);
 }
+
+/* Prints every setting with its type, default and meaning as a man page's list: first those of
+ * headrace.yaml, then those of a job. */
+void settings_print_man(FILE *out);
