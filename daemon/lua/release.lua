@@ -1,0 +1,26 @@
+-- SPDX-License-Identifier: MIT
+-- Lets a batch go without deciding it: anyone may take it at once, and no crash is counted.
+--
+-- KEYS  1 own     2 leases
+-- ARGV  1 id      2 token
+-- Reply OK      done; also when asked again
+--       GONE    no such batch; STALE: somebody else owns it: nothing written
+--
+-- The batch keeps its id, so the next owner learns from the ledger what became of it. Crashes are
+-- counted since the last clean release: they start at 0 again.
+--
+-- Order of writes: ZREM frees before HSET and ZADD take, so it works at maxmemory.
+
+local own, leases, id = KEYS[1], KEYS[2], ARGV[1]
+local value = redis.call('HGET', own, id)
+if not value then
+    return redis.status_reply('GONE')
+end
+local token, gen, rest = string.match(value, '^(%S*) (%d+) %d+ [01] (.*)$')
+if token ~= ARGV[2] then
+    return redis.status_reply('STALE')
+end
+redis.call('ZREM', leases, id)
+redis.call('HSET', own, id, token .. ' ' .. gen .. ' 0 1 ' .. rest)
+redis.call('ZADD', leases, 0, id)
+return redis.status_reply('OK')
