@@ -2,7 +2,7 @@
 /*
  * A task group: tasks that all end before the scope that spawned them does.
  *
- *     struct hr_task_group group;
+ *     struct hr_task_group group = { 0 };
  *     hr_task_group_enter(&group);
  *     hr_task_group_spawn(&group, "reader", reader, &r);
  *     int r = something();

@@ -27,3 +27,18 @@ hr_async int hr__park(struct hr__waiter *waiter, const char *what);
 
 /* Unlinks the record and queues its task with that result; a second call changes nothing. */
 void hr__wake(struct hr__waiter *waiter, int result);
+
+/* Another way to learn that a future is done, for waits that watch several: linked into a pending
+ * future, unlinked by hr_list_remove(). done() is called once, inside the completing call and after
+ * the record was unlinked, so it does no more than count and hr__wake(). */
+struct hr__watch {
+    struct hr_list link;
+    void (*done)(struct hr__watch *watch);
+};
+
+/* Watches a future that is not done yet; needs no memory and takes no reference. */
+void hr__future_watch(hr_future *future, struct hr__watch *watch);
+
+/* Holds cancels of the task back, or lets them through again; nests. A request that comes meanwhile
+ * is counted, wakes nobody, and is delivered at the first suspension after the last release. */
+void hr__task_hold_cancels(hr_task *task, bool hold);

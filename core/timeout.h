@@ -15,8 +15,8 @@
  * is never a timeout. -ENOMEM for a NULL future. */
 HR_PUBLIC hr_async int hr_wait_for(hr_future *future, hr_usec limit);
 
-/* A scope; lives on the task's stack.
- *     struct hr_timeout limit;
+/* A scope; lives on the task's stack and starts with { 0 }.
+ *     struct hr_timeout limit = { 0 };
  *     hr_timeout_enter(&limit, hr_seconds(2));
  *     int r = talk_to_somebody();
  *     r = hr_timeout_leave(&limit, r);    → -ETIMEDOUT when this limit, and nobody else, cut it
