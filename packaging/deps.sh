@@ -58,6 +58,13 @@ as_root()
     fi
 }
 
+# Runs a command and shows what it said only when it fails.
+quietly()
+{
+    local said
+    said=$("$@" 2>&1 </dev/null) || die "$*: failed"$'\n'"$said"
+}
+
 put_policy_back()
 {
     rm -f "$policy"
@@ -77,8 +84,8 @@ install_as_root()
 
     local apt=(apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
     export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-    "${apt[@]}" update
-    "${apt[@]}" install -y --no-install-recommends -o Dpkg::Options::=--force-confold "$@" </dev/null
+    quietly "${apt[@]}" update
+    quietly "${apt[@]}" install -y --no-install-recommends -o Dpkg::Options::=--force-confold "$@"
 
     # What was not there before shall not start with the machine either.
     case " $* " in *" redis-server "*)

@@ -1,0 +1,110 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Checks that calls go one way: daemon -> drivers -> core, daemon -> config.
+
+Two views of it: what each folder includes, and which of our symbols each static library takes from
+outside itself. Foreign libraries are included in one place each.
+
+usage: layers.py BUILD-DIR
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+# folder: what it may include besides itself
+INCLUDES = {
+    "core": [],
+    "drivers": ["core/"],
+    "config": ["core/base.h"],
+    "daemon/item": ["core/base.h", "config/"],
+    "daemon": ["core/", "drivers/", "config/"],
+}
+
+# library: libraries whose symbols it may use
+LIBRARIES = {
+    "core/libhr-core.a": [],
+    "drivers/libhr-drivers.a": ["core/libhr-core.a"],
+    "config/libhr-config.a": [],
+    "daemon/item/libhr-item.a": ["config/libhr-config.a"],
+}
+ANYWHERE = {"hr_assert_failed"}  # comes with core/base.h
+
+# foreign header: the files that may include it
+FOREIGN = {
+    "hiredis": ["drivers/redis_*.c"],
+    "mysql": ["drivers/mysql*"],
+    "yyjson.h": ["daemon/item/json*.c"],
+    "yaml.h": ["config/yaml.c"],
+    "systemd": ["daemon/notify.c", "daemon/log*.c"],
+}
+
+
+def folder_of(path):
+    return next(f for f in sorted(INCLUDES, key=len, reverse=True) if path.as_posix().startswith(f + "/"))
+
+
+def check_includes():
+    for top in ("core", "drivers", "config", "daemon"):
+        for path in sorted(Path(top).rglob("*.[chS]")):
+            folder = folder_of(path)
+            text = path.read_text(encoding="utf-8")
+            for name in re.findall(r'^#\s*include "([^"]+)"', text, re.MULTILINE):
+                if not any(name.startswith(ok) for ok in [folder + "/", *INCLUDES[folder]]):
+                    yield f"{path}: {folder}/ does not include {name}"
+            for name in re.findall(r"^#\s*include <([^>]+)>", text, re.MULTILINE):
+                for foreign, allowed in FOREIGN.items():
+                    if name.startswith(foreign) and not any(path.match(glob) for glob in allowed):
+                        yield f"{path}: <{name}> belongs to {', '.join(allowed)}"
+
+
+def symbols(library):
+    """Returns what a library defines for others and what it wants from elsewhere."""
+    text = subprocess.run(["nm", "-g", library], check=True, capture_output=True, text=True).stdout
+    defined, wanted = set(), set()
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) == 3 and fields[1] != "U":
+            defined.add(fields[2])
+        elif len(fields) == 2 and fields[0] == "U":
+            wanted.add(fields[1])
+    return defined, wanted - defined
+
+
+def check_symbols(build):
+    known = {name: symbols(build / name) for name in LIBRARIES}
+    ours = set().union(*(defined for defined, _ in known.values()))
+    for name, below in LIBRARIES.items():
+        allowed = ANYWHERE.union(*(known[other][0] for other in below))
+        for symbol in sorted((known[name][1] & ours) - allowed):
+            yield f"{name}: calls {symbol}, which is above it or beside it"
+        for symbol in sorted(known[name][1]):
+            if symbol.startswith("hr__"):
+                yield f"{name}: calls {symbol}, which is another folder's own"
+
+
+def check_exports(build):
+    """Every public function of the static libraries leaves the shared ones, and nothing else does."""
+    pairs = [("core/libhr-core.a", "libheadrace.so"), ("drivers/libhr-drivers.a", "libheadrace-clients.so")]
+    for static, shared in pairs:
+        text = subprocess.run(
+            ["nm", "-D", "--defined-only", "--without-symbol-versions", build / "packaging" / shared],
+            check=True, capture_output=True, text=True,
+        ).stdout
+        exported = {f[2] for f in map(str.split, text.splitlines()) if len(f) == 3 and f[1] != "A"}
+        public = {s for s in symbols(build / static)[0] if re.match(r"hr_[^_]", s)}
+        for symbol in sorted(public - exported):
+            yield f"{shared}: lacks {symbol}: HR_PUBLIC, or hr__ if it is the folder's own"
+        for symbol in sorted(exported - public):
+            yield f"{shared}: exports {symbol}"
+
+
+def main(build):
+    mistakes = [*check_includes(), *check_symbols(build), *check_exports(build)]
+    for mistake in mistakes:
+        print(mistake)
+    return 1 if mistakes else 0
+
+
+sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,267 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Runs the stages of ./dev test and ./dev sanitize, each in a build directory of its own, and ends
+# with one line that counts all cases of all runs. A stage that fails does not stop the others.
+#
+#   tests/run.sh [--list] [STAGE]...     default: the stages that CI runs
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+jobs=2
+results=build/results
+
+ci_stages=(format shell length gcc layers clang asan ucontext stories units lint fuzz)
+more_stages=(tsan valgrind asan-stories)
+
+# --- helpers
+
+sources()
+{
+    find core drivers config daemon tests packaging -name '*.[chS]' | sort
+}
+
+# Lays out and builds a directory, and runs its unit tests: meson_leg NAME MESON-OPTION...
+meson_leg()
+{
+    compile "$@"
+    unit_tests "$1"
+}
+
+compile()
+{
+    local dir=build-$1
+    shift
+    [ -e "$dir/build.ninja" ] || meson setup "$dir" -Dwerror=true "$@" >"$dir.setup.log" || {
+        cat "$dir.setup.log"
+        return 1
+    }
+    rm -f "$dir.setup.log"
+    ninja -C "$dir" -j "$jobs" --quiet
+}
+
+# unit_tests NAME MESON-TEST-OPTION...
+unit_tests()
+{
+    local dir=build-$1 log=build-$1/meson-logs/$stage.json status=0
+    shift
+    rm -f "$log"
+    meson test -C "$dir" --no-rebuild --num-processes "$jobs" --print-errorlogs \
+        --logbase "$stage" "$@" || status=$?
+    count "$log"
+    return "$status"
+}
+
+# Writes down how many cases passed, failed and were skipped in this stage.
+count()
+{
+    /usr/bin/python3 tests/tally.py "$@" >"$results/$stage.count"
+}
+
+# --- stages
+
+# clang-format's idea of a style moves between versions; Debian 12's decides.
+stage_format()
+{
+    case $(clang-format --version) in
+    *' 14.'*) sources | grep -v '\.S$' | xargs clang-format --dry-run -Werror ;;
+    *)
+        clang-format --version
+        echo 0 0 1 >"$results/$stage.count"
+        ;;
+    esac
+}
+
+stage_shell()
+{
+    local script scripts
+    mapfile -t scripts < <(grep -rlE '^#!(/usr/bin/env bash|/bin/(ba)?sh)' dev .ci tests packaging)
+    for script in "${scripts[@]}"; do
+        bash -n "$script"
+    done
+    shellcheck "${scripts[@]}"
+}
+
+stage_length()
+{
+    local long
+    long=$( (sources; find tests packaging daemon -name '*.py' -o -name '*.sh' -o -name '*.lua') |
+        sort -u | xargs wc -l | awk '$2 != "total" && $1 > 600')
+    [ -z "$long" ] || {
+        echo "over 600 lines, which is usually two ideas:"
+        echo "$long"
+        return 1
+    }
+}
+
+stage_gcc()
+{
+    meson_leg gcc
+}
+
+# Fault points are compiled in: the stories run this build.
+stage_clang()
+{
+    CC=clang meson_leg clang -Dfault_points=true
+}
+
+stage_asan()
+{
+    meson_leg asan "${sanitized[@]}" -Db_sanitize=address,undefined
+}
+
+stage_ucontext()
+{
+    compile ucontext -Dcoro=ucontext
+    unit_tests ucontext --suite core
+}
+
+stage_layers()
+{
+    compile gcc
+    ninja -C build-gcc --quiet shared-libraries
+    /usr/bin/python3 tests/layers.py build-gcc
+}
+
+stage_stories()
+{
+    CC=clang compile clang -Dfault_points=true
+    stories clang
+}
+
+stage_units()
+{
+    local unit
+    for unit in packaging/systemd/*.service; do
+        systemd-analyze security --offline=true --threshold=15 --no-pager "$unit"
+    done
+}
+
+stage_lint()
+{
+    CC=clang compile clang -Dfault_points=true
+    find core drivers config daemon -name '*.c' | sort |
+        xargs -P "$jobs" -n 4 clang-tidy -p build-clang --quiet
+}
+
+stage_fuzz()
+{
+    CC=clang compile fuzz "${sanitized[@]}" -Db_sanitize=address,undefined \
+        -Dtests=false -Dfuzz=true -Db_lundef=false
+    local target name corpus seconds=${HEADRACE_FUZZ_SECONDS:-10} passed=0 failed=0
+    for target in $(find build-fuzz/tests/fuzz -maxdepth 1 -type f -name 'fuzz_*' -executable | sort); do
+        name=${target##*/fuzz_}
+        # What is found goes to the first; the corpus kept in the repository only feeds.
+        corpus=("build-fuzz/corpus/$name")
+        mkdir -p "${corpus[0]}"
+        [ ! -d "tests/fuzz/corpus/$name" ] || corpus+=("tests/fuzz/corpus/$name")
+        if "$target" -max_total_time="$seconds" -use_value_profile=1 -rss_limit_mb=2048 \
+            -print_final_stats=1 -artifact_prefix="build-fuzz/$name-" "${corpus[@]}"; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+        fi
+    done
+    echo "$passed $failed 0" >"$results/$stage.count"
+    [ "$failed" = 0 ]
+}
+
+# Thread sanitizer: clang's, since gcc 12's own bookkeeping overruns with thousands of tasks.
+stage_tsan()
+{
+    CC=clang compile tsan "${sanitized[@]}" -Db_sanitize=thread -Db_lundef=false
+    unit_tests tsan --wrapper 'setarch -R'
+}
+
+stage_valgrind()
+{
+    compile gcc
+    unit_tests gcc --timeout-multiplier 20 --wrapper 'valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
+}
+
+stage_asan-stories()
+{
+    compile asan "${sanitized[@]}" -Db_sanitize=address,undefined
+    stories asan -m 'not slow'
+}
+
+sanitized=(-Dbuildtype=debug -Doptimization=1 -Dfault_points=true)
+export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=0
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+# Runs the stories against the programs of a build directory: stories NAME PYTEST-OPTION...
+stories()
+{
+    local dir=build-$1 status=0
+    shift
+    HEADRACE_BUILD=$PWD/$dir /usr/bin/python3 -m pytest tests/daemon -q -p no:cacheprovider \
+        --junitxml="$dir/stories.xml" "$@" || status=$?
+    count "$dir/stories.xml"
+    return "$status"
+}
+
+# --- running them
+
+passed=0 failed=0 skipped=0 failures=()
+
+run_stage()
+{
+    stage=$1
+    local log=$results/$stage.log start=$SECONDS status
+    rm -f "$results/$stage.count"
+    printf '%-13s' "$stage"
+    # Not as a condition: the shell would forget errexit inside.
+    set +e
+    (
+        set -e
+        "stage_$stage"
+    ) >"$log" 2>&1 </dev/null
+    status=$?
+    set -e
+
+    local p=0 f=0 s=0
+    if [ -s "$results/$stage.count" ]; then
+        read -r p f s <"$results/$stage.count"
+        [ "$status" = 0 ] || [ "$f" != 0 ] || f=1
+        [ $((p + f + s)) -gt 0 ] || {
+            echo "this stage ran no test" >>"$log"
+            f=1
+        }
+    elif [ "$status" = 0 ]; then
+        p=1
+    else
+        f=1
+    fi
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    printf '%5d passed  %3d failed  %3d skipped  %4d s\n' "$p" "$f" "$s" $((SECONDS - start))
+    [ "$f" = 0 ] || {
+        failures+=("$stage")
+        echo "--- $stage: the end of $log"
+        tail -n 120 "$log"
+        echo "---"
+    }
+}
+
+if [ "${1:-}" = --list ]; then
+    printf '%s\n' "${ci_stages[*]}" "${more_stages[*]}"
+    exit
+fi
+[ $# -gt 0 ] || set -- "${ci_stages[@]}"
+[ "$*" != unit ] || set -- gcc clang asan ucontext
+for name; do
+    case " ${ci_stages[*]} ${more_stages[*]} " in
+    *" $name "*) ;;
+    *)
+        echo "test: no such stage: $name (there are: ${ci_stages[*]} ${more_stages[*]})" >&2
+        exit 64
+        ;;
+    esac
+done
+
+mkdir -p "$results"
+for name; do
+    run_stage "$name"
+done
+[ ${#failures[@]} = 0 ] || echo "failed: ${failures[*]}"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
