@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What stories need: servers, a proxy, the daemon, orders and their accounts."""

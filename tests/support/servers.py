@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""Private servers for stories: a redis-server and a mariadbd each, on unix sockets in a scratch folder.
+
+Tests look at them with plain blocking clients (redis-py, PyMySQL), never with headrace's own drivers.
+"""
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+
+import pymysql
+import redis
+
+from support.process import Process, until
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class RedisServer(Process):
+    """A redis-server. Options are its own (maxmemory="3mb"), with - written as _.
+
+    appendonly="yes" keeps confirmed writes over kill(). port: also listens on loopback TCP.
+    """
+
+    def __init__(self, folder, appendonly="no", port=0, **options):
+        super().__init__("redis", folder)
+        self.socket = os.path.join(folder, "redis.sock")
+        self.port = port
+        self.options = {
+            "port": port, "bind": "127.0.0.1", "unixsocket": self.socket, "dir": folder,
+            "save": "", "appendonly": appendonly, "appendfsync": "everysec", "loglevel": "notice",
+        }
+        self.options.update((name.replace("_", "-"), value) for name, value in options.items())
+        self.client = redis.Redis(unix_socket_path=self.socket)
+
+    @property
+    def url(self):
+        return f"unix://{self.socket}?db=0"
+
+    def start(self, wait=True):
+        command = ["redis-server"]
+        for name, value in self.options.items():
+            command += ["--" + name, str(value)]
+        self.spawn(command)
+        if wait:
+            until(self.answers, what="redis answering")
+        return self
+
+    def answers(self):
+        if not self.running:
+            raise AssertionError("redis ended at its start\n" + self.tail())
+        try:
+            return self.client.ping()
+        except (redis.ConnectionError, redis.exceptions.BusyLoadingError):
+            return False
+
+    def restart(self):
+        self.kill()
+        return self.start()
+
+
+class MariaDBServer(Process):
+    """A mariadbd with a database `shop`, reached as root without a password over its socket.
+
+    template: a datadir made by bootstrap(), copied for each server. Options are mariadbd's own,
+    with - written as _. port: also listens on loopback TCP, with a user `app` (password `secret`).
+    """
+
+    def __init__(self, folder, template, port=0, flush_log_at_trx_commit=1, **options):
+        super().__init__("mariadb", folder)
+        self.socket = os.path.join(folder, "mariadb.sock")
+        self.port = port
+        self.datadir = os.path.join(folder, "mariadb")
+        self.template = template
+        self.options = {
+            "datadir": self.datadir, "socket": self.socket, "pid-file": self.socket + ".pid",
+            "innodb-flush-log-at-trx-commit": flush_log_at_trx_commit,
+            "innodb-buffer-pool-size": "32M", "performance-schema": "OFF", "skip-name-resolve": "ON",
+            "skip-slave-start": "ON", "log-warnings": 2,
+        }
+        self.options.update(_SIZES)
+        if port:
+            self.options.update({"port": port, "bind-address": "127.0.0.1"})
+        else:
+            self.options["skip-networking"] = "ON"
+        self.options.update((name.replace("_", "-"), value) for name, value in options.items())
+        self._connection = None
+
+    @property
+    def url(self):
+        return f"mysql://root@/shop?socket={self.socket}"
+
+    def start(self, wait=True):
+        fresh = not os.path.exists(self.datadir)
+        if fresh:
+            shutil.copytree(self.template, self.datadir)
+        self.spawn(["mariadbd", "--no-defaults", *_run_as()]
+                   + [f"--{name}={value}" for name, value in self.options.items()])
+        if wait:
+            until(self.answers, what="mariadbd answering")
+        if fresh:
+            assert wait, "the first start makes the database, so it has to be waited for"
+            self.execute("CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4")
+            if self.port:
+                self.execute("CREATE USER app@'127.0.0.1' IDENTIFIED BY 'secret'")
+                self.execute("GRANT ALL ON shop.* TO app@'127.0.0.1'")
+            self._forget()
+        return self
+
+    def answers(self):
+        if not self.running:
+            raise AssertionError("mariadbd ended at its start\n" + self.tail())
+        try:
+            self.connect(database=None).close()
+            return True
+        except pymysql.MySQLError:
+            return False
+
+    def restart(self):
+        self.kill()
+        return self.start()
+
+    def connect(self, database="shop", autocommit=True, **options):
+        """A connection of the test's own, for locks and transactions. Close it."""
+        return pymysql.connect(unix_socket=self.socket, user="root", database=database,
+                               autocommit=autocommit, charset="utf8mb4", connect_timeout=10, **options)
+
+    def execute(self, sql, args=None):
+        """Runs one statement on a connection kept for that; returns its rows. Reconnects by itself."""
+        for again in (True, False):
+            try:
+                if self._connection is None:
+                    database = "shop" if "CREATE DATABASE" not in sql else None
+                    self._connection = self.connect(database)
+                with self._connection.cursor() as cursor:
+                    cursor.execute(sql, args)
+                    return cursor.fetchall()
+            except (pymysql.OperationalError, pymysql.InterfaceError) as error:
+                self._forget()
+                if not again or not error.args or error.args[0] not in (0, 2006, 2013):
+                    raise
+
+    def script(self, sql):
+        for statement in sql.split(";"):
+            if statement.strip():
+                self.execute(statement)
+
+    def count(self, table):
+        return self.execute(f"SELECT COUNT(*) FROM {table}")[0][0]
+
+    def column(self, table, column):
+        """All values of a column, sorted."""
+        return sorted(row[0] for row in self.execute(f"SELECT {column} FROM {table}"))
+
+    def sessions(self):
+        """Ids of the connections that are not this object's own."""
+        own = self.execute("SELECT CONNECTION_ID()")[0][0]
+        rows = self.execute("SELECT id, user, command FROM information_schema.processlist")
+        return [row[0] for row in rows if row[0] != own and row[1] not in ("system user",)]
+
+    def kill(self):
+        self._forget()
+        super().kill()
+
+    def stop(self, timeout=30):
+        self._forget()
+        return super().stop(timeout)
+
+    def _forget(self):
+        if self._connection is not None:
+            self._connection._force_close()
+            self._connection = None
+
+
+# Small files make the copy of a datadir cheap; they must be the same at bootstrap and afterwards.
+_SIZES = {
+    "innodb-log-file-size": "16M",
+    "innodb-data-file-path": "ibdata1:4M:autoextend",
+    "innodb-autoextend-increment": 1,
+}
+
+
+def _run_as():
+    """mariadbd refuses to run as root unless told to."""
+    return ["--user=" + pwd.getpwuid(os.getuid()).pw_name]
+
+
+def bootstrap(datadir):
+    """Makes an empty MariaDB datadir, once in a test session."""
+    command = ["mariadb-install-db", "--no-defaults", *_run_as(), "--datadir=" + datadir,
+               "--auth-root-authentication-method=normal", "--skip-test-db"]
+    command += [f"--{name}={value}" for name, value in _SIZES.items()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return datadir
