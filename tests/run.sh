@@ -130,8 +130,9 @@ stage_stories()
 
 stage_units()
 {
+    compile gcc
     local unit
-    for unit in packaging/systemd/*.service; do
+    for unit in build-gcc/packaging/*.service; do
         systemd-analyze security --offline=true --threshold=15 --no-pager "$unit"
     done
 }
