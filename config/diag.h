@@ -60,7 +60,3 @@ int hr_conf_error_key(struct hr_conf *conf, const struct hr_conf_node *node, con
                       ...) hr_printf_like(3, 4);
 int hr_conf_error_at(struct hr_conf *conf, const struct hr_conf_node *node, size_t offset,
                      const char *format, ...) hr_printf_like(4, 5);
-
-/* The word among n that somebody who wrote `word` probably meant, or NULL. names is an array of
- * structs of `stride` bytes that begin with a const char *; a NULL ends it early. */
-const char *hr_conf_suggest(const char *word, const void *names, size_t n, size_t stride);

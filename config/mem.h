@@ -21,8 +21,9 @@ static inline void hr_conf_mem_freep(struct hr_conf_mem **mem)
     hr_conf_mem_free(*mem);
 }
 
-/* Whether any call below ever failed. */
+/* Whether any call below ever failed, or hr_conf_mem_fail() was called for somebody else's. */
 bool hr_conf_mem_failed(const struct hr_conf_mem *mem);
+void hr_conf_mem_fail(struct hr_conf_mem *mem);
 
 /* size bytes of zeros (size 0 gives a valid pointer), or NULL. */
 void *hr_conf_alloc(struct hr_conf_mem *mem, size_t size);
