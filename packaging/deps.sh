@@ -22,8 +22,7 @@ declare -A group=(
             binutils procps"
     [bench]="redis-server mariadb-server-core python3-redis python3-pymysql python3-aiomysql
              python3-uvloop"
-    [package]="build-essential debhelper dpkg-dev lintian debootstrap libcmocka-dev valgrind
-               systemd chrpath"
+    [package]="build-essential debhelper dpkg-dev lintian debootstrap valgrind-if-available systemd"
 )
 
 die()
