@@ -18,16 +18,19 @@ def hr(key, name):
     return f"{tag(key)}:hr:{name}"
 
 
+# Not a transaction: MULTI is refused at maxmemory.
+_LOOK = """return {
+    redis.call('HKEYS', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1),
+    redis.call('ZRANGE', KEYS[3], 0, -1), redis.call('HKEYS', KEYS[4]), redis.call('KEYS', ARGV[1])
+}"""
+
+
 def invariant(client, key):
     """Asserts, at one moment: an id is in own if and only if in leases, if and only if its batch list
     exists with at least one entry; a retry is in delayed if and only if in later."""
-    p = client.pipeline(transaction=True)
-    p.hkeys(hr(key, "own"))
-    p.zrange(hr(key, "leases"), 0, -1)
-    p.keys(_glob(hr(key, "batch:")) + "*")
-    p.zrange(hr(key, "delayed"), 0, -1)
-    p.hkeys(hr(key, "later"))
-    own, leases, batches, delayed, later = p.execute()
+    own, leases, delayed, later, batches = client.eval(
+        _LOOK, 4, *[hr(key, name) for name in ("own", "leases", "delayed", "later")],
+        _glob(hr(key, "batch:")) + "*")
     prefix = len(hr(key, "batch:").encode())
     assert set(own) == set(leases), f"own {sorted(own)} is not leases {sorted(leases)}"
     ids = {b[prefix:] for b in batches}
