@@ -125,6 +125,8 @@ stage_layers()
 stage_stories()
 {
     CC=clang compile clang -Dfault_points=true
+    # Stories skip themselves where there is no daemon to tell them about.
+    [ -x build-clang/headraced ] && [ -x build-clang/headracectl ]
     stories clang
 }
 
@@ -238,7 +240,7 @@ run_stage()
     [ "$f" = 0 ] || {
         failures+=("$stage")
         echo "--- $stage: the end of $log"
-        tail -n 120 "$log"
+        grep -vE '^(Compiler for C supports|Run-time dep|Dependency |Configuring )' "$log" | tail -n 120
         echo "---"
     }
 }
