@@ -9,6 +9,7 @@
 
 #include "config/conf.h"
 #include "core/base.h"
+#include "daemon/item/bind.h"
 
 struct expect;
 struct expr;
@@ -50,7 +51,6 @@ struct step_conf {
 
 enum sink_kind { SINK_MYSQL, SINK_PRINT };
 enum on_duplicate { DUPLICATE_DEAD_LETTER, DUPLICATE_IGNORE, DUPLICATE_UPDATE };
-enum bind_as { BIND_AUTO, BIND_TEXT, BIND_INT, BIND_DECIMAL, BIND_TIME, BIND_JSON, BIND_BYTES };
 
 /* One :name of the statement. Order of params is the order of the names in the SQL text, with
  * repetitions: param i fills the i-th question mark. */
