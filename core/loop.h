@@ -25,8 +25,13 @@ struct hr_loop_options {
 /* A loop; NULL options mean the defaults. NULL when memory or descriptors are out. */
 HR_PUBLIC hr_loop *hr_loop_new(const struct hr_loop_options *options);
 
-/* Cancels what is left, runs until it ended, closes. HR_… -EBUSY while it runs. NULL is fine. */
+/* Cancels what is left, runs until it ended, closes; afterwards every scheduling call gives
+ * HR_ECLOSED. 0, also when it is closed already; -EBUSY while it runs. NULL is fine. */
 HR_PUBLIC int hr_loop_close(hr_loop *loop);
+
+/* Closes it if need be (so it must not run) and gives its memory back; futures that are still held
+ * keep the little they need. Returns NULL. */
+HR_PUBLIC hr_loop *hr_loop_free(hr_loop *loop);
 
 /* Makes a loop, runs fn(arg) as a task, cancels and awaits what it left behind, closes the loop.
  * Returns what fn returned; -EBUSY inside a running loop. A SIGINT cancels the main task first and
@@ -34,8 +39,9 @@ HR_PUBLIC int hr_loop_close(hr_loop *loop);
 HR_PUBLIC int hr_run(hr_task_fn *fn, void *arg);
 HR_PUBLIC int hr_run_with(const struct hr_loop_options *options, hr_task_fn *fn, void *arg);
 
-/* Runs until the future is done and returns its status; takes the caller's reference. -EBUSY when a
- * loop runs in this thread, HR_ECLOSED, or HR_EINVALIDSTATE when it was stopped before. */
+/* Runs until the future is done and returns its status; takes the caller's reference, in every
+ * case. -EBUSY when a loop runs in this thread, HR_ECLOSED, or HR_EINVALIDSTATE when it was stopped
+ * before. run_forever returns 0 once it was stopped. Both return HR_EFATAL when a task did. */
 HR_PUBLIC int hr_loop_run_until_complete(hr_loop *loop, hr_future *future);
 HR_PUBLIC int hr_loop_run_forever(hr_loop *loop);
 

@@ -13,8 +13,9 @@
 struct hr__waiter {
     struct hr_list link; /* in the queue of waiters; the caller links it before parking */
     hr_task *task;
-    int result; /* what hr__wake() said */
-    bool woken; /* hr__wake() was called, even if a cancel then won: pass the turn on */
+    hr_future *future; /* what a cancel is passed on to instead of ending the wait; mostly NULL */
+    int result;        /* what hr__wake() said */
+    bool woken;        /* hr__wake() was called, even if a cancel then won: pass the turn on */
 };
 
 /* Makes a record for the running task. HR_ENOTASK outside of one. */

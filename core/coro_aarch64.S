@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The context switch for aarch64 (AAPCS64).
+ *
+ * Callee-saved are x19 to x30 and the low halves of v8 to v15; the floating-point control register
+ * belongs to the thread of execution as well. It is written only when it differs.
+ */
+    .text
+
+/* void hr__context_swap(void **from, void *to) */
+    .globl hr__context_swap
+    .hidden hr__context_swap
+    .type hr__context_swap, %function
+    .p2align 4
+hr__context_swap:
+    .cfi_startproc
+    sub sp, sp, #176
+    stp x19, x20, [sp, #0]
+    stp x21, x22, [sp, #16]
+    stp x23, x24, [sp, #32]
+    stp x25, x26, [sp, #48]
+    stp x27, x28, [sp, #64]
+    stp x29, x30, [sp, #80]
+    stp d8, d9, [sp, #96]
+    stp d10, d11, [sp, #112]
+    stp d12, d13, [sp, #128]
+    stp d14, d15, [sp, #144]
+    mrs x9, fpcr
+    str x9, [sp, #160]
+    mov x10, sp
+    str x10, [x0]
+    mov sp, x1
+    ldr x10, [sp, #160]
+    cmp x9, x10
+    b.eq 1f
+    msr fpcr, x10
+1:  ldp x19, x20, [sp, #0]
+    ldp x21, x22, [sp, #16]
+    ldp x23, x24, [sp, #32]
+    ldp x25, x26, [sp, #48]
+    ldp x27, x28, [sp, #64]
+    ldp x29, x30, [sp, #80]
+    ldp d8, d9, [sp, #96]
+    ldp d10, d11, [sp, #112]
+    ldp d12, d13, [sp, #128]
+    ldp d14, d15, [sp, #144]
+    add sp, sp, #176
+    mov x9, x30
+    br x9
+    .cfi_endproc
+    .size hr__context_swap, . - hr__context_swap
+
+/* The first instructions on a fresh stack: x19 holds the function, x20 its argument. The undefined
+ * return address tells debuggers that the stack ends here. */
+    .globl hr__context_begin
+    .hidden hr__context_begin
+    .type hr__context_begin, %function
+    .p2align 4
+hr__context_begin:
+    .cfi_startproc
+    .cfi_undefined x30
+    mov x29, xzr
+    mov x30, xzr
+    mov x0, x20
+    blr x19
+    brk #1
+    .cfi_endproc
+    .size hr__context_begin, . - hr__context_begin
+
+    .section .note.GNU-stack, "", %progbits

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How it works: a fiber runs task bodies in an endless loop. Before it looks for what runs next it
+ * puts itself into the cache; if that is a task which has not started yet, it takes itself out
+ * again and goes on without a switch, on a warm stack. Only the loop's own stack frees fibers.
+ */
+#include "core/fiber.h"
+
+#include "core/loop_impl.h"
+
+void hr__fibers_init(struct hr__fibers *pool, size_t size, enum hr__guard guard)
+{
+    *pool = (struct hr__fibers){.size = size};
+    hr__stacks_init(&pool->stacks, size, guard);
+}
+
+static void cache_push(struct hr__fiber *fiber)
+{
+    struct hr__fibers *pool = fiber->pool;
+    fiber->next = pool->cache;
+    pool->cache = fiber;
+    pool->cached++;
+}
+
+static void fiber_main(void *arg)
+{
+    struct hr__fiber *fiber = arg;
+    while (!fiber->leaving) {
+        hr__task_body(fiber->task);
+        fiber->task = NULL;
+        cache_push(fiber);
+        hr__sched_idle(fiber);
+    }
+    hr__coro_exit(&fiber->coro, &fiber->loop->main);
+}
+
+int hr__fiber_get(struct hr__fibers *pool, struct hr__task *task, struct hr__fiber **ret)
+{
+    struct hr__fiber *fiber = pool->cache;
+    if (fiber) {
+        pool->cache = fiber->next;
+        pool->cached--;
+        fiber->task = task;
+        *ret = fiber;
+        return 0;
+    }
+
+    struct hr__stack stack;
+    int r = hr__stack_get(&pool->stacks, &stack);
+    if (r < 0)
+        return r;
+    uintptr_t top = (uintptr_t)stack.bottom + stack.size;
+    fiber = (struct hr__fiber *)((top - sizeof(*fiber)) & ~(uintptr_t)63);
+    *fiber = (struct hr__fiber){
+        .task = task,
+        .loop = task->future.loop,
+        .pool = pool,
+        .stack = stack,
+    };
+    hr__coro_init(&fiber->coro, stack.bottom, (size_t)((char *)fiber - (char *)stack.bottom),
+                  fiber_main, fiber);
+    *ret = fiber;
+    return 0;
+}
+
+void hr__fibers_trim(struct hr__fibers *pool, struct hr_loop *loop, size_t keep)
+{
+    while (pool->cached > keep) {
+        struct hr__fiber *fiber = pool->cache;
+        pool->cache = fiber->next;
+        pool->cached--;
+        fiber->leaving = true;
+        hr__coro_switch(&loop->main, &fiber->coro);
+        hr__coro_done(&fiber->coro);
+        struct hr__stack stack = fiber->stack; /* the fiber goes with it */
+        hr__stack_put(&pool->stacks, &stack);
+    }
+}
+
+void hr__fibers_done(struct hr__fibers *pool, struct hr_loop *loop)
+{
+    hr__fibers_trim(pool, loop, 0);
+    hr__stacks_done(&pool->stacks);
+}

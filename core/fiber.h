@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fibers: the stacks that tasks run on, one after the other. Inside core/ only.
+ *
+ * A fiber is a coroutine on a stack of its own that runs task bodies. Its struct sits at the top of
+ * the stack, in a page that is in use anyway. When a task ends, its fiber goes on with the next
+ * task that has not started yet, without a switch; else it waits in the cache, last in, first out.
+ */
+#pragma once
+
+#include "core/coro.h"
+#include "core/error.h"
+#include "core/stack.h"
+
+struct hr__task;
+struct hr_loop;
+
+struct hr__fiber {
+    struct hr__coro coro;
+    struct hr__task *task;
+    struct hr_loop *loop;
+    struct hr__fibers *pool;
+    struct hr__fiber *next; /* in the cache */
+    struct hr__stack stack;
+    bool leaving;          /* asked to exit instead of running a task */
+    struct hr_error error; /* the record of the task that runs here */
+};
+
+/* The fibers of one stack size. */
+struct hr__fibers {
+    struct hr__fibers *next;
+    size_t size; /* as asked for */
+    struct hr__stacks stacks;
+    struct hr__fiber *cache;
+    size_t cached;
+};
+
+void hr__fibers_init(struct hr__fibers *pool, size_t size, enum hr__guard guard);
+
+/* All fibers have to be in the cache. Called on the loop's own stack. */
+void hr__fibers_done(struct hr__fibers *pool, struct hr_loop *loop);
+
+/* A fiber for the task, warm if possible. 0, -ENOMEM, -EAGAIN (see core/stack.h). */
+int hr__fiber_get(struct hr__fibers *pool, struct hr__task *task, struct hr__fiber **ret);
+
+/* Frees cached fibers beyond the bound. Called on the loop's own stack. */
+void hr__fibers_trim(struct hr__fibers *pool, struct hr_loop *loop, size_t keep);

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How it works: everyone interested stands in one list of watches, tasks and callbacks alike, so
+ * they go on in the order in which they came. Completing walks the list once; a watch wakes a task
+ * or queues a callback, and nothing else happens inside the completing call.
+ */
+#include "core/future.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/future_impl.h"
+#include "core/loop_impl.h"
+
+/* A callback: it watches until the future is done, then it is an entry of the ready queue. */
+struct callback {
+    struct hr__watch watch;
+    struct hr__ready ready;
+    hr_future *future; /* a reference, once queued */
+    hr_done_callback *fn;
+    void *cookie;
+};
+
+void hr__future_init(hr_future *future, hr_loop *loop, bool is_task)
+{
+    *future = (hr_future){.loop = loop, .refs = 1, .is_task = is_task};
+    hr_list_init(&future->watches);
+    loop->futures++;
+}
+
+hr_future *hr_future_new(hr_loop *loop)
+{
+    loop = hr__loop_for(loop);
+    if (!loop)
+        return NULL;
+    hr_future *future = malloc(sizeof(*future));
+    if (!future) {
+        hr_fail(-ENOMEM, "no memory for a future");
+        return NULL;
+    }
+    hr__future_init(future, loop, false);
+    return future;
+}
+
+hr_future *hr_future_ref(hr_future *future)
+{
+    if (future)
+        future->refs++;
+    return future;
+}
+
+static void drop_value(hr_future *future)
+{
+    void *value = hr_take(future->value);
+    hr_free_fn *free_value = hr_take(future->free_value);
+    if (free_value)
+        free_value(value);
+}
+
+static void report_unread(hr_future *future)
+{
+    struct hr_error bare = {.code = future->status, .cut = true};
+    const struct hr_error *error = future->error ? future->error : &bare;
+    bool closing = future->loop->closing;
+    if (future->is_task)
+        hr__report(future->loop,
+                   closing ? "task failed during shutdown"
+                           : "task failed and nobody read its error",
+                   error, hr__task_name(hr__task(future)));
+    else
+        hr__report(future->loop, "future failed and nobody read its error", error, error->task);
+}
+
+static void future_free(hr_future *future)
+{
+    hr_loop *loop = future->loop;
+    if (future->state == HR__FINISHED && future->status < 0 && !future->error_seen)
+        report_unread(future);
+
+    /* Callbacks of a future that nobody can complete any more; other watches hold a reference. */
+    for (struct hr_list *node; (node = hr_list_pop(&future->watches));)
+        free(hr_list_entry(node, struct callback, watch.link));
+
+    drop_value(future);
+    if (future->error) {
+        hr_error_done(future->error);
+        free(future->error);
+    }
+    free(future->cancel_reason);
+    free(future->is_task ? (void *)hr__task(future) : (void *)future);
+    loop->futures--;
+    hr__loop_release(loop);
+}
+
+hr_future *hr_future_unref(hr_future *future)
+{
+    if (future && --future->refs == 0)
+        future_free(future);
+    return NULL;
+}
+
+void hr_future_unrefp(hr_future **future)
+{
+    *future = hr_future_unref(*future);
+}
+
+static void complete(hr_future *future, enum hr__future_state state, int status)
+{
+    future->state = (unsigned char)state;
+    future->status = status;
+    for (struct hr_list *node; (node = hr_list_pop(&future->watches));) {
+        struct hr__watch *watch = hr_list_entry(node, struct hr__watch, link);
+        watch->done(watch);
+    }
+}
+
+void hr__future_finish(hr_future *future, int status)
+{
+    if (status < 0)
+        drop_value(future);
+    complete(future, HR__FINISHED, status);
+}
+
+void hr__future_finish_cancelled(hr_future *future)
+{
+    drop_value(future);
+    complete(future, HR__CANCELLED, -ECANCELED);
+}
+
+/* What a caller outside may complete. Being late is no failure worth a record: the caller may be
+ * on its way out with one of its own. */
+static int may_complete(const hr_future *future)
+{
+    if (future->is_task)
+        return -EINVAL;
+    return future->state == HR__PENDING ? 0 : HR_EINVALIDSTATE;
+}
+
+int hr_future_set_result(hr_future *future, void *value, hr_free_fn *free_fn)
+{
+    int r = may_complete(future);
+    if (r < 0)
+        return r;
+    future->value = value;
+    future->free_value = free_fn;
+    hr__future_finish(future, 0);
+    return 0;
+}
+
+int hr_future_set_status(hr_future *future, int status)
+{
+    int r = may_complete(future);
+    if (r < 0)
+        return r;
+    if (status < 0)
+        return -EINVAL;
+    hr__future_finish(future, status);
+    return 0;
+}
+
+int hr_future_set_error_record(hr_future *future, const struct hr_error *error)
+{
+    int r = may_complete(future);
+    if (r < 0)
+        return r;
+    if (error->code >= 0)
+        return -EINVAL;
+    if (error->code == -ECANCELED) {
+        hr__future_finish_cancelled(future);
+        return 0;
+    }
+    future->error = malloc(sizeof(*future->error));
+    if (future->error) /* else the code alone has to do */
+        hr_error_copy(future->error, error);
+    hr__future_finish(future, error->code);
+    return 0;
+}
+
+int hr_future_set_error(hr_future *future, int code, const char *fmt, ...)
+{
+    struct hr_error error = {.code = code};
+    struct hr__task *task = hr__task_running();
+    if (task)
+        snprintf(error.task, sizeof(error.task), "%s", hr__task_name(task));
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(error.message, sizeof(error.message), fmt, args);
+    va_end(args);
+    return hr_future_set_error_record(future, &error);
+}
+
+void hr__future_set_reason(hr_future *future, const char *reason)
+{
+    if (!reason)
+        return;
+    char *copy = strdup(reason); /* without memory the cancel comes without its reason */
+    if (!copy)
+        return;
+    free(future->cancel_reason);
+    future->cancel_reason = copy;
+}
+
+bool hr_future_cancel(hr_future *future, const char *reason)
+{
+    if (future->is_task)
+        return hr_task_cancel(future, reason);
+    if (future->state != HR__PENDING)
+        return false;
+    hr__future_set_reason(future, reason);
+    hr__future_finish_cancelled(future);
+    return true;
+}
+
+bool hr_future_done(const hr_future *future)
+{
+    return future->state != HR__PENDING;
+}
+
+bool hr_future_cancelled(const hr_future *future)
+{
+    return future->state == HR__CANCELLED;
+}
+
+int hr_future_status(hr_future *future)
+{
+    if (future->state == HR__PENDING)
+        return -EAGAIN;
+    future->error_seen = true;
+    return future->status;
+}
+
+void *hr_future_result(hr_future *future)
+{
+    return future->state == HR__FINISHED && future->status >= 0 ? future->value : NULL;
+}
+
+void *hr_future_take(hr_future *future)
+{
+    if (future->state != HR__FINISHED || future->status < 0)
+        return NULL;
+    future->free_value = NULL;
+    return hr_take(future->value);
+}
+
+const struct hr_error *hr_future_error(hr_future *future)
+{
+    /* Stands in when there was no memory for the record. */
+    static _Thread_local struct hr_error bare;
+
+    if (future->state != HR__FINISHED || future->status >= 0)
+        return NULL;
+    future->error_seen = true;
+    if (future->error)
+        return future->error;
+    bare = (struct hr_error){.code = future->status, .cut = true};
+    snprintf(bare.message, sizeof(bare.message), "%s", hr_error_text(future->status));
+    return &bare;
+}
+
+const char *hr_future_cancel_reason(const hr_future *future)
+{
+    return future->cancel_reason;
+}
+
+hr_loop *hr_future_loop(const hr_future *future)
+{
+    return future->loop;
+}
+
+int hr__future_receive(hr_future *future)
+{
+    const struct hr_error *error = hr_future_error(future);
+    if (error)
+        return hr_error_raise(error);
+    if (future->state == HR__CANCELLED) {
+        const char *reason = future->cancel_reason;
+        return hr_fail(-ECANCELED, "%s", reason ? reason : hr_error_text(-ECANCELED));
+    }
+    return future->status;
+}
+
+static void callback_run(struct hr__ready *entry, bool drop)
+{
+    struct callback *callback = hr_container_of(entry, struct callback, ready);
+    hr_future *future = callback->future;
+    if (!drop)
+        callback->fn(future, callback->cookie);
+    free(callback);
+    hr_future_unref(future);
+}
+
+static void callback_queue(struct hr__watch *watch)
+{
+    struct callback *callback = hr_container_of(watch, struct callback, watch);
+    hr_future_ref(callback->future);
+    hr__ready_append(&callback->future->loop->ready, &callback->ready);
+}
+
+void hr__future_watch(hr_future *future, struct hr__watch *watch)
+{
+    hr_list_append(&future->watches, &watch->link);
+}
+
+int hr_future_add_done_callback(hr_future *future, hr_done_callback *fn, void *cookie)
+{
+    struct callback *callback = malloc(sizeof(*callback));
+    if (!callback)
+        return hr_fail(-ENOMEM, "no memory for a done callback");
+    *callback = (struct callback){
+        .watch.done = callback_queue,
+        .future = future,
+        .ready.run = callback_run,
+        .fn = fn,
+        .cookie = cookie,
+    };
+    hr_list_init(&callback->watch.link);
+    if (hr_future_done(future))
+        callback_queue(&callback->watch);
+    else
+        hr__future_watch(future, &callback->watch);
+    return 0;
+}
+
+int hr_future_remove_done_callback(hr_future *future, hr_done_callback *fn, void *cookie)
+{
+    int removed = 0;
+    hr_list_foreach_safe (node, &future->watches) {
+        struct hr__watch *watch = hr_list_entry(node, struct hr__watch, link);
+        struct callback *callback = hr_container_of(watch, struct callback, watch);
+        if (watch->done != callback_queue || callback->fn != fn || callback->cookie != cookie)
+            continue;
+        hr_list_remove(node);
+        free(callback);
+        removed++;
+    }
+    return removed;
+}

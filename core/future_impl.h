@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A future from the inside. Inside core/ only.
+ */
+#pragma once
+
+#include "core/future.h"
+#include "core/list.h"
+
+enum hr__future_state { HR__PENDING, HR__FINISHED, HR__CANCELLED };
+
+struct hr_future {
+    hr_loop *loop;
+    unsigned refs;
+    unsigned char state;
+    bool is_task;
+    bool error_seen; /* somebody read it: no report */
+    int status;      /* ≥ 0, or the error's code */
+    void *value;
+    hr_free_fn *free_value; /* NULL once the value was taken */
+    struct hr_error *error; /* on the heap; NULL with a code < 0: memory was out */
+    char *cancel_reason;
+    struct hr_list watches; /* of struct hr__watch, in the order in which they came */
+};
+
+/* How it ended, without counting as somebody who read the error. */
+static inline int hr__future_peek(const hr_future *future)
+{
+    return future->state == HR__PENDING ? -EAGAIN : future->status;
+}
+
+/* The outcome as hr_await() returns it: a failed one's record becomes the running task's. */
+int hr__future_receive(hr_future *future);
+
+/* For tasks: the common part of making, completing and cancelling. */
+void hr__future_init(hr_future *future, hr_loop *loop, bool is_task);
+void hr__future_finish(hr_future *future, int status);
+void hr__future_finish_cancelled(hr_future *future);
+void hr__future_set_reason(hr_future *future, const char *reason);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Callbacks of the loop: soon, after a span, at a moment.
+ *
+ * How it works: a handle is a timer first, where it has to wait, and an entry of the ready queue
+ * then. One that is cancelled while it stands in the queue stays there and does nothing.
+ */
+#include "core/loop_impl.h"
+
+struct hr_handle {
+    struct hr__ready ready;
+    struct hr__timer timer;
+    hr_loop *loop;
+    hr_callback *fn; /* NULL once cancelled */
+    void *arg;
+};
+
+static void handle_run(struct hr__ready *entry, bool drop)
+{
+    hr_handle *handle = hr_container_of(entry, hr_handle, ready);
+    hr_callback *fn = handle->fn;
+    void *arg = handle->arg;
+    free(handle);
+    if (fn && !drop)
+        fn(arg);
+}
+
+static void handle_due(struct hr__timer *timer)
+{
+    hr_handle *handle = hr_container_of(timer, hr_handle, timer);
+    hr__ready_append(&handle->loop->ready, &handle->ready);
+}
+
+static hr_handle *handle_new(hr_callback *fn, void *arg)
+{
+    hr_loop *loop = hr__loop_for(NULL);
+    if (!loop)
+        return NULL;
+    hr_handle *handle = malloc(sizeof(*handle));
+    if (!handle) {
+        hr_fail(-ENOMEM, "no memory for a callback");
+        return NULL;
+    }
+    *handle = (hr_handle){.ready.run = handle_run, .loop = loop, .fn = fn, .arg = arg};
+    hr__timer_init(&handle->timer, handle_due);
+    return handle;
+}
+
+hr_handle *hr_call_soon(hr_callback *fn, void *arg)
+{
+    hr_handle *handle = handle_new(fn, arg);
+    if (handle)
+        hr__ready_append(&handle->loop->ready, &handle->ready);
+    return handle;
+}
+
+hr_handle *hr_call_at(hr_usec moment, hr_callback *fn, void *arg)
+{
+    hr_handle *handle = handle_new(fn, arg);
+    if (handle)
+        hr__loop_arm(handle->loop, &handle->timer, moment);
+    return handle;
+}
+
+hr_handle *hr_call_later(hr_usec span, hr_callback *fn, void *arg)
+{
+    hr_handle *handle = handle_new(fn, arg);
+    if (handle)
+        hr__loop_arm(handle->loop, &handle->timer, hr__deadline(handle->loop, span));
+    return handle;
+}
+
+void hr_handle_cancel(hr_handle *handle)
+{
+    if (!handle)
+        return;
+    if (hr__timer_armed(&handle->timer)) {
+        hr__timer_disarm(&handle->loop->timers, &handle->timer);
+        free(handle);
+    } else {
+        handle->fn = NULL;
+    }
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one door from other threads: callbacks posted to a loop, which is woken if it sleeps.
+ *
+ * How it works: posts are pushed onto a lock-free stack and taken all at once, in reverse. A loop
+ * that is awake looks at it between passes anyway; only for one that sleeps the eventfd is written.
+ * A closed inbox holds a mark instead of posts.
+ */
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core/loop_impl.h"
+
+struct hr__posted {
+    struct hr__posted *next;
+    struct hr__ready ready;
+    hr_callback *fn;
+    void *arg;
+};
+
+static struct hr__posted closed_mark;
+
+static void posted_run(struct hr__ready *entry, bool drop)
+{
+    struct hr__posted *posted = hr_container_of(entry, struct hr__posted, ready);
+    hr_callback *fn = posted->fn;
+    void *arg = posted->arg;
+    free(posted);
+    if (!drop)
+        fn(arg);
+}
+
+int hr_call_soon_threadsafe(hr_loop *loop, hr_callback *fn, void *arg)
+{
+    struct hr__posted *posted = malloc(sizeof(*posted));
+    if (!posted)
+        return -ENOMEM;
+    *posted = (struct hr__posted){.ready.run = posted_run, .fn = fn, .arg = arg};
+
+    if (hr__loop_running == loop) { /* in line with hr_call_soon() */
+        hr__ready_append(&loop->ready, &posted->ready);
+        return 0;
+    }
+    struct hr__posted *head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
+    do {
+        if (head == &closed_mark) {
+            free(posted);
+            return HR_ECLOSED;
+        }
+        posted->next = head;
+    } while (!atomic_compare_exchange_weak(&loop->inbox, &head, posted));
+    hr__inbox_wake(loop);
+    return 0;
+}
+
+void hr__inbox_wake(hr_loop *loop)
+{
+    if (!atomic_exchange(&loop->sleeping, false))
+        return;
+    pthread_mutex_lock(&loop->wake_lock);
+    if (loop->wake_fd >= 0)
+        eventfd_write(loop->wake_fd, 1);
+    pthread_mutex_unlock(&loop->wake_lock);
+}
+
+bool hr__inbox_empty(hr_loop *loop)
+{
+    return !atomic_load(&loop->inbox);
+}
+
+/* In order of posting. */
+static struct hr__posted *take_all(hr_loop *loop, struct hr__posted *leave)
+{
+    struct hr__posted *ordered = NULL;
+    struct hr__posted *newest = atomic_exchange(&loop->inbox, leave);
+    while (newest) {
+        struct hr__posted *next = newest->next;
+        newest->next = ordered;
+        ordered = newest;
+        newest = next;
+    }
+    return ordered;
+}
+
+void hr__inbox_drain(hr_loop *loop)
+{
+    struct hr__posted *next;
+    for (struct hr__posted *posted = take_all(loop, NULL); posted; posted = next) {
+        next = posted->next;
+        hr__ready_append(&loop->ready, &posted->ready);
+    }
+}
+
+void hr__inbox_close(hr_loop *loop)
+{
+    struct hr__posted *next;
+    for (struct hr__posted *posted = take_all(loop, &closed_mark); posted; posted = next) {
+        next = posted->next;
+        free(posted);
+    }
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A loop's life: made, run, stopped, run again, closed.
+ *
+ * How it works: sched.c runs passes, poll.c looks around between them; here is who may call that,
+ * and in which order a loop is taken down. The struct outlives the loop for as long as a future of
+ * it does.
+ */
+#include "core/loop.h"
+
+#include "core/loop_impl.h"
+
+#define DEFAULT_STACK (256u << 10)
+
+/* Stacks kept warm; a loop that had more tasks for a while gives the rest back when it is idle. */
+#define FIBERS_KEPT 1024
+
+_Thread_local struct hr_loop *hr__loop_running;
+
+static void loop_free(hr_loop *loop)
+{
+    hr__poll_close(loop);
+    hr_error_done(&loop->fatal_error);
+    pthread_mutex_destroy(&loop->wake_lock);
+    free(loop);
+}
+
+hr_loop *hr_loop_new(const struct hr_loop_options *options)
+{
+    static const struct hr_loop_options defaults;
+    options = options ? options : &defaults;
+
+    hr_loop *loop = calloc(1, sizeof(*loop));
+    if (!loop) {
+        hr_fail(-ENOMEM, "no memory for a loop");
+        return NULL;
+    }
+    pthread_mutex_init(&loop->wake_lock, NULL);
+    loop->wake_fd = loop->timer_fd = -1;
+    loop->slow_slice = options->slow_slice;
+    loop->clock = options->clock ? options->clock : hr_clock_monotonic();
+    loop->now = loop->polled = hr__clock_now(loop);
+    hr_list_init(&loop->tasks);
+    hr__timers_init(&loop->timers, loop->now);
+    hr__fibers_init(&loop->fibers, options->stack_size ? options->stack_size : DEFAULT_STACK,
+                    HR__GUARD_AUTO);
+    if (hr__poll_open(loop, options->backend) < 0) {
+        loop_free(loop);
+        return NULL;
+    }
+    return loop;
+}
+
+hr_loop *hr_running_loop(void)
+{
+    return hr__loop_running;
+}
+
+struct hr_loop *hr__loop_for(hr_loop *loop)
+{
+    loop = loop ? loop : hr__loop_running;
+    if (!loop) {
+        hr_fail(HR_ENOLOOP, "no loop runs in this thread, and none was named");
+        return NULL;
+    }
+    if (loop->closed) {
+        hr_fail(HR_ECLOSED, "the loop is closed");
+        return NULL;
+    }
+    return loop;
+}
+
+hr_usec hr_loop_time(hr_loop *loop)
+{
+    loop = loop ? loop : hr__loop_running;
+    return loop ? loop->now : hr_clock_monotonic()->now(NULL);
+}
+
+void hr_loop_stop(hr_loop *loop)
+{
+    loop->stopping = true;
+}
+
+static int enter(hr_loop *loop)
+{
+    if (loop->closed)
+        return hr_fail(HR_ECLOSED, "the loop is closed");
+    if (hr__loop_running || loop->running)
+        return hr_fail(-EBUSY, "a loop runs already");
+    hr__coro_init_thread(&loop->main);
+    loop->running = true;
+    hr__loop_running = loop;
+    return 0;
+}
+
+static void leave(hr_loop *loop)
+{
+    loop->running = false;
+    hr__loop_running = NULL;
+}
+
+static void trim(hr_loop *loop)
+{
+    hr__fibers_trim(&loop->fibers, loop, FIBERS_KEPT);
+    for (struct hr__fibers *pool = loop->more_fibers; pool; pool = pool->next)
+        hr__fibers_trim(pool, loop, FIBERS_KEPT);
+}
+
+/* Runs until stopped. 0, or the fatal code that a task ended with. */
+static int run(hr_loop *loop)
+{
+    loop->fatal = 0;
+    hr__sched_run(loop);
+    trim(loop);
+    return loop->fatal;
+}
+
+int hr_loop_run_forever(hr_loop *loop)
+{
+    int r = enter(loop);
+    if (r < 0)
+        return r;
+    r = run(loop);
+    leave(loop);
+    return r < 0 ? hr_error_raise(&loop->fatal_error) : 0;
+}
+
+static void stop_when_done(hr_future *future, void *cookie)
+{
+    hr_loop_stop(hr_future_loop(future));
+}
+
+static int run_until(hr_loop *loop, hr_future *future)
+{
+    if (hr_future_loop(future) != loop)
+        return hr_fail(HR_EWRONGLOOP, "the future belongs to another loop");
+    int r = enter(loop);
+    if (r < 0)
+        return r;
+    r = hr_future_add_done_callback(future, stop_when_done, NULL);
+    if (r == 0)
+        r = run(loop);
+    hr_future_remove_done_callback(future, stop_when_done, NULL);
+    leave(loop);
+    if (loop->fatal < 0)
+        return hr_error_raise(&loop->fatal_error);
+    if (r < 0)
+        return r;
+    if (!hr_future_done(future))
+        return hr_fail(HR_EINVALIDSTATE, "the loop was stopped before the future was done");
+    return hr__future_receive(future);
+}
+
+int hr_loop_run_until_complete(hr_loop *loop, hr_future *future)
+{
+    if (!future)
+        return -ENOMEM;
+    int r = run_until(loop, future);
+    hr_future_unref(future);
+    return r;
+}
+
+/* Everything that could still want the loop ends, in the order in which one needs the other. */
+static void wind_up(hr_loop *loop)
+{
+    loop->closing = true;
+    hr__tasks_close(loop);
+    if (loop->free_default_executor)
+        loop->free_default_executor(hr_take(loop->default_executor));
+    hr__inbox_drain(loop);
+    loop->closed = true;
+    hr__inbox_close(loop);
+    hr__timers_run(&loop->timers, HR_FOREVER); /* all go into the ready queue */
+    hr__sched_drop(loop);
+
+    struct hr__fibers *next;
+    for (struct hr__fibers *pool = loop->more_fibers; pool; pool = next) {
+        next = pool->next;
+        hr__fibers_done(pool, loop);
+        free(pool);
+    }
+    loop->more_fibers = NULL;
+    hr__fibers_done(&loop->fibers, loop);
+}
+
+int hr_loop_close(hr_loop *loop)
+{
+    if (!loop || loop->closed)
+        return 0;
+    int r = enter(loop);
+    if (r < 0)
+        return r;
+    wind_up(loop);
+    leave(loop);
+    pthread_mutex_lock(&loop->wake_lock);
+    hr__poll_close(loop);
+    pthread_mutex_unlock(&loop->wake_lock);
+    return 0;
+}
+
+void hr__loop_release(hr_loop *loop)
+{
+    if (loop->freed && loop->futures == 0)
+        loop_free(loop);
+}
+
+hr_loop *hr_loop_free(hr_loop *loop)
+{
+    if (!loop)
+        return NULL;
+    int r = hr_loop_close(loop);
+    hr_assert(r == 0);
+    loop->freed = true;
+    hr__loop_release(loop);
+    return NULL;
+}

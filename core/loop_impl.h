@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A loop from the inside. Inside core/ only.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/clock.h"
+#include "core/coro.h"
+#include "core/fiber.h"
+#include "core/loop.h"
+#include "core/ready.h"
+#include "core/task_impl.h"
+#include "core/timer.h"
+
+struct event;
+struct hr__posted;
+
+struct hr_loop {
+    /* What a slice touches. */
+    struct hr__ready_queue pass;  /* the rest of the present pass */
+    struct hr__ready_queue ready; /* the next pass */
+    struct hr__task *current;     /* NULL while the loop's own stack runs */
+    uint64_t slices;
+    uint64_t look_at; /* after this many slices the clock is read */
+    hr_usec now;      /* the clock, as of the last look */
+    bool stopping;    /* leave after the present pass */
+    hr_usec slow_slice;
+    uint64_t passes;
+    struct hr__coro main; /* the stack that runs callbacks and libevent */
+
+    struct hr__fibers fibers;       /* of the default stack size */
+    struct hr__fibers *more_fibers; /* of other sizes */
+    struct hr_list tasks;           /* unfinished, in spawn order */
+    size_t task_count;
+    uint64_t tasks_made; /* for names */
+    struct hr__timers timers;
+    hr_usec lag;
+
+    /* Polling: core/poll.c. */
+    struct hr_clock *clock;
+    struct event_base *base;
+    struct event *wake_event, *timer_event;
+    int wake_fd, timer_fd;
+    hr_usec timer_set; /* when the kernel's timer will fire; HR_FOREVER: never */
+    hr_usec polled;    /* when descriptors were last looked at */
+    size_t watches;
+
+    /* From other threads: core/inbox.c. */
+    _Atomic(struct hr__posted *) inbox;
+    atomic_bool sleeping;      /* a post has to write to wake_fd */
+    pthread_mutex_t wake_lock; /* between that write and closing the descriptor */
+
+    /* Life. */
+    bool running, closing, closed;
+    unsigned close_round;
+    size_t close_left; /* tasks of this round not ended yet */
+    size_t futures;    /* alive; they keep the struct */
+    bool freed;        /* free the struct with the last future */
+    pthread_t thread;
+    int fatal; /* the fatal code that stopped it */
+    struct hr_error fatal_error;
+
+    /* Reports: core/report.c. */
+    hr_report_fn *report;
+    void *report_cookie;
+    hr_usec slice_start;
+    char slice_name[HR__TASK_NAME_MAX];
+    uint64_t slow_slices;
+    hr_usec longest;
+
+    /* The default executor: made by core/executor.c on first use, freed when the loop closes. */
+    void *default_executor;
+    void (*free_default_executor)(void *executor);
+};
+
+/* The loop that runs in this thread; NULL outside of run. */
+extern _Thread_local struct hr_loop *hr__loop_running __attribute__((tls_model("initial-exec")));
+
+/* loop, or the running one for NULL. NULL, with a record, when there is none or it is closed. */
+struct hr_loop *hr__loop_for(hr_loop *loop);
+
+/* Drops the loop's struct once it was freed and no future needs it any more. */
+void hr__loop_release(struct hr_loop *loop);
+
+/* core/sched.c: who runs next. */
+
+/* Leaves the running task (its record is parked, or it queued itself) until it is resumed. */
+void hr__sched_suspend(struct hr_loop *loop, struct hr__task *task);
+
+/* What a fiber does between two tasks. */
+void hr__sched_idle(struct hr__fiber *fiber);
+
+/* Runs passes until one ends with stopping set. Called on the loop's own stack. */
+void hr__sched_run(struct hr_loop *loop);
+
+/* Gives up what is queued, without running it. */
+void hr__sched_drop(struct hr_loop *loop);
+
+/* core/poll.c: descriptors, the kernel's timer, sleeping. */
+int hr__poll_open(struct hr_loop *loop, const char *backend);
+void hr__poll_close(struct hr_loop *loop);
+
+/* Looks around between two passes: descriptors, inbox, clock, timers. Sleeps when nothing is
+ * ready. */
+void hr__poll(struct hr_loop *loop);
+
+/* Makes the loop look at timers before the next pass. */
+static inline void hr__poll_soon(struct hr_loop *loop)
+{
+    loop->look_at = 0;
+}
+
+/* The clock, read now: deadlines are counted from here, so that no timer is early. */
+static inline hr_usec hr__clock_now(struct hr_loop *loop)
+{
+    return loop->clock->now(loop->clock);
+}
+
+/* now + span, saturating at HR_FOREVER. */
+static inline hr_usec hr__deadline(struct hr_loop *loop, hr_usec span)
+{
+    hr_usec now = hr__clock_now(loop);
+    if (span <= 0)
+        return now;
+    return span > HR_FOREVER - now ? HR_FOREVER : now + span;
+}
+
+/* Arms a timer of the loop. */
+void hr__loop_arm(struct hr_loop *loop, struct hr__timer *timer, hr_usec deadline);
+
+/* core/inbox.c */
+bool hr__inbox_empty(struct hr_loop *loop);
+void hr__inbox_drain(struct hr_loop *loop);
+void hr__inbox_close(struct hr_loop *loop);
+
+/* Wakes the loop if it sleeps; from any thread and from signal handlers. */
+void hr__inbox_wake(struct hr_loop *loop);
+
+/* core/report.c */
+void hr__report(struct hr_loop *loop, const char *message, const struct hr_error *error,
+                const char *task);
+
+/* Ends the slice that runs and begins one of that name; NULL: none begins. */
+void hr__slice_mark(struct hr_loop *loop, const char *name);
+
+/* core/task.c: asks the tasks that a closing loop has left to end, in rounds. */
+void hr__tasks_close(struct hr_loop *loop);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How it works: a parked task points at its record, so that a cancel finds it: the record is taken
+ * out of its queue at once, and the task is queued to see the cancel. A wake and a cancel may both
+ * come before the task runs again; the cancel then wins, and `woken` tells that a turn was given.
+ */
+#include "core/park.h"
+
+#include "core/loop_impl.h"
+
+struct hr__task *hr__task_running(void)
+{
+    return hr__loop_running ? hr__loop_running->current : NULL;
+}
+
+int hr__waiter_init(struct hr__waiter *waiter)
+{
+    struct hr__task *task = hr__task_running();
+    if (!task)
+        return hr_fail(HR_ENOTASK, "only a task can wait");
+    *waiter = (struct hr__waiter){.task = &task->future};
+    hr_list_init(&waiter->link);
+    return 0;
+}
+
+static void queue_task(struct hr__task *task)
+{
+    if (task->queued)
+        return;
+    task->queued = true;
+    hr__ready_append(&task->future.loop->ready, &task->ready);
+}
+
+int hr__task_take_cancel(struct hr__task *task)
+{
+    if (hr_likely(!task->must_cancel || task->shielded))
+        return 0;
+    task->must_cancel = false;
+    const char *reason = task->future.cancel_reason;
+    return hr_fail(-ECANCELED, "%s", reason ? reason : hr_error_text(-ECANCELED));
+}
+
+static void suspend(struct hr__task *task, struct hr__waiter *waiter, const char *what)
+{
+    hr_loop *loop = task->future.loop;
+    task->parked = waiter;
+    task->waits_for = what;
+    task->since = loop->now;
+    hr__sched_suspend(loop, task);
+    task->parked = NULL;
+}
+
+int hr__park(struct hr__waiter *waiter, const char *what)
+{
+    struct hr__task *task = hr__task(waiter->task);
+    int r = hr__task_take_cancel(task);
+    if (r == 0) {
+        if (!waiter->woken)
+            suspend(task, waiter, what);
+        r = hr__task_take_cancel(task);
+    }
+    if (hr_unlikely(r < 0)) {
+        hr_list_remove(&waiter->link);
+        return r;
+    }
+    return waiter->result;
+}
+
+void hr__wake(struct hr__waiter *waiter, int result)
+{
+    if (waiter->woken)
+        return;
+    waiter->woken = true;
+    waiter->result = result;
+    hr_list_remove(&waiter->link);
+    struct hr__task *task = hr__task(waiter->task);
+    if (task->parked == waiter)
+        queue_task(task);
+}
+
+int hr_yield(void)
+{
+    struct hr__task *task = hr__task_running();
+    if (!task)
+        return hr_fail(HR_ENOTASK, "only a task can wait");
+    int r = hr__task_take_cancel(task);
+    if (r < 0)
+        return r;
+    queue_task(task);
+    suspend(task, NULL, "its turn");
+    return hr__task_take_cancel(task);
+}
+
+/* Asks one task; yields the future to which the request goes on, if any. */
+static hr_future *cancel_one(struct hr__task *task, const char *reason)
+{
+    struct hr__waiter *waiter = task->parked;
+    task->cancelling++;
+    hr__future_set_reason(&task->future, reason);
+    if (!waiter || waiter->woken || task->shielded) {
+        task->must_cancel = true;
+        return NULL;
+    }
+    if (waiter->future && !hr_future_done(waiter->future) && !task->in_cancel) {
+        task->in_cancel = true;
+        return waiter->future;
+    }
+    task->must_cancel = true;
+    hr_list_remove(&waiter->link);
+    queue_task(task);
+    return NULL;
+}
+
+bool hr_task_cancel(hr_task *handle, const char *reason)
+{
+    if (!handle->is_task)
+        return hr_future_cancel(handle, reason);
+    if (hr_future_done(handle))
+        return false;
+
+    /* Down the chain of who waits for whom. It may be longer than a stack is deep, and it may be a
+     * ring: the task at which it closes is woken instead. */
+    hr_future *next = handle;
+    while (next && next->is_task)
+        next = cancel_one(hr__task(next), reason);
+    for (hr_future *f = handle; f->is_task && hr__task(f)->in_cancel;) {
+        hr__task(f)->in_cancel = false;
+        f = hr__task(f)->parked->future;
+    }
+    if (next)
+        hr_future_cancel(next, reason);
+    return true;
+}
+
+void hr__task_hold_cancels(hr_task *handle, bool hold)
+{
+    struct hr__task *task = hr__task(handle);
+    hr_assert(hold || task->shielded > 0);
+    if (hold)
+        task->shielded++;
+    else
+        task->shielded--;
+}
+
+unsigned hr_task_uncancel(hr_task *handle)
+{
+    struct hr__task *task = hr__task(handle);
+    if (task->cancelling > 0 && --task->cancelling == 0)
+        task->must_cancel = false;
+    return task->cancelling;
+}
+
+unsigned hr_task_cancelling(const hr_task *handle)
+{
+    return hr__task(handle)->cancelling;
+}
+
+/* A task that waits for a future. */
+struct await {
+    struct hr__watch watch;
+    struct hr__waiter waiter;
+};
+
+static void awaited_done(struct hr__watch *watch)
+{
+    hr__wake(&hr_container_of(watch, struct await, watch)->waiter, 0);
+}
+
+static int wait_until_done(struct hr__task *task, hr_future *future)
+{
+    struct await await = {.watch.done = awaited_done};
+    int r = hr__waiter_init(&await.waiter);
+    if (r < 0)
+        return r;
+
+    /* A request that comes along is passed on, as one that came while waiting would be. */
+    if (task->must_cancel && !task->shielded) {
+        task->must_cancel = false;
+        hr_future_cancel(future, task->future.cancel_reason);
+        if (hr_future_done(future))
+            return 0;
+    }
+    hr_future_ref(future);
+    await.waiter.future = future;
+    hr__future_watch(future, &await.watch);
+    r = hr__park(&await.waiter, future->is_task ? hr__task_name(hr__task(future)) : "a future");
+    hr_list_remove(&await.watch.link);
+    hr_future_unref(future);
+    return r;
+}
+
+int hr_await(hr_future *future)
+{
+    struct hr__task *task = hr__task_running();
+    if (!future)
+        return -ENOMEM;
+    if (!task)
+        return hr_fail(HR_ENOTASK, "only a task can wait");
+    if (future->loop != task->future.loop)
+        return hr_fail(HR_EWRONGLOOP, "the future belongs to another loop");
+    if (future == &task->future)
+        return hr_fail(HR_ESELFAWAIT, "task %s waits for itself", hr__task_name(task));
+    if (!hr_future_done(future)) {
+        int r = wait_until_done(task, future);
+        if (r < 0)
+            return r;
+    }
+    return hr__future_receive(future);
+}
+
+int hr_join(hr_future *future)
+{
+    int r = hr_await(future);
+    hr_future_unref(future);
+    return r;
+}

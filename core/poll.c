@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Looking around: descriptors, the inbox, the clock, timers; and sleeping when nothing is ready.
+ *
+ * How it works: libevent watches descriptors only. Its timers are not used: the next deadline goes
+ * into one timerfd, which is exact to the microsecond and is set anew only when an earlier deadline
+ * than the one it holds turns up, so that timers which are mostly cancelled cost no system call.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "core/loop_impl.h"
+
+/* A busy loop looks at descriptors that often. */
+#define POLL_EVERY 50
+
+static void timer_fired(evutil_socket_t fd, short events, void *arg)
+{
+    hr_loop *loop = arg;
+    uint64_t count;
+    if (read(fd, &count, sizeof(count)) < 0 && errno == EAGAIN)
+        return; /* set anew in between */
+    loop->timer_set = HR_FOREVER;
+}
+
+static void woken(evutil_socket_t fd, short events, void *arg)
+{
+    uint64_t count;
+    if (read(fd, &count, sizeof(count)) < 0)
+        return; /* nothing to take away */
+}
+
+static struct event *watch(hr_loop *loop, int fd, event_callback_fn fn)
+{
+    struct event *event = event_new(loop->base, fd, EV_READ | EV_PERSIST, fn, loop);
+    if (event && event_add(event, NULL) < 0) {
+        event_free(event);
+        return NULL;
+    }
+    return event;
+}
+
+static struct event_base *open_base(const char *backend)
+{
+    static const char *const all[] = {"epoll", "poll", "select"};
+
+    struct event_config *config = event_config_new();
+    if (!config)
+        return NULL;
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    for (size_t i = 0; backend && i < HR_ARRAY_LEN(all); i++) {
+        if (strcmp(all[i], backend) != 0)
+            event_config_avoid_method(config, all[i]);
+    }
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    if (base && backend && strcmp(event_base_get_method(base), backend) != 0) {
+        event_base_free(base);
+        return NULL;
+    }
+    return base;
+}
+
+int hr__poll_open(hr_loop *loop, const char *backend)
+{
+    loop->timer_set = HR_FOREVER;
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (loop->wake_fd < 0 || loop->timer_fd < 0)
+        return hr_fail(-errno, "no descriptor for a loop: %s", hr_error_text(-errno));
+    loop->base = open_base(backend);
+    if (!loop->base)
+        return hr_fail(-EINVAL, "libevent offers no way to watch descriptors by %s",
+                       backend ? backend : "default");
+    loop->wake_event = watch(loop, loop->wake_fd, woken);
+    loop->timer_event = watch(loop, loop->timer_fd, timer_fired);
+    if (!loop->wake_event || !loop->timer_event)
+        return hr_fail(-ENOMEM, "no memory for a loop");
+    return 0;
+}
+
+void hr__poll_close(hr_loop *loop)
+{
+    if (loop->wake_event)
+        event_free(loop->wake_event);
+    if (loop->timer_event)
+        event_free(loop->timer_event);
+    if (loop->base)
+        event_base_free(loop->base);
+    if (loop->wake_fd >= 0)
+        close(loop->wake_fd);
+    if (loop->timer_fd >= 0)
+        close(loop->timer_fd);
+    loop->wake_event = loop->timer_event = NULL;
+    loop->base = NULL;
+    loop->wake_fd = loop->timer_fd = -1;
+}
+
+struct event_base *hr_loop_event_base(hr_loop *loop)
+{
+    return loop->base;
+}
+
+static void set_timer(hr_loop *loop, hr_usec deadline)
+{
+    if (deadline >= loop->timer_set)
+        return; /* it wakes us up early enough */
+    hr_usec span = deadline - hr__clock_now(loop);
+    if (span < 1)
+        span = 1; /* 0 would disarm it */
+    struct itimerspec spec = {
+        .it_value = {.tv_sec = span / 1000000, .tv_nsec = span % 1000000 * 1000},
+    };
+    timerfd_settime(loop->timer_fd, 0, &spec, NULL);
+    loop->timer_set = deadline;
+}
+
+static void poll_now(hr_loop *loop)
+{
+    event_base_loop(loop->base, EVLOOP_NONBLOCK);
+}
+
+static void poll_asleep(hr_loop *loop, hr_usec deadline)
+{
+    set_timer(loop, deadline);
+    /* Whoever posts afterwards sees the flag; who posted before is seen here. */
+    atomic_store(&loop->sleeping, true);
+    event_base_loop(loop->base, hr__inbox_empty(loop) ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+    atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
+}
+
+static void look_idle(hr_loop *loop)
+{
+    if (loop->clock != hr_clock_monotonic()) {
+        /* A clock that jumps must not jump over what is there already. */
+        poll_now(loop);
+        if (loop->ready.first || !hr__inbox_empty(loop) ||
+            loop->clock->jump(loop->clock, hr__timers_next(&loop->timers)))
+            return;
+    }
+    hr_usec deadline = hr__timers_next(&loop->timers);
+    if (deadline <= loop->now)
+        poll_now(loop);
+    else
+        poll_asleep(loop, deadline);
+}
+
+void hr__poll(hr_loop *loop)
+{
+    loop->now = hr__clock_now(loop);
+    if (!loop->ready.first && !loop->stopping) {
+        look_idle(loop);
+        loop->now = loop->polled = hr__clock_now(loop);
+    } else if (loop->now - loop->polled >= POLL_EVERY || loop->clock != hr_clock_monotonic()) {
+        poll_now(loop);
+        loop->polled = loop->now;
+    }
+    if (!hr__inbox_empty(loop))
+        hr__inbox_drain(loop);
+    hr_usec lag = hr__timers_run(&loop->timers, loop->now);
+    if (lag > 0)
+        loop->lag = lag;
+}
+
+void hr__loop_arm(hr_loop *loop, struct hr__timer *timer, hr_usec deadline)
+{
+    hr__timer_arm(&loop->timers, timer, deadline);
+    if (deadline <= loop->now)
+        hr__poll_soon(loop);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who runs next: passes over the ready queue, from task to task without a detour.
+ *
+ * How it works: whoever stops running looks for the next entry itself. A task is switched to
+ * directly, on whichever stack that decision is made; callbacks and looking around are left to the
+ * loop's own stack. A pass is the queue as it stood when the pass began.
+ *
+ * Looking at clock and descriptors costs more than a hundred switches. So it is not done before
+ * every pass but when nothing is ready, when a timer is armed that is due at once, or when
+ * LOOK_EVERY slices have run (core/poll.c then looks at descriptors if enough time has gone by).
+ */
+#include <errno.h>
+
+#include "core/loop_impl.h"
+
+#define LOOK_EVERY 16
+
+static void begin_pass(hr_loop *loop)
+{
+    loop->pass = loop->ready;
+    loop->ready.first = NULL;
+    loop->passes++;
+}
+
+/* The next entry of the present pass or, if nothing has to be looked at before, of a new one. */
+static inline struct hr__ready *next_entry(hr_loop *loop)
+{
+    if (!loop->pass.first) {
+        if (!loop->ready.first || loop->slices >= loop->look_at || loop->stopping)
+            return NULL;
+        begin_pass(loop);
+    }
+    return loop->pass.first;
+}
+
+static struct hr__fibers *fibers_of_size(hr_loop *loop, size_t size)
+{
+    if (size == loop->fibers.size)
+        return &loop->fibers;
+    for (struct hr__fibers *pool = loop->more_fibers; pool; pool = pool->next) {
+        if (pool->size == size)
+            return pool;
+    }
+    struct hr__fibers *pool = malloc(sizeof(*pool));
+    if (!pool)
+        return NULL;
+    hr__fibers_init(pool, size, loop->fibers.stacks.guard);
+    pool->next = loop->more_fibers;
+    loop->more_fibers = pool;
+    return pool;
+}
+
+/* Gives a task its stack. A task that gets none, or that was cancelled before, ends here. */
+static bool start_task(hr_loop *loop, struct hr__task *task)
+{
+    if (task->must_cancel) {
+        hr__task_end_unstarted(task, -ECANCELED);
+        return false;
+    }
+    struct hr__fibers *pool = fibers_of_size(loop, task->stack_size);
+    int r = pool ? hr__fiber_get(pool, task, &task->fiber) : hr_fail(-ENOMEM, "no memory");
+    if (r < 0) {
+        hr__task_end_unstarted(task, r);
+        return false;
+    }
+    return true;
+}
+
+/* Takes the tasks at the head of the queue for as long as one cannot run; yields the stack on which
+ * the first that can goes on, else the loop's own. */
+static struct hr__coro *next_context(hr_loop *loop)
+{
+    loop->current = NULL;
+    for (struct hr__ready *entry; (entry = next_entry(loop)) && entry->run == hr__task_run;) {
+        hr__ready_pop(&loop->pass);
+        struct hr__task *task = hr_container_of(entry, struct hr__task, ready);
+        task->queued = false;
+        loop->slices++;
+        if (hr_unlikely(!task->fiber) && !start_task(loop, task))
+            continue;
+        if (hr_unlikely(loop->slow_slice))
+            hr__slice_mark(loop, hr__task_name(task));
+        loop->current = task;
+        return &task->fiber->coro;
+    }
+    if (hr_unlikely(loop->slow_slice))
+        hr__slice_mark(loop, NULL);
+    return &loop->main;
+}
+
+void hr__sched_suspend(hr_loop *loop, struct hr__task *task)
+{
+    int saved_errno = errno;
+    struct hr__coro *self = &task->fiber->coro;
+    struct hr__coro *next = next_context(loop);
+    if (next != self)
+        hr__coro_switch(self, next);
+    errno = saved_errno;
+}
+
+void hr__sched_idle(struct hr__fiber *fiber)
+{
+    struct hr__coro *next = next_context(fiber->loop);
+    if (next != &fiber->coro)
+        hr__coro_switch(&fiber->coro, next);
+}
+
+/* Marks the entries that are tasks, and runs one from the loop's own stack. */
+void hr__task_run(struct hr__ready *entry, bool drop)
+{
+    hr_assert(!drop); /* a loop closes when its tasks have ended */
+    hr_loop *loop = hr_container_of(entry, struct hr__task, ready)->future.loop;
+    struct hr__coro *next = next_context(loop);
+    if (next != &loop->main)
+        hr__coro_switch(&loop->main, next);
+}
+
+static void run_pass(hr_loop *loop)
+{
+    for (struct hr__ready *entry; (entry = next_entry(loop));) {
+        if (entry->run == hr__task_run) {
+            hr__task_run(entry, false);
+            continue;
+        }
+        hr__ready_pop(&loop->pass);
+        loop->slices++;
+        if (hr_unlikely(loop->slow_slice))
+            hr__slice_mark(loop, "a callback");
+        entry->run(entry, false);
+        if (hr_unlikely(loop->slow_slice))
+            hr__slice_mark(loop, NULL);
+    }
+}
+
+void hr__sched_drop(hr_loop *loop)
+{
+    while (loop->ready.first) {
+        struct hr__ready *entry = hr__ready_pop(&loop->ready);
+        entry->run(entry, true);
+    }
+}
+
+void hr__sched_run(hr_loop *loop)
+{
+    do {
+        hr__poll(loop);
+        loop->look_at = loop->slices + LOOK_EVERY;
+        begin_pass(loop);
+        run_pass(loop);
+    } while (!loop->stopping);
+    loop->stopping = false;
+}

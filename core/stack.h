@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stacks: address space in equal strides, memory as touched, a guard below each. Inside core/ only.
+ */
+#pragma once
+
+#include "core/list.h"
+
+struct hr__slab;
+
+struct hr__stack {
+    void *bottom; /* lowest usable byte; the guard lies below */
+    size_t size;  /* usable bytes */
+    struct hr__slab *slab;
+};
+
+enum hr__guard {
+    HR__GUARD_AUTO,     /* guard regions where the kernel has them, else mprotect */
+    HR__GUARD_MPROTECT, /* as on kernels before 6.13; tests ask for it */
+};
+
+/* Where the stacks of one size come from. */
+struct hr__stacks {
+    size_t stride;        /* bytes from stack to stack: whole pages, guard included */
+    struct hr_list slabs; /* ranges of strides; those with room stand first */
+    enum hr__guard guard;
+};
+
+/* size is rounded up to whole pages and at least 16 KiB. */
+void hr__stacks_init(struct hr__stacks *stacks, size_t size, enum hr__guard guard);
+
+/* Gives back all address space; no stack may be in use. */
+void hr__stacks_done(struct hr__stacks *stacks);
+
+/* 0; -ENOMEM; -EAGAIN when the kernel's limit of mappings leaves no
+ * room for another guard page (the record says what to change). */
+int hr__stack_get(struct hr__stacks *stacks, struct hr__stack *ret);
+
+/* Gives a stack back; what it had touched is dropped. */
+void hr__stack_put(struct hr__stacks *stacks, struct hr__stack *stack);
+
+/* Bytes between the top of the stack and the lowest page that was ever touched. */
+size_t hr__stack_touched(const struct hr__stack *stack);

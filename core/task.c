@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How it works: a task is a future with a function, a place in the ready queue and, from its first
+ * slice to its last, a fiber to run on. When the function returns, its outcome moves into the
+ * future and the stack is free for the next task, however long the handle lives on.
+ */
+#include "core/task.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/loop_impl.h"
+
+static void set_name(struct hr__task *task, const char *name)
+{
+    size_t length = strnlen(name, sizeof(task->name) - 1);
+    memcpy(task->name, name, length);
+    task->name[length] = '\0';
+}
+
+hr_task *hr_create_task_with(const struct hr_task_options *options, hr_task_fn *fn, void *arg)
+{
+    hr_loop *loop = hr__loop_for(options->loop);
+    if (!loop)
+        return NULL;
+    struct hr__task *task = malloc(sizeof(*task));
+    if (!task) {
+        hr_fail(-ENOMEM, "no memory for a task");
+        return NULL;
+    }
+    *task = (struct hr__task){
+        .ready.run = hr__task_run,
+        .waits_for = "its first turn",
+        .since = loop->now,
+        .fn = fn,
+        .arg = arg,
+        .free_arg = options->free_arg,
+        .stack_size = options->stack_size ? options->stack_size : loop->fibers.size,
+        .queued = true,
+    };
+    hr__future_init(&task->future, loop, true);
+    task->future.refs = 2; /* the caller's and the loop's */
+    task->number = ++loop->tasks_made;
+    if (options->name)
+        set_name(task, options->name);
+    hr_list_append(&loop->tasks, &task->all);
+    loop->task_count++;
+    hr__ready_append(&loop->ready, &task->ready);
+    return &task->future;
+}
+
+hr_task *hr_create_task(const char *name, hr_task_fn *fn, void *arg)
+{
+    return hr_create_task_with(&(struct hr_task_options){.name = name}, fn, arg);
+}
+
+int hr_spawn(const char *name, hr_task_fn *fn, void *arg)
+{
+    hr_task *task = hr_create_task(name, fn, arg);
+    if (!task)
+        return hr_last_error()->code;
+    hr_future_unref(task);
+    return 0;
+}
+
+/* Completes a task that has left its stack, and lets go of the loop's reference. */
+static void end(struct hr__task *task, int status)
+{
+    hr_loop *loop = task->future.loop;
+    hr_list_remove(&task->all);
+    loop->task_count--;
+    if (task->close_round != 0 && task->close_round == loop->close_round && --loop->close_left == 0)
+        loop->stopping = true;
+    if (status == -ECANCELED)
+        hr__future_finish_cancelled(&task->future);
+    else
+        hr__future_finish(&task->future, status);
+    hr_future_unref(&task->future);
+}
+
+void hr__task_end_unstarted(struct hr__task *task, int code)
+{
+    if (task->free_arg)
+        task->free_arg(task->arg);
+    if (code != -ECANCELED) {
+        task->future.error = malloc(sizeof(struct hr_error));
+        if (task->future.error)
+            hr_error_copy(task->future.error, hr_last_error());
+    }
+    end(task, code);
+}
+
+/* Moves the record, causes and all, from the fiber into the future. */
+static void keep_error(struct hr__task *task, int code)
+{
+    struct hr_error *record = &task->fiber->error;
+    if (record->code != code)
+        hr_fail(code, "%s", hr_error_text(code));
+    task->future.error = malloc(sizeof(*record));
+    if (!task->future.error)
+        return; /* the code alone has to do */
+    *task->future.error = *record;
+    record->cause = NULL;
+}
+
+static void stop_for(hr_loop *loop, struct hr__task *task)
+{
+    loop->fatal = task->future.status;
+    hr_error_done(&loop->fatal_error);
+    hr_error_copy(&loop->fatal_error, hr_future_error(&task->future));
+    loop->stopping = true;
+}
+
+void hr__task_body(struct hr__task *task)
+{
+    struct hr__fiber *fiber = task->fiber;
+    int status = task->fn(task->arg);
+
+    if (status >= 0 && task->must_cancel) /* it had nothing left to wait for */
+        status = -ECANCELED;
+    if (status < 0 && status != -ECANCELED)
+        keep_error(task, status);
+    hr_error_done(&fiber->error);
+    fiber->error.code = 0;
+    fiber->error.cut = false;
+
+    hr_loop *loop = fiber->loop;
+    hr_future_ref(&task->future);
+    task->fiber = NULL;
+    loop->current = NULL;
+    end(task, status);
+    if (status == HR_EFATAL)
+        stop_for(loop, task);
+    hr_future_unref(&task->future);
+}
+
+void hr_task_return(void *value, hr_free_fn *free_fn)
+{
+    struct hr__task *task = hr__task_running();
+    hr_assert(task);
+    if (task->future.free_value)
+        task->future.free_value(task->future.value);
+    task->future.value = value;
+    task->future.free_value = free_fn;
+}
+
+hr_task *hr_current_task(void)
+{
+    struct hr__task *task = hr__task_running();
+    return task ? &task->future : NULL;
+}
+
+const char *hr__task_name(struct hr__task *task)
+{
+    if (!task->name[0]) /* made when it is asked for: most never are */
+        snprintf(task->name, sizeof(task->name), "task-%llu", (unsigned long long)task->number);
+    return task->name;
+}
+
+const char *hr_task_name(const hr_task *task)
+{
+    return hr__task_name(hr__task(task));
+}
+
+void hr_task_set_name(hr_task *task, const char *name)
+{
+    set_name(hr__task(task), name);
+}
+
+void hr_all_tasks(hr_loop *loop, void (*each)(hr_task *task, void *cookie), void *cookie)
+{
+    loop = loop ? loop : hr__loop_running;
+    if (!loop)
+        return;
+    hr_list_foreach_safe (node, &loop->tasks)
+        each(&hr_list_entry(node, struct hr__task, all)->future, cookie);
+}
+
+size_t hr_task_stack_used(const hr_task *task)
+{
+    struct hr__fiber *fiber = hr__task(task)->fiber;
+    return fiber ? hr__stack_touched(&fiber->stack) : 0;
+}
+
+void hr__tasks_close(hr_loop *loop)
+{
+    /* In rounds: what a task spawns while it cleans up is let run until that task has ended. */
+    while (loop->task_count > 0) {
+        loop->close_round++;
+        loop->close_left = loop->task_count;
+        hr_list_foreach (node, &loop->tasks) {
+            struct hr__task *task = hr_list_entry(node, struct hr__task, all);
+            task->close_round = loop->close_round;
+            hr_task_cancel(&task->future, "the loop is closing");
+        }
+        while (loop->close_left > 0) { /* somebody may call hr_loop_stop() on the way */
+            loop->stopping = false;
+            hr__sched_run(loop);
+        }
+    }
+}

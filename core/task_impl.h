@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A task from the inside. Inside core/ only.
+ */
+#pragma once
+
+#include "core/future_impl.h"
+#include "core/park.h"
+#include "core/ready.h"
+#include "core/task.h"
+
+#define HR__TASK_NAME_MAX 24
+
+struct hr__fiber;
+
+struct hr__task {
+    struct hr_future future;
+    struct hr__ready ready;
+    struct hr__fiber *fiber;   /* its stack; NULL before the first slice and after the end */
+    struct hr__waiter *parked; /* what it waits with; NULL while it runs or is on its way to */
+    const char *waits_for;     /* a literal */
+    hr_usec since;             /* when it was parked or spawned */
+    struct hr_list all;        /* in the loop's list of unfinished tasks, in spawn order */
+    hr_task_fn *fn;
+    void *arg;
+    hr_free_fn *free_arg;
+    size_t stack_size;
+    unsigned cancelling;  /* requests outstanding */
+    unsigned shielded;    /* depth of shielded scopes: while it is not 0, no cancel is delivered */
+    unsigned close_round; /* the round of the loop's closing that cancelled it; 0: none */
+    bool must_cancel;     /* a request waits for the next suspension */
+    bool queued;          /* in the ready queue */
+    bool in_cancel;       /* a request is on its way down through it */
+    uint64_t number;      /* for the generated name */
+    char name[HR__TASK_NAME_MAX]; /* "" until somebody asks for a generated one */
+};
+
+/* The task behind a handle. */
+static inline struct hr__task *hr__task(const hr_future *handle)
+{
+    return hr_container_of(handle, struct hr__task, future);
+}
+
+/* Its name, given or generated. */
+const char *hr__task_name(struct hr__task *task);
+
+/* The running task; NULL outside of one. */
+struct hr__task *hr__task_running(void);
+
+/* Takes the pending cancel, if one may be delivered now: then -ECANCELED, told in the record. */
+int hr__task_take_cancel(struct hr__task *task);
+
+/* The ready queue's entry of a task; fibers compare with it. */
+void hr__task_run(struct hr__ready *entry, bool drop);
+
+/* Ends a task that never got a stack. */
+void hr__task_end_unstarted(struct hr__task *task, int code);
+
+/* Runs the body on the present stack, then completes the task and lets go of it. */
+void hr__task_body(struct hr__task *task);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How it works: constructors collect the tests, main() hands them to cmocka. cmocka fails by
+ * longjmp(), which must not cross stacks: a failure inside a task is noted, the loop is stopped and
+ * the task parked for good; cmocka is told once the loop's own stack runs again.
+ */
+#include "tests/support/hrtest.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/loop_impl.h"
+
+#define TESTS_MAX   2000
+#define REPORTS_MAX 16
+#define TEXT_MAX    400
+
+struct test {
+    const char *name;
+    enum test_clock clock;
+    void (*body)(void);
+};
+
+static struct test tests[TESTS_MAX];
+static size_t test_count;
+
+static struct {
+    hr_loop *loop;
+    struct hr_virtual_clock clock;
+    hr_usec start;
+    char failure[TEXT_MAX];
+    char reports[REPORTS_MAX][TEXT_MAX];
+    size_t report_count, reports_read;
+} run;
+
+void test_register(const char *name, const char *file, enum test_clock clock, void (*body)(void))
+{
+    if (test_count == TESTS_MAX) {
+        fprintf(stderr, "%s: too many tests\n", file);
+        exit(1);
+    }
+    tests[test_count++] = (struct test){name, clock, body};
+}
+
+hr_usec test_clock_now(void)
+{
+    return hr__clock_now(run.loop) - run.start;
+}
+
+void test_clock_advance(hr_usec span)
+{
+    run.clock.now += span;
+}
+
+void test_passes(int n)
+{
+    while (n-- > 0) {
+        if (hr_yield() < 0)
+            test_fail(__FILE__, __LINE__, "cancelled while it waited for other tasks");
+    }
+}
+
+bool test_strings_equal(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+void test_report_collect(const struct hr_report *report, void *cookie)
+{
+    size_t slot = run.report_count++ % REPORTS_MAX;
+    const struct hr_error *error = report->error;
+    snprintf(run.reports[slot], TEXT_MAX, "%s%s%s%s%s", report->task, report->task[0] ? ": " : "",
+             report->message, error ? ": " : "", error ? error->message : "");
+}
+
+const char *test_report(void)
+{
+    if (run.reports_read == run.report_count)
+        return NULL;
+    return run.reports[run.reports_read++ % REPORTS_MAX];
+}
+
+_Noreturn void test_fail(const char *file, int line, const char *fmt, ...)
+{
+    size_t length = (size_t)snprintf(run.failure, TEXT_MAX, "%s:%d: ", file, line);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(run.failure + length, TEXT_MAX - length, fmt, args);
+    va_end(args);
+
+    if (!hr_current_task())
+        fail_msg("%s", run.failure); /* the loop's stack is cmocka's own */
+
+    struct hr__waiter forever;
+    hr_loop_stop(hr_running_loop());
+    hr__task_hold_cancels(hr_current_task(), true);
+    for (;;) {
+        if (hr__waiter_init(&forever) < 0 || hr__park(&forever, "nothing: its test failed") < 0)
+            abort();
+    }
+}
+
+static size_t open_descriptors(void)
+{
+    size_t count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    if (!dir)
+        return 0;
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+static int run_body(void *arg)
+{
+    struct test *test = arg;
+    test->body();
+
+    struct hr_loop_stats stats;
+    hr_loop_get_stats(run.loop, &stats);
+    ASSERT_EQ(stats.tasks, 1); /* this one */
+    ASSERT_EQ(stats.timers, 0);
+    ASSERT_EQ(stats.watches, 0);
+    ASSERT_EQ(stats.ready, 0);
+    ASSERT_EQ(run.loop->futures, 1);
+    return 0;
+}
+
+static void run_on_loop(struct test *test)
+{
+    struct hr_loop_options options = {0};
+    if (test->clock == TEST_CLOCK_VIRTUAL) {
+        hr_virtual_clock_init(&run.clock, 0);
+        options.clock = &run.clock.clock;
+    }
+    run.loop = hr_loop_new(&options);
+    assert_non_null(run.loop);
+    run.start = hr__clock_now(run.loop);
+    hr_loop_set_report(run.loop, test_report_collect, NULL);
+
+    hr_task *main_task = hr_create_task_with(
+        &(struct hr_task_options){.name = "test", .loop = run.loop}, run_body, test);
+    int r = hr_loop_run_until_complete(run.loop, main_task);
+    if (run.failure[0])
+        fail_msg("%s", run.failure);
+    if (r < 0)
+        fail_msg("the test ended with %s: %s", hr_error_name(r), hr_error_message(r));
+    hr_loop_free(run.loop);
+}
+
+static void run_case(void **state)
+{
+    struct test *test = *state;
+    size_t descriptors = open_descriptors();
+    run.failure[0] = '\0';
+    run.report_count = run.reports_read = 0;
+    run.loop = NULL;
+    hr__loop_running = NULL; /* a test that failed in a callback left its loop running */
+
+    if (test->clock == TEST_CLOCK_NONE)
+        test->body();
+    else
+        run_on_loop(test);
+
+    const char *report = test_report();
+    if (report)
+        fail_msg("a report that nobody looked at: %s", report);
+    if (open_descriptors() != descriptors)
+        fail_msg("%zu descriptors are open, before the test %zu were", open_descriptors(),
+                 descriptors);
+}
+
+static bool selected(const char *name, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strstr(name, argv[i]))
+            return true;
+    }
+    return argc < 2;
+}
+
+int main(int argc, char **argv)
+{
+    static struct CMUnitTest units[TESTS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < test_count; i++) {
+        if (selected(tests[i].name, argc, argv))
+            units[count++] = (struct CMUnitTest){tests[i].name, run_case, NULL, NULL, &tests[i]};
+    }
+    return _cmocka_run_group_tests("headrace", units, count, NULL, NULL);
+}
