@@ -29,6 +29,12 @@ static inline hr_usec hr_seconds(int64_t s)
     return s > INT64_MAX / 1000000 ? HR_FOREVER : s * 1000000;
 }
 
+/* The moment a span after another; saturates likewise. */
+static inline hr_usec hr_later(hr_usec moment, hr_usec span)
+{
+    return moment > 0 && span >= HR_FOREVER - moment ? HR_FOREVER : moment + span;
+}
+
 /* Marks a call that may suspend the running task; its result is worth checking. */
 #define hr_async __attribute__((warn_unused_result))
 

@@ -15,10 +15,11 @@ struct hr_backoff {
 };
 
 /* The next delay, counting the attempt; between first/4 and max with jitter off or on. */
-hr_usec hr_backoff_next(struct hr_backoff *backoff);
+HR_PUBLIC hr_usec hr_backoff_next(struct hr_backoff *backoff);
 
 /* The delay before attempt number n (1, 2, …), without state. random is uniform in [0, 1). */
-hr_usec hr_backoff_delay(const struct hr_backoff *backoff, unsigned attempt, double random);
+HR_PUBLIC hr_usec hr_backoff_delay(const struct hr_backoff *backoff, unsigned attempt,
+                                   double random);
 
 /* Success: start over. */
-void hr_backoff_reset(struct hr_backoff *backoff);
+HR_PUBLIC void hr_backoff_reset(struct hr_backoff *backoff);

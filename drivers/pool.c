@@ -136,11 +136,6 @@ static void stop_timer(hr_handle **timer)
     *timer = NULL;
 }
 
-static hr_usec later(hr_usec moment, hr_usec span)
-{
-    return span >= HR_FOREVER - moment ? HR_FOREVER : moment + span;
-}
-
 static void idle_due(void *arg);
 
 /* The tail has been idle longest, so one timer serves all. */
@@ -149,7 +144,7 @@ static void arm_idle_timer(hr_pool *pool)
     if (pool->idle_timer || pool->options.idle == HR_FOREVER || hr_list_empty(&pool->idle))
         return;
     struct entry *oldest = hr_list_entry(pool->idle.prev, struct entry, link);
-    pool->idle_timer = hr_call_at(later(oldest->used, pool->options.idle), idle_due, pool);
+    pool->idle_timer = hr_call_at(hr_later(oldest->used, pool->options.idle), idle_due, pool);
 }
 
 static void idle_due(void *arg)
@@ -158,7 +153,7 @@ static void idle_due(void *arg)
     pool->idle_timer = NULL;
     while (!hr_list_empty(&pool->idle)) {
         struct entry *oldest = hr_list_entry(pool->idle.prev, struct entry, link);
-        if (later(oldest->used, pool->options.idle) > hr_now())
+        if (hr_later(oldest->used, pool->options.idle) > hr_now())
             break;
         destroy_entry(pool, take_idle(pool, &oldest->link), true);
     }
@@ -215,7 +210,7 @@ static hr_usec retire_at(const hr_pool *pool, hr_usec now)
     if (age == HR_FOREVER)
         return HR_FOREVER;
     struct hr_backoff spread = {.first = age / 10, .max = age / 10, .factor = 1, .jitter = true};
-    return later(now, age - hr_backoff_next(&spread));
+    return hr_later(now, age - hr_backoff_next(&spread));
 }
 
 static void note_failure(hr_pool *pool, int code)
@@ -228,7 +223,7 @@ static void note_failure(hr_pool *pool, int code)
         (void)hr_fail(code, "%s: %s", pool->ops->name, hr_error_text(code));
     hr_error_copy(&pool->error, hr_last_error());
     if (pool->retry_at <= hr_now()) /* two failures at once are one attempt */
-        pool->retry_at = later(hr_now(), hr_backoff_next(&pool->options.backoff));
+        pool->retry_at = hr_later(hr_now(), hr_backoff_next(&pool->options.backoff));
 }
 
 static void opening_done(hr_pool *pool, struct worker *worker, int r, void *conn)
@@ -385,7 +380,7 @@ static int check_idle(hr_pool *pool, struct entry *entry, struct entry **ret)
         destroy_entry(pool, entry, false);
         return 0;
     }
-    if (pool->ops->ping && later(entry->used, pool->options.ping_after) <= hr_now()) {
+    if (pool->ops->ping && hr_later(entry->used, pool->options.ping_after) <= hr_now()) {
         pool->refs++;
         pool->n_resetting++;
         int r = pool->ops->ping(entry->conn);

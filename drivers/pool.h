@@ -35,31 +35,31 @@ struct hr_pool_options {
 };
 
 /* driver is passed to open. NULL: no memory. */
-hr_pool *hr_pool_new(const struct hr_conn_ops *ops, void *driver,
-                     const struct hr_pool_options *options);
+HR_PUBLIC hr_pool *hr_pool_new(const struct hr_conn_ops *ops, void *driver,
+                               const struct hr_pool_options *options);
 
 enum hr_pool_return { HR_POOL_CLEAN, HR_POOL_DIRTY, HR_POOL_BROKEN };
 
 /* Borrows a connection, waiting in order for one. 0; -ECANCELED; HR_ECLOSED; or what open said
  * (callers wait or give up; the next open waits for the backoff, callers meanwhile get the last
  * error at once, so that nobody hammers a server that is down). */
-hr_async int hr_pool_acquire(hr_pool *pool, void **ret);
+HR_PUBLIC hr_async int hr_pool_acquire(hr_pool *pool, void **ret);
 
 /* Gives it back; never waits. Dirty ones are reset by a task of the pool before anyone sees them.
  */
-void hr_pool_release(hr_pool *pool, void *conn, enum hr_pool_return state);
+HR_PUBLIC void hr_pool_release(hr_pool *pool, void *conn, enum hr_pool_return state);
 
 /* The server changed its mind (failover): closes idle connections, retires the lent ones on
  * return. */
-void hr_pool_flush(hr_pool *pool);
+HR_PUBLIC void hr_pool_flush(hr_pool *pool);
 
 /* Refuses new loans, waits for those out, closes all. Then free. */
-hr_async int hr_pool_close(hr_pool *pool);
-void hr_pool_free(hr_pool *pool);
+HR_PUBLIC hr_async int hr_pool_close(hr_pool *pool);
+HR_PUBLIC void hr_pool_free(hr_pool *pool);
 
 struct hr_pool_stats {
     unsigned open, lent, idle, waiting;
     uint64_t opened, failed; /* since the start */
     bool up;                 /* the latest open worked */
 };
-void hr_pool_get_stats(const hr_pool *pool, struct hr_pool_stats *ret);
+HR_PUBLIC void hr_pool_get_stats(const hr_pool *pool, struct hr_pool_stats *ret);

@@ -28,47 +28,52 @@ struct hr_redis_options {
 };
 
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */
-hr_redis *hr_redis_new(const struct hr_redis_options *options);
+HR_PUBLIC hr_redis *hr_redis_new(const struct hr_redis_options *options);
 
-/* Says goodbye, fails what is pending with HR_ECLOSED, waits for connections of one's own to come
+/* Fails what is pending with HR_ECLOSED, hangs up, waits for connections of one's own to come
  * back. Then free. close may be called twice; free alone drops everything. */
-hr_async int hr_redis_close(hr_redis *redis);
-hr_redis *hr_redis_free(hr_redis *redis);
-void hr_redis_freep(hr_redis **redis);
+HR_PUBLIC hr_async int hr_redis_close(hr_redis *redis);
+HR_PUBLIC hr_redis *hr_redis_free(hr_redis *redis);
+HR_PUBLIC void hr_redis_freep(hr_redis **redis);
 
-/* Sends a command and waits for its reply, which is the caller's. fmt is hiredis' (%s, %b with
- * pointer and size_t, %d …); ret may be NULL. 0, or
+/* Sends a command and waits for its reply, which is the caller's. Blanks in fmt separate words;
+ * what is put in never does: %s, %b with pointer and size_t, %d %u %x with l ll z j, %f, %g (all
+ * digits that count), %%. ret may be NULL.
+ * 0, or
  *   HR_EREPLY    the server said no: the record's kind is the first word ("WRONGTYPE")
- *   -ENOTCONN    never sent: no connection, and the record says why
+ *   -ENOTCONN    never sent: no connection, and the record says why; its kind is the server's
+ *                reason for refusing one ("WRONGPASS", "LOADING")
  *   HR_ELOST     sent, and the connection was lost before the reply
  *   -ETIMEDOUT   no reply in command_timeout; the record's sent tells whether it left
  *   -ECANCELED   the task was cancelled; the record's sent likewise
- *   HR_ECLOSED · -ENOBUFS (longer than max_pending) · -ENOMEM · -EINVAL (format) */
-hr_async int hr_redis_command(hr_redis *redis, hr_reply **ret, const char *fmt, ...);
-hr_async int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc,
-                                   const char *const *argv, const size_t *lens);
+ *   HR_ECLOSED · -ENOBUFS (longer than max_pending) · -ENOMEM · -EINVAL (format)
+ * What is not sent when its caller leaves is taken back and never will be. */
+HR_PUBLIC hr_async int hr_redis_command(hr_redis *redis, hr_reply **ret, const char *fmt, ...);
+HR_PUBLIC hr_async int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc,
+                                             const char *const *argv, const size_t *lens);
 
 /* The same without waiting: a future whose result is the hr_reply. */
-hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...);
+HR_PUBLIC hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...);
 
 /* Borrows a connection of one's own, opening it if need be. Give it back with release, which never
  * waits; a connection that was left in the middle of a command is closed. Codes as command. */
-hr_async int hr_redis_acquire(hr_redis *redis, hr_redis_conn **ret);
-void hr_redis_release(hr_redis_conn *conn);
-void hr_redis_releasep(hr_redis_conn **conn);
+HR_PUBLIC hr_async int hr_redis_acquire(hr_redis *redis, hr_redis_conn **ret);
+HR_PUBLIC void hr_redis_release(hr_redis_conn *conn);
+HR_PUBLIC void hr_redis_releasep(hr_redis_conn **conn);
 
 /* A command on it, that may block at the server for up to block (added to the deadline). Leaving
  * a blocked command by cancel goes through CLIENT UNBLOCK, so that no element is lost: when the
  * element came first, the call returns it with 0 and the cancel is delivered at the next
  * suspension. */
-hr_async int hr_redis_conn_command(hr_redis_conn *conn, hr_reply **ret, hr_usec block,
-                                   const char *fmt, ...);
+HR_PUBLIC hr_async int hr_redis_conn_command(hr_redis_conn *conn, hr_reply **ret, hr_usec block,
+                                             const char *fmt, ...);
 
 /* Called whenever a connection to the server became ready (up) or was lost; from a callback. */
-void hr_redis_on_state(hr_redis *redis, void (*changed)(bool up, void *cookie), void *cookie);
+HR_PUBLIC void hr_redis_on_state(hr_redis *redis, void (*changed)(bool up, void *cookie),
+                                 void *cookie);
 
 /* Since when the shared connection has been up, on the loop's clock; HR_FOREVER when it is not. */
-hr_usec hr_redis_up_since(const hr_redis *redis);
+HR_PUBLIC hr_usec hr_redis_up_since(const hr_redis *redis);
 
 /* Shared and own connections together. */
-void hr_redis_get_stats(const hr_redis *redis, struct hr_pool_stats *ret);
+HR_PUBLIC void hr_redis_get_stats(const hr_redis *redis, struct hr_pool_stats *ret);

@@ -18,27 +18,27 @@ enum hr_reply_type {
     HR_REPLY_ARRAY,
 };
 
-enum hr_reply_type hr_reply_type(const hr_reply *reply);
+HR_PUBLIC enum hr_reply_type hr_reply_type(const hr_reply *reply);
 static inline bool hr_reply_is_nil(const hr_reply *reply)
 {
     return hr_reply_type(reply) == HR_REPLY_NIL;
 }
 
 /* Bytes of a string, status or error; NULL for other types. len may be NULL. */
-const char *hr_reply_str(const hr_reply *reply, size_t *len);
+HR_PUBLIC const char *hr_reply_str(const hr_reply *reply, size_t *len);
 
 /* True when it is a string or status equal to text. */
-bool hr_reply_equals(const hr_reply *reply, const char *text);
+HR_PUBLIC bool hr_reply_equals(const hr_reply *reply, const char *text);
 
 /* An integer, or a string that is one; 0 for anything else. */
-int64_t hr_reply_int(const hr_reply *reply);
+HR_PUBLIC int64_t hr_reply_int(const hr_reply *reply);
 
 /* Elements of an array (0 for other types), and one of them, borrowed; NULL past the end. */
-size_t hr_reply_len(const hr_reply *reply);
-const hr_reply *hr_reply_at(const hr_reply *reply, size_t i);
+HR_PUBLIC size_t hr_reply_len(const hr_reply *reply);
+HR_PUBLIC const hr_reply *hr_reply_at(const hr_reply *reply, size_t i);
 
 /* Bytes of memory the whole reply takes. */
-size_t hr_reply_size(const hr_reply *reply);
+HR_PUBLIC size_t hr_reply_size(const hr_reply *reply);
 
-hr_reply *hr_reply_free(hr_reply *reply);
-void hr_reply_freep(hr_reply **reply);
+HR_PUBLIC hr_reply *hr_reply_free(hr_reply *reply);
+HR_PUBLIC void hr_reply_freep(hr_reply **reply);

@@ -15,20 +15,21 @@ struct hr_redis_script {
 
 /* A string or number among a script's keys and arguments. */
 struct hr_redis_arg {
-    const char *data;
+    const char *data; /* borrowed; NULL: the number */
     size_t len;
-    char number[24]; /* where data points for numbers */
+    char number[24];
 };
 
 /* Runs the script on the shared connection. Codes as hr_redis_command(). On NOSCRIPT it is sent
  * whole, once: that request was surely not carried out. */
-hr_async int hr_redis_eval(hr_redis *redis, hr_reply **ret, const struct hr_redis_script *script,
-                           size_t n_keys, const struct hr_redis_arg *keys, size_t n_args,
-                           const struct hr_redis_arg *args);
+HR_PUBLIC hr_async int hr_redis_eval(hr_redis *redis, hr_reply **ret,
+                                     const struct hr_redis_script *script, size_t n_keys,
+                                     const struct hr_redis_arg *keys, size_t n_args,
+                                     const struct hr_redis_arg *args);
 
 static inline struct hr_redis_arg hr_redis_bytes(const void *data, size_t len)
 {
     return (struct hr_redis_arg){.data = data, .len = len};
 }
-struct hr_redis_arg hr_redis_str(const char *text);
-struct hr_redis_arg hr_redis_int(int64_t number);
+HR_PUBLIC struct hr_redis_arg hr_redis_str(const char *text);
+HR_PUBLIC struct hr_redis_arg hr_redis_int(int64_t number);

@@ -18,10 +18,11 @@ struct hr_address {
 /* Resolves host (a literal address is returned at once) for TCP to port. Returns how many addresses
  * were stored in ret, in the resolver's order; -ENOENT (no such name), -EAGAIN (the resolver could
  * not tell), -ECANCELED. Answers are kept for 30 s, failures for 1 s. */
-hr_async int hr_resolve(const char *host, uint16_t port, struct hr_address ret[HR_ADDRESSES_MAX]);
+HR_PUBLIC hr_async int hr_resolve(const char *host, uint16_t port,
+                                  struct hr_address ret[HR_ADDRESSES_MAX]);
 
 /* The address of a unix socket; -ENAMETOOLONG when the path does not fit. */
-int hr_address_unix(const char *path, struct hr_address *ret);
+HR_PUBLIC int hr_address_unix(const char *path, struct hr_address *ret);
 
 /* Forgets a cached name: after a failover the old address is of no use. */
-void hr_resolve_forget(const char *host);
+HR_PUBLIC void hr_resolve_forget(const char *host);

@@ -26,5 +26,6 @@ struct hr_url {
 /* Fills *ret. 0, or -EINVAL with *ret_what saying what is wrong (a literal without any part of the
  * text, which may hold a password) and *ret_offset where, or -ENOMEM. Either out-pointer may be
  * NULL. */
-int hr_url_parse(const char *text, struct hr_url *ret, const char **ret_what, size_t *ret_offset);
-void hr_url_done(struct hr_url *url);
+HR_PUBLIC int hr_url_parse(const char *text, struct hr_url *ret, const char **ret_what,
+                           size_t *ret_offset);
+HR_PUBLIC void hr_url_done(struct hr_url *url);

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The client: a task, the keeper, holds the shared connection open; callers find it ready, wait for
+ * an attempt that is running, or learn at once why there is none.
+ */
+#include "drivers/redis.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "drivers/redis_client.h"
+#include "drivers/resolve.h"
+
+#define DEFAULT_CONNECTIONS 4
+#define DEFAULT_MAX_PENDING ((size_t)16 << 20)
+#define DEFAULT_MAX_REPLY   ((size_t)512 << 20)
+#define IDLE_TIME           hr_seconds(60)
+#define PING_AFTER          hr_seconds(15)
+/* A connection that lived shorter than this counts as a failed attempt, so that a server which
+ * hangs up on everybody is not asked in a tight loop. */
+#define LIVED hr_seconds(1)
+
+static const struct hr_backoff reconnect_backoff = {
+    .first = 100000, .max = 5000000, .factor = 2, .jitter = true};
+
+struct hr_redis *hr__redis_ref(struct hr_redis *redis)
+{
+    redis->refs++;
+    return redis;
+}
+
+static void free_target(struct hr__redis_target *target)
+{
+    hr_url_done(&target->url);
+    if (target->password)
+        explicit_bzero(target->password, strlen(target->password));
+    free(target->password);
+    free(target->client_name);
+}
+
+void hr__redis_unref(struct hr_redis *redis)
+{
+    if (--redis->refs > 0)
+        return;
+    free_target(&redis->target);
+    hr_event_done(&redis->settled);
+    hr_event_done(&redis->nudge);
+    hr_event_done(&redis->ended);
+    hr_error_done(&redis->error);
+    free(redis);
+}
+
+static int copy_string(const char *text, char **ret)
+{
+    if (!text)
+        return 0;
+    *ret = strdup(text);
+    return *ret ? 0 : hr_fail(-ENOMEM, "redis: no memory for a client");
+}
+
+static int fill_target(struct hr__redis_target *target, const struct hr_redis_options *options)
+{
+    const char *what = "the url is missing";
+    size_t offset = 0;
+    int r = options->url ? hr_url_parse(options->url, &target->url, &what, &offset) : -EINVAL;
+    if (r == -ENOMEM)
+        return hr_fail(r, "redis: no memory for a client");
+    if (r < 0)
+        return hr_fail(r, "redis: the url is wrong at character %zu: %s", offset + 1, what);
+    if (target->url.scheme == HR_URL_MYSQL || target->url.scheme == HR_URL_REDISS)
+        return hr_fail(-EINVAL, "redis: the url begins with neither redis:// nor unix://");
+    if (options->client_name && strpbrk(options->client_name, " \t\r\n"))
+        return hr_fail(-EINVAL, "redis: a client's name has no blanks");
+    r = copy_string(options->password, &target->password);
+    if (r == 0)
+        r = copy_string(options->client_name, &target->client_name);
+    target->connect_timeout = options->connect_timeout ? options->connect_timeout : hr_seconds(3);
+    target->limits = (struct hr__redis_limits){
+        .max_pending = options->max_pending ? options->max_pending : DEFAULT_MAX_PENDING,
+        .max_reply = options->max_reply ? options->max_reply : DEFAULT_MAX_REPLY,
+    };
+    if (r == 0)
+        hr__redis_target_describe(target);
+    return r;
+}
+
+hr_redis *hr_redis_new(const struct hr_redis_options *options)
+{
+    struct hr_redis *redis = calloc(1, sizeof(*redis));
+    if (!redis) {
+        (void)hr_fail(-ENOMEM, "redis: no memory for a client");
+        return NULL;
+    }
+    redis->refs = 1;
+    redis->backoff = reconnect_backoff;
+    redis->command_timeout = options->command_timeout ? options->command_timeout : hr_seconds(5);
+    hr_event_init(&redis->settled);
+    hr_event_init(&redis->nudge);
+    hr_event_init(&redis->ended);
+    hr_event_set(&redis->ended);
+
+    int r = fill_target(&redis->target, options);
+    if (r == 0) {
+        struct hr_pool_options pool = {
+            .limit = options->connections ? options->connections : DEFAULT_CONNECTIONS,
+            .idle = IDLE_TIME,
+            .max_age = HR_FOREVER,
+            .ping_after = PING_AFTER,
+            .backoff = reconnect_backoff,
+        };
+        redis->pool = hr_pool_new(&hr__redis_own_ops, redis, &pool);
+        if (!redis->pool)
+            r = hr_fail(-ENOMEM, "redis: no memory for a client");
+    }
+    if (r < 0) {
+        hr__redis_unref(redis);
+        return NULL;
+    }
+    return redis;
+}
+
+static bool is_up(const struct hr_redis *redis)
+{
+    return redis->state == HR__REDIS_READY;
+}
+
+static void report_change(void *arg)
+{
+    struct hr_redis *redis = arg;
+    redis->report = NULL;
+    if (redis->told_up != is_up(redis) && redis->changed) {
+        redis->told_up = is_up(redis);
+        redis->changed(redis->told_up, redis->cookie);
+    }
+    hr__redis_unref(redis);
+}
+
+/* The one place where the state changes. */
+static void set_state(struct hr_redis *redis, enum hr__redis_state state)
+{
+    bool was_up = is_up(redis);
+    hr_assert(redis->state != HR__REDIS_CLOSED);
+    redis->state = state;
+    if (state == HR__REDIS_CONNECTING)
+        hr_event_clear(&redis->settled);
+    else
+        hr_event_set(&redis->settled);
+    if (was_up == is_up(redis) || !redis->changed || redis->report)
+        return;
+    redis->report = hr_call_soon(report_change, redis);
+    if (redis->report)
+        hr__redis_ref(redis);
+}
+
+/* Keeps why there is no connection, as callers will be told. */
+static void note_error(struct hr_redis *redis, const struct hr_error *why)
+{
+    struct hr_error error = *why;
+    error.code = -ENOTCONN;
+    error.native = 0;
+    error.sent = false;
+    hr_error_done(&redis->error);
+    redis->error = (struct hr_error){0};
+    hr_error_copy(&redis->error, &error);
+}
+
+static struct hr__redis_conn *take_conn(struct hr_redis *redis)
+{
+    return hr_take(redis->conn);
+}
+
+static void conn_lost(void *cookie)
+{
+    struct hr_redis *redis = cookie;
+    struct hr__redis_conn *conn = take_conn(redis);
+    note_error(redis, hr__redis_conn_error(conn));
+    set_state(redis, HR__REDIS_CONNECTING);
+    hr_event_set(&redis->nudge);
+    hr__redis_conn_unref(conn);
+}
+
+/* The server is not what it was (a replica now, or loading): new commands go to a new connection,
+ * after asking for the address again; replies that are due still come on the old one. */
+static void leave_server(struct hr_redis *redis)
+{
+    if (!is_up(redis) || hr_now() < hr_later(redis->up_since, LIVED))
+        return;
+    struct hr__redis_conn *conn = take_conn(redis);
+    if (redis->target.url.host)
+        hr_resolve_forget(redis->target.url.host);
+    set_state(redis, HR__REDIS_CONNECTING);
+    hr_event_set(&redis->nudge);
+    hr__redis_conn_retire(conn);
+    hr__redis_conn_unref(conn);
+    hr_pool_flush(redis->pool);
+}
+
+/* One attempt, and the life of the connection if it worked. Returns how long to rest after. */
+static hr_usec connect_and_stay(struct hr_redis *redis)
+{
+    struct hr__redis_conn *conn = NULL;
+    int r = hr__redis_open(&redis->target, &conn, NULL);
+    if (redis->state == HR__REDIS_CLOSED || r == -ECANCELED) {
+        if (conn) {
+            hr__redis_conn_fail(conn, HR_ECLOSED, 0);
+            hr__redis_conn_unref(conn);
+        }
+        return -1;
+    }
+    if (r < 0) {
+        redis->failed++;
+        note_error(redis, hr_last_error());
+        return hr_backoff_next(&redis->backoff);
+    }
+
+    redis->opened++;
+    redis->conn = conn;
+    redis->up_since = hr_now();
+    hr_event_clear(&redis->nudge);
+    hr__redis_conn_on_lost(conn, conn_lost, redis);
+    set_state(redis, HR__REDIS_READY);
+    r = hr_event_wait(&redis->nudge);
+    if (r < 0 || redis->state == HR__REDIS_CLOSED)
+        return -1;
+    if (hr_now() < hr_later(redis->up_since, LIVED))
+        return hr_backoff_next(&redis->backoff);
+    hr_backoff_reset(&redis->backoff);
+    return 0;
+}
+
+static void end_keeper(struct hr_redis *redis)
+{
+    redis->keeper = hr_future_unref(redis->keeper);
+    if (redis->conn) {
+        struct hr__redis_conn *conn = take_conn(redis);
+        hr__redis_conn_on_lost(conn, NULL, NULL);
+        hr__redis_conn_fail(conn, HR_ECLOSED, 0);
+        hr__redis_conn_unref(conn);
+    }
+    if (redis->state != HR__REDIS_CLOSED)
+        set_state(redis, HR__REDIS_IDLE);
+    hr_event_set(&redis->ended);
+    hr__redis_unref(redis);
+}
+
+static int keep_connected(void *arg)
+{
+    struct hr_redis *redis = arg;
+    hr_usec rest = 0;
+    while (rest >= 0) {
+        rest = connect_and_stay(redis);
+        if (rest <= 0)
+            continue;
+        set_state(redis, HR__REDIS_RESTING);
+        int r = hr_sleep(rest);
+        if (r < 0 || redis->state == HR__REDIS_CLOSED)
+            break;
+        set_state(redis, HR__REDIS_CONNECTING);
+    }
+    end_keeper(redis);
+    return 0;
+}
+
+/* The loop ends before the keeper ran. */
+static void drop_keeper(void *arg)
+{
+    end_keeper(arg);
+}
+
+static int start_keeper(struct hr_redis *redis)
+{
+    struct hr_task_options options = {.name = "redis-keeper", .free_arg = drop_keeper};
+    redis->keeper = hr_create_task_with(&options, keep_connected, redis);
+    if (!redis->keeper)
+        return -ENOMEM;
+    hr__redis_ref(redis);
+    hr_event_clear(&redis->ended);
+    set_state(redis, HR__REDIS_CONNECTING);
+    return 0;
+}
+
+int hr__redis_check_loop(struct hr_redis *redis)
+{
+    hr_loop *loop = hr_running_loop();
+    if (hr_likely(loop && redis->loop == loop))
+        return 0;
+    if (!loop)
+        return hr_fail(HR_ENOLOOP, "redis: no running loop");
+    if (redis->loop)
+        return hr_fail(HR_EWRONGLOOP, "redis: the client belongs to another loop");
+    redis->loop = loop;
+    return 0;
+}
+
+/* Finds the shared connection ready, or waits for the attempt that is running. Borrowed. */
+static int get_conn(struct hr_redis *redis, struct hr__redis_conn **ret)
+{
+    uint64_t failed = redis->failed;
+    while (!is_up(redis)) {
+        if (redis->state == HR__REDIS_CLOSED)
+            return hr_fail(HR_ECLOSED, "%s: the client is closed", redis->target.name);
+        if (redis->state == HR__REDIS_RESTING || redis->failed != failed)
+            return hr_error_raise(&redis->error);
+        if (redis->state == HR__REDIS_IDLE) {
+            int r = start_keeper(redis);
+            if (r < 0)
+                return r;
+        }
+        redis->waiting++;
+        int r = hr_event_wait(&redis->settled);
+        redis->waiting--;
+        if (r < 0)
+            return hr_fail(r, "%s: cancelled before it was asked", redis->target.name);
+    }
+    *ret = redis->conn;
+    return 0;
+}
+
+static bool is_failover(const struct hr_error *error)
+{
+    return strcmp(error->kind, "READONLY") == 0 || strcmp(error->kind, "MASTERDOWN") == 0 ||
+           strcmp(error->kind, "LOADING") == 0;
+}
+
+int hr__redis_ask(struct hr_redis *redis, hr_reply **ret, const struct hr__redis_request *request)
+{
+    int r = hr__redis_check_loop(redis);
+    if (r < 0)
+        return r;
+    if (!hr_current_task())
+        return hr_fail(HR_ENOTASK, "redis: only a task can wait for a reply");
+    hr__redis_ref(redis);
+    struct hr__redis_conn *conn = NULL;
+    r = get_conn(redis, &conn);
+    if (r >= 0)
+        r = hr__redis_call(conn, ret, request, redis->command_timeout);
+    if (r == HR_EREPLY && is_failover(hr_last_error()))
+        leave_server(redis);
+    hr__redis_unref(redis);
+    return r;
+}
+
+int hr_redis_command(hr_redis *redis, hr_reply **ret, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    struct hr__redis_request request = {.fmt = fmt, .args = &args};
+    int r = hr__redis_ask(redis, ret, &request);
+    va_end(args);
+    return r;
+}
+
+int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc, const char *const *argv,
+                          const size_t *lens)
+{
+    struct hr__redis_request request = {.argc = argc, .argv = argv, .lens = lens};
+    return hr__redis_ask(redis, ret, &request);
+}
+
+/* A command that has to wait before it can be asked: its bytes, for a task. */
+struct late {
+    struct hr_redis *redis;
+    struct hr__buf bytes;
+};
+
+static void free_late(void *arg)
+{
+    struct late *late = arg;
+    hr__buf_done(&late->bytes);
+    hr__redis_unref(late->redis);
+    free(late);
+}
+
+static void free_reply(void *reply)
+{
+    (void)hr_reply_free(reply);
+}
+
+static int ask_late(void *arg)
+{
+    struct late *late = arg;
+    struct hr__redis_request request = {.bytes = &late->bytes};
+    hr_reply *reply = NULL;
+    int r = hr__redis_ask(late->redis, &reply, &request);
+    if (r >= 0)
+        hr_task_return(reply, free_reply);
+    free_late(late);
+    return r;
+}
+
+static int start_late(struct hr_redis *redis, const struct hr__redis_request *request,
+                      hr_future **ret)
+{
+    struct late *late = calloc(1, sizeof(*late));
+    if (!late)
+        return hr_fail(-ENOMEM, "redis: no memory for the command");
+    late->redis = hr__redis_ref(redis);
+    int r = hr__redis_format(&late->bytes, request);
+    if (r == 0) {
+        struct hr_task_options options = {.name = "redis-command", .free_arg = free_late};
+        *ret = hr_create_task_with(&options, ask_late, late);
+        r = *ret ? 0 : -ENOMEM;
+    }
+    if (r < 0)
+        free_late(late);
+    return r;
+}
+
+static int start_now(struct hr_redis *redis, const struct hr__redis_request *request,
+                     hr_future **ret)
+{
+    struct hr__redis_call *call = calloc(1, sizeof(*call));
+    hr_future *future = call ? hr_future_new(NULL) : NULL;
+    if (!future) {
+        free(call);
+        return hr_fail(-ENOMEM, "redis: no memory for the command");
+    }
+    call->future = hr_future_ref(future);
+    int r = hr__redis_call_begin(call, redis->conn, request, redis->command_timeout);
+    if (r < 0) {
+        (void)hr_future_unref(call->future);
+        (void)hr_future_unref(future);
+        free(call);
+        return r;
+    }
+    *ret = future;
+    return 0;
+}
+
+hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    struct hr__redis_request request = {.fmt = fmt, .args = &args};
+    hr_future *future = NULL;
+    int r = hr__redis_check_loop(redis);
+    if (r == 0 && is_up(redis) && hr__redis_conn_has_room(redis->conn))
+        r = start_now(redis, &request, &future);
+    else if (r == 0)
+        r = start_late(redis, &request, &future);
+    va_end(args);
+
+    if (r < 0 && r != -ENOMEM) { /* what is wrong with the command belongs to its future */
+        future = hr_future_new(NULL);
+        if (future)
+            (void)hr_future_set_error_record(future, hr_last_error());
+    }
+    return future;
+}
+
+static void shut(struct hr_redis *redis)
+{
+    if (redis->state == HR__REDIS_CLOSED)
+        return;
+    struct hr__redis_conn *conn = take_conn(redis);
+    set_state(redis, HR__REDIS_CLOSED);
+    if (conn) {
+        hr__redis_conn_on_lost(conn, NULL, NULL);
+        (void)hr_fail(HR_ECLOSED, "%s: the client was closed", redis->target.name);
+        hr__redis_conn_fail(conn, HR_ECLOSED, HR_ECLOSED);
+        hr__redis_conn_unref(conn);
+    }
+    if (redis->keeper)
+        hr_task_cancel(redis->keeper, "the client is closed");
+}
+
+int hr_redis_close(hr_redis *redis)
+{
+    hr__redis_ref(redis);
+    shut(redis);
+    int r = hr_event_wait(&redis->ended);
+    if (r >= 0)
+        r = hr_pool_close(redis->pool);
+    hr__redis_unref(redis);
+    return r;
+}
+
+hr_redis *hr_redis_free(hr_redis *redis)
+{
+    if (!redis)
+        return NULL;
+    shut(redis);
+    redis->changed = NULL;
+    hr_pool_free(hr_take(redis->pool));
+    hr__redis_unref(redis);
+    return NULL;
+}
+
+void hr_redis_freep(hr_redis **redis)
+{
+    *redis = hr_redis_free(*redis);
+}
+
+void hr_redis_on_state(hr_redis *redis, void (*changed)(bool up, void *cookie), void *cookie)
+{
+    redis->changed = changed;
+    redis->cookie = cookie;
+    redis->told_up = is_up(redis);
+}
+
+hr_usec hr_redis_up_since(const hr_redis *redis)
+{
+    return is_up(redis) ? redis->up_since : HR_FOREVER;
+}
+
+void hr_redis_get_stats(const hr_redis *redis, struct hr_pool_stats *ret)
+{
+    hr_pool_get_stats(redis->pool, ret);
+    ret->open += is_up(redis);
+    ret->waiting += redis->waiting;
+    ret->opened += redis->opened;
+    ret->failed += redis->failed;
+    ret->up = is_up(redis);
+}

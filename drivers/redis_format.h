@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands become bytes, straight into the buffer that is sent.
+ */
+#pragma once
+
+#include <stdarg.h>
+
+#include "drivers/buf.h"
+
+/* A command in one of its three forms: a format with its arguments, an array, or bytes that were
+ * formatted before. Everything is borrowed. */
+struct hr__redis_request {
+    const char *fmt;
+    va_list *args;
+    size_t argc;
+    const char *const *argv;
+    const size_t *lens; /* NULL: argv holds strings */
+    const struct hr__buf *bytes;
+};
+
+/* Appends the command. 0; -EINVAL (format, no words) or -ENOMEM: nothing was appended. */
+int hr__redis_format(struct hr__buf *out, const struct hr__redis_request *request);
