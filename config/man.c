@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "config/conf.h"
-#include "config/scalar.h"
 
 /* Prints text so that troff takes it as it is. */
 static void put(FILE *out, const char *text)
@@ -25,22 +24,6 @@ static void put(FILE *out, const char *text)
     }
 }
 
-static void put_bounds(FILE *out, const struct hr_conf_field *f)
-{
-    char min[32], max[32];
-    if (f->type == HR_CONF_TYPE_SPAN) {
-        hr__conf_format_span(f->min, min, sizeof(min));
-        hr__conf_format_span(f->max, max, sizeof(max));
-    } else if (f->type == HR_CONF_TYPE_SIZE) {
-        hr__conf_format_size(f->min, min, sizeof(min));
-        hr__conf_format_size(f->max, max, sizeof(max));
-    } else {
-        snprintf(min, sizeof(min), "%lld", (long long)f->min);
-        snprintf(max, sizeof(max), "%lld", (long long)f->max);
-    }
-    fprintf(out, ", %s to %s", min, max);
-}
-
 static void put_type(FILE *out, const struct hr_conf_field *f)
 {
     switch (f->type) {
@@ -49,20 +32,16 @@ static void put_type(FILE *out, const struct hr_conf_field *f)
         break;
     case HR_CONF_TYPE_INT:
     case HR_CONF_TYPE_COUNT:
-        fputs("count", out);
-        put_bounds(out, f);
+        fprintf(out, "count, %s to %s", f->min, f->max);
         break;
     case HR_CONF_TYPE_FACTOR:
-        fputs("factor", out);
-        put_bounds(out, f);
+        fprintf(out, "factor, %s to %s", f->min, f->max);
         break;
     case HR_CONF_TYPE_SPAN:
-        fputs("span", out);
-        put_bounds(out, f);
+        fprintf(out, "span, %s to %s", f->min, f->max);
         break;
     case HR_CONF_TYPE_SIZE:
-        fputs("size", out);
-        put_bounds(out, f);
+        fprintf(out, "size, %s to %s", f->min, f->max);
         break;
     case HR_CONF_TYPE_STR:
         fputs("text", out);
@@ -71,6 +50,7 @@ static void put_type(FILE *out, const struct hr_conf_field *f)
         fputs("secret text", out);
         break;
     case HR_CONF_TYPE_CHOICE:
+    case HR_CONF_TYPE_SWITCH:
         for (const struct hr_conf_choice *c = f->choices; c->name; c++) {
             if (c != f->choices)
                 fputs(" | ", out);

@@ -12,7 +12,7 @@
 
 #include "config/conf.h"
 
-struct hr_conf_node *hr_conf_get(const struct hr_conf_node *map, const char *key)
+const struct hr_conf_node *hr_conf_get(const struct hr_conf_node *map, const char *key)
 {
     if (!map || map->kind != HR_CONF_MAP)
         return NULL;
@@ -23,8 +23,8 @@ struct hr_conf_node *hr_conf_get(const struct hr_conf_node *map, const char *key
     return NULL;
 }
 
-struct hr_conf_node *hr_conf_merge(struct hr_conf *conf, struct hr_conf_node *under,
-                                   struct hr_conf_node *over)
+const struct hr_conf_node *hr_conf_merge(struct hr_conf *conf, const struct hr_conf_node *under,
+                                         const struct hr_conf_node *over, enum hr_conf_place place)
 {
     if (!under || !over)
         return under ? under : over;
@@ -34,14 +34,15 @@ struct hr_conf_node *hr_conf_merge(struct hr_conf *conf, struct hr_conf_node *un
     struct hr_conf_node *map = hr_conf_alloc(conf->mem, sizeof(*map));
     if (!map)
         return NULL;
-    *map = *over;
+    *map = place == HR_CONF_PLACE_OVER ? *over : *under;
     map->n = 0;
-    map->items = hr_conf_alloc(conf->mem, (under->n + over->n) * sizeof(struct hr_conf_node *));
+    map->items = hr_conf_alloc(conf->mem, (under->n + over->n) * sizeof(*map->items));
     if (!map->items)
         return NULL;
     for (size_t i = 0; i < under->n; i++) {
-        struct hr_conf_node *below = under->items[i];
-        struct hr_conf_node *item = hr_conf_merge(conf, below, hr_conf_get(over, below->key));
+        const struct hr_conf_node *below = under->items[i];
+        const struct hr_conf_node *item =
+            hr_conf_merge(conf, below, hr_conf_get(over, below->key), place);
         if (!item)
             return NULL;
         map->items[map->n++] = item;

@@ -48,17 +48,20 @@ struct hr_conf_node {
     bool substituted;         /* ${…} was replaced: the text is never shown */
 
     /* map, list */
-    struct hr_conf_node **items;
+    const struct hr_conf_node **items;
     size_t n;
 };
 
 /* The entry of a map with this key, or NULL. */
-struct hr_conf_node *hr_conf_get(const struct hr_conf_node *map, const char *key);
+const struct hr_conf_node *hr_conf_get(const struct hr_conf_node *map, const char *key);
+
+/* Whose place a merged map takes: the one that a person would call "the" map. */
+enum hr_conf_place { HR_CONF_PLACE_OVER, HR_CONF_PLACE_UNDER };
 
 /* Lays `over` on `under`: maps merge key by key, everything else replaces. Either may be NULL.
- * The inputs stay as they are. NULL when out of memory. */
-struct hr_conf_node *hr_conf_merge(struct hr_conf *conf, struct hr_conf_node *under,
-                                   struct hr_conf_node *over);
+ * The inputs stay as they are. NULL when out of memory, or both are NULL. */
+const struct hr_conf_node *hr_conf_merge(struct hr_conf *conf, const struct hr_conf_node *under,
+                                         const struct hr_conf_node *over, enum hr_conf_place place);
 
 /* Whether node stands somewhere below ancestor, in the file they come from. */
 bool hr_conf_is_under(const struct hr_conf_node *node, const struct hr_conf_node *ancestor);

@@ -8,7 +8,6 @@
 #include "config/scalar.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -131,27 +130,4 @@ const char *hr__conf_scan_size(const char *text, int64_t *ret)
     if (digits > 0 && text[digits] == '.')
         return "whole numbers only, in a smaller unit: 1536KiB instead of 1.5MiB";
     return "a whole number and one of the units B, KiB, MiB, GiB, TiB";
-}
-
-static char *format_unit(int64_t value, const struct unit *units, size_t n_units, char *buf,
-                         size_t size)
-{
-    const struct unit *u = units;
-    const struct unit *last = units + n_units - 1;
-    while (u < last && (value == 0 || value % u->factor != 0))
-        u++;
-    snprintf(buf, size, "%lld%s", (long long)(value / u->factor), u->name);
-    return buf;
-}
-
-char *hr__conf_format_span(hr_usec span, char *buf, size_t size)
-{
-    if (span == 0)
-        return format_unit(0, span_units + 3, 1, buf, size);
-    return format_unit(span, span_units, HR_ARRAY_LEN(span_units), buf, size);
-}
-
-char *hr__conf_format_size(int64_t bytes, char *buf, size_t size)
-{
-    return format_unit(bytes, size_units, HR_ARRAY_LEN(size_units), buf, size);
 }

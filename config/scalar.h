@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scalar types: counts, factors, spans of time, sizes, true and false; text to value and back.
+ * The scalar types: counts, factors, spans of time, sizes, true and false.
  *
  * A scan yields NULL when the text is one, else a sentence that says how to write one. It never
  * contains the text.
@@ -14,7 +14,3 @@ const char *hr__conf_scan_count(const char *text, int64_t *ret);
 const char *hr__conf_scan_factor(const char *text, double *ret);
 const char *hr__conf_scan_span(const char *text, hr_usec *ret);
 const char *hr__conf_scan_size(const char *text, int64_t *ret);
-
-/* The value in the largest unit that fits it without a fraction. Return buf. */
-char *hr__conf_format_span(hr_usec span, char *buf, size_t size);
-char *hr__conf_format_size(int64_t bytes, char *buf, size_t size);

@@ -59,75 +59,40 @@ static int not_a(struct hr_conf *conf, const struct hr_conf_node *node, const ch
                          hr_conf_quote(node, quoted, sizeof(quoted)), what, how);
 }
 
-static int out_of_range(struct hr_conf *conf, const struct hr_conf_node *node, const char *min,
-                        const char *max)
+static int out_of_range(struct hr_conf *conf, const struct hr_conf_field *f,
+                        const struct hr_conf_node *node)
 {
     char quoted[HR_CONF_QUOTE_SIZE];
     return hr_conf_error(conf, node, "%s is out of range (%s to %s)",
-                         hr_conf_quote(node, quoted, sizeof(quoted)), min, max);
+                         hr_conf_quote(node, quoted, sizeof(quoted)), f->min, f->max);
 }
 
-static int read_count(struct hr_conf *conf, const struct hr_conf_field *f,
-                      const struct hr_conf_node *node, int64_t *ret)
+/* The bounds go the way of a value too; with one that cannot be read nothing is in range. */
+static int read_number(struct hr_conf *conf, const struct hr_conf_field *f,
+                       const struct hr_conf_node *node, const char *what,
+                       const char *(*scan)(const char *text, int64_t *ret), int64_t *ret)
 {
-    const char *how = hr__conf_scan_count(node->text, ret);
+    int64_t value, min = 0, max = 0;
+    const char *how = scan(node->text, &value);
     if (how)
-        return not_a(conf, node, "a count", how);
-    if (*ret < f->min || *ret > f->max) {
-        char min[32], max[32];
-        snprintf(min, sizeof(min), "%lld", (long long)f->min);
-        snprintf(max, sizeof(max), "%lld", (long long)f->max);
-        return out_of_range(conf, node, min, max);
-    }
+        return not_a(conf, node, what, how);
+    if (scan(f->min, &min) || scan(f->max, &max) || value < min || value > max)
+        return out_of_range(conf, f, node);
+    *ret = value;
     return 0;
 }
 
 static int read_factor(struct hr_conf *conf, const struct hr_conf_field *f,
                        const struct hr_conf_node *node, double *ret)
 {
-    double value;
+    double value, min = 0, max = 0;
     const char *how = hr__conf_scan_factor(node->text, &value);
     if (how)
         return not_a(conf, node, "a factor", how);
-    if (value < (double)f->min || value > (double)f->max) {
-        char min[32], max[32];
-        snprintf(min, sizeof(min), "%lld", (long long)f->min);
-        snprintf(max, sizeof(max), "%lld", (long long)f->max);
-        return out_of_range(conf, node, min, max);
-    }
+    if (hr__conf_scan_factor(f->min, &min) || hr__conf_scan_factor(f->max, &max) || value < min ||
+        value > max)
+        return out_of_range(conf, f, node);
     *ret = value;
-    return 0;
-}
-
-static int read_span(struct hr_conf *conf, const struct hr_conf_field *f,
-                     const struct hr_conf_node *node, hr_usec *ret)
-{
-    hr_usec value;
-    const char *how = hr__conf_scan_span(node->text, &value);
-    if (how)
-        return not_a(conf, node, "a span of time", how);
-    if (value < f->min || value > f->max) {
-        char min[32], max[32];
-        return out_of_range(conf, node, hr__conf_format_span(f->min, min, sizeof(min)),
-                            hr__conf_format_span(f->max, max, sizeof(max)));
-    }
-    *ret = value;
-    return 0;
-}
-
-static int read_size(struct hr_conf *conf, const struct hr_conf_field *f,
-                     const struct hr_conf_node *node, size_t *ret)
-{
-    int64_t value;
-    const char *how = hr__conf_scan_size(node->text, &value);
-    if (how)
-        return not_a(conf, node, "a size", how);
-    if (value < f->min || value > f->max) {
-        char min[32], max[32];
-        return out_of_range(conf, node, hr__conf_format_size(f->min, min, sizeof(min)),
-                            hr__conf_format_size(f->max, max, sizeof(max)));
-    }
-    *ret = (size_t)value;
     return 0;
 }
 
@@ -183,28 +148,37 @@ static int read_scalar(struct hr_conf *conf, const struct hr_conf_field *f,
     int r = want_kind(conf, node, HR_CONF_SCALAR);
     if (r < 0)
         return r;
-    int64_t count;
+    int64_t number;
+    int choice;
     switch (f->type) {
     case HR_CONF_TYPE_BOOL:
         return read_bool(conf, node, target);
     case HR_CONF_TYPE_INT:
-        r = read_count(conf, f, node, &count);
+        r = read_number(conf, f, node, "a count", hr__conf_scan_count, &number);
         if (r == 0)
-            *(unsigned *)target = (unsigned)count;
+            *(unsigned *)target = (unsigned)number;
         return r;
     case HR_CONF_TYPE_COUNT:
-        r = read_count(conf, f, node, &count);
+        r = read_number(conf, f, node, "a count", hr__conf_scan_count, &number);
         if (r == 0)
-            *(uint64_t *)target = (uint64_t)count;
+            *(uint64_t *)target = (uint64_t)number;
         return r;
     case HR_CONF_TYPE_FACTOR:
         return read_factor(conf, f, node, target);
     case HR_CONF_TYPE_SPAN:
-        return read_span(conf, f, node, target);
+        return read_number(conf, f, node, "a span of time", hr__conf_scan_span, target);
     case HR_CONF_TYPE_SIZE:
-        return read_size(conf, f, node, target);
+        r = read_number(conf, f, node, "a size", hr__conf_scan_size, &number);
+        if (r == 0)
+            *(size_t *)target = (size_t)number;
+        return r;
     case HR_CONF_TYPE_STR:
         return read_str(conf, node, target);
+    case HR_CONF_TYPE_SWITCH:
+        r = read_choice(conf, f, node, &choice);
+        if (r == 0)
+            *(bool *)target = choice;
+        return r;
     case HR_CONF_TYPE_SECRET:
         if (!node->text[0])
             return hr_conf_error(conf, node, "is an empty text");
@@ -257,7 +231,9 @@ static int read_sections(struct hr_conf *conf, const struct hr_conf_field *f,
         char *element = array + i * f->section->size;
         if (table) {
             *(const char **)(element + f->section->name_offset) = node->items[i]->key;
-            r = worse(r, hr_conf_check_name(conf, node->items[i]));
+            if (!hr_conf_is_name(node->items[i]->key))
+                r = hr_conf_error_key(conf, node->items[i], "is not a name (%s)",
+                                      HR_CONF_NAME_RULE);
         }
         r = worse(r, hr_conf_fill(conf, node->items[i], f->section, element));
     }
@@ -403,16 +379,14 @@ int hr_conf_fill(struct hr_conf *conf, const struct hr_conf_node *map,
     return r;
 }
 
-int hr_conf_check_name(struct hr_conf *conf, const struct hr_conf_node *node)
+bool hr_conf_is_name(const char *text)
 {
-    const char *s = node->key;
-    size_t len = strlen(s);
-    bool good = len > 0 && len <= 64 && (isalnum((unsigned char)s[0]) || s[0] == '_');
-    for (size_t i = 0; good && i < len; i++)
-        good = isalnum((unsigned char)s[i]) || strchr("_.-", s[i]);
-    if (good)
-        return 0;
-    return hr_conf_error_key(conf, node,
-                             "not a name (letters, digits, _ . and -, at most 64, beginning with a "
-                             "letter, digit or _)");
+    size_t len = strlen(text);
+    if (len == 0 || len > 64 || text[0] == '.' || text[0] == '-')
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)text[i]) && !strchr("_.-", text[i]))
+            return false;
+    }
+    return true;
 }

@@ -26,6 +26,7 @@ enum hr_conf_type {
     HR_CONF_TYPE_STR,     /* const char *; not empty, no {{ */
     HR_CONF_TYPE_SECRET,  /* const char *; not empty, never shown */
     HR_CONF_TYPE_CHOICE,  /* an enum; one of the names in choices */
+    HR_CONF_TYPE_SWITCH,  /* bool; one of two names in choices */
     HR_CONF_TYPE_STRINGS, /* const char ** and size_t; a list of strings */
     HR_CONF_TYPE_HOOK,    /* whatever the hook makes of it */
     HR_CONF_TYPE_SECTION, /* a map with fields of its own */
@@ -47,10 +48,10 @@ struct hr_conf_field {
     const char *key;
     enum hr_conf_type type;
     bool required;
-    size_t offset;        /* of the member in the section's struct */
-    size_t count_offset;  /* strings, list, table: of the size_t beside it */
-    const char *fallback; /* the default as a user would write it; NULL: the member stays zero */
-    int64_t min, max;     /* int, count, factor, span, size */
+    size_t offset;         /* of the member in the section's struct */
+    size_t count_offset;   /* strings, list, table: of the size_t beside it */
+    const char *fallback;  /* the default as a user would write it; NULL: the member stays zero */
+    const char *min, *max; /* int, count, factor, span, size: bounds, written like the default */
     const struct hr_conf_choice *choices; /* ends with a NULL name */
     const struct hr_conf_section *section;
     hr_conf_hook *hook; /* hook; strings: looks at each item, its target is a const char ** */
@@ -76,9 +77,10 @@ struct hr_conf_section {
 int hr_conf_fill(struct hr_conf *conf, const struct hr_conf_node *map,
                  const struct hr_conf_section *section, void *object);
 
-/* What a name of a server, a job or the like may look like: letters, digits, _ . -, at most 64.
- * Reports a bad one at the node's key. */
-int hr_conf_check_name(struct hr_conf *conf, const struct hr_conf_node *node);
+/* Whether this can be the name of a server, a job or the like: letters, digits, _ . -, at most 64,
+ * not beginning with . or -. The names of a table are checked by it. */
+bool hr_conf_is_name(const char *text);
+#define HR_CONF_NAME_RULE "letters, digits, _ . and -, at most 64, not beginning with . or -"
 
 /* The offset of a member, after the compiler has checked its type. */
 #define HR_CONF_AT(T, member, type)                                                                \
@@ -129,6 +131,11 @@ int hr_conf_check_name(struct hr_conf *conf, const struct hr_conf_node *node);
 #define HR_CONF_CHOICE(T, name, member, fallback_, choices_, doc_)                                 \
     {                                                                                              \
         .key = name, .type = HR_CONF_TYPE_CHOICE, .offset = HR_CONF_AT_ENUM(T, member),            \
+        .fallback = fallback_, .choices = choices_, .doc = doc_                                    \
+    }
+#define HR_CONF_SWITCH(T, name, member, fallback_, choices_, doc_)                                 \
+    {                                                                                              \
+        .key = name, .type = HR_CONF_TYPE_SWITCH, .offset = HR_CONF_AT(T, member, bool),           \
         .fallback = fallback_, .choices = choices_, .doc = doc_                                    \
     }
 #define HR_CONF_STRINGS(T, name, member, count, fallback_, hook_, doc_)                            \

@@ -30,25 +30,25 @@ static char byte_at(const struct hr_conf_file *file, const char *s)
     return s >= file->text && s < file->text + file->len ? *s : '\0';
 }
 
-static int report(struct hr_conf *conf, const struct hr_conf_file *file, const yaml_mark_t *mark,
-                  const char *text)
+static int report(struct hr_conf *conf, const struct hr_conf_file *file,
+                  const struct hr__conf_mark *mark, const char *text)
 {
-    hr_conf_diags_add(conf->diags, HR_CONF_ERROR, file->name, (unsigned)mark->line + 1,
-                      (unsigned)mark->column + 1, "", "%s", text);
+    hr_conf_diags_add(conf->diags, HR_CONF_ERROR, file->name, mark->line, mark->column, "", "%s",
+                      text);
     return -EINVAL;
 }
 
 /* Bytes that are not text: libyaml gives an offset only. */
-static int report_reader(struct hr_conf *conf, const struct hr_conf_file *file,
-                         const yaml_parser_t *parser)
+static int report_bytes(struct hr_conf *conf, const struct hr_conf_file *file,
+                        const struct hr__conf_syntax_error *error)
 {
-    yaml_mark_t mark = {0};
-    for (size_t i = 0; i < parser->problem_offset && i < file->len; i++) {
+    struct hr__conf_mark mark = {.line = 1, .column = 1};
+    for (size_t i = 0; i < error->offset && i < file->len; i++) {
         bool is_break = file->text[i] == '\n';
         mark.line += is_break;
-        mark.column = is_break ? 0 : mark.column + (((unsigned char)file->text[i] & 0xc0) != 0x80);
+        mark.column = is_break ? 1 : mark.column + (((unsigned char)file->text[i] & 0xc0) != 0x80);
     }
-    bool control = strstr(parser->problem, "control");
+    bool control = strstr(error->problem, "control");
     return report(conf, file, &mark,
                   control ? "a control character (it may stand in double quotes as \\xNN)"
                           : "this is not UTF-8 text");
@@ -56,39 +56,39 @@ static int report_reader(struct hr_conf *conf, const struct hr_conf_file *file,
 
 /* A flow map or list that goes on where it should not. */
 static int report_flow(struct hr_conf *conf, const struct hr_conf_file *file,
-                       const yaml_parser_t *parser)
+                       const struct hr__conf_syntax_error *error)
 {
-    const char *s = char_at(file, parser->problem_mark.index);
+    const char *s = char_at(file, error->at.index);
     char here = byte_at(file, s), before = byte_at(file, s - 1);
     if (here == '{' && before == '$') {
-        return report(conf, file, &parser->problem_mark,
+        return report(conf, file, &error->at,
                       "inside { } and [ ] a value with ${…} needs quotes (\"${NAME}\")");
     }
     if ((here == '[' || here == '{') && before && !strchr(" \t\n,:[{", before)) {
-        return report(conf, file, &parser->problem_mark,
+        return report(conf, file, &error->at,
                       "inside { } and [ ] an expression with brackets needs quotes "
                       "({a: \".tags[1]\"})");
     }
-    if (parser->problem_mark.line != parser->context_mark.line) {
-        return report(conf, file, &parser->context_mark,
-                      byte_at(file, char_at(file, parser->context_mark.index)) == '['
+    if (error->at.line != error->context.line) {
+        return report(conf, file, &error->context,
+                      byte_at(file, char_at(file, error->context.index)) == '['
                           ? "this [ is not closed"
                           : "this { is not closed");
     }
-    return report(conf, file, &parser->problem_mark,
+    return report(conf, file, &error->at,
                   "a comma or the closing bracket is expected here (a value with quotes, commas or "
                   "brackets inside { } needs quotes around it)");
 }
 
 static int report_bad_start(struct hr_conf *conf, const struct hr_conf_file *file,
-                            const yaml_parser_t *parser)
+                            const struct hr__conf_syntax_error *error)
 {
-    char here = byte_at(file, char_at(file, parser->problem_mark.index));
+    char here = byte_at(file, char_at(file, error->at.index));
     if (here == '\t')
-        return report(conf, file, &parser->problem_mark, "a tab (indent with spaces)");
+        return report(conf, file, &error->at, "a tab (indent with spaces)");
     char text[80];
     snprintf(text, sizeof(text), "a value that begins with %c needs quotes", here);
-    return report(conf, file, &parser->problem_mark, text);
+    return report(conf, file, &error->at, text);
 }
 
 static const struct {
@@ -115,29 +115,25 @@ static const struct {
 };
 
 int hr__conf_report_syntax(struct hr_conf *conf, const struct hr_conf_file *file,
-                           const yaml_parser_t *parser)
+                           const struct hr__conf_syntax_error *error)
 {
-    if (parser->error == YAML_MEMORY_ERROR) {
-        hr_conf_mem_fail(conf->mem);
-        return -ENOMEM;
-    }
-    if (parser->error == YAML_READER_ERROR)
-        return report_reader(conf, file, parser);
-    const char *problem = parser->problem ? parser->problem : "not YAML";
+    if (error->undecodable)
+        return report_bytes(conf, file, error);
+    const char *problem = error->problem;
     if (strncmp(problem, "did not find expected ','", 25) == 0)
-        return report_flow(conf, file, parser);
+        return report_flow(conf, file, error);
     if (strcmp(problem, "found character that cannot start any token") == 0)
-        return report_bad_start(conf, file, parser);
+        return report_bad_start(conf, file, error);
     for (size_t i = 0; i < HR_ARRAY_LEN(meanings); i++) {
         if (strcmp(problem, meanings[i].problem) == 0) {
-            const yaml_mark_t *mark =
-                meanings[i].at_context ? &parser->context_mark : &parser->problem_mark;
+            const struct hr__conf_mark *mark =
+                meanings[i].at_context ? &error->context : &error->at;
             return report(conf, file, mark, meanings[i].text);
         }
     }
     char text[200];
     snprintf(text, sizeof(text), "not YAML: %s", problem);
-    return report(conf, file, &parser->problem_mark, text);
+    return report(conf, file, &error->at, text);
 }
 
 /* How many ( are open at the end, and whether a double quote is. */

@@ -4,14 +4,25 @@
  */
 #pragma once
 
-#include <yaml.h>
-
 #include "config/conf.h"
 
-/* Reports the error the parser stopped at, where a person has to look. Yields -EINVAL or
- * -ENOMEM. */
+/* A place as the parser counts: characters, and lines and columns from 1. */
+struct hr__conf_mark {
+    size_t index;
+    unsigned line, column;
+};
+
+struct hr__conf_syntax_error {
+    const char *problem;          /* libyaml's words */
+    bool undecodable;             /* the bytes are no text; then only offset tells where */
+    size_t offset;                /* in bytes */
+    struct hr__conf_mark at;      /* where the parser stopped */
+    struct hr__conf_mark context; /* where the construct begins that it was in */
+};
+
+/* Reports the error where a person has to look. Yields -EINVAL. */
 int hr__conf_report_syntax(struct hr_conf *conf, const struct hr_conf_file *file,
-                           const yaml_parser_t *parser);
+                           const struct hr__conf_syntax_error *error);
 
 /* Whether a plain value inside { } or [ ] was cut at a comma that belonged to it, as decimal(12,2)
  * is: this is its first part, or what is left of it. */

@@ -43,13 +43,30 @@ struct place {
 static int load_node(struct loader *l, const yaml_event_t *event, const struct place *place,
                      struct hr_conf_node **ret);
 
+static struct hr__conf_mark mark_of(const yaml_mark_t *mark)
+{
+    return (struct hr__conf_mark){mark->index, (unsigned)mark->line + 1,
+                                  (unsigned)mark->column + 1};
+}
+
 static int next_event(struct loader *l, yaml_event_t *ret)
 {
-    if (!yaml_parser_parse(&l->parser, ret)) {
-        *ret = (yaml_event_t){0};
-        return hr__conf_report_syntax(l->conf, l->file, &l->parser);
+    const yaml_parser_t *p = &l->parser;
+    if (yaml_parser_parse(&l->parser, ret))
+        return 0;
+    *ret = (yaml_event_t){0};
+    if (p->error == YAML_MEMORY_ERROR) {
+        hr_conf_mem_fail(l->conf->mem);
+        return -ENOMEM;
     }
-    return 0;
+    struct hr__conf_syntax_error error = {
+        .problem = p->problem ? p->problem : "not YAML",
+        .undecodable = p->error == YAML_READER_ERROR,
+        .offset = p->problem_offset,
+        .at = mark_of(&p->problem_mark),
+        .context = mark_of(&p->context_mark),
+    };
+    return hr__conf_report_syntax(l->conf, l->file, &error);
 }
 
 static int fail_at(struct loader *l, const yaml_mark_t *mark, const char *text)
@@ -84,7 +101,7 @@ static int new_node(struct loader *l, const yaml_mark_t *mark, const struct plac
 }
 
 /* A child goes into its parent's items. */
-static int add_item(struct loader *l, struct hr_conf_node *parent, struct hr_conf_node *item)
+static int add_item(struct loader *l, struct hr_conf_node *parent, const struct hr_conf_node *item)
 {
     void *items = hr_conf_grow(l->conf->mem, parent->items, parent->n, sizeof(*parent->items));
     if (!items)

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Settings of the servers, and the names by which jobs refer to them.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "config/suggest.h"
+#include "daemon/settings_tables.h"
+#include "drivers/url.h"
+
+static int refuse_url(struct hr_conf *conf, const struct hr_conf_node *node, const char *what)
+{
+    return hr_conf_error(conf, node, "%s", what);
+}
+
+/* Parses the URL at node, which must be a text. The caller frees *ret with hr_url_done(). */
+static int parse_url(struct hr_conf *conf, const struct hr_conf_node *node, struct hr_url *ret)
+{
+    if (node->kind != HR_CONF_SCALAR || !node->text[0])
+        return refuse_url(conf, node, "has to be a URL");
+    const char *what;
+    size_t offset;
+    int r = hr_url_parse(node->text, ret, &what, &offset);
+    return r == -EINVAL ? hr_conf_error_at(conf, node, offset, "%s", what) : r;
+}
+
+static int read_redis_url(struct hr_conf *conf, const struct hr_conf_node *node, void *target)
+{
+    hr_auto(hr_url_done) struct hr_url url = {0};
+    int r = parse_url(conf, node, &url);
+    if (r < 0)
+        return r;
+    if (url.scheme == HR_URL_REDISS)
+        return refuse_url(conf, node,
+                          "TLS to Redis is not built into this version (use redis:// or "
+                          "unix://)");
+    if (url.scheme == HR_URL_MYSQL)
+        return refuse_url(conf, node,
+                          "is the URL of a MySQL server (a Redis server's begins with "
+                          "redis:// or unix://)");
+    *(const char **)target = node->text;
+    return 0;
+}
+
+static int read_mysql_url(struct hr_conf *conf, const struct hr_conf_node *node, void *target)
+{
+    hr_auto(hr_url_done) struct hr_url url = {0};
+    int r = parse_url(conf, node, &url);
+    if (r < 0)
+        return r;
+    if (url.scheme != HR_URL_MYSQL)
+        return refuse_url(conf, node,
+                          "is the URL of a Redis server (a MySQL server's begins with "
+                          "mysql://)");
+    if (!url.database)
+        return refuse_url(conf, node, "names no database (mysql://host:port/database)");
+    *(const char **)target = node->text;
+    return 0;
+}
+
+/* A user or password in the URL and beside it: one of them would silently lose. */
+static int check_server(struct hr_conf *conf, const struct hr_conf_node *map, void *object)
+{
+    const struct server_conf *server = object;
+    hr_auto(hr_url_done) struct hr_url url = {0};
+    if (!server->url || hr_url_parse(server->url, &url, NULL, NULL) < 0)
+        return 0;
+    int r = 0;
+    if (url.user && server->user)
+        r = hr_conf_error_key(conf, hr_conf_get(map, "user"), "is given in the URL as well");
+    if (url.password && server->password)
+        r = hr_conf_error_key(conf, hr_conf_get(map, "password"), "is given in the URL as well");
+    return r;
+}
+
+static const struct hr_conf_field redis_timeouts[] = {
+    HR_CONF_SPAN(struct server_conf, "connect", connect_timeout, "3s", "10ms", "5m",
+                 "How long a connection may take to open."),
+    HR_CONF_SPAN(struct server_conf, "command", command_timeout, "5s", "10ms", "1h",
+                 "How long a reply may take."),
+    HR_CONF_END,
+};
+
+static const struct hr_conf_field mysql_timeouts[] = {
+    HR_CONF_SPAN(struct server_conf, "connect", connect_timeout, "3s", "10ms", "5m",
+                 "How long a connection may take to open."),
+    HR_CONF_SPAN(struct server_conf, "query", command_timeout, "30s", "10ms", "1d",
+                 "How long a statement may take."),
+    HR_CONF_END,
+};
+
+static const struct hr_conf_section redis_timeouts_section = {.fields = redis_timeouts};
+static const struct hr_conf_section mysql_timeouts_section = {.fields = mysql_timeouts};
+
+static const struct hr_conf_field redis_fields[] = {
+    {.key = "url",
+     .type = HR_CONF_TYPE_HOOK,
+     .required = true,
+     .offset = HR_CONF_AT(struct server_conf, url, const char *),
+     .hook = read_redis_url,
+     .doc = "redis://user@host:port/db or unix:///path/to/socket?db=0."},
+    HR_CONF_STR(struct server_conf, "user", user, NULL,
+                "ACL user, when it does not stand in the URL."),
+    HR_CONF_SECRET(struct server_conf, "password", password,
+                   "Password; best given as ${cred:NAME}."),
+    HR_CONF_INT(struct server_conf, "connections", connections, "4", "1", "1024",
+                "Connections kept at most."),
+    HR_CONF_GROUP("timeouts", &redis_timeouts_section, "Limits of waiting for the server."),
+    HR_CONF_END,
+};
+
+static const struct hr_conf_field mysql_fields[] = {
+    {.key = "url",
+     .type = HR_CONF_TYPE_HOOK,
+     .required = true,
+     .offset = HR_CONF_AT(struct server_conf, url, const char *),
+     .hook = read_mysql_url,
+     .doc = "mysql://user@host:port/database or mysql://user@/database?socket=/path/to/socket."},
+    HR_CONF_STR(struct server_conf, "user", user, NULL, "User, when it does not stand in the URL."),
+    HR_CONF_SECRET(struct server_conf, "password", password,
+                   "Password; best given as ${cred:NAME}."),
+    HR_CONF_INT(struct server_conf, "connections", connections, "4", "1", "1024",
+                "Connections kept at most."),
+    HR_CONF_GROUP("timeouts", &mysql_timeouts_section, "Limits of waiting for the server."),
+    HR_CONF_END,
+};
+
+static const struct hr_conf_section redis_section = {
+    .fields = redis_fields,
+    .check = check_server,
+};
+
+static const struct hr_conf_section mysql_section = {
+    .fields = mysql_fields,
+    .check = check_server,
+};
+
+static const struct hr_conf_field server_kinds[] = {
+    HR_CONF_KIND_OF(struct server_conf, "redis", kind, SERVER_REDIS, &redis_section,
+                    "A Redis server (7.0 or newer)."),
+    HR_CONF_KIND_OF(struct server_conf, "mysql", kind, SERVER_MYSQL, &mysql_section,
+                    "A MySQL or MariaDB server."),
+    HR_CONF_END,
+};
+
+const struct hr_conf_section server_section = {
+    .fields = server_kinds,
+    .one_of = true,
+    .size = sizeof(struct server_conf),
+    .name_offset = offsetof(struct server_conf, name),
+};
+
+static const char *kind_name(enum server_kind kind)
+{
+    return kind == SERVER_REDIS ? "redis" : "mysql";
+}
+
+static int report_unknown_server(struct hr_conf *conf, const struct hr_conf_node *node)
+{
+    const struct settings *s = ((const struct loading *)conf->user)->settings;
+    char quoted[HR_CONF_QUOTE_SIZE];
+    hr_conf_quote(node, quoted, sizeof(quoted));
+    const char *meant = node->substituted ? NULL
+                                          : hr_conf_suggest(node->text, s->servers, s->n_servers,
+                                                            sizeof(*s->servers));
+    if (meant)
+        return hr_conf_error(conf, node, "no server is called %s (did you mean %s?)", quoted,
+                             meant);
+    return hr_conf_error(conf, node, "no server is called %s (servers: in headrace.yaml)", quoted);
+}
+
+static int read_server(struct hr_conf *conf, const struct hr_conf_node *node, void *target,
+                       enum server_kind kind)
+{
+    const struct loading *loading = conf->user;
+    const struct settings *s = loading->settings;
+    if (node->kind != HR_CONF_SCALAR || !node->text[0])
+        return hr_conf_error(conf, node, "has to be the name of a server");
+    if (!loading->servers_known)
+        return 0;
+    for (size_t i = 0; i < s->n_servers; i++) {
+        if (strcmp(s->servers[i].name, node->text) != 0)
+            continue;
+        if (!s->servers[i].url)
+            return -EINVAL; /* has a mistake of its own, which is reported */
+        if (s->servers[i].kind != kind)
+            return hr_conf_error(conf, node, "%s is a %s server, a %s server is needed here",
+                                 s->servers[i].name, kind_name(s->servers[i].kind),
+                                 kind_name(kind));
+        *(const struct server_conf **)target = &s->servers[i];
+        return 0;
+    }
+    return report_unknown_server(conf, node);
+}
+
+int read_redis_server(struct hr_conf *conf, const struct hr_conf_node *node, void *target)
+{
+    return read_server(conf, node, target, SERVER_REDIS);
+}
+
+int read_mysql_server(struct hr_conf *conf, const struct hr_conf_node *node, void *target)
+{
+    return read_server(conf, node, target, SERVER_MYSQL);
+}
