@@ -2,9 +2,13 @@
 /*
  * A MySQL/MariaDB client for tasks: connections, statements, results.
  *
- * libmariadb's ordinary calls run on the task's own stack; wherever the library would block, a hook
- * suspends the task (mysql_wait.c). Sessions are strict (STRICT_ALL_TABLES), in UTC, utf8mb4, READ
- * COMMITTED, whatever the server's defaults. Use from tasks of one loop only.
+ * libmariadb's ordinary calls run on the task's own stack; wherever the library would block, the
+ * task is suspended (mysql_wait.c). Sessions are strict (STRICT_ALL_TABLES, zero dates refused), in
+ * UTC, utf8mb4, READ COMMITTED, whatever the server's defaults. What else a caller SETs stays with
+ * the connection. Use from tasks of one loop only, a connection by one task at a time.
+ *
+ * The library's start (once a process) makes SIGPIPE ignored. A password never leaves in the clear:
+ * plugins that would send it so are refused.
  */
 #pragma once
 
@@ -25,32 +29,37 @@ struct hr_mysql_options {
                               a session that is silent for longer, frozen clients' included */
     hr_usec write_timeout; /* MariaDB's idle_write_transaction_timeout; 0: the server's own */
     hr_usec lock_wait;     /* innodb_lock_wait_timeout; 0: the server's own */
+    size_t max_result;     /* bytes that one result may take in memory; 0: 64 MiB */
 };
 
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */
-hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options);
-hr_async int hr_mysql_pool_close(hr_mysql_pool *pool);
-hr_mysql_pool *hr_mysql_pool_free(hr_mysql_pool *pool);
-void hr_mysql_pool_freep(hr_mysql_pool **pool);
-void hr_mysql_pool_get_stats(const hr_mysql_pool *pool, struct hr_pool_stats *ret);
+HR_PUBLIC hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options);
+HR_PUBLIC hr_async int hr_mysql_pool_close(hr_mysql_pool *pool);
+HR_PUBLIC hr_mysql_pool *hr_mysql_pool_free(hr_mysql_pool *pool);
+HR_PUBLIC void hr_mysql_pool_freep(hr_mysql_pool **pool);
+HR_PUBLIC void hr_mysql_pool_get_stats(const hr_mysql_pool *pool, struct hr_pool_stats *ret);
 
 /* After a failover: resolve again, reconnect. */
-void hr_mysql_pool_flush(hr_mysql_pool *pool);
+HR_PUBLIC void hr_mysql_pool_flush(hr_mysql_pool *pool);
 
 /* Every call below that talks to the server returns ≥ 0, or
  *   HR_EREPLY    the server said no: native is its number, state its SQLSTATE; the connection is
- *                usable
- *   -ENOTCONN    not connected, or the connection was found dead before anything was sent
+ *                usable (1153, too large a statement, may have closed it)
+ *   -ENOTCONN    not connected, or the connection was lost before the request had left
  *   HR_ELOST     sent, and the connection was lost: no telling whether it was done
- *   -ETIMEDOUT   no answer in query_timeout; the connection is closed; sent is set
+ *   -ETIMEDOUT   no answer in query_timeout; the connection is closed; sent tells
  *   -ECANCELED   the task was cancelled; the connection is closed; sent tells
+ *   -EMSGSIZE    a result larger than max_result; the connection is closed
+ *   -EPROTO      what the server says makes no sense; the connection is closed
+ *   -EBUSY       another task's call on this connection is under way
  *   HR_ECLOSED · -ENOMEM · -EINVAL
  * client errors (2002, 2013, …) stand in native as well. */
 
-/* Borrows a connection in autocommit mode. release never waits. */
-hr_async int hr_mysql_acquire(hr_mysql_pool *pool, hr_mysql_conn **ret);
-void hr_mysql_release(hr_mysql_conn *conn);
-void hr_mysql_releasep(hr_mysql_conn **conn);
+/* Borrows a connection in autocommit mode. release never waits; a connection with an open
+ * transaction is rolled back before its next loan, one that failed is closed. */
+HR_PUBLIC hr_async int hr_mysql_acquire(hr_mysql_pool *pool, hr_mysql_conn **ret);
+HR_PUBLIC void hr_mysql_release(hr_mysql_conn *conn);
+HR_PUBLIC void hr_mysql_releasep(hr_mysql_conn **conn);
 
 /* One value for one question mark. */
 enum hr_mysql_type {
@@ -102,20 +111,27 @@ static inline struct hr_mysql_arg hr_null(void)
 {
     return (struct hr_mysql_arg){HR_MYSQL_NULL, {.i = 0}};
 }
-struct hr_mysql_arg hr_s(const char *text); /* NULL becomes NULL */
+HR_PUBLIC struct hr_mysql_arg hr_s(const char *text); /* NULL becomes NULL */
 
-/* Runs a statement and returns the affected rows (cut at INT_MAX). With arguments it is prepared,
- * and the handle is kept with the connection (LRU); without it goes as text. */
-hr_async int hr_mysql_exec(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args);
+/* Runs a statement and returns the affected rows (rows changed, not rows found; cut at INT_MAX).
+ * With arguments it is prepared, and the handle is kept with the connection (the 64 used last);
+ * without it goes as text. Rows that it returns are dropped. */
+HR_PUBLIC hr_async int hr_mysql_exec(hr_mysql_conn *conn, const char *sql,
+                                     struct hr_mysql_args args);
 
-/* Runs a query and keeps its rows; *ret is the caller's. Returns the number of rows. */
-hr_async int hr_mysql_query(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
-                            struct hr_mysql_args args);
+/* Runs a query and keeps its rows (drivers/mysql_row.h); *ret is the caller's. Returns the number
+ * of rows. Of several results the first is kept. */
+HR_PUBLIC hr_async int hr_mysql_query(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
+                                      struct hr_mysql_args args);
 
 /* What the server can do, and the state of the session. */
-bool hr_mysql_is_mariadb(const hr_mysql_conn *conn);
-bool hr_mysql_has_bulk(const hr_mysql_conn *conn);
-bool hr_mysql_in_transaction(const hr_mysql_conn *conn); /* as the latest reply said */
-unsigned hr_mysql_version(const hr_mysql_conn *conn);    /* 101119 for 10.11.19 */
-uint64_t hr_mysql_last_insert_id(const hr_mysql_conn *conn);
-size_t hr_mysql_max_packet(const hr_mysql_conn *conn); /* server's max_allowed_packet */
+HR_PUBLIC bool hr_mysql_is_mariadb(const hr_mysql_conn *conn);
+HR_PUBLIC bool hr_mysql_has_bulk(const hr_mysql_conn *conn);
+HR_PUBLIC unsigned hr_mysql_version(const hr_mysql_conn *conn); /* 101119 for 10.11.19 */
+HR_PUBLIC uint64_t hr_mysql_last_insert_id(const hr_mysql_conn *conn);
+HR_PUBLIC size_t hr_mysql_max_packet(const hr_mysql_conn *conn); /* server's max_allowed_packet */
+
+/* Whether the transaction is open: since hr_mysql_begin() no reply said otherwise, as one does
+ * after a statement that commits on its own (DDL, some procedures). On a connection that was
+ * acquired: as the latest reply said. */
+HR_PUBLIC bool hr_mysql_in_transaction(const hr_mysql_conn *conn);

@@ -21,13 +21,16 @@ struct hr_mysql_column {
 };
 
 /* Runs an INSERT of the form INSERT INTO t (…) VALUES (?, …) for rows [from, from + rows) of the
- * columns. All or nothing inside a transaction. Returns the affected rows. Values are borrowed
- * until it returns. Splits by max_allowed_packet: then several statements, in order. Codes as
- * hr_mysql_exec(); a refused row leaves none of the statement's rows. */
-hr_async int hr_mysql_bulk(hr_mysql_conn *conn, const char *sql,
-                           const struct hr_mysql_column *columns, size_t n_columns, size_t from,
-                           size_t rows);
+ * columns. Inside a transaction all or nothing: a refused row leaves none of the call's rows, and
+ * the transaction open (unless the error itself ends it, as 1213 does). Returns the affected rows.
+ * Values are borrowed until it returns. What does not fit in max_allowed_packet goes in several
+ * statements, in order. Codes as hr_mysql_exec(); -EINVAL for a statement of another form or a
+ * column of another type. */
+HR_PUBLIC hr_async int hr_mysql_bulk(hr_mysql_conn *conn, const char *sql,
+                                     const struct hr_mysql_column *columns, size_t n_columns,
+                                     size_t from, size_t rows);
 
-/* Straight after a refused bulk, as the next statement: which of its rows (1-based) was refused.
- * 0 when the server cannot tell (MySQL, triggers). */
-hr_async int hr_mysql_refused_row(hr_mysql_conn *conn);
+/* Straight after a refused bulk, as the next call on the connection: which of the call's rows
+ * (1-based) was refused. 0 when nobody can tell (MySQL's 1062, triggers, servers before MariaDB
+ * 10.7). */
+HR_PUBLIC hr_async int hr_mysql_refused_row(hr_mysql_conn *conn);

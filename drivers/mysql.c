@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pool of connections to one server, loans, and statements on them.
+ *
+ * A loan has one of two modes. With autocommit on, every statement stands alone. A transaction's
+ * session has autocommit off, so that a BEGIN that is refused cannot leave the statements sent
+ * behind it to be committed one by one. A connection stays in the mode of its last loan: whoever
+ * uses a pool in one way only never pays for the change.
+ */
+#include "drivers/mysql.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "drivers/mysql_call.h"
+#include "drivers/mysql_conn.h"
+#include "drivers/mysql_result.h"
+#include "drivers/resolve.h"
+
+struct hr_mysql_pool {
+    struct hr__mysql_server *server;
+    hr_pool *pool;
+};
+
+static hr_usec or_default(hr_usec span, hr_usec otherwise)
+{
+    return span > 0 ? span : otherwise;
+}
+
+static void name_server(struct hr__mysql_server *server)
+{
+    const struct hr_url *url = &server->url;
+    if (url->socket)
+        snprintf(server->name, sizeof(server->name), "%s", url->socket);
+    else
+        snprintf(server->name, sizeof(server->name), strchr(url->host, ':') ? "[%s]:%u" : "%s:%u",
+                 url->host, url->port);
+}
+
+static int server_init(struct hr__mysql_server *server, const struct hr_mysql_options *options)
+{
+    const char *what;
+    size_t offset;
+    int r = hr_url_parse(options->url, &server->url, &what, &offset);
+    if (r < 0)
+        return hr_fail(r, "mysql: url: %s (at character %zu)", r == -ENOMEM ? "no memory" : what,
+                       r == -ENOMEM ? 0 : offset + 1);
+    if (server->url.scheme != HR_URL_MYSQL)
+        return hr_fail(-EINVAL, "mysql: url: it has to begin with mysql://");
+    const char *password = options->password ? options->password : server->url.password;
+    if (password && !(server->password = strdup(password)))
+        return hr_fail(-ENOMEM, "mysql: no memory for a pool");
+    name_server(server);
+    server->connect_timeout = or_default(options->connect_timeout, hr_seconds(3));
+    server->query_timeout = or_default(options->query_timeout, hr_seconds(30));
+    server->wait_timeout = or_default(options->wait_timeout, hr_seconds(60));
+    server->write_timeout = options->write_timeout;
+    server->lock_wait = options->lock_wait;
+    server->max_result = options->max_result ? options->max_result : (size_t)64 << 20;
+    return 0;
+}
+
+hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options)
+{
+    hr_auto(hr_mysql_pool_freep) hr_mysql_pool *pool = calloc(1, sizeof(*pool));
+    if (pool)
+        pool->server = calloc(1, sizeof(*pool->server));
+    if (!pool || !pool->server) {
+        (void)hr_fail(-ENOMEM, "mysql: no memory for a pool");
+        return NULL;
+    }
+    pool->server->refs = 1;
+    if (server_init(pool->server, options) < 0)
+        return NULL;
+
+    /* A connection that idles is gone well before the server would close it. */
+    hr_usec wait = pool->server->wait_timeout;
+    const struct hr_pool_options pool_options = {
+        .limit = options->connections ? options->connections : 4,
+        .idle = wait / 2,
+        .max_age = hr_seconds(3600),
+        .ping_after = wait / 4 < hr_seconds(15) ? wait / 4 : hr_seconds(15),
+        .opening = 2,
+    };
+    pool->pool = hr_pool_new(&hr__mysql_conn_ops, pool->server, &pool_options);
+    if (!pool->pool) {
+        (void)hr_fail(-ENOMEM, "mysql: no memory for a pool");
+        return NULL;
+    }
+    return hr_take(pool);
+}
+
+int hr_mysql_pool_close(hr_mysql_pool *pool)
+{
+    return hr_pool_close(pool->pool);
+}
+
+hr_mysql_pool *hr_mysql_pool_free(hr_mysql_pool *pool)
+{
+    if (pool) {
+        if (pool->pool)
+            hr_pool_free(pool->pool);
+        hr__mysql_server_unref(pool->server);
+        free(pool);
+    }
+    return NULL;
+}
+
+void hr_mysql_pool_freep(hr_mysql_pool **pool)
+{
+    *pool = hr_mysql_pool_free(*pool);
+}
+
+void hr_mysql_pool_get_stats(const hr_mysql_pool *pool, struct hr_pool_stats *ret)
+{
+    hr_pool_get_stats(pool->pool, ret);
+}
+
+void hr_mysql_pool_flush(hr_mysql_pool *pool)
+{
+    if (pool->server->url.host)
+        hr_resolve_forget(pool->server->url.host);
+    hr_pool_flush(pool->pool);
+}
+
+int hr__mysql_borrow(hr_mysql_pool *pool, hr_mysql_conn **ret)
+{
+    void *lent;
+    int r = hr_pool_acquire(pool->pool, &lent);
+    if (r < 0)
+        return r;
+    hr_mysql_conn *conn = lent;
+    conn->pool = pool->pool;
+    conn->scope = false;
+    conn->ended = false;
+    *ret = conn;
+    return 0;
+}
+
+/* The change of mode is sent ahead of the first statement: should it be refused, that statement is
+ * not committed either. */
+static hr_async int turn_autocommit_on(hr_mysql_conn *conn)
+{
+    struct hr__mysql_call call;
+    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    if (r < 0)
+        return r;
+    r = hr__mysql_send_ahead(conn, "SET autocommit = 1");
+    conn->manual = false;
+    return hr__mysql_leave(&call, r);
+}
+
+int hr_mysql_acquire(hr_mysql_pool *pool, hr_mysql_conn **ret)
+{
+    hr_auto(hr_mysql_releasep) hr_mysql_conn *conn = NULL;
+    int r = hr__mysql_borrow(pool, &conn);
+    if (r < 0)
+        return r;
+    if (conn->manual) {
+        r = turn_autocommit_on(conn);
+        if (r < 0)
+            return r;
+    }
+    *ret = hr_take(conn);
+    return 0;
+}
+
+/* Called by a task that ends while its call is under way (a shielded one, an abandoned one) this
+ * would hand out a connection in the middle of a conversation. */
+void hr_mysql_release(hr_mysql_conn *conn)
+{
+    if (!conn)
+        return;
+    enum hr_pool_return state = HR_POOL_CLEAN;
+    if (conn->broken || conn->busy)
+        state = HR_POOL_BROKEN;
+    else if (conn->ahead || (conn->mysql->server_status & SERVER_STATUS_IN_TRANS))
+        state = HR_POOL_DIRTY;
+    hr_pool_release(conn->pool, conn, state);
+}
+
+void hr_mysql_releasep(hr_mysql_conn **conn)
+{
+    hr_mysql_release(*conn);
+    *conn = NULL;
+}
+
+struct hr_mysql_arg hr_s(const char *text)
+{
+    if (!text)
+        return hr_null();
+    return (struct hr_mysql_arg){HR_MYSQL_TEXT, {.s = {text, strlen(text)}}};
+}
+
+static hr_async int exec_text(hr_mysql_conn *conn, const char *sql)
+{
+    int r = hr__mysql_text(conn, sql, strlen(sql));
+    if (r < 0)
+        return r;
+    int affected =
+        mysql_field_count(conn->mysql) ? 0 : hr__mysql_count(mysql_affected_rows(conn->mysql));
+    r = hr__mysql_drain(conn);
+    return r < 0 ? r : affected;
+}
+
+static hr_async int exec_prepared(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args)
+{
+    struct hr__mysql_stmt *stmt;
+    int r = hr__mysql_stmt_exec(conn, sql, args, &stmt);
+    return r < 0 ? r : hr__mysql_stmt_finish(conn, stmt);
+}
+
+int hr_mysql_exec(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args)
+{
+    struct hr__mysql_call call;
+    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    if (r < 0)
+        return r;
+    r = args.count ? exec_prepared(conn, sql, args) : exec_text(conn, sql);
+    return hr__mysql_leave(&call, r);
+}
+
+static hr_async int query_text(hr_mysql_conn *conn, const char *sql, hr_mysql_result **ret)
+{
+    int r = hr__mysql_text(conn, sql, strlen(sql));
+    return r < 0 ? r : hr__mysql_result_of_text(conn, ret);
+}
+
+static hr_async int query_prepared(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args,
+                                   hr_mysql_result **ret)
+{
+    struct hr__mysql_stmt *stmt;
+    int r = hr__mysql_stmt_exec(conn, sql, args, &stmt);
+    return r < 0 ? r : hr__mysql_result_of_stmt(conn, stmt, ret);
+}
+
+int hr_mysql_query(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
+                   struct hr_mysql_args args)
+{
+    struct hr__mysql_call call;
+    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    if (r < 0)
+        return r;
+    hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;
+    r = args.count ? query_prepared(conn, sql, args, &result) : query_text(conn, sql, &result);
+    r = hr__mysql_leave(&call, r);
+    if (r >= 0)
+        *ret = hr_take(result);
+    return r;
+}
+
+bool hr_mysql_is_mariadb(const hr_mysql_conn *conn)
+{
+    return conn->is_mariadb;
+}
+
+bool hr_mysql_has_bulk(const hr_mysql_conn *conn)
+{
+    return conn->has_bulk;
+}
+
+bool hr_mysql_in_transaction(const hr_mysql_conn *conn)
+{
+    if (conn->broken)
+        return false;
+    return conn->scope ? !conn->ended : (conn->mysql->server_status & SERVER_STATUS_IN_TRANS) != 0;
+}
+
+unsigned hr_mysql_version(const hr_mysql_conn *conn)
+{
+    return conn->version;
+}
+
+uint64_t hr_mysql_last_insert_id(const hr_mysql_conn *conn)
+{
+    return conn->insert_id;
+}
+
+size_t hr_mysql_max_packet(const hr_mysql_conn *conn)
+{
+    return conn->max_packet;
+}

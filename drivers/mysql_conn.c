@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a connection begins and ends: socket, login, session.
+ *
+ * The socket is connected here and lent to libmariadb, which only logs in on it. Everything the
+ * session needs is then set by one SET statement, and what we want to know is asked by a SELECT
+ * sent along with it, so a session costs one round trip after the login. All of it outlives the
+ * pool's reset, which is a ROLLBACK: mysql_reset_connection() would drop prepared statements too.
+ */
+#include "drivers/mysql_conn.h"
+
+#include <errmsg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/io.h"
+#include "drivers/mysql_call.h"
+#include "drivers/resolve.h"
+
+/* Ways to log in that never show the password to the server or to who listens. */
+#define AUTH_PLUGINS                                                                               \
+    "mysql_native_password,caching_sha2_password,client_ed25519,parsec,auth_gssapi_client"
+
+/* A packet of a result may be longer than its bytes by the lengths of its columns. */
+#define PACKET_SLACK (1 << 20)
+
+static int no_connection(const struct hr__mysql_server *server, const char *why)
+{
+    int native = server->url.socket ? CR_CONNECTION_ERROR : CR_CONN_HOST_ERROR;
+    return hr_fail_native(-ENOTCONN, native, "HY000", NULL, false, "mysql %s: cannot connect: %s",
+                          server->name, why);
+}
+
+/* A listener with a full backlog refuses a unix socket at once, where TCP would wait its turn. */
+static hr_async int connect_unix(const struct hr__mysql_server *server, int *ret)
+{
+    struct hr_address address;
+    int r = hr_address_unix(server->url.socket, &address);
+    if (r < 0)
+        return no_connection(server, hr_error_text(r));
+    for (hr_usec pause = hr_ms(1);; pause = pause < hr_ms(50) ? pause * 2 : pause) {
+        r = hr_connect((const struct sockaddr *)&address.addr, address.len, ret);
+        if (r != -EAGAIN)
+            break;
+        r = hr_sleep(pause);
+        if (r < 0)
+            return r;
+    }
+    return r < 0 && r != -ECANCELED ? no_connection(server, hr_error_text(r)) : r;
+}
+
+static hr_async int connect_tcp(const struct hr__mysql_server *server, int *ret)
+{
+    struct hr_address addresses[HR_ADDRESSES_MAX];
+    int n = hr_resolve(server->url.host, server->url.port, addresses);
+    if (n < 0)
+        return n == -ECANCELED ? n : no_connection(server, hr_error_message(n));
+    int r = -EHOSTUNREACH;
+    for (int i = 0; i < n; i++) {
+        r = hr_connect((const struct sockaddr *)&addresses[i].addr, addresses[i].len, ret);
+        if (r >= 0 || r == -ECANCELED)
+            return r;
+    }
+    return no_connection(server, hr_error_text(r));
+}
+
+static hr_async int connect_socket(const struct hr__mysql_server *server, int *ret)
+{
+    return server->url.socket ? connect_unix(server, ret) : connect_tcp(server, ret);
+}
+
+static int set_options(const struct hr__mysql_server *server, MYSQL *m)
+{
+    const my_bool no = 0;
+    const unsigned int no_files = 0;
+    const unsigned int protocol = server->url.socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
+    const size_t packet = server->max_result + PACKET_SLACK;
+    return mysql_options(m, MYSQL_SET_CHARSET_NAME, "utf8mb4") ||
+           mysql_options(m, MYSQL_OPT_LOCAL_INFILE, &no_files) ||
+           mysql_options(m, MYSQL_OPT_RECONNECT, &no) ||
+           mysql_options(m, MYSQL_OPT_PROTOCOL, &protocol) ||
+           mysql_options(m, MYSQL_OPT_SSL_ENFORCE, &no) ||
+           mysql_options(m, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &no) ||
+           mysql_options(m, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet) ||
+           mysql_options(m, MARIADB_OPT_RESTRICTED_AUTH, AUTH_PLUGINS) ||
+           mysql_options4(m, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "headrace");
+}
+
+static hr_async int log_in(hr_mysql_conn *conn)
+{
+    const struct hr__mysql_server *server = conn->server;
+    const struct hr_url *url = &server->url;
+    conn->mysql = mysql_init(NULL);
+    if (!conn->mysql || set_options(server, conn->mysql))
+        return hr_fail(-ENOMEM, "mysql %s: no memory for a connection", server->name);
+
+    hr__mysql_wait_lend(&conn->wait);
+    MYSQL *m = mysql_real_connect(conn->mysql, url->host, url->user ? url->user : "",
+                                  server->password ? server->password : "", url->database,
+                                  url->port, url->socket, CLIENT_MULTI_RESULTS);
+    hr__mysql_wait_lend(NULL);
+    if (m)
+        return 0;
+
+    /* Whatever was sent, it was no statement. */
+    conn->wait.heard = false;
+    return hr__mysql_error(conn);
+}
+
+static void learn_server(hr_mysql_conn *conn)
+{
+    unsigned long capabilities = 0;
+    conn->is_mariadb = mariadb_connection(conn->mysql);
+    conn->version = (unsigned)mysql_get_server_version(conn->mysql);
+    mariadb_get_infov(conn->mysql, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &capabilities);
+    conn->has_bulk =
+        conn->is_mariadb && (capabilities & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
+}
+
+static unsigned whole_seconds(hr_usec span)
+{
+    hr_usec s = span / hr_seconds(1) + (span % hr_seconds(1) != 0);
+    return s > 31536000 ? 31536000 : (unsigned)s;
+}
+
+static void session_sql(const hr_mysql_conn *conn, char *sql, size_t size)
+{
+    const struct hr__mysql_server *server = conn->server;
+    bool old_name = conn->is_mariadb && conn->version < 110101;
+    int n = snprintf(sql, size,
+                     "SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', "
+                     "sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,"
+                     "NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION', "
+                     "%s = 'READ-COMMITTED', wait_timeout = %u",
+                     old_name ? "tx_isolation" : "transaction_isolation",
+                     whole_seconds(server->wait_timeout));
+    if (server->write_timeout > 0 && conn->is_mariadb && conn->version >= 100300)
+        n += snprintf(sql + n, size - (size_t)n, ", idle_write_transaction_timeout = %u",
+                      whole_seconds(server->write_timeout));
+    if (server->lock_wait > 0)
+        snprintf(sql + n, size - (size_t)n, ", innodb_lock_wait_timeout = %u",
+                 whole_seconds(server->lock_wait));
+}
+
+static hr_async int set_up_session(hr_mysql_conn *conn)
+{
+    static const char ask[] = "SELECT @@max_allowed_packet";
+    char sql[512];
+    session_sql(conn, sql, sizeof(sql));
+    conn->max_packet = sizeof(sql) + PACKET_SLACK;
+
+    int r = hr__mysql_send_ahead(conn, sql);
+    if (r < 0)
+        return r;
+    r = hr__mysql_text(conn, ask, strlen(ask));
+    if (r < 0)
+        return r;
+    MYSQL_RES *rows = mysql_store_result(conn->mysql);
+    MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;
+    if (row && row[0])
+        conn->max_packet = strtoull(row[0], NULL, 10);
+    mysql_free_result(rows);
+    if (!row)
+        return hr__mysql_error(conn);
+    return hr__mysql_drain(conn);
+}
+
+struct hr__mysql_server *hr__mysql_server_unref(struct hr__mysql_server *server)
+{
+    if (server && --server->refs == 0) {
+        hr_url_done(&server->url);
+        free(server->password);
+        free(server);
+    }
+    return NULL;
+}
+
+/* The library's memory goes in this order: after mysql_close() statements know that their server is
+ * gone, and freeing them sends nothing. */
+static hr_mysql_conn *conn_free(hr_mysql_conn *conn)
+{
+    if (!conn)
+        return NULL;
+    conn->wait.silent = true;
+    mysql_close(conn->mysql);
+    hr__mysql_stmts_done(&conn->stmts);
+    hr__mysql_wait_close(&conn->wait);
+    hr__mysql_server_unref(conn->server);
+    free(conn);
+    return NULL;
+}
+
+static void conn_freep(hr_mysql_conn **conn)
+{
+    *conn = conn_free(*conn);
+}
+
+static hr_async int open_within_limit(hr_mysql_conn *conn)
+{
+    int fd;
+    int r = connect_socket(conn->server, &fd);
+    if (r < 0)
+        return r;
+    r = hr__mysql_wait_open(&conn->wait, fd);
+    if (r < 0)
+        return hr_fail(r, "mysql %s: no memory to watch a socket", conn->server->name);
+    r = log_in(conn);
+    if (r < 0)
+        return r;
+    learn_server(conn);
+    return set_up_session(conn);
+}
+
+static hr_async int conn_open(void *driver, void **ret)
+{
+    struct hr__mysql_server *server = driver;
+    int r = hr__mysql_wait_setup();
+    if (r < 0)
+        return hr_fail(r, "libmariadb %s cannot be used here", mysql_get_client_info());
+    hr_auto(conn_freep) hr_mysql_conn *conn = calloc(1, sizeof(*conn));
+    if (!conn)
+        return hr_fail(-ENOMEM, "mysql %s: no memory for a connection", server->name);
+    conn->server = server;
+    server->refs++;
+    conn->wait.fd = -1;
+    hr__mysql_stmts_init(&conn->stmts);
+
+    struct hr_timeout limit = {0};
+    r = hr_timeout_enter(&limit, server->connect_timeout);
+    if (r < 0)
+        return r;
+    r = hr_timeout_leave(&limit, open_within_limit(conn));
+    if (r == -ETIMEDOUT)
+        return no_connection(server, "no answer in time");
+    if (r == HR_ELOST) /* a session was being set up: nothing of the caller's was sent */
+        return no_connection(server, "the connection was lost while it was set up");
+    if (r == -ECANCELED)
+        return hr_fail(r, "mysql %s: cancelled while connecting", server->name);
+    if (r < 0)
+        return r;
+    *ret = hr_take(conn);
+    return 0;
+}
+
+static void conn_close(void *arg, bool polite)
+{
+    hr_mysql_conn *conn = arg;
+    if (!polite && conn->wait.fd >= 0)
+        shutdown(conn->wait.fd, SHUT_RDWR);
+    conn_free(conn);
+}
+
+static hr_async int conn_ping(void *arg)
+{
+    hr_mysql_conn *conn = arg;
+    struct hr__mysql_call call;
+    int r = hr__mysql_enter(&call, conn, conn->server->connect_timeout);
+    if (r < 0)
+        return r;
+    r = hr__mysql_settle(conn, false);
+    if (r == 0 && mysql_ping(conn->mysql))
+        r = hr__mysql_error(conn);
+    return hr__mysql_leave(&call, r);
+}
+
+static hr_async int conn_reset(void *arg)
+{
+    hr_mysql_conn *conn = arg;
+    struct hr__mysql_call call;
+    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    if (r < 0)
+        return r;
+    return hr__mysql_leave(&call, hr__mysql_run(conn, "ROLLBACK"));
+}
+
+/* A reply may be due from a BEGIN that was sent ahead: then silence is not to be expected. */
+static bool conn_alive(void *arg)
+{
+    const hr_mysql_conn *conn = arg;
+    return !conn->broken && (conn->ahead || hr__mysql_wait_quiet(&conn->wait));
+}
+
+const struct hr_conn_ops hr__mysql_conn_ops = {
+    .name = "mysql",
+    .open = conn_open,
+    .close = conn_close,
+    .ping = conn_ping,
+    .reset = conn_reset,
+    .alive = conn_alive,
+};
