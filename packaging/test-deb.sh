@@ -69,10 +69,13 @@ boot()
             for node in null zero full random urandom tty; do
                 touch dev/\$node; mount --bind /dev/\$node dev/\$node
             done
-            ln -s /proc/self/fd dev/fd; mkdir dev/shm; mount -t tmpfs tmpfs dev/shm
+            ln -s /proc/self/fd dev/fd; mkdir dev/shm dev/pts
+            mount -t tmpfs tmpfs dev/shm; mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
+            ln -s pts/ptmx dev/ptmx
             hostname plain; ip link set lo up
+            pivot_root . mnt
             exec env -i container=unshare PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-                chroot . /lib/systemd/systemd"' sh "$plain" "$cgroup" \
+                chroot . sh -c \"umount -l /mnt; exec /lib/systemd/systemd\""' sh "$plain" "$cgroup" \
         </dev/null >"$base/console" 2>&1 &
     booted=$!
     until init=$(cat "/proc/$booted/task/$booted/children" 2>/dev/null) && init=${init% } &&
