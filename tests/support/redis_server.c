@@ -51,8 +51,7 @@ static void end_running(void)
 
 static uint16_t find_free_port(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ASSERT_TRUE(fd >= 0);
@@ -66,10 +65,10 @@ static void exec_server(const struct test_redis *redis)
 {
     char port[8];
     const char *argv[ARGS_MAX] = {
-        "redis-server",  "--port",       port,           "--bind", "127.0.0.1",
-        "--unixsocket",  redis->socket,  "--dir",        redis->dir, "--save", "",
-        "--appendonly",  "no",           "--loglevel",   "warning", "--databases", "16",
-        "--daemonize",   "no",
+        "redis-server", "--port",     port,       "--bind",      "127.0.0.1", "--unixsocket",
+        redis->socket,  "--dir",      redis->dir, "--save",      "",          "--appendonly",
+        "no",           "--loglevel", "warning",  "--databases", "16",        "--daemonize",
+        "no",
     };
     size_t n = 19;
     snprintf(port, sizeof(port), "%u", redis->port);

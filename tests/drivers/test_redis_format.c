@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands as bytes.
+ */
+#include "drivers/redis_format.h"
+
+#include <string.h>
+
+#include "tests/support/hrtest.h"
+
+static int format(struct hr__buf *out, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    struct hr__redis_request request = {.fmt = fmt, .args = &args};
+    int r = hr__redis_format(out, &request);
+    va_end(args);
+    return r;
+}
+
+#define ASSERT_FORMAT(want, ...)                                                                   \
+    do {                                                                                           \
+        struct hr__buf out = {0};                                                                  \
+        ASSERT_EQ(format(&out, __VA_ARGS__), 0);                                                   \
+        ASSERT_EQ(hr__buf_len(&out), sizeof(want) - 1);                                            \
+        ASSERT_TRUE(memcmp(out.data, want, sizeof(want) - 1) == 0);                                \
+        hr__buf_done(&out);                                                                        \
+    } while (0)
+
+TEST_PLAIN(words_are_cut_at_blanks)
+{
+    ASSERT_FORMAT("*1\r\n$4\r\nPING\r\n", "PING");
+    ASSERT_FORMAT("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n", "  SET   a b ");
+}
+
+TEST_PLAIN(what_is_put_in_never_splits_a_word)
+{
+    ASSERT_FORMAT("*3\r\n$3\r\nSET\r\n$3\r\na b\r\n$0\r\n\r\n", "SET %s %s", "a b", "");
+    ASSERT_FORMAT("*2\r\n$3\r\nGET\r\n$11\r\nsession:x y\r\n", "GET session:%s", "x y");
+    ASSERT_FORMAT("*2\r\n$1\r\nX\r\n$5\r\na\0b\r\n\r\n", "X %b", "a\0b\r\n", (size_t)5);
+    ASSERT_FORMAT("*2\r\n$1\r\nX\r\n$4\r\n<\0\0>\r\n", "X <%b>", "\0\0", (size_t)2);
+    ASSERT_FORMAT("*2\r\n$1\r\nX\r\n$0\r\n\r\n", "X %b", NULL, (size_t)0);
+}
+
+TEST_PLAIN(numbers_are_written_whole)
+{
+    ASSERT_FORMAT("*3\r\n$1\r\nX\r\n$2\r\n-7\r\n$20\r\n-9223372036854775808\r\n", "X %d %lld", -7,
+                  INT64_MIN);
+    ASSERT_FORMAT("*4\r\n$1\r\nX\r\n$20\r\n18446744073709551615\r\n$2\r\nff\r\n$1\r\n0\r\n",
+                  "X %zu %x %ld", SIZE_MAX, 255u, 0L);
+    ASSERT_FORMAT("*3\r\n$1\r\nX\r\n$19\r\n0.10000000000000001\r\n$8\r\n1.500000\r\n", "X %g %f",
+                  0.1, 1.5);
+    ASSERT_FORMAT("*2\r\n$1\r\nX\r\n$4\r\n50%4\r\n", "X 50%%%d", 4);
+}
+
+TEST_PLAIN(an_array_of_arguments_is_taken_as_it_is)
+{
+    const char *argv[] = {"SET", "a b", "%s"};
+    const size_t lens[] = {3, 1, 2};
+    struct hr__buf out = {0};
+    struct hr__redis_request request = {.argc = 3, .argv = argv};
+    ASSERT_EQ(hr__redis_format(&out, &request), 0);
+    request.lens = lens;
+    ASSERT_EQ(hr__redis_format(&out, &request), 0);
+    const char *want = "*3\r\n$3\r\nSET\r\n$3\r\na b\r\n$2\r\n%s\r\n"
+                       "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2\r\n%s\r\n";
+    ASSERT_EQ(hr__buf_len(&out), strlen(want));
+    ASSERT_TRUE(memcmp(out.data, want, strlen(want)) == 0);
+    hr__buf_done(&out);
+}
+
+TEST_PLAIN(a_wrong_format_appends_nothing)
+{
+    struct hr__buf out = {0};
+    ASSERT_EQ(format(&out, "PING"), 0);
+    size_t before = hr__buf_len(&out);
+    const char *null = NULL;
+    ASSERT_EQ(format(&out, ""), -EINVAL);
+    ASSERT_EQ(format(&out, "   "), -EINVAL);
+    ASSERT_EQ(format(&out, "SET a %q", 1), -EINVAL);
+    ASSERT_EQ(format(&out, "SET a b%"), -EINVAL);
+    ASSERT_EQ(format(&out, "SET a %5d", 1), -EINVAL);
+    ASSERT_EQ(format(&out, "SET a %s", null), -EINVAL);
+    ASSERT_EQ(format(&out, "SET a %b", null, (size_t)3), -EINVAL);
+    struct hr__redis_request nothing = {0};
+    ASSERT_EQ(hr__redis_format(&out, &nothing), -EINVAL);
+    ASSERT_EQ(hr__buf_len(&out), before);
+    hr__buf_done(&out);
+}
+
+TEST_PLAIN(a_mixed_word_may_move_the_buffer)
+{
+    char big[5000];
+    memset(big, 'x', sizeof(big));
+    struct hr__buf out = {0};
+    for (size_t n = 0; n < sizeof(big); n += 7) {
+        size_t before = hr__buf_len(&out);
+        ASSERT_EQ(format(&out, "a%bz", big, n), 0);
+        const char *at = out.data + out.start + before;
+        char header[32];
+        size_t len = (size_t)snprintf(header, sizeof(header), "*1\r\n$%zu\r\na", n + 2);
+        ASSERT_TRUE(memcmp(at, header, len) == 0);
+        ASSERT_EQ(hr__buf_len(&out) - before, len + n + 3);
+        ASSERT_TRUE(memcmp(at + len + n, "z\r\n", 3) == 0);
+        if (n % 3 == 0) /* room at the front is used again */
+            hr__buf_consume(&out, hr__buf_len(&out) / 2);
+    }
+    hr__buf_done(&out);
+}

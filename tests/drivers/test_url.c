@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * URLs that name servers: a table of good ones, and of bad ones with the place of the mistake.
+ */
+#include "drivers/url.h"
+
+#include <string.h>
+
+#include "tests/support/hrtest.h"
+
+struct good {
+    const char *text;
+    struct hr_url url;
+};
+
+static const struct good good_urls[] = {
+    {"redis://localhost",                               {HR_URL_REDIS, .host = "localhost", .port = 6379}                     },
+    {"redis://localhost/",                              {HR_URL_REDIS, .host = "localhost", .port = 6379}                     },
+    {"REDIS://Host:1/3",                                {HR_URL_REDIS, .host = "Host", .port = 1, .db = 3}                    },
+    {"redis://app@127.0.0.1:6380/0",
+     {HR_URL_REDIS, .user = "app", .host = "127.0.0.1", .port = 6380}                                                         },
+    {"redis://:s3cret@h",                               {HR_URL_REDIS, .password = "s3cret", .host = "h", .port = 6379}       },
+    {"redis://u:p%40%3a%2F%25@h/15",
+     {HR_URL_REDIS, .user = "u", .password = "p@:/%", .host = "h", .port = 6379, .db = 15}                                    },
+    {"redis://u:@h",                                    {HR_URL_REDIS, .user = "u", .password = "", .host = "h", .port = 6379}},
+    {"redis://[::1]:7000/1",                            {HR_URL_REDIS, .host = "::1", .port = 7000, .db = 1}                  },
+    {"redis://[fe80::1%25eth0]",                        {HR_URL_REDIS, .host = "fe80::1%eth0", .port = 6379}                  },
+    {"rediss://h:65535",                                {HR_URL_REDISS, .host = "h", .port = 65535}                           },
+    {"unix:///run/redis.sock",                          {HR_URL_UNIX, .socket = "/run/redis.sock"}                            },
+    {"unix:///run/redis.sock?db=2",                     {HR_URL_UNIX, .socket = "/run/redis.sock", .db = 2}                   },
+    {"unix://u:p@/a%20b/s",                             {HR_URL_UNIX, .user = "u", .password = "p", .socket = "/a b/s"}       },
+    {"mysql://h@127.0.0.1:3307/shop",
+     {HR_URL_MYSQL, .user = "h", .host = "127.0.0.1", .port = 3307, .database = "shop"}                                       },
+    {"mysql://h:p:w@db.example/m%c3%b6bel",
+     {HR_URL_MYSQL, .user = "h", .password = "p:w", .host = "db.example", .port = 3306,
+      .database = "m\xc3\xb6"
+                  "bel"}                                                                                                      },
+    {"mysql://user@/db?socket=/run/mysqld/mysqld.sock",
+     {HR_URL_MYSQL, .user = "user", .port = 3306, .database = "db",
+      .socket = "/run/mysqld/mysqld.sock"}                                                                                    },
+    {"mysql://u@h",                                     {HR_URL_MYSQL, .user = "u", .host = "h", .port = 3306}                },
+};
+
+TEST_PLAIN(urls_are_taken_apart)
+{
+    for (size_t i = 0; i < HR_ARRAY_LEN(good_urls); i++) {
+        const struct good *good = &good_urls[i];
+        struct hr_url url = {0};
+        const char *what = "";
+        int r = hr_url_parse(good->text, &url, &what, NULL);
+        if (r != 0)
+            test_fail(__FILE__, __LINE__, "%s is refused: %s", good->text, what);
+        ASSERT_EQ(url.scheme, good->url.scheme);
+        ASSERT_STR(url.user, good->url.user);
+        ASSERT_STR(url.password, good->url.password);
+        ASSERT_STR(url.host, good->url.host);
+        ASSERT_EQ(url.port, good->url.port);
+        ASSERT_STR(url.socket, good->url.socket);
+        ASSERT_EQ(url.db, good->url.db);
+        ASSERT_STR(url.database, good->url.database);
+        hr_url_done(&url);
+    }
+}
+
+struct bad {
+    const char *text;
+    size_t offset;
+    const char *what; /* how the sentence begins */
+};
+
+static const struct bad bad_urls[] = {
+    {"",                                  0,  "it does not begin with redis://"              },
+    {"localhost:6379",                    0,  "it does not begin with redis://"              },
+    {"http://h",                          0,  "it does not begin with redis://"              },
+    {"redis:/h",                          0,  "it does not begin with redis://"              },
+    {"redis://",                          8,  "the host is missing"                          },
+    {"redis:///0",                        8,  "the host is missing"                          },
+    {"redis://:6379",                     8,  "the host is missing"                          },
+    {"redis://u@",                        10, "the host is missing"                          },
+    {"redis://h:0",                       10, "the port is not a number"                     },
+    {"redis://h:65536",                   10, "the port is not a number"                     },
+    {"redis://h:99999999999999999999",    10, "the port is not a number"                     },
+    {"redis://h:",                        10, "the port is not a number"                     },
+    {"redis://h:80x",                     12, "the port is not a number"                     },
+    {"redis://::1",                       8,  "an IPv6 address stands in brackets"           },
+    {"redis://[::1",                      8,  "the bracket of the IPv6 address is not closed"},
+    {"redis://[h]",                       9,  "no IPv6 address"                              },
+    {"redis://[::1]x",                    13, "only a port may follow"                       },
+    {"redis://h/x",                       10, "the database is not a number"                 },
+    {"redis://h/0/1",                     11, "the database is not a number"                 },
+    {"redis://h/-1",                      10, "the database is not a number"                 },
+    {"redis://h/99999999999",             10, "the database is not a number"                 },
+    {"redis://h?db=1",                    10, "there is no such parameter"                   },
+    {"redis://h#x",                       9,  "a # is written %23"                           },
+    {"redis://a@b@h",                     10, "an @ in a name or password is written %40"    },
+    {"redis://u:p%@h",                    11, "a % needs two hexadecimal digits"             },
+    {"redis://u:%zz@h",                   10, "a % needs two hexadecimal digits"             },
+    {"redis://u:%2@h",                    10, "a % needs two hexadecimal digits"             },
+    {"redis://u:%00@h",                   10, "%00 cannot stand in a URL"                    },
+    {"redis://a b",                       9,  "blanks and control characters"                },
+    {"redis://h\n",                       9,  "blanks and control characters"                },
+    {"redis://a%2Fb",                     8,  "that is no host name"                         },
+    {"unix://run/redis.sock",             7,  "a unix socket has no host"                    },
+    {"unix://",                           7,  "the path of the socket does not begin with /" },
+    {"unix:///s?db",                      10, "a parameter has the form name=value"          },
+    {"unix:///s?db=x",                    13, "the database is not a number"                 },
+    {"unix:///s?socket=/x",               10, "there is no such parameter"                   },
+    {"mysql://u@h/a/b",                   12, "only the name of a database"                  },
+    {"mysql://u@h/db?socket=/s",          10, "a host and a socket exclude each other"       },
+    {"mysql://u@/db?socket=s",            21, "the path of the socket does not begin with /" },
+    {"mysql://u@/db?socket=/s&socket=/s", 24, "the parameter is given twice"                 },
+    {"mysql://u@/db",                     10, "the host is missing"                          },
+    {"mysql://u@h/db?tls=verify",         15, "there is no such parameter"                   },
+};
+
+TEST_PLAIN(a_wrong_url_is_refused_at_its_mistake)
+{
+    for (size_t i = 0; i < HR_ARRAY_LEN(bad_urls); i++) {
+        const struct bad *bad = &bad_urls[i];
+        struct hr_url url = {.db = 77};
+        const char *what = NULL;
+        size_t offset = 0;
+        ASSERT_EQ(hr_url_parse(bad->text, &url, &what, &offset), -EINVAL);
+        ASSERT_EQ(url.db, 77);
+        if (!what || strncmp(what, bad->what, strlen(bad->what)) != 0 || offset != bad->offset)
+            test_fail(__FILE__, __LINE__, "%s: at %zu: %s", bad->text, offset, what);
+    }
+}
+
+TEST_PLAIN(a_socket_path_that_is_too_long_is_refused)
+{
+    char text[300] = "unix:///";
+    memset(text + 8, 'x', 107);
+    struct hr_url url;
+    const char *what = NULL;
+    ASSERT_EQ(hr_url_parse(text, &url, &what, NULL), -EINVAL);
+    ASSERT_STR(what, "the path of the socket is longer than 107 bytes");
+    text[8 + 106] = '\0';
+    ASSERT_EQ(hr_url_parse(text, &url, NULL, NULL), 0);
+    hr_url_done(&url);
+}
+
+TEST_PLAIN(a_mistake_never_quotes_the_text)
+{
+    struct hr_url url;
+    const char *what = NULL;
+    ASSERT_EQ(hr_url_parse("redis://user:p/ssword@h", &url, &what, NULL), -EINVAL);
+    ASSERT_TRUE(strstr(what, "ssword") == NULL);
+}
