@@ -11,7 +11,8 @@
 
 typedef struct hr_queue hr_queue;
 
-/* maxsize 0 is unlimited; free_fn (or NULL) destroys items that nobody got. NULL: no memory. */
+/* maxsize 0 is unlimited; free_fn (or NULL) destroys items that nobody got. NULL: no memory. Tasks
+ * that still wait when the queue is freed get HR_ECLOSED. */
 HR_PUBLIC hr_queue *hr_queue_new(size_t maxsize, hr_free_fn *free_fn);
 HR_PUBLIC hr_queue *hr_queue_free(hr_queue *queue);
 HR_PUBLIC void hr_queue_freep(hr_queue **queue);

@@ -11,7 +11,7 @@
 #include "core/loop.h"
 
 typedef struct hr_semaphore {
-    unsigned count, bound; /* bound 0: release may raise the count above its start */
+    unsigned count, bound; /* a release never raises the count above the bound */
     struct hr_list waiters;
 } hr_semaphore;
 

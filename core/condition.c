@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A notified task is in line for the lock from then on; a cancel in between makes it no less the
+ * holder when it returns, and sends the notification on to the next.
+ */
+#include "core/condition.h"
+
+#include "core/line.h"
+
+void hr_condition_init(hr_condition *condition, hr_lock *lock)
+{
+    condition->lock = lock;
+    hr_list_init(&condition->waiters);
+}
+
+void hr_condition_done(hr_condition *condition)
+{
+    hr_assert(hr_list_empty(&condition->waiters));
+}
+
+int hr_condition_wait(hr_condition *condition)
+{
+    if (!hr_current_task())
+        return hr_fail(HR_ENOTASK, "condition: waited for outside of a task");
+    if (!condition->lock->locked)
+        return hr_fail(-EINVAL, "condition: waited for without holding its lock");
+
+    bool notified;
+    hr_lock_release(condition->lock);
+    int r = hr__line_wait(&condition->waiters, "a condition", &notified);
+    while (hr_lock_acquire(condition->lock) < 0)
+        r = -ECANCELED; /* each request interrupts one attempt; the next one may work */
+    if (r < 0 && notified)
+        hr_condition_notify(condition, 1);
+    return r;
+}
+
+int hr_condition_notify(hr_condition *condition, unsigned n)
+{
+    if (!condition->lock->locked)
+        return hr_fail(-EINVAL, "condition: notified without holding its lock");
+    for (; n > 0 && hr__line_call(&condition->waiters, 0); n--)
+        ;
+    return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Setting calls everybody who waits at that moment; what the flag says when they resume does not
+ * matter to them.
+ */
+#include "core/event.h"
+
+#include "core/line.h"
+
+void hr_event_init(hr_event *event)
+{
+    event->set = false;
+    hr_list_init(&event->waiters);
+}
+
+void hr_event_done(hr_event *event)
+{
+    hr_assert(hr_list_empty(&event->waiters));
+}
+
+void hr_event_set(hr_event *event)
+{
+    event->set = true;
+    hr__line_call_all(&event->waiters, 0);
+}
+
+void hr_event_clear(hr_event *event)
+{
+    event->set = false;
+}
+
+int hr_event_wait(hr_event *event)
+{
+    bool called;
+
+    return event->set ? 0 : hr__line_wait(&event->waiters, "an event", &called);
+}

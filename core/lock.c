@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A release hands the lock over to the first waiter: it stays locked all the while, so that no
+ * newcomer gets between.
+ */
+#include "core/lock.h"
+
+#include "core/line.h"
+
+void hr_lock_init(hr_lock *lock)
+{
+    lock->locked = false;
+    hr_list_init(&lock->waiters);
+}
+
+void hr_lock_done(hr_lock *lock)
+{
+    hr_assert(hr_list_empty(&lock->waiters));
+}
+
+int hr_lock_try(hr_lock *lock)
+{
+    if (lock->locked)
+        return -EBUSY;
+    lock->locked = true;
+    return 0;
+}
+
+int hr_lock_acquire(hr_lock *lock)
+{
+    if (hr_lock_try(lock) == 0)
+        return 0;
+
+    bool ours;
+    int r = hr__line_wait(&lock->waiters, "a lock", &ours);
+    if (r < 0 && ours)
+        hr_lock_release(lock);
+    return r;
+}
+
+int hr_lock_release(hr_lock *lock)
+{
+    if (!lock->locked)
+        return hr_fail(-EINVAL, "lock: released, but nobody holds it");
+    if (!hr__line_call(&lock->waiters, 0))
+        lock->locked = false;
+    return 0;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A ring of items, and two lines: getters who found it empty, putters who found it full.
+ *
+ * Whoever is called out of a line has an item (or a place) promised to him: until he has run, it
+ * does not count as available, so that nobody who comes later takes it from under his nose; and it
+ * has not left the ring yet, so that a cancel in that instant loses nothing. While somebody waits
+ * in a line, nothing is available there.
+ *
+ * hr_queue_free() may find tasks in the lines. They are told, and the last one to leave frees the
+ * struct.
+ */
+#include "core/queue.h"
+
+#include "core/line.h"
+
+struct hr_queue {
+    void **ring;
+    size_t head, count, capacity; /* capacity: a power of two, or 0 */
+    size_t maxsize;
+    hr_free_fn *free_item;
+    struct hr_list getters, putters, joiners;
+    size_t promised; /* items for getters that were called and have not run yet */
+    size_t reserved; /* places for putters, likewise */
+    size_t unfinished;
+    size_t inside; /* tasks that wait in a line, or are on their way out of it */
+    bool shut, freed;
+};
+
+hr_queue *hr_queue_new(size_t maxsize, hr_free_fn *free_fn)
+{
+    hr_queue *queue = calloc(1, sizeof *queue);
+    if (!queue) {
+        hr_fail(-ENOMEM, "queue: out of memory");
+        return NULL;
+    }
+    queue->maxsize = maxsize;
+    queue->free_item = free_fn;
+    hr_list_init(&queue->getters);
+    hr_list_init(&queue->putters);
+    hr_list_init(&queue->joiners);
+    return queue;
+}
+
+static size_t available(const hr_queue *queue)
+{
+    return queue->count > queue->promised ? queue->count - queue->promised : 0;
+}
+
+static bool has_room(const hr_queue *queue)
+{
+    return queue->maxsize == 0 || queue->count + queue->reserved < queue->maxsize;
+}
+
+static void call_getter(hr_queue *queue)
+{
+    if (available(queue) > 0 && hr__line_call(&queue->getters, 0))
+        queue->promised++;
+}
+
+static void call_putter(hr_queue *queue)
+{
+    if (has_room(queue) && hr__line_call(&queue->putters, 0))
+        queue->reserved++;
+}
+
+/* Waits in one of the lines. With a turn, what was promised is available to the caller, and to
+ * nobody else before he suspends. The queue may be gone afterwards: with HR_ECLOSED, and with
+ * -ECANCELED without a turn. */
+static int wait_in(hr_queue *queue, struct hr_list *line, const char *what, size_t *promises,
+                   bool *ret_turn)
+{
+    queue->inside++;
+    int r = hr__line_wait(line, what, ret_turn);
+    queue->inside--;
+    if (*ret_turn)
+        --*promises;
+    if (!queue->freed)
+        return r;
+    if (queue->inside == 0)
+        free(queue);
+    *ret_turn = false;
+    return r == -ECANCELED ? r : HR_ECLOSED;
+}
+
+static int grow(hr_queue *queue)
+{
+    size_t capacity = queue->capacity ? 2 * queue->capacity : 8;
+    void **ring = capacity > SIZE_MAX / sizeof *ring ? NULL : malloc(capacity * sizeof *ring);
+    if (!ring)
+        return hr_fail(-ENOMEM, "queue: out of memory with %zu items", queue->count);
+
+    for (size_t i = 0; i < queue->count; i++)
+        ring[i] = queue->ring[(queue->head + i) & (queue->capacity - 1)];
+    free(queue->ring);
+    queue->ring = ring;
+    queue->capacity = capacity;
+    queue->head = 0;
+    return 0;
+}
+
+static void *take(hr_queue *queue)
+{
+    void *item = queue->ring[queue->head];
+    queue->head = (queue->head + 1) & (queue->capacity - 1);
+    queue->count--;
+    return item;
+}
+
+int hr_queue_put_nowait(hr_queue *queue, void *item)
+{
+    if (queue->shut)
+        return HR_ESHUTDOWN;
+    if (!has_room(queue))
+        return -ENOBUFS;
+    if (queue->count == queue->capacity) {
+        int r = grow(queue);
+        if (r < 0)
+            return r;
+    }
+    queue->ring[(queue->head + queue->count) & (queue->capacity - 1)] = item;
+    queue->count++;
+    queue->unfinished++;
+    call_getter(queue);
+    return 0;
+}
+
+int hr_queue_put(hr_queue *queue, void *item)
+{
+    int r = hr_queue_put_nowait(queue, item);
+    if (r != -ENOBUFS)
+        return r;
+
+    bool turn;
+    r = wait_in(queue, &queue->putters, "room in a queue", &queue->reserved, &turn);
+    if (r == HR_ECLOSED)
+        return r;
+    if (r == 0)
+        r = hr_queue_put_nowait(queue, item);
+    if (r < 0 && turn)
+        call_putter(queue);
+    return r;
+}
+
+int hr_queue_get_nowait(hr_queue *queue, void **ret)
+{
+    if (available(queue) == 0)
+        return queue->shut ? HR_ESHUTDOWN : -ENODATA;
+    *ret = take(queue);
+    call_putter(queue);
+    return 0;
+}
+
+int hr_queue_get(hr_queue *queue, void **ret)
+{
+    int r = hr_queue_get_nowait(queue, ret);
+    if (r != -ENODATA)
+        return r;
+
+    bool turn;
+    r = wait_in(queue, &queue->getters, "an item in a queue", &queue->promised, &turn);
+    if (r == HR_ECLOSED)
+        return r;
+    /* Called for an item, or for the end: then one that a cancelled getter gave back may be left.
+     */
+    if (r == 0 || r == HR_ESHUTDOWN)
+        return hr_queue_get_nowait(queue, ret);
+    if (turn)
+        call_getter(queue);
+    return r;
+}
+
+size_t hr_queue_size(const hr_queue *queue)
+{
+    return queue->count;
+}
+
+static void finish(hr_queue *queue, size_t n)
+{
+    queue->unfinished -= n;
+    if (queue->unfinished == 0)
+        hr__line_call_all(&queue->joiners, 0);
+}
+
+int hr_queue_task_done(hr_queue *queue)
+{
+    if (queue->unfinished == 0)
+        return hr_fail(-EINVAL, "queue: more items finished than were put");
+    finish(queue, 1);
+    return 0;
+}
+
+int hr_queue_join(hr_queue *queue)
+{
+    size_t promises = 0;
+    bool turn;
+
+    return queue->unfinished == 0
+               ? 0
+               : wait_in(queue, &queue->joiners, "a queue to be finished", &promises, &turn);
+}
+
+static size_t drop_items(hr_queue *queue)
+{
+    size_t dropped = 0;
+    while (queue->count > 0) {
+        void *item = take(queue);
+        if (queue->free_item)
+            queue->free_item(item);
+        dropped++;
+    }
+    return dropped;
+}
+
+void hr_queue_shutdown(hr_queue *queue, bool immediate)
+{
+    queue->shut = true;
+    if (immediate)
+        finish(queue, drop_items(queue));
+    hr__line_call_all(&queue->putters, HR_ESHUTDOWN);
+    hr__line_call_all(&queue->getters, HR_ESHUTDOWN);
+}
+
+hr_queue *hr_queue_free(hr_queue *queue)
+{
+    if (!queue)
+        return NULL;
+    queue->shut = queue->freed = true;
+    drop_items(queue);
+    free(queue->ring);
+    hr__line_call_all(&queue->putters, HR_ECLOSED);
+    hr__line_call_all(&queue->getters, HR_ECLOSED);
+    hr__line_call_all(&queue->joiners, HR_ECLOSED);
+    if (queue->inside == 0)
+        free(queue);
+    return NULL;
+}
+
+void hr_queue_freep(hr_queue **queue)
+{
+    *queue = hr_queue_free(*queue);
+}

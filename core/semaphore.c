@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A release hands its turn to the first waiter and leaves the count alone: while somebody waits the
+ * count is zero, so no newcomer gets between.
+ */
+#include "core/semaphore.h"
+
+#include "core/line.h"
+
+void hr_semaphore_init(hr_semaphore *semaphore, unsigned count, bool bounded)
+{
+    semaphore->count = count;
+    semaphore->bound = bounded ? count : UINT_MAX;
+    hr_list_init(&semaphore->waiters);
+}
+
+void hr_semaphore_done(hr_semaphore *semaphore)
+{
+    hr_assert(hr_list_empty(&semaphore->waiters));
+}
+
+int hr_semaphore_try(hr_semaphore *semaphore)
+{
+    if (semaphore->count == 0)
+        return -EBUSY;
+    semaphore->count--;
+    return 0;
+}
+
+int hr_semaphore_acquire(hr_semaphore *semaphore)
+{
+    if (hr_semaphore_try(semaphore) == 0)
+        return 0;
+
+    bool ours;
+    int r = hr__line_wait(&semaphore->waiters, "a semaphore", &ours);
+    if (r < 0 && ours)
+        hr_semaphore_release(semaphore);
+    return r;
+}
+
+int hr_semaphore_release(hr_semaphore *semaphore)
+{
+    if (semaphore->count >= semaphore->bound)
+        return hr_fail(-EINVAL, "semaphore: released more often than acquired");
+    if (!hr__line_call(&semaphore->waiters, 0))
+        semaphore->count++;
+    return 0;
+}
