@@ -8,11 +8,15 @@
 #pragma once
 
 #include "core/loop.h"
+#include "core/request.h"
+#include "core/timer.h"
 
 /* Waits for the future at most so long; takes the caller's reference. Past the limit the inner is
  * cancelled and awaited: -ETIMEDOUT, unless it ended with a value or an error of its own all the
  * same, which then is the result. HR_FOREVER arms no timer; ≤ 0 only looks. An inner that is done
- * is never a timeout. -ENOMEM for a NULL future. */
+ * is never a timeout. -ENOMEM for a NULL future.
+ *   -ECANCELED   the running task was cancelled; so was the inner, which is over
+ * Otherwise as hr_await(). */
 HR_PUBLIC hr_async int hr_wait_for(hr_future *future, hr_usec limit);
 
 /* A scope; lives on the task's stack and starts with { 0 }.
@@ -22,22 +26,23 @@ HR_PUBLIC hr_async int hr_wait_for(hr_future *future, hr_usec limit);
  *     r = hr_timeout_leave(&limit, r);    → -ETIMEDOUT when this limit, and nobody else, cut it
  */
 struct hr_timeout {
-    hr_task *task;
-    hr_handle *timer;
-    hr_usec deadline;
+    struct hr__timer timer;
+    struct hr__request request;
+    hr_usec limit, deadline; /* as given; on the loop's clock, HR_FOREVER: none */
     bool entered, expired;
-    unsigned cancelling; /* requests outstanding at entry */
 };
 
-/* 0, or HR_ENOTASK, -EBUSY (entered already), -ENOMEM. A limit ≤ 0 expires at the first suspension.
- */
+/* 0, or HR_ENOTASK, -EBUSY (entered already). A limit ≤ 0 expires at the first suspension, and
+ * HR_FOREVER never. A scope that was left may be entered again. */
 HR_PUBLIC int hr_timeout_enter(struct hr_timeout *scope, hr_usec limit);
 
 /* Disarms; turns -ECANCELED into -ETIMEDOUT when the scope expired and no foreign request is
- * outstanding. Any other code passes through. */
+ * outstanding. Any other code passes through; the error of a scope that expired has the timeout
+ * among its causes. -EINVAL by another task than the one that entered. */
 HR_PUBLIC int hr_timeout_leave(struct hr_timeout *scope, int code);
 
-/* Moves the deadline of an entered scope that has not expired: 0, else HR_EINVALIDSTATE. */
+/* Moves the deadline of an entered scope that has not expired, to so long from now: 0, else
+ * HR_EINVALIDSTATE. */
 HR_PUBLIC int hr_timeout_reschedule(struct hr_timeout *scope, hr_usec limit);
 HR_PUBLIC bool hr_timeout_expired(const struct hr_timeout *scope);
 
@@ -45,7 +50,8 @@ HR_PUBLIC bool hr_timeout_expired(const struct hr_timeout *scope);
  * outcome, or -ECANCELED at once when the waiter is cancelled while the future goes on. */
 HR_PUBLIC hr_async int hr_shield(hr_future *future);
 
-/* A shielded scope: between enter and leave no cancel is delivered to the running task; one that
- * came meanwhile is delivered at the next suspension after. For cleanup that has to wait. */
+/* A shielded scope: between enter and leave no cancel is delivered to the running task, those of
+ * timeout scopes included; one that came meanwhile is delivered at the next suspension after. For
+ * cleanup that has to wait; hr_wait_for() works inside and puts a limit on it. */
 HR_PUBLIC void hr_shield_enter(void);
 HR_PUBLIC void hr_shield_leave(void);

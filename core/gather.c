@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gather is a wait that ends at the first failure, and decides what becomes of the others.
+ */
+#include "core/gather.h"
+
+#include "core/wait.h"
+
+void hr_futures_add(struct hr_futures *futures, hr_future *future)
+{
+    if (!future) {
+        futures->failed = true;
+        return;
+    }
+    if (futures->count == futures->capacity) {
+        size_t capacity = futures->capacity ? 2 * futures->capacity : 8;
+        hr_future **items = reallocarray(futures->items, capacity, sizeof *items);
+        if (!items) {
+            /* Nobody would wait for it, and it may point into the caller's frame. */
+            futures->failed = true;
+            hr_future_cancel(future, "no memory to wait for it");
+            hr_future_unref(future);
+            return;
+        }
+        futures->items = items;
+        futures->capacity = capacity;
+    }
+    futures->items[futures->count++] = future;
+}
+
+void hr_futures_done(struct hr_futures *futures)
+{
+    for (size_t i = 0; i < futures->count; i++)
+        hr_future_unref(futures->items[i]);
+    free(futures->items);
+    *futures = (struct hr_futures){0};
+}
+
+static void cancel_all(const struct hr_futures *futures, const char *reason)
+{
+    for (size_t i = 0; i < futures->count; i++)
+        hr_future_cancel(futures->items[i], reason);
+}
+
+/* Cancels all members and waits until they are over. Further cancels of the waiter go on to them;
+ * -ECANCELED tells that there was one. Needs no memory, so nothing can stay behind. */
+static int end_all(const struct hr_futures *futures, const char *reason)
+{
+    int r = 0;
+
+    cancel_all(futures, reason);
+    for (size_t i = 0; i < futures->count; i++) {
+        while (hr__wait_done(futures->items[i], "cancelled futures") == -ECANCELED) {
+            r = -ECANCELED;
+            cancel_all(futures, reason);
+        }
+    }
+    return r;
+}
+
+/* What comes out of a gather that one member has ended: the others' errors are nobody's. */
+static int first_failure(const struct hr_futures *futures, hr_future *failed)
+{
+    for (size_t i = 0; i < futures->count; i++)
+        futures->items[i]->error_seen = true;
+    return hr__future_receive(failed);
+}
+
+int hr_gather(struct hr_futures *futures, int flags)
+{
+    bool collect = flags & HR_RETURN_ERRORS;
+    hr_future *failed = NULL;
+    int r = 0;
+
+    if (collect || !futures->failed)
+        r = hr__wait_several(futures, collect ? HR__END_ALL : HR__END_ERROR | HR__END_CANCELLED,
+                             HR_FOREVER, &failed);
+    if (r == -ECANCELED) {
+        const char *reason = "the gather was cancelled";
+        (void)end_all(futures, reason);
+        return hr_fail(-ECANCELED, "%s", reason);
+    }
+    if (r < 0 && r != -ENOMEM)
+        return r;
+    if (futures->failed && r == 0)
+        r = hr_fail(-ENOMEM, "gather: a future could not be made");
+    if ((r < 0 || failed) && (flags & HR_CANCEL_REST) &&
+        end_all(futures, "another member of the gather failed") < 0)
+        r = -ECANCELED;
+    return r < 0 || !failed ? r : first_failure(futures, failed);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A watch on each child counts it out. The first failure asks all others and the body to
+ * end, once; the exit takes the request to the body back.
+ */
+#include "core/group.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/task_impl.h"
+
+struct child {
+    struct hr_list link;
+    struct hr__watch watch;
+    struct hr_task_group *group;
+    hr_task *task; /* a reference */
+};
+
+int hr_task_group_enter(struct hr_task_group *group)
+{
+    if (group->entered)
+        return hr_fail(-EBUSY, "task group: entered already");
+
+    *group = (struct hr_task_group){0};
+    int r = hr__request_init(&group->request, "task group");
+    if (r < 0)
+        return r;
+    group->entered = true;
+    hr_list_init(&group->children);
+    hr_list_init(&group->ending);
+    return 0;
+}
+
+/* Asks everybody to end: the children, each once, and the body, unless it has reached the exit. */
+static void end_all(struct hr_task_group *group, const char *reason)
+{
+    group->ending_all = true;
+    for (struct hr_list *node; (node = hr_list_pop(&group->children));) {
+        hr_list_append(&group->ending, node);
+        hr_task_cancel(hr_list_entry(node, struct child, link)->task, reason);
+    }
+    if (!group->leaving)
+        hr__request_make(&group->request, reason);
+}
+
+static void add_failure(struct hr_task_group *group, const char *who, const struct hr_error *error)
+{
+    size_t used = strlen(group->quotes);
+
+    snprintf(group->quotes + used, sizeof group->quotes - used, "%s%s: %s", used ? "; " : "", who,
+             error->message);
+    if (group->failures++ == 0 || error->code == HR_EFATAL) {
+        hr_error_done(&group->error);
+        hr_error_copy(&group->error, error);
+    }
+}
+
+static void child_over(struct hr__watch *watch)
+{
+    struct child *child = hr_container_of(watch, struct child, watch);
+    struct hr_task_group *group = child->group;
+    hr_task *task = child->task;
+
+    hr_list_remove(&child->link);
+    free(child);
+    group->running--;
+    if (hr__future_peek(task) < 0 && !hr_future_cancelled(task)) {
+        add_failure(group, hr_task_name(task), hr_future_error(task));
+        end_all(group, "another task of the group failed");
+    }
+    if (group->running == 0 && group->exit)
+        hr__wake(group->exit, 0);
+    hr_future_unref(task);
+}
+
+hr_task *hr_task_group_spawn(struct hr_task_group *group, const char *name, hr_task_fn *fn,
+                             void *arg)
+{
+    if (!group->entered || group->ending_all) {
+        hr_fail(HR_ESHUTDOWN, "task group: %s", group->entered ? "ending" : "not entered");
+        return NULL;
+    }
+    struct child *child = malloc(sizeof *child);
+    if (!child) {
+        hr_fail(-ENOMEM, "task group: no memory for a child");
+        return NULL;
+    }
+    *child = (struct child){.watch.done = child_over, .group = group};
+    child->task = hr_create_task(name, fn, arg);
+    if (!child->task) {
+        free(child);
+        return NULL;
+    }
+    hr_list_append(&group->children, &child->link);
+    hr__future_watch(child->task, &child->watch);
+    group->running++;
+    return child->task;
+}
+
+void hr_task_group_cancel(struct hr_task_group *group)
+{
+    if (!group->entered)
+        return;
+    group->stopped = true;
+    end_all(group, "the group was cancelled");
+}
+
+/* Waits for the last child. A cancel goes on to the children, once; true when there was one. */
+static bool wait_for_children(struct hr_task_group *group)
+{
+    bool cancelled = false;
+
+    while (group->running > 0) {
+        struct hr__waiter waiter;
+        int r = hr__waiter_init(&waiter);
+        hr_assert(r == 0);
+        group->exit = &waiter;
+        r = hr__park(&waiter, "the tasks of its group");
+        group->exit = NULL;
+        if (r < 0) {
+            cancelled = true;
+            end_all(group, "the task that waits for its group was cancelled");
+        }
+    }
+    return cancelled;
+}
+
+/* The error that comes out when children failed. */
+static int raise_failures(const struct hr_task_group *group)
+{
+    hr_error_raise(&group->error);
+    if (group->error.code == HR_EFATAL)
+        return HR_EFATAL;
+    return hr_fail_because(HR_EGROUP, "%zu failed in a group: %s", group->failures, group->quotes);
+}
+
+static int outcome(struct hr_task_group *group, int code, bool cancelled)
+{
+    bool body_failed = code < 0 && code != -ECANCELED;
+    bool foreign = hr__request_settle(&group->request);
+
+    if (group->failures == 0) {
+        if (cancelled && code != -ECANCELED)
+            return hr_fail(-ECANCELED, "cancelled while waiting for the tasks of a group");
+        return code == -ECANCELED && group->stopped && !foreign ? 0 : code;
+    }
+    /* A cancel that the error hides is not lost. */
+    if (foreign)
+        hr__task(group->request.task)->must_cancel = true;
+    return group->failures > body_failed ? raise_failures(group) : hr_error_raise(&group->error);
+}
+
+int hr_task_group_leave(struct hr_task_group *group, int code)
+{
+    if (!group->entered || group->request.task != hr_current_task())
+        return hr_fail(-EINVAL, "task group: left by a task that has not entered it");
+
+    group->leaving = true;
+    if (code < 0 && code != -ECANCELED) {
+        struct hr_error bare = {.code = code};
+        const struct hr_error *error = hr_last_error();
+        add_failure(group, "the body", error->code == code ? error : &bare);
+    }
+    if (code < 0)
+        end_all(group, "the body of the group ended with an error");
+
+    /* Our own request must not interrupt the wait for the children. */
+    hr__request_settle(&group->request);
+    bool cancelled = wait_for_children(group);
+    group->entered = false;
+
+    int r = outcome(group, code, cancelled);
+    hr_error_done(&group->error);
+    return r;
+}

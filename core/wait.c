@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A crowd is one waiting task and a watch on each future that is not done yet. The first watch to
+ * see the end wakes the task; whoever leaves takes all of them along.
+ */
+#include "core/wait.h"
+
+#include "core/loop_impl.h"
+
+#define MEMBERS_ON_STACK 16
+
+struct crowd;
+
+struct member {
+    struct hr__watch watch;
+    hr_future *future;
+    struct crowd *crowd;
+};
+
+struct crowd {
+    struct hr__waiter waiter;
+    struct hr__timer timer;
+    enum hr__wait_end end;
+    size_t pending;
+    hr_future *first; /* that brought the end */
+};
+
+static int check_member(const hr_future *future, const struct hr__task *task)
+{
+    if (!task)
+        return hr_fail(HR_ENOTASK, "waiting needs a task");
+    if (future->loop != task->future.loop)
+        return hr_fail(HR_EWRONGLOOP, "the future belongs to another loop");
+    if (future == &task->future)
+        return hr_fail(HR_ESELFAWAIT, "a task cannot wait for itself");
+    return 0;
+}
+
+static bool brings_end(const hr_future *future, enum hr__wait_end end)
+{
+    if (end & HR__END_ANY)
+        return true;
+    if (hr_future_cancelled(future))
+        return end & HR__END_CANCELLED;
+    return (end & HR__END_ERROR) && hr__future_peek(future) < 0;
+}
+
+static void member_done(struct hr__watch *watch)
+{
+    struct member *member = hr_container_of(watch, struct member, watch);
+    struct crowd *crowd = member->crowd;
+
+    crowd->pending--;
+    if (!crowd->first && brings_end(member->future, crowd->end))
+        crowd->first = member->future;
+    if (crowd->first || crowd->pending == 0)
+        hr__wake(&crowd->waiter, 0);
+}
+
+static void member_watch(struct member *member, struct crowd *crowd, hr_future *future)
+{
+    *member = (struct member){.watch.done = member_done, .future = future, .crowd = crowd};
+    hr__future_watch(future, &member->watch);
+}
+
+static void limit_passed(struct hr__timer *timer)
+{
+    hr__wake(&hr_container_of(timer, struct crowd, timer)->waiter, 0);
+}
+
+static int crowd_wait(struct crowd *crowd, hr_usec limit, const char *what)
+{
+    struct hr_loop *loop = hr_running_loop();
+
+    hr_list_init(&crowd->waiter.link);
+    hr__timer_init(&crowd->timer, limit_passed);
+    hr__loop_arm(loop, &crowd->timer, hr__deadline(loop, limit));
+    int r = hr__park(&crowd->waiter, what);
+    hr__timer_disarm(&loop->timers, &crowd->timer);
+    return r;
+}
+
+int hr__wait_done(hr_future *future, const char *what)
+{
+    if (!future)
+        return hr_fail(-ENOMEM, "no memory for a future");
+    if (hr_future_done(future))
+        return 0;
+    int r = check_member(future, hr__task_running());
+    if (r < 0)
+        return r;
+
+    struct crowd crowd = {.pending = 1};
+    struct member member;
+    r = hr__waiter_init(&crowd.waiter);
+    if (r < 0)
+        return r;
+    member_watch(&member, &crowd, future);
+    r = crowd_wait(&crowd, HR_FOREVER, what);
+    hr_list_remove(&member.watch.link);
+    return r;
+}
+
+/* Looks at what is there before anybody waits. */
+static int look(const struct hr_futures *futures, struct crowd *crowd)
+{
+    struct hr__task *task = hr__task_running();
+
+    for (size_t i = 0; i < futures->count; i++) {
+        hr_future *future = futures->items[i];
+        if (!hr_future_done(future)) {
+            int r = check_member(future, task);
+            if (r < 0)
+                return r;
+            crowd->pending++;
+        } else if (!crowd->first && brings_end(future, crowd->end)) {
+            crowd->first = future;
+        }
+    }
+    return 0;
+}
+
+int hr__wait_several(const struct hr_futures *futures, enum hr__wait_end end, hr_usec limit,
+                     hr_future **ret_first)
+{
+    struct crowd crowd = {.end = end};
+    int r = look(futures, &crowd);
+    if (r < 0)
+        return r;
+    if (crowd.first || crowd.pending == 0 || limit <= 0) {
+        *ret_first = crowd.first;
+        return 0;
+    }
+
+    struct member few[MEMBERS_ON_STACK], *members = few;
+    hr_auto(hr_freep) struct member *many = NULL;
+    if (crowd.pending > MEMBERS_ON_STACK) {
+        members = many = malloc(crowd.pending * sizeof *many);
+        if (!many)
+            return hr_fail(-ENOMEM, "no memory to wait for %zu futures", crowd.pending);
+    }
+    r = hr__waiter_init(&crowd.waiter);
+    if (r < 0)
+        return r;
+
+    size_t watched = 0;
+    for (size_t i = 0; i < futures->count; i++) {
+        if (!hr_future_done(futures->items[i]))
+            member_watch(&members[watched++], &crowd, futures->items[i]);
+    }
+    r = crowd_wait(&crowd, limit, "several futures");
+    for (size_t i = 0; i < watched; i++)
+        hr_list_remove(&members[i].watch.link);
+    if (r >= 0)
+        *ret_first = crowd.first;
+    return r;
+}
+
+int hr_wait(struct hr_futures *futures, enum hr_wait_until until, hr_usec limit)
+{
+    static const enum hr__wait_end ends[] = {
+        [HR_ALL_COMPLETED] = HR__END_ALL,
+        [HR_FIRST_COMPLETED] = HR__END_ANY,
+        [HR_FIRST_ERROR] = HR__END_ERROR,
+    };
+    if (futures->failed)
+        return hr_fail(-ENOMEM, "wait: a future could not be made");
+    if (futures->count == 0)
+        return hr_fail(-EINVAL, "wait: no futures");
+    if ((unsigned)until >= HR_ARRAY_LEN(ends))
+        return hr_fail(-EINVAL, "wait: unknown condition %d", (int)until);
+
+    hr_future *first;
+    int r = hr__wait_several(futures, ends[until], limit, &first);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < futures->count; i++)
+        r += hr_future_done(futures->items[i]);
+    return r;
+}
