@@ -14,15 +14,31 @@ typedef struct hr_executor hr_executor;
 /* Runs in a thread of the pool: ≥ 0 and *ret_value, or a negative code explained by hr_fail(). */
 typedef int hr_job_fn(void *arg, void **ret_value);
 
-/* At most threads (> 0) are started, each when work comes and none is idle. NULL: no memory. */
+/* At most threads (> 0) are started, each when work comes and none is idle. NULL, with a record:
+ * -EINVAL, -ENOMEM. One executor may serve the loops of many threads. */
 HR_PUBLIC hr_executor *hr_executor_new(const char *name, unsigned threads);
 
 /* Refuses new work, finishes (or with cancel drops) what is queued, joins the threads, frees.
- * Blocks the calling thread as long as running jobs take. NULL is fine. */
+ * Blocks the calling thread as long as running jobs take; not to be called by one of them. The
+ * futures of dropped jobs end with HR_ESHUTDOWN. NULL is fine. */
 HR_PUBLIC void hr_executor_free(hr_executor *executor, bool cancel);
 
 /* Queues fn(arg) and yields a future of the running loop; executor NULL is the loop's default pool
  * (made on first use, min(32, cores + 4) threads). Cancelling the future drops a queued job; a
- * running one goes on and its value is destroyed by free_value. NULL when memory is out. */
+ * running one goes on and its value is destroyed by free_value. NULL, with a record and arg still
+ * the caller's: -ENOMEM, HR_ENOLOOP, -EAGAIN (no thread could be started).
+ *
+ * When the loop closes, its default pool drops what is queued there and waits up to ten seconds for
+ * running jobs, then reports and goes on. What comes for a closed loop is dropped in silence. */
 HR_PUBLIC hr_future *hr_run_in_executor(hr_executor *executor, hr_job_fn *fn, void *arg,
                                         hr_free_fn *free_value);
+
+struct hr_job_options {
+    hr_executor *executor;  /* NULL: the loop's default pool */
+    hr_free_fn *free_value; /* destroys the value if nobody takes it */
+    hr_free_fn *free_arg;   /* destroys arg, in the loop's thread, if fn never runs */
+};
+
+/* As hr_run_in_executor(), for an arg that has to go away with a job that is dropped. */
+HR_PUBLIC hr_future *hr_run_in_executor_with(const struct hr_job_options *options, hr_job_fn *fn,
+                                             void *arg);

@@ -165,8 +165,8 @@ static void wind_up(hr_loop *loop)
 {
     loop->closing = true;
     hr__tasks_close(loop);
-    if (loop->free_default_executor)
-        loop->free_default_executor(hr_take(loop->default_executor));
+    if (loop->close_port)
+        loop->close_port(hr_take(loop->port));
     hr__inbox_drain(loop);
     loop->closed = true;
     hr__inbox_close(loop);

@@ -71,9 +71,9 @@ struct hr_loop {
     uint64_t slow_slices;
     hr_usec longest;
 
-    /* The default executor: made by core/executor.c on first use, freed when the loop closes. */
-    void *default_executor;
-    void (*free_default_executor)(void *executor);
+    /* Where executors bring what they finished: made and closed by core/offload.c. */
+    struct hr__port *port;
+    void (*close_port)(struct hr__port *port);
 };
 
 /* The loop that runs in this thread; NULL outside of run. */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An executor from the inside: threads that take jobs off a queue. Inside core/ only.
+ */
+#pragma once
+
+#include "core/executor.h"
+#include "core/list.h"
+
+/* A job, embedded in a larger struct. Exactly one of these happens to a job that was submitted: it
+ * is run, dropped, or removed. */
+struct hr__job {
+    struct hr_list link;
+    void (*run)(struct hr__job *job);  /* in a thread of the executor */
+    void (*drop)(struct hr__job *job); /* in the thread that frees the executor */
+    bool queued;                       /* under the executor's lock */
+};
+
+/* Queues a job. 0, HR_ESHUTDOWN, -EAGAIN. */
+int hr__executor_submit(hr_executor *executor, struct hr__job *job);
+
+/* Takes a job back. False when it has started. */
+bool hr__executor_remove(hr_executor *executor, struct hr__job *job);
+
+/* Whoever keeps a job keeps a reference; the struct outlives its threads. */
+hr_executor *hr__executor_ref(hr_executor *executor);
+void hr__executor_unref(hr_executor *executor);
+
+/* hr_executor_free(executor, true), but waits no longer than the limit. False when it passed: the
+ * threads that still run are on their own. */
+bool hr__executor_close(hr_executor *executor, hr_usec limit);
