@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/base.h"
+#include "core/buf.h"
 #include "core/clock.h"
 #include "core/condition.h"
 #include "core/dump.h"
@@ -17,6 +18,7 @@
 #include "core/io.h"
 #include "core/list.h"
 #include "core/lock.h"
+#include "core/log.h"
 #include "core/loop.h"
 #include "core/queue.h"
 #include "core/request.h"
