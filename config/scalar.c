@@ -100,8 +100,12 @@ static bool scan_unit(const char *text, const struct unit *units, size_t n_units
     int64_t n;
     size_t len = scan_digits(text, &n);
     for (size_t i = 0; len > 0 && i < n_units; i++) {
-        if (strcmp(text + len, units[i].name) == 0)
-            return !__builtin_mul_overflow(n, units[i].factor, ret);
+        if (strcmp(text + len, units[i].name) != 0)
+            continue;
+        if (__builtin_mul_overflow(n, units[i].factor, &n))
+            return false;
+        *ret = n;
+        return true;
     }
     return false;
 }
