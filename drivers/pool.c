@@ -381,7 +381,6 @@ static int check_idle(hr_pool *pool, struct entry *entry, struct entry **ret)
         return 0;
     }
     if (pool->ops->ping && hr_later(entry->used, pool->options.ping_after) <= hr_now()) {
-        pool->refs++;
         pool->n_resetting++;
         int r = pool->ops->ping(entry->conn);
         pool->n_resetting--;
@@ -389,10 +388,8 @@ static int check_idle(hr_pool *pool, struct entry *entry, struct entry **ret)
             destroy_entry(pool, entry, r >= 0);
             serve(pool);
             check_quiet(pool);
-            unref(pool);
             return r == -ECANCELED ? r : 0;
         }
-        unref(pool);
     }
     *ret = entry;
     return 0;
@@ -406,7 +403,6 @@ static int wait_turn(hr_pool *pool, void **ret)
     hr_event_init(&borrower.served);
     hr_list_append(&pool->borrowers, &borrower.link);
     pool->n_waiting++;
-    pool->refs++;
     serve(pool);
 
     int r = hr_event_wait(&borrower.served);
@@ -425,14 +421,11 @@ static int wait_turn(hr_pool *pool, void **ret)
     }
     hr_event_done(&borrower.served);
     check_quiet(pool);
-    unref(pool);
     return r;
 }
 
-int hr_pool_acquire(hr_pool *pool, void **ret)
+static int acquire(hr_pool *pool, void **ret)
 {
-    if (!hr_current_task())
-        return hr_fail(HR_ENOTASK, "%s: only a task can borrow a connection", pool->ops->name);
     while (!pool->closed && hr_list_empty(&pool->borrowers) && !hr_list_empty(&pool->idle)) {
         struct entry *entry;
         int r = check_idle(pool, take_idle(pool, pool->idle.next), &entry);
@@ -445,6 +438,16 @@ int hr_pool_acquire(hr_pool *pool, void **ret)
         }
     }
     return wait_turn(pool, ret);
+}
+
+int hr_pool_acquire(hr_pool *pool, void **ret)
+{
+    if (!hr_current_task())
+        return hr_fail(HR_ENOTASK, "%s: only a task can borrow a connection", pool->ops->name);
+    pool->refs++; /* its owner may free it while we wait */
+    int r = acquire(pool, ret);
+    unref(pool);
+    return r;
 }
 
 static struct entry *find_lent(hr_pool *pool, const void *conn)
