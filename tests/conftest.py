@@ -7,11 +7,19 @@ import tempfile
 
 import pytest
 
-from support.headraced import BUILD, Daemon, order_job, servers
+from support.headraced import BUILD, Daemon, merged, order_job, servers
 from support.orders import create_table
 from support.process import Process
 from support.proxy import Proxy
 from support.servers import MariaDBServer, RedisServer, bootstrap, free_port
+
+
+def pytest_collection_modifyitems(items):
+    """Stories without their daemon are skipped before a server is started for them."""
+    if not os.path.exists(os.path.join(BUILD, "headraced")):
+        for item in items:
+            if "headraced" in item.fixturenames:
+                item.add_marker(pytest.mark.skip(reason="no headraced in " + BUILD))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -109,10 +117,11 @@ def new_proxy(scratch):
         listen = ("127.0.0.1", free_port()) if tcp else os.path.join(scratch.sub("proxy"), "proxy.sock")
         proxy = Proxy(server.socket, listen)
         if isinstance(server, RedisServer):
+            proxy.client = server.client
             proxy.url = f"redis://127.0.0.1:{listen[1]}/0" if tcp else f"unix://{listen}?db=0"
         else:
-            proxy.url = (f"mysql://root@127.0.0.1:{listen[1]}/shop" if tcp
-                         else f"mysql://root@/shop?socket={listen}")
+            proxy.url = (f"mysql://app@127.0.0.1:{listen[1]}/shop" if tcp
+                         else f"mysql://app@/shop?socket={listen}")
         return scratch.add(proxy)
     return start
 
@@ -122,23 +131,18 @@ def headraced(scratch):
     """headraced(redis=redis, mariadb=mariadb) starts a daemon with one job, `orders`.
 
     redis, mariadb: servers or proxies before them. job: what differs from order_job(). main: what
-    differs in headrace.yaml. jobs: instead of job, all jobs, whole. beside: another daemon whose
-    lists are watched already. instance: two daemons on one list need two names.
+    differs in headrace.yaml. jobs: instead of job, all jobs, whole. instance: two daemons on one list
+    need two names. run=False: not started yet.
     """
-    if not os.path.exists(os.path.join(BUILD, "headraced")):
-        pytest.skip("no headraced in " + BUILD)
-
     def start(redis, mariadb, job=None, jobs=None, main=None, instance="one", env=None, run=True,
-              key="orders", client=None):
+              key="orders"):
         config = {
             "version": 1, "instance": instance, "servers": servers(redis.url, mariadb.url),
             "log": {"to": "stderr", "level": "debug"}, "shutdown": {"grace": "5s"},
         }
-        config.update(main or {})
-        client = client or getattr(redis, "client", None)
-        watch = [(client, key)] if client is not None else []
-        daemon = Daemon(scratch.sub(instance), config,
-                        jobs or {"orders": order_job(key=key, **(job or {}))}, env, "headraced", watch)
+        jobs = jobs or {"orders": order_job(key=key, **(job or {}))}
+        daemon = Daemon(scratch.sub(instance), merged(config, main or {}), jobs, env,
+                        watch=[(redis.client, key)])
         scratch.add(daemon)
         return daemon.start() if run else daemon
     return start

@@ -278,6 +278,18 @@ def test_split_refuses_a_child_id_in_use(s):
     assert s.everything() == before
 
 
+@pytest.mark.parametrize("operation, name", [
+    ("split", "own"), ("split", "leases"), ("split", "batch:1"), ("rename", "own"), ("rename", "leases")])
+def test_split_and_rename_with_a_key_of_the_wrong_type_write_nothing(s, no_invariant, operation, name):
+    claimed(s)
+    s.client.delete(s.key(name))
+    s.client.set(s.key(name), "not what it should be")
+    before = s.everything()
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        s.split("1", "t", 3, "c0", "c1") if operation == "split" else s.rename("1", "t", "2")
+    assert s.everything() == before
+
+
 # rename
 
 def test_r6_rename_gives_the_same_items_a_new_id_for_anyone(s):

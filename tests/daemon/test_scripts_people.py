@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The scripts that people and the ledger's sweep ask: known, counts, dead_retry, dead_rm."""
 import pytest
+from redis import ResponseError
 
 from support.scripts import LONG
 
@@ -73,6 +74,16 @@ def test_of_equal_letters_just_one_goes(s, index):
     s.client.rpush(s.dead, *["same"] * 6)
     assert s.dead_rm(index, "same") == b"OK"
     assert len(s.letters()) == 5
+
+
+@pytest.mark.parametrize("name", ["delayed", "later", "oversize"])
+def test_dead_retry_with_a_key_of_the_wrong_type_writes_nothing(s, no_invariant, name):
+    s.client.rpush(s.dead, "one")
+    s.client.set(s.key(name), "not what it should be")
+    before = s.everything()
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        s.dead_retry(0, "one", "b:7", "env")
+    assert s.everything() == before
 
 
 @pytest.mark.parametrize("operation", ["retry", "rm"])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The tools of the stories do what the stories rely on."""
+import signal
 import socket
 
 import pymysql
@@ -114,7 +115,11 @@ def test_a_proxy_greets_in_place_of_the_server(redis, new_proxy):
 
 def test_an_action_runs_when_the_request_has_passed(redis, new_proxy):
     proxy = new_proxy(redis)
-    proxy.on_request(b"SET", lambda: redis.signal(9))
+    client, seen = connect(proxy), []
+    proxy.on_request(b"SET", lambda: seen.append(proxy.pending))
+    assert client.set("a", "b") and seen == [0]
+    proxy.lose_request(b"SET", action=lambda: redis.signal(signal.SIGKILL))
     with pytest.raises(redis_py.ConnectionError):
-        connect(proxy).set("a", "b")
+        client.set("a", "c")
     redis.wait()
+    assert redis.start().client.get("a") == b"b"

@@ -17,6 +17,20 @@ BUILD = os.path.abspath(os.environ.get(
     "HEADRACE_BUILD", os.path.join(os.path.dirname(__file__), "..", "..", "build")))
 
 
+# In a build with fault points: a worker that meets this text in an item dies on the spot (SIGKILL to
+# itself), as by a bug that a payload triggers.
+POISON = b"POISON"
+POISONOUS = {"HEADRACE_FAULT": "kill-on-payload:" + POISON.decode()}
+
+
+def has_fault_points():
+    try:
+        with open(os.path.join(BUILD, "meson-info", "intro-buildoptions.json"), encoding="utf-8") as f:
+            return any(o["name"] == "fault_points" and o["value"] for o in json.load(f))
+    except OSError:
+        return False
+
+
 class Refused(Exception):
     """The admin server answered with a status that is not 2xx."""
 

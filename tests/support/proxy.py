@@ -21,6 +21,13 @@ class _Link:
         self.task = None
 
 
+class _Watch:
+    """A request that is waited for, and what becomes of it."""
+
+    def __init__(self, pattern, fate, times, action):
+        self.pattern, self.fate, self.times, self.action = pattern, fate, times, action
+
+
 class Proxy:
     """target and listen: the path of a unix socket, or (host, port).
 
@@ -99,20 +106,21 @@ class Proxy:
         client's connection is cut when the server has answered. Outcome unknown, and carried out."""
         self._do(self._watch(pattern, "lose_reply", times))
 
-    def lose_request(self, pattern, times=1):
+    def lose_request(self, pattern, times=1, action=None):
         """The next request containing the pattern never reaches the server: the connection is cut.
-        Outcome unknown to the client, and not carried out."""
-        self._do(self._watch(pattern, "lose_request", times))
+        Outcome unknown to the client, and not carried out. action as in on_request()."""
+        self._do(self._watch(pattern, "lose_request", times, action))
 
     def on_request(self, pattern, action, times=1):
-        """Calls action() when a request containing the pattern was passed on, before its reply is.
+        """Calls action() when a request containing the pattern was passed on, before its reply is
+        (which the server may have sent all the same).
         It runs in the proxy's thread: it may signal a process or set a flag, no more."""
-        self._do(self._watch(pattern, action, times))
+        self._do(self._watch(pattern, "pass", times, action))
 
     @property
     def pending(self):
         """How many of the requests that lose_reply() and the like wait for have not come yet."""
-        return sum(watch[2] for watch in self._watched)
+        return sum(watch.times for watch in self._watched)
 
     def close(self):
         if self._loop.is_closed():
@@ -130,8 +138,8 @@ class Proxy:
     async def _set(self, **values):
         self.__dict__.update(values)
 
-    async def _watch(self, pattern, action, times):
-        self._watched.append([pattern, action, times])
+    async def _watch(self, pattern, fate, times, action=None):
+        self._watched.append(_Watch(pattern, fate, times, action))
 
     async def _accept(self):
         if self._server is not None:
@@ -235,16 +243,19 @@ class Proxy:
                     await asyncio.sleep(0.005)
                 if not data:
                     return
-                if direction == "up":
-                    data = self._look(link, data)
-                elif link.lose_reply:
+                watch = self._match(data) if direction == "up" else None
+                if watch is not None and watch.fate == "lose_reply":
+                    link.lose_reply = True
+                if link.lose_reply and direction == "down":
                     await self._drain(reader)
                     return
-                if not data:
+                lost = watch is not None and watch.fate == "lose_request"
+                if not lost:
+                    await self._pass(link, data, writer, direction)
+                if watch is not None and watch.action:
+                    watch.action()
+                if lost:
                     return
-                await self._pass(link, data, writer, direction)
-                if direction == "up":
-                    self._call(data)
         except (OSError, RuntimeError):
             pass
 
@@ -270,17 +281,9 @@ class Proxy:
             if size < len(data):
                 await asyncio.sleep(0)
 
-    def _look(self, link, data):
+    def _match(self, data):
         for watch in self._watched:
-            if watch[2] > 0 and not callable(watch[1]) and watch[0] in data:
-                watch[2] -= 1
-                if watch[1] == "lose_request":
-                    return b""
-                link.lose_reply = True
-        return data
-
-    def _call(self, data):
-        for watch in self._watched:
-            if watch[2] > 0 and callable(watch[1]) and watch[0] in data:
-                watch[2] -= 1
-                watch[1]()
+            if watch.times > 0 and watch.pattern in data:
+                watch.times -= 1
+                return watch
+        return None

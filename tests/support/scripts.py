@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The Redis scripts as Python calls: EVAL of the very files that are compiled into the daemon."""
 import collections
+import hashlib
 import json
 import os
 
@@ -21,6 +22,18 @@ LONG = 3_600_000  # ms: a lease or delay that is not over in this test
 def source(name):
     with open(os.path.join(FOLDER, name + ".lua"), encoding="utf-8") as f:
         return f.read()
+
+
+def sha1(name):
+    """What a daemon's request for this script holds: to find it on the wire."""
+    with open(os.path.join(FOLDER, name + ".lua"), "rb") as f:
+        return hashlib.sha1(f.read()).hexdigest().encode()
+
+
+def preload(client):
+    """So that the first request already goes by its hash."""
+    for name in NAMES:
+        client.script_load(source(name))
 
 
 class Scripts:

@@ -65,10 +65,11 @@ class RedisServer(Process):
 
 
 class MariaDBServer(Process):
-    """A mariadbd with a database `shop`, reached as root without a password over its socket.
+    """A mariadbd with a database `shop`. The test is root on its socket; the daemon is `app`, without
+    a password and without root's exemptions from read_only and max_connections.
 
     template: a datadir made by bootstrap(), copied for each server. Options are mariadbd's own,
-    with - written as _. port: also listens on loopback TCP, with a user `app` (password `secret`).
+    with - written as _. port: also listens on loopback TCP, there `app` has the password `secret`.
     """
 
     def __init__(self, folder, template, port=0, flush_log_at_trx_commit=1, **options):
@@ -93,7 +94,7 @@ class MariaDBServer(Process):
 
     @property
     def url(self):
-        return f"mysql://root@/shop?socket={self.socket}"
+        return f"mysql://app@/shop?socket={self.socket}"
 
     def start(self, wait=True):
         fresh = not os.path.exists(self.datadir)
@@ -106,9 +107,10 @@ class MariaDBServer(Process):
         if fresh:
             assert wait, "the first start makes the database, so it has to be waited for"
             self.execute("CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4")
-            if self.port:
-                self.execute("CREATE USER app@'127.0.0.1' IDENTIFIED BY 'secret'")
-                self.execute("GRANT ALL ON shop.* TO app@'127.0.0.1'")
+            self.execute("CREATE USER app@localhost")
+            self.execute("GRANT ALL ON shop.* TO app@localhost")
+            self.execute("CREATE USER app@'127.0.0.1' IDENTIFIED BY 'secret'")
+            self.execute("GRANT ALL ON shop.* TO app@'127.0.0.1'")
             self._forget()
         return self
 
@@ -158,10 +160,15 @@ class MariaDBServer(Process):
         return sorted(row[0] for row in self.execute(f"SELECT {column} FROM {table}"))
 
     def sessions(self):
-        """Ids of the connections that are not this object's own."""
-        own = self.execute("SELECT CONNECTION_ID()")[0][0]
-        rows = self.execute("SELECT id, user, command FROM information_schema.processlist")
-        return [row[0] for row in rows if row[0] != own and row[1] not in ("system user",)]
+        """Ids of the daemons' connections."""
+        return [row[0] for row in self.execute(
+            "SELECT id FROM information_schema.processlist WHERE user = 'app'")]
+
+    def in_transaction(self):
+        """How many transactions of daemons are open and have written."""
+        return self.execute(
+            "SELECT COUNT(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p"
+            " ON p.id = t.trx_mysql_thread_id WHERE p.user = 'app' AND t.trx_rows_modified > 0")[0][0]
 
     def kill(self):
         self._forget()

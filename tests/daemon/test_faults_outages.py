@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: MIT
+"""MariaDB is away, refuses, deadlocks or stalls: no attempt is used up, no dead letter is written,
+and work goes on by itself. A wrong statement pauses the job and says so."""
+import pymysql
+import pytest
+
+from support.check import everything_once, hr
+from support.orders import orders, uid
+
+# One attempt an item: an outage that used it up would be a dead letter.
+ONE_ATTEMPT = {"retry": {"attempts": 1}}
+SLOW = {"sink": {"mysql": {"batch": {"rows": 20}}}, **ONE_ATTEMPT}
+
+
+def no_attempt_used(redis):
+    """Nothing is dead and nothing waits for a retry."""
+    return redis.client.llen("orders:dead") == 0 and redis.client.zcard(hr("orders", "delayed")) == 0
+
+
+def test_mariadb_is_away_at_the_start_and_comes(redis, mariadb, headraced):
+    pushed = orders(300)
+    redis.client.rpush("orders", *pushed)
+    mariadb.stop()
+    daemon = headraced(redis, mariadb, job=ONE_ATTEMPT)
+    daemon.until(lambda: not daemon.healthy(), what="unhealthy without its sink")
+    assert no_attempt_used(redis)
+    mariadb.start()
+    daemon.until_drained(redis)
+    daemon.until(daemon.healthy, what="healthy again")
+    everything_once(redis, mariadb, pushed)
+
+
+def test_mariadb_goes_away_for_longer_than_a_lease(redis, mariadb, headraced):
+    """The batches in hand wait, their leases renewed: nobody takes them over."""
+    pushed = orders(2_000)
+    daemon = headraced(redis, mariadb, job=SLOW)
+    redis.client.rpush("orders", *pushed)
+    daemon.until(lambda: mariadb.count("orders") > 200, what="200 rows")
+    mariadb.kill()
+    daemon.until(lambda: redis.client.hlen(hr("orders", "own")) > 0, what="a batch in hand")
+    leases = lambda: redis.client.zrange(hr("orders", "leases"), 0, -1, withscores=True)
+    first = leases()
+    daemon.until(lambda: leases() and leases()[0][1] > first[0][1] + 2500, what="leases renewed often")
+    assert no_attempt_used(redis)
+    mariadb.start()
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+    assert daemon.metric("headrace_leases_recovered_total", job="orders") == 0
+
+
+def test_mariadb_is_killed_during_commits(redis, mariadb, headraced, new_proxy):
+    """The outcome of such a commit is unknown until the ledger is asked."""
+    proxy, pushed = new_proxy(mariadb), orders(3_000)
+    daemon = headraced(redis, proxy, job=SLOW)
+    for part in range(6):
+        proxy.on_request(b"COMMIT", lambda: mariadb.signal(9))
+        redis.client.rpush("orders", *pushed[part * 500:part * 500 + 500])
+        daemon.until(lambda: not mariadb.running, what="the kill at a commit")
+        mariadb.kill()
+        mariadb.start()
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+@pytest.mark.parametrize("fate", ["lose_reply", "lose_request"])
+def test_a_commit_whose_reply_never_comes(redis, mariadb, headraced, new_proxy, fate):
+    """Committed or not: the next transaction's ledger row tells."""
+    proxy, pushed = new_proxy(mariadb), orders(200)
+    daemon = headraced(redis, proxy, job=SLOW)
+    getattr(proxy, fate)(b"COMMIT", times=5)
+    redis.client.rpush("orders", *pushed)
+    daemon.until_drained(redis)
+    assert proxy.pending == 0
+    everything_once(redis, mariadb, pushed)
+    hits = daemon.metric("headrace_ledger_hits_total", job="orders")
+    assert hits >= 1 if fate == "lose_reply" else hits == 0
+
+
+def test_read_only(redis, mariadb, headraced):
+    pushed = orders(300)
+    mariadb.execute("SET GLOBAL read_only = 1")
+    daemon = headraced(redis, mariadb, job=ONE_ATTEMPT)
+    redis.client.rpush("orders", *pushed)
+    daemon.until(lambda: not daemon.healthy(), what="unhealthy")
+    assert no_attempt_used(redis) and mariadb.count("orders") == 0
+    mariadb.execute("SET GLOBAL read_only = 0")
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_too_many_connections(redis, new_mariadb, headraced):
+    mariadb = new_mariadb(max_connections=10)
+    taken = []
+    with pytest.raises(pymysql.OperationalError):
+        while True:
+            taken.append(pymysql.connect(unix_socket=mariadb.socket, user="app", database="shop"))
+    pushed = orders(300)
+    redis.client.rpush("orders", *pushed)
+    daemon = headraced(redis, mariadb, job=ONE_ATTEMPT)
+    daemon.until(lambda: not daemon.healthy(), what="unhealthy")
+    assert no_attempt_used(redis)
+    for connection in taken:
+        connection.close()
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_killed_connections(redis, mariadb, headraced):
+    pushed = orders(4_000)
+    daemon = headraced(redis, mariadb, job=SLOW)
+    redis.client.rpush("orders", *pushed)
+    for mark in range(200, 3_600, 200):
+        daemon.until(lambda: mariadb.count("orders") >= mark, what=f"{mark} rows")
+        for session in mariadb.sessions():
+            try:
+                mariadb.execute(f"KILL {session}")
+            except pymysql.OperationalError as error:
+                assert error.args[0] == 1094  # gone by itself meanwhile
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_killed_queries(redis, mariadb, headraced):
+    """1317: the statement is over, the connection is not; transient."""
+    pushed = orders(4_000)
+    daemon = headraced(redis, mariadb, job=SLOW)
+    redis.client.rpush("orders", *pushed)
+    for mark in range(200, 3_600, 200):
+        daemon.until(lambda: mariadb.count("orders") >= mark, what=f"{mark} rows")
+        for session in mariadb.sessions():
+            try:
+                mariadb.execute(f"KILL QUERY {session}")
+            except pymysql.OperationalError as error:
+                assert error.args[0] == 1094
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_lock_wait_timeout(redis, new_mariadb, headraced):
+    """1205 rolls back the statement only: the ledger row must not stay in the transaction."""
+    mariadb, pushed = new_mariadb(innodb_lock_wait_timeout=1), orders(100)
+    daemon = headraced(redis, mariadb, job=ONE_ATTEMPT)
+    with mariadb.connect(autocommit=False) as lock, lock.cursor() as cursor:
+        cursor.execute("INSERT INTO orders (uid, customer_id, amount, placed_at)"
+                       " VALUES (%s, 1, 1, NOW())", (uid(50),))
+        redis.client.rpush("orders", *pushed)
+        waits = "SELECT variable_value FROM information_schema.global_status" \
+                " WHERE variable_name = 'Innodb_row_lock_waits'"
+        daemon.until(lambda: int(mariadb.execute(waits)[0][0]) >= 3, what="a third wait for the lock")
+        assert no_attempt_used(redis)
+        lock.rollback()
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_a_deadlock_is_retried_at_once(redis, mariadb, headraced):
+    """The other transaction has written more, so InnoDB sacrifices the daemon's."""
+    mariadb.execute("CREATE TABLE filler (a INT) ENGINE=InnoDB")
+    pushed = orders(40)
+    daemon = headraced(redis, mariadb, job=ONE_ATTEMPT)
+    insert = "INSERT INTO orders (uid, customer_id, amount, placed_at) VALUES (%s, 1, 1, NOW())"
+    with mariadb.connect(autocommit=False) as other, other.cursor() as cursor:
+        cursor.executemany("INSERT INTO filler VALUES (%s)", [(i,) for i in range(2000)])
+        cursor.execute(insert, (uid(39),))            # the daemon will wait for this row…
+        redis.client.rpush("orders", *pushed)
+        daemon.until(lambda: mariadb.execute(
+            "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")[0][0],
+            what="the daemon waiting")
+        cursor.execute(insert, (uid(0),))             # …and we ask for the daemon's
+        other.rollback()
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+    deadlocks = "SELECT variable_value FROM information_schema.global_status" \
+                " WHERE variable_name = 'Innodb_deadlocks'"
+    assert int(mariadb.execute(deadlocks)[0][0]) == 1
+
+
+def test_a_server_that_stalls_holds_up_nothing_else(redis, mariadb, headraced):
+    """mariadbd stopped in mid-work: timeouts fire, the admin server answers, work goes on after."""
+    pushed = orders(3_000)
+    daemon = headraced(redis, mariadb, job=SLOW, main={
+        "servers": {"shop": {"mysql": {"timeouts": {"connect": "500ms", "query": "1s"}}}}})
+    redis.client.rpush("orders", *pushed)
+    daemon.until(lambda: mariadb.count("orders") > 200, what="200 rows")
+    mariadb.freeze()
+    try:
+        daemon.until(lambda: not daemon.healthy(), what="unhealthy")
+        assert daemon.status()["ready"] >= 0 and daemon.alive()
+        assert no_attempt_used(redis)
+    finally:
+        mariadb.thaw()
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_a_half_open_connection(redis, mariadb, headraced, new_proxy):
+    proxy, pushed = new_proxy(mariadb), orders(3_000)
+    daemon = headraced(redis, proxy, job=SLOW, main={
+        "servers": {"shop": {"mysql": {"timeouts": {"connect": "500ms", "query": "1s"}}}}})
+    redis.client.rpush("orders", *pushed)
+    daemon.until(lambda: mariadb.count("orders") > 200, what="200 rows")
+    proxy.stall()
+    before = proxy.connections
+    daemon.until(lambda: proxy.connections > before, what="another connection tried")
+    proxy.resume()
+    proxy.cut()
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_every_reply_in_pieces_of_one_byte(redis, mariadb, headraced, new_proxy):
+    proxy, pushed = new_proxy(mariadb), orders(60)
+    proxy.split(1)
+    daemon = headraced(redis, proxy, job=SLOW)
+    redis.client.rpush("orders", *pushed)
+    daemon.until_drained(redis, timeout=120)
+    everything_once(redis, mariadb, pushed)
+
+
+# A configuration that does not fit the database.
+
+def wrong(job):
+    """Pauses the job: nothing is claimed any more, nothing dead-lettered, and status says why."""
+    def check(redis, mariadb, headraced, because):
+        pushed = orders(50)
+        redis.client.rpush("orders", *pushed)
+        daemon = headraced(redis, mariadb, job=job)
+        daemon.until(lambda: daemon.status()["state"] != "running" and daemon.status()["reason"],
+                     what="the job paused")
+        daemon.until(lambda: not daemon.healthy(), what="unhealthy")
+        assert because in daemon.status()["reason"]
+        assert no_attempt_used(redis) and daemon.alive()
+        return daemon, pushed
+    return check
+
+
+def replaced_params(sql):
+    """order_job() has more parameters than a statement of one column uses."""
+    none = {"customer_id": None, "amount": None, "note": None, "placed_at": None}
+    return {"sink": {"mysql": {"statement": sql, "params": {"uid": ".order_uid", **none}}}}
+
+
+def test_a_missing_column_pauses_the_job_until_it_is_there(redis, mariadb, headraced):
+    mariadb.script("CREATE TABLE few (id INT AUTO_INCREMENT PRIMARY KEY) ENGINE=InnoDB")
+    job = replaced_params("INSERT INTO few (uid) VALUES (:uid)")
+    daemon, pushed = wrong(job)(redis, mariadb, headraced, "1054")
+    mariadb.execute("ALTER TABLE few ADD COLUMN uid VARCHAR(36)")
+    daemon.until_drained(redis, timeout=60)  # the statement is tried again every 30 s
+    daemon.until(daemon.healthy, what="healthy again")
+    everything_once(redis, mariadb, pushed, table="few")
+
+
+@pytest.mark.parametrize("sql, because", [
+    ("INSERT INTO nowhere (uid) VALUES (:uid)", "1146"),
+    ("INSERT INTO orders uid :uid", "1064"),
+    ("INSERT INTO secrets.things (uid) VALUES (:uid)", "1142"),
+], ids=["missing table", "syntax", "no grant"])
+def test_a_wrong_statement_pauses_the_job(redis, mariadb, headraced, sql, because):
+    mariadb.script("CREATE DATABASE secrets; CREATE TABLE secrets.things (uid VARCHAR(36))")
+    daemon, pushed = wrong(replaced_params(sql))(redis, mariadb, headraced, because)
+    daemon.kill()
+    assert redis.client.llen("orders") + sum(
+        redis.client.llen(k) for k in redis.client.keys(hr("orders", "batch:*"))) == len(pushed)
+
+
+def test_a_table_without_transactions_pauses_the_job(redis, mariadb, headraced):
+    mariadb.execute("CREATE TABLE plain (uid VARCHAR(36)) ENGINE=MyISAM")
+    job = replaced_params("INSERT INTO plain (uid) VALUES (:uid)")
+    wrong(job)(redis, mariadb, headraced, "plain")
+
+
+def test_a_full_table_space_or_quota_pauses_without_dead_letters(redis, mariadb, headraced):
+    """1114 by a MEMORY table would not be transactional; a trigger says the same."""
+    mariadb.execute("CREATE TRIGGER full BEFORE INSERT ON orders FOR EACH ROW"
+                    " SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114, MESSAGE_TEXT = 'table is full'")
+    pushed = orders(50)
+    daemon = headraced(redis, mariadb, job=ONE_ATTEMPT)
+    redis.client.rpush("orders", *pushed)
+    daemon.until(lambda: not daemon.healthy(), what="unhealthy")
+    assert no_attempt_used(redis)
+    mariadb.execute("DROP TRIGGER full")
+    daemon.until_drained(redis, timeout=60)
+    everything_once(redis, mariadb, pushed)

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: MIT
+"""Redis dies, refuses, stalls or loses replies: nothing is lost, doubled or stuck, no item pays."""
+import os
+import random
+import signal
+
+import pytest
+from redis import ResponseError
+
+from support.check import everything_once, hr
+from support.orders import orders
+from support.scripts import Scripts, preload, sha1
+
+ONE_ATTEMPT = {"retry": {"attempts": 1}}
+SLOW = {"sink": {"mysql": {"batch": {"rows": 20}}}, **ONE_ATTEMPT}
+IMPATIENT = {"servers": {"queue": {"redis": {"timeouts": {"connect": "500ms", "command": "1s"}}}}}
+LONG_LEASE = {"source": {"redis_list": {"lease": "10m"}}}
+
+
+@pytest.fixture
+def mariadb(new_mariadb):
+    return new_mariadb(unique=False)  # doubled orders are rows to be counted
+
+
+def no_attempt_used(redis):
+    return redis.client.llen("orders:dead") == 0 and redis.client.zcard(hr("orders", "delayed")) == 0
+
+
+def no_takeover(daemon):
+    return daemon.metric("headrace_leases_recovered_total", job="orders") == 0
+
+
+def test_a_batch_survives_the_death_of_redis(redis, mariadb, headraced):
+    pushed = orders(4_000)
+    daemon = headraced(redis, mariadb, job=SLOW)
+    redis.client.rpush("orders", *pushed)
+    for mark in (100, 900, 1800, 3000):
+        daemon.until(lambda: mariadb.count("orders") >= mark, what=f"{mark} rows")
+        redis.restart()
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+    assert no_takeover(daemon), "the owner is alive: its leases are renewed, not taken"
+
+
+def test_redis_is_away_at_the_start_and_comes(redis, mariadb, headraced):
+    pushed = orders(300)
+    redis.client.rpush("orders", *pushed)
+    redis.kill()
+    daemon = headraced(redis, mariadb, job=ONE_ATTEMPT)
+    daemon.until(lambda: not daemon.healthy(), what="unhealthy without its source")
+    redis.start()
+    daemon.until_drained(redis)
+    daemon.until(daemon.healthy, what="healthy again")
+    everything_once(redis, mariadb, pushed)
+
+
+def test_redis_frozen_for_longer_than_a_lease_counts_no_crash(redis, mariadb, headraced):
+    """After it all leases are over and all owners alive: the living renew first."""
+    pushed = orders(4_000)
+    pair = [headraced(redis, mariadb, job=SLOW, main=IMPATIENT, instance=name) for name in ("one", "two")]
+    redis.client.rpush("orders", *pushed)
+    pair[0].until(lambda: mariadb.count("orders") > 400, what="400 rows")
+    redis.freeze()
+    try:
+        for daemon in pair:
+            daemon.until(lambda d=daemon: not d.healthy(), what="unhealthy")
+        lease_over = redis_clock_passes(2.5)
+        pair[0].until(lease_over, what="leases over")
+    finally:
+        redis.thaw()
+    pair[0].until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+    assert all(no_takeover(daemon) for daemon in pair)
+
+
+def redis_clock_passes(seconds):
+    """A condition that comes true so much later: Redis' clock cannot be asked while it is frozen."""
+    import time
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
+
+
+def test_misconf_is_waited_out(redis, mariadb, headraced):
+    """Redis cannot save and refuses every write: a directory stands where its snapshot should."""
+    client, pushed = redis.client, orders(3_000)
+    daemon = headraced(redis, mariadb, job=SLOW)
+    client.rpush("orders", *pushed)
+    daemon.until(lambda: mariadb.count("orders") > 200, what="200 rows")
+    os.mkdir(os.path.join(redis.folder, "dump.rdb"))
+    client.config_set("save", "3600 1")
+    client.bgsave()
+    daemon.until(lambda: refused(client, "MISCONF"), what="MISCONF")
+    daemon.until(lambda: not daemon.healthy(), what="unhealthy")
+    assert no_attempt_used(redis)
+    os.rmdir(os.path.join(redis.folder, "dump.rdb"))
+    client.config_set("save", "")
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def refused(client, word):
+    try:
+        client.set("probe", "x")
+        client.delete("probe")
+        return False
+    except ResponseError as error:
+        return word in str(error)
+
+
+def test_readonly_is_waited_out(redis, mariadb, headraced):
+    """A demoted primary: still there, still full, takes no write."""
+    pushed = orders(3_000)
+    daemon = headraced(redis, mariadb, job=SLOW)
+    redis.client.rpush("orders", *pushed)
+    daemon.until(lambda: mariadb.count("orders") > 200, what="200 rows")
+    redis.client.replicaof("127.0.0.1", 1)
+    daemon.until(lambda: not daemon.healthy(), what="unhealthy")
+    assert no_attempt_used(redis)
+    redis.client.replicaof("NO", "ONE")
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_loading_is_waited_out(new_redis, mariadb, headraced):
+    redis, pushed = new_redis(), orders(500)
+    redis.client.mset({f"filler {i}": "x" * 1000 for i in range(60)})
+    redis.client.rpush("orders", *pushed)
+    redis.client.save()
+    redis.stop()
+    redis.options.update({"key-load-delay": 20_000, "loading-process-events-interval-bytes": 1024})
+    redis.start(wait=False)
+    daemon = headraced(redis, mariadb, job=ONE_ATTEMPT)
+    daemon.until(lambda: mariadb.count("orders") == 500, what="all rows")
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_a_redis_at_maxmemory_drains_to_empty(new_redis, mariadb, headraced):
+    """Its first write frees memory, script by script; BLMOVE is refused, so the claim is polled."""
+    redis = new_redis(maxmemory="6mb", maxmemory_policy="noeviction")
+    daemon = headraced(redis, mariadb, job=SLOW, run=False)
+    pushed = []
+    with pytest.raises(ResponseError, match="OOM"):
+        while True:
+            part = orders(100, seed=len(pushed) + 1)
+            redis.client.rpush("orders", *part)
+            pushed += part
+    daemon.start().until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_a_half_open_connection(redis, mariadb, headraced, new_proxy):
+    proxy, pushed = new_proxy(redis), orders(3_000)
+    daemon = headraced(proxy, mariadb, job=SLOW, main=IMPATIENT)
+    redis.client.rpush("orders", *pushed)
+    daemon.until(lambda: mariadb.count("orders") > 200, what="200 rows")
+    proxy.stall()
+    before = proxy.connections
+    daemon.until(lambda: proxy.connections > before, what="another connection tried")
+    proxy.resume()
+    proxy.cut()
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_connections_cut_at_random(redis, mariadb, headraced, new_proxy):
+    proxy, pushed, rng = new_proxy(redis), orders(4_000), random.Random(6)
+    daemon = headraced(proxy, mariadb, job=SLOW)
+    redis.client.rpush("orders", *pushed)
+    for mark in sorted(rng.sample(range(50, 3_800), 25)):
+        daemon.until(lambda: mariadb.count("orders") >= mark, what=f"{mark} rows")
+        proxy.cut()
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_every_reply_in_pieces_of_one_byte(redis, mariadb, headraced, new_proxy):
+    proxy, pushed = new_proxy(redis), orders(60)
+    proxy.split(1)
+    daemon = headraced(proxy, mariadb, job=SLOW)
+    redis.client.rpush("orders", *pushed)
+    daemon.until_drained(redis, timeout=120)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_an_unsolicited_error_as_the_first_reply(redis, mariadb, headraced, new_proxy):
+    """What a Redis at maxclients says before anything was asked."""
+    proxy, pushed = new_proxy(redis), orders(100)
+    proxy.greet(b"-ERR max number of clients reached\r\n", times=6)
+    redis.client.rpush("orders", *pushed)
+    daemon = headraced(proxy, mariadb, job=ONE_ATTEMPT)
+    daemon.until_drained(redis)
+    assert proxy.connections > 6
+    everything_once(redis, mariadb, pushed)
+
+
+def test_scripts_flushed_in_mid_work(redis, mariadb, headraced):
+    pushed = orders(3_000)
+    daemon = headraced(redis, mariadb, job=SLOW)
+    redis.client.rpush("orders", *pushed)
+    for mark in range(100, 2_500, 200):
+        daemon.until(lambda: mariadb.count("orders") >= mark, what=f"{mark} rows")
+        redis.client.script_flush()
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+# One reply lost, one request lost, at each script. A lease of ten minutes shows that nothing waits
+# for it: whatever was carried out unseen is found again at once.
+
+@pytest.mark.parametrize("script", ["claim", "ack"])
+@pytest.mark.parametrize("fate", ["lose_reply", "lose_request"])
+def test_r4_a_lost_message_strands_nothing(redis, mariadb, headraced, new_proxy, script, fate):
+    proxy, pushed = new_proxy(redis), orders(400)
+    preload(redis.client)
+    daemon = headraced(proxy, mariadb, job={**SLOW, **LONG_LEASE})
+    getattr(proxy, fate)(sha1(script), times=3)
+    redis.client.rpush("orders", *pushed)
+    daemon.until_drained(redis, timeout=30)
+    assert proxy.pending == 0
+    everything_once(redis, mariadb, pushed)
+
+
+def test_dead_letters_and_retries_are_not_doubled_by_a_repeated_acknowledgement(
+        redis, mariadb, headraced, new_proxy):
+    proxy = new_proxy(redis)
+    preload(redis.client)
+    pushed = orders(20) + [b"not json %d" % i for i in range(5)]
+    daemon = headraced(proxy, mariadb, job=SLOW)
+    proxy.lose_reply(sha1("ack"), times=2)
+    redis.client.rpush("orders", *pushed)
+    daemon.until_drained(redis)
+    assert proxy.pending == 0
+    everything_once(redis, mariadb, pushed, dead=5)
+
+
+def test_r4_a_claim_executed_late_is_an_orphan_that_is_recovered(redis, mariadb, headraced):
+    """The request sat in a socket: Redis executes it after its sender asked, got nothing and moved on."""
+    daemon = headraced(redis, mariadb, job=SLOW)
+    daemon.until(daemon.healthy, what="healthy")
+    pushed, s = orders(40), Scripts(redis.client, "orders", sink=sink_print(redis, mariadb, daemon))
+    redis.client.set(s.key("paused"), "while the late request comes first")
+    daemon.until(lambda: daemon.status()["state"] != "running", what="the pause seen")
+    redis.client.rpush("orders", *pushed)
+    redis.client.delete(s.key("paused"))
+    late = "%032x" % 77
+    s.claim(late, token="nobody remembers", items=20, lease=1000)
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def sink_print(redis, mariadb, daemon):
+    """The print of the daemon's sink, as it stands in a batch of its own."""
+    with mariadb.connect(autocommit=False) as lock, lock.cursor() as cursor:
+        cursor.execute("LOCK TABLES orders WRITE")
+        redis.client.rpush("orders", *orders(1, seed=77))
+        value = daemon.until(lambda: redis.client.hvals(hr("orders", "own")), what="a batch")[0]
+    daemon.until_drained(redis)
+    mariadb.execute("DELETE FROM orders")
+    return value.decode().split(" ")[5]
+
+
+def test_a_batch_of_another_sink_is_not_touched(redis, mariadb, headraced):
+    """The outcome of such a batch would be written elsewhere: it is held, and status says so."""
+    s = Scripts(redis.client, "orders", sink="another")
+    redis.client.rpush("orders", *orders(5))
+    s.claim("%032x" % 5, token="gone", lease=1)
+    daemon = headraced(redis, mariadb, job=SLOW)
+    daemon.until(lambda: not daemon.healthy(), what="unhealthy")
+    more = orders(50, seed=2)
+    redis.client.rpush("orders", *more)
+    daemon.until(lambda: s.own("%032x" % 5).instance == "one", what="the batch held")
+    assert mariadb.count("orders") in range(0, 51)
+    assert s.batch("%032x" % 5) == orders(5)
+    assert daemon.stop() == 0
+    assert s.batch("%032x" % 5) == orders(5)
+
+
+def test_a_batch_whose_items_somebody_deleted_is_cleared_up(redis, mariadb, headraced):
+    s = Scripts(redis.client, "orders")
+    redis.client.rpush("orders", *orders(5))
+    s.claim("%032x" % 5, token="gone", lease=1)
+    redis.client.delete(s.key("batch:%032x" % 5))
+    daemon = headraced(redis, mariadb, job=SLOW)
+    daemon.until_drained(redis)
+    assert "%032x" % 5 in daemon.log, "and the log says so"
+
+
+def test_r6_a_ledger_row_of_another_content_is_not_believed(redis, mariadb, headraced):
+    """An operator's accident: the id is in the ledger already. The batch is renamed, not lost."""
+    daemon = headraced(redis, mariadb, job=SLOW)
+    sink = sink_print(redis, mariadb, daemon)
+    daemon.kill()
+    id, pushed, s = "%032x" % 6, orders(10), Scripts(redis.client, "orders", sink=sink)
+    mariadb.execute("INSERT INTO headrace_ledger (id, n, digest) VALUES (UNHEX(%s), 3, 'whatever')", (id,))
+    redis.client.rpush("orders", *pushed)
+    s.claim(id, token="gone", lease=1)
+    daemon.start().until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_a_manual_pause_holds_for_all_daemons_and_over_restarts(redis, mariadb, headraced):
+    one = headraced(redis, mariadb, job=SLOW, instance="one")
+    two = headraced(redis, mariadb, job=SLOW, instance="two")
+    one.pause()
+    for daemon in (one, two):
+        daemon.until(lambda d=daemon: d.status()["state"] == "paused", what="paused")
+    pushed = orders(200)
+    redis.client.rpush("orders", *pushed)
+    two.restart()
+    two.until(lambda: two.status()["state"] == "paused", what="paused after a restart")
+    assert redis.client.llen("orders") == 200
+    two.resume()
+    one.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_a_foreign_consumer_may_take_from_the_list_too(redis, mariadb, headraced):
+    pushed, taken = orders(2_000), []
+    daemon = headraced(redis, mariadb, job=SLOW)
+    for i in range(0, 2_000, 100):
+        redis.client.rpush("orders", *pushed[i:i + 100])
+        item = redis.client.lpop("orders")
+        if item:
+            taken.append(item)
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, [p for p in pushed if p not in set(taken)])
+
+
+def test_a_push_into_an_idle_list_is_seen_without_polling(redis, mariadb, headraced):
+    """And by a push that no waiter sees as one: by a script, by a rename, by a retry coming due."""
+    daemon = headraced(redis, mariadb, job=SLOW)
+    daemon.until(daemon.healthy, what="healthy")
+    first, second = orders(1, seed=3), orders(1, seed=4)
+    redis.client.eval("return redis.call('RPUSH', KEYS[1], ARGV[1])", 1, "orders", first[0])
+    daemon.until(lambda: mariadb.count("orders") == 1, what="a script's push")
+    redis.client.rpush("elsewhere", *second)
+    redis.client.rename("elsewhere", "orders")
+    daemon.until(lambda: mariadb.count("orders") == 2, what="a renamed list")
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, first + second)
+
+
+def test_sighup_does_not_kill(redis, mariadb, headraced):
+    daemon = headraced(redis, mariadb, job=SLOW)
+    daemon.signal(signal.SIGHUP)
+    pushed = orders(100)
+    redis.client.rpush("orders", *pushed)
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
