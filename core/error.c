@@ -56,8 +56,9 @@ static void copy_text(char *to, size_t size, const char *from)
     to[length] = '\0';
 }
 
-static void write_record(struct hr_error *record, int code, struct hr_error *cause, bool cut,
-                         const char *fmt, va_list args)
+hr_printf_like(5, 0) static void write_record(struct hr_error *record, int code,
+                                              struct hr_error *cause, bool cut, const char *fmt,
+                                              va_list args)
 {
     /* The arguments may point into the record that is being overwritten. */
     char message[HR_ERROR_MESSAGE_MAX + 4];
