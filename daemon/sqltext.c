@@ -46,9 +46,9 @@ static int fail(struct scanner *s, const char *at, const char *format, ...)
     return -EINVAL;
 }
 
-static void freep_tokens(struct token **tokens)
+static void scanner_done(struct scanner *s)
 {
-    free(*tokens);
+    free(s->tokens);
 }
 
 static int add_token(struct scanner *s, enum token_kind kind, const char *at, const char *end)
@@ -341,9 +341,8 @@ static int recognise_insert(const struct scanner *s, struct sqltext *ret)
 int sqltext_parse(const char *text, struct sqltext *ret, struct sqltext_error *err)
 {
     hr_auto(sqltext_done) struct sqltext made = {0};
-    struct scanner s = {.text = text, .err = err};
+    hr_auto(scanner_done) struct scanner s = {.text = text, .err = err};
     int r = scan(&s);
-    hr_auto(freep_tokens) struct token *tokens = s.tokens;
     if (r == 0)
         r = write_sql(&s, &made);
     if (r == 0)
