@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dead letters and envelopes are written into the batch's arena and handed to one script. Dead
+ * letters for another server are pushed before it: they may come twice then, with the same id.
+ */
+#include "daemon/acknowledge.h"
+
+#include <stdio.h>
+
+#include "daemon/item/deadletter.h"
+#include "daemon/log.h"
+#include "daemon/lua/scripts.h"
+
+/* A dead letter of item i, in the arena. */
+static int write_letter(struct job *job, struct batch *batch, size_t i, struct hr_redis_arg *ret)
+{
+    const struct item *item = &batch->items[i];
+    struct deadletter letter = {
+        .job = job->conf->name,
+        .host = job->host,
+        .attempts = batch_attempts(batch, i) + 1,
+        .first_seen = batch_first_seen(batch, i),
+        .last_seen = hr_walltime() / 1000,
+        .error = *item->failure,
+        .payload = item->payload,
+        .payload_len = item->len,
+    };
+    if (error_class_named(item->failure->error_class) == CLASS_CRASH)
+        letter.attempts = batch->crashes;
+    batch_item_id(batch, i, letter.id);
+    const char *text;
+    size_t len;
+    int r = deadletter_write(batch->arena, &letter, &text, &len);
+    if (r < 0)
+        return hr_fail(r, "batch %s: no memory for its dead letters", batch->id);
+    *ret = hr_redis_bytes(text, len);
+    return 0;
+}
+
+/* Index, delay and envelope of item i: three arguments of the script. */
+static int write_retry(struct batch *batch, size_t i, struct hr_redis_arg ret[3])
+{
+    const struct item *item = &batch->items[i];
+    struct envelope envelope = {
+        .attempts = batch_attempts(batch, i) + 1,
+        .first_seen = batch_first_seen(batch, i),
+        .error = *item->failure,
+        .payload = item->payload,
+        .payload_len = item->len,
+    };
+    batch_item_id(batch, i, envelope.id);
+    char *bytes = arena_alloc(batch->arena, envelope_size(&envelope));
+    if (!bytes)
+        return hr_fail(-ENOMEM, "batch %s: no memory for its retries", batch->id);
+    ret[0] = hr_redis_int((int64_t)i);
+    ret[1] = hr_redis_int(item->delay / 1000);
+    ret[2] = hr_redis_bytes(bytes, envelope_encode(&envelope, bytes));
+    return 0;
+}
+
+/* Fills letters and retries, in the order of the items. */
+static int write_moves(struct job *job, struct batch *batch, struct hr_redis_arg *letters,
+                       struct hr_redis_arg *retries)
+{
+    int r = 0;
+    for (size_t i = 0; i < batch->n && r >= 0; i++) {
+        if (batch->items[i].fate == FATE_DEAD) {
+            r = write_letter(job, batch, i, letters++);
+        } else if (batch->items[i].fate == FATE_RETRY) {
+            r = write_retry(batch, i, retries);
+            retries += 3;
+        }
+    }
+    return r;
+}
+
+/* Pushes dead letters where the script cannot: to another server, or of a batch it does not know.
+ */
+static int push_letters(struct queue *queue, const struct hr_redis_arg *letters, size_t n)
+{
+    struct hr_backoff pause = {hr_ms(50), hr_seconds(3), 2, true, 0};
+    for (size_t i = 0; i < n;) {
+        int r = hr_redis_command(queue->dead_redis, NULL, "RPUSH %s %b", queue->dead,
+                                 letters[i].data, letters[i].len);
+        if (r >= 0)
+            i++;
+        else if (r == -ECANCELED || !error_is_outage(error_classify(r, hr_last_error())))
+            return r;
+        else if ((r = hr_sleep(hr_backoff_next(&pause))) < 0)
+            return r;
+    }
+    return 0;
+}
+
+int acknowledge_apart(struct job *job, struct queue *queue, struct batch *batch)
+{
+    size_t n = batch_count(batch, FATE_DEAD);
+    hr_auto(hr_freep) struct hr_redis_arg *letters = calloc(n + 1, sizeof(*letters));
+    if (!letters)
+        return hr_fail(-ENOMEM, "batch %s: no memory for its dead letters", batch->id);
+    int r = write_moves(job, batch, letters, NULL);
+    if (r < 0)
+        return r;
+    if (queue)
+        return push_letters(queue, letters, n);
+    for (size_t i = 0; i < n; i++)
+        fprintf(stderr, "%.*s\n", (int)letters[i].len, letters[i].data);
+    return 0;
+}
+
+int acknowledge(struct job *job, struct queue *queue, struct batch *batch)
+{
+    size_t n_letters = batch_count(batch, FATE_DEAD);
+    size_t n_args = 3 + n_letters + 3 * batch_count(batch, FATE_RETRY);
+    hr_auto(hr_freep) struct hr_redis_arg *args = calloc(n_args, sizeof(*args));
+    if (!args)
+        return hr_fail(-ENOMEM, "batch %s: no memory to acknowledge it", batch->id);
+    struct hr_redis_arg *letters = args + 3;
+    int r = write_moves(job, batch, letters, letters + n_letters);
+    if (r < 0)
+        return r;
+
+    if (queue->dead_remote) {
+        r = push_letters(queue, letters, n_letters);
+        if (r < 0)
+            return r;
+        n_args -= n_letters;
+        letters += n_letters;
+        n_letters = 0;
+    }
+    struct hr_redis_arg *first = letters - 3;
+    first[0] = hr_redis_str(batch->id);
+    first[1] = hr_redis_str(batch->token);
+    first[2] = hr_redis_int((int64_t)n_letters);
+
+    char name[QUEUE_BATCH_KEY_MAX];
+    const struct hr_redis_arg keys[] = {
+        hr_redis_str(queue->own),
+        hr_redis_str(queue->leases),
+        queue_batch_key(queue, batch->id, name),
+        hr_redis_str(queue->delayed),
+        hr_redis_str(queue->later),
+        hr_redis_str(queue->dead),
+    };
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    return queue_insist(queue, &reply,
+                        &(struct queue_call){&script_ack, keys, first,
+                                             HR_ARRAY_LEN(keys) - (queue->dead_remote ? 1 : 0),
+                                             n_args});
+}

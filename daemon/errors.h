@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one table of error classes. Drivers report native codes; the class decides what happens next.
+ *
+ * Numbers are MariaDB's and MySQL's (their "Error Message Reference"), words the first of a Redis
+ * error reply. Names are the ones that dead letters, logs and metrics show.
+ */
+#pragma once
+
+#include "core/error.h"
+
+enum error_class {
+    CLASS_CONNECTION,  /* reconnect with backoff; items wait; no attempt used */
+    CLASS_FAILOVER,    /* resolve anew, then as connection */
+    CLASS_TRANSIENT,   /* roll back, retry soon with jitter; no attempt used */
+    CLASS_ROW,         /* one row is at fault: isolate it, dead letter */
+    CLASS_SIZE,        /* too big: split; a single item is a dead letter */
+    CLASS_CONFIG,      /* the statement or the grants are wrong: pause the job */
+    CLASS_ENVIRONMENT, /* the server has no room: wait, probe, go on; no attempt used */
+    CLASS_UNKNOWN,     /* retry with attempts; many at once pause the job */
+    CLASS_DECODE,      /* what only items can do: dead letters all */
+    CLASS_EXPECT,
+    CLASS_EXPRESSION,
+    CLASS_PRECISION,
+    CLASS_MAX_PAYLOAD,
+    CLASS_CRASH,
+    CLASS_COUNT,
+};
+
+/* "connection", "row", … for logs, metrics and dead letters. */
+const char *error_class_name(enum error_class class);
+
+/* The class of a name; CLASS_UNKNOWN when there is none. */
+enum error_class error_class_named(const char *name);
+
+/* The class of what a driver call returned, code < 0 and its record. Codes that no table lists are
+ * unknown. */
+enum error_class error_classify(int code, const struct hr_error *error);
+
+/* As above, for a number that MySQL would give. */
+enum error_class error_classify_mysql(int number);
+
+/* True for the classes that say nothing about an item: it waits and is tried again. */
+static inline bool error_is_outage(enum error_class class)
+{
+    return class == CLASS_CONNECTION || class == CLASS_FAILOVER || class == CLASS_TRANSIENT ||
+           class == CLASS_ENVIRONMENT;
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Workers take turns at waiting: one asks for the next batch while the others are busy with theirs,
+ * so the claim of the next batch overlaps with the insert of the last, and an item that comes into
+ * an idle list is taken by the one that waits for it, without a hop.
+ */
+#include "daemon/job.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/process.h"
+#include "daemon/retry.h"
+
+/* Between two looks at a configuration that does not work. */
+#define PROBE_EVERY hr_seconds(30)
+
+/* What a hand-back may take when the grace is over. */
+#define LAST_WORDS hr_seconds(2)
+
+const char *job_state_name(enum job_state state)
+{
+    static const char *const names[] = {
+        [JOB_RUNNING] = "running",
+        [JOB_WAITING] = "waiting",
+        [JOB_PAUSED] = "paused",
+        [JOB_FULL] = "dead letters full",
+        [JOB_MISCONFIGURED] = "misconfigured",
+        [JOB_STOPPED] = "stopped",
+    };
+    return names[state];
+}
+
+void job_set_state(struct job *job, enum job_state state, enum error_class class, const char *text)
+{
+    if (job->state == JOB_STOPPED ||
+        (job->state == state && strcmp(job->reason, text ? text : "") == 0))
+        return;
+    bool changed = job->state != state;
+    job->state = state;
+    job->reason_class = class;
+    snprintf(job->reason, sizeof(job->reason), "%s", text ? text : "");
+    if (!changed)
+        return;
+    if (text)
+        log_job(state == JOB_MISCONFIGURED ? LOG_ERR : LOG_WARNING, job->conf->name, class,
+                "%s: %s", job_state_name(state), text);
+    else
+        log_job(LOG_INFO, job->conf->name, class, "%s", job_state_name(state));
+}
+
+bool job_healthy(const struct job *job)
+{
+    return job->state == JOB_RUNNING || job->state == JOB_PAUSED;
+}
+
+static void sink_changed(void *cookie, enum error_class class, const char *text)
+{
+    struct job *job = cookie;
+    job_set_state(job, text ? JOB_WAITING : JOB_RUNNING, class, text);
+}
+
+static bool uses_env(const struct job_conf *conf)
+{
+    bool uses = false;
+    for (size_t i = 0; i < conf->n_steps; i++)
+        uses |= expr_uses_job(conf->steps[i].expr) || expr_uses_meta(conf->steps[i].expr);
+    for (size_t i = 0; i < conf->sink.n_params; i++) {
+        const struct expr *expr = conf->sink.params[i].expr;
+        uses |= expr_uses_job(expr) || expr_uses_meta(expr);
+    }
+    return uses;
+}
+
+void job_init(struct job *job, const struct job_conf *conf, struct source *source,
+              struct sink *sink)
+{
+    job->conf = conf;
+    job->source = source;
+    job->sink = sink;
+    job->uses_env = uses_env(conf);
+    sink->changed = sink_changed;
+    sink->cookie = job;
+    hr_list_init(&job->held);
+    hr_lock_init(&job->turn);
+    hr_event_init(&job->able);
+    hr_event_init(&job->doubt);
+    hr_event_init(&job->ending);
+}
+
+void job_done(struct job *job)
+{
+    hr_assert(hr_list_empty(&job->held));
+    job->source = source_free(job->source);
+    job->sink = sink_free(job->sink);
+    hr_lock_done(&job->turn);
+    hr_event_done(&job->able);
+    hr_event_done(&job->doubt);
+    hr_event_done(&job->ending);
+}
+
+int job_nap(struct job *job, hr_usec span)
+{
+    struct hr_timeout limit = {0};
+    int r = hr_timeout_enter(&limit, span);
+    if (r < 0)
+        return r;
+    r = hr_timeout_leave(&limit, hr_event_wait(&job->ending));
+    return r == -ETIMEDOUT ? 0 : r < 0 ? r : HR_ESHUTDOWN;
+}
+
+void job_look_begin(struct job *job)
+{
+    job->looking = hr_current_task();
+}
+
+int job_look_end(struct job *job, int result)
+{
+    hr_task *task = job->looking;
+    job->looking = NULL;
+    if (!job->stopping || hr_task_uncancel(task) > 0)
+        return result;
+    return HR_ESHUTDOWN;
+}
+
+int job_until_able(struct job *job)
+{
+    int r = hr_event_wait(&job->able);
+    return r < 0 ? r : job->stopping ? HR_ESHUTDOWN : 0;
+}
+
+/* The sink or its server is not as the configuration has it: nothing is begun until it is. */
+static void disable(struct job *job, const char *text)
+{
+    job_set_state(job, JOB_MISCONFIGURED, CLASS_CONFIG, text);
+    if (!job->stopping)
+        hr_event_clear(&job->able);
+    hr_event_set(&job->doubt);
+}
+
+/* Asks the sink whether it works, at the start and whenever there is doubt. */
+static int probe(void *arg)
+{
+    struct job *job = arg;
+    struct hr_backoff outage = {hr_ms(50), hr_seconds(5), 2, true, 0};
+    for (;;) {
+        int r = job->sink->ops->probe ? job->sink->ops->probe(job->sink) : 0;
+        if (r == -ECANCELED)
+            return r;
+        if (r >= 0) {
+            hr_backoff_reset(&outage);
+            hr_event_clear(&job->doubt);
+            job_set_state(job, JOB_RUNNING, CLASS_UNKNOWN, NULL);
+            hr_event_set(&job->able);
+            r = hr_event_wait(&job->doubt);
+            if (r >= 0)
+                r = job_nap(job, PROBE_EVERY);
+        } else if (error_is_outage(error_classify(r, hr_last_error()))) {
+            job_set_state(job, JOB_WAITING, error_classify(r, hr_last_error()),
+                          hr_error_message(r));
+            r = job_nap(job, hr_backoff_next(&outage));
+        } else {
+            disable(job, hr_error_message(r));
+            r = job_nap(job, PROBE_EVERY);
+        }
+        if (r < 0)
+            return r;
+    }
+}
+
+/* Decides a batch: 0 and every item's fate is final, or a code and nothing was done. */
+static int decide(struct job *job, struct batch *batch)
+{
+    struct sink *sink = job->sink;
+    if (batch->generation > 1 && sink->ops->ask) {
+        enum ledger_answer answer;
+        int r = sink->ops->ask(sink, batch, &answer);
+        if (r < 0)
+            return r;
+        job->stats.ledger_hits += answer != LEDGER_UNKNOWN;
+        if (answer == LEDGER_ITEMS || answer == LEDGER_SPLIT)
+            return 0;
+    }
+    if (batch->crashes >= job->conf->retry.crash_limit) {
+        if (batch->n > 1)
+            return sink->ops->commit(sink, batch, VERDICT_SPLIT);
+        retry_bury_crashed(batch);
+    } else {
+        process_batch(job, batch);
+    }
+    batch_settle(batch);
+    bool returnable = batch->token[0] != '\0';
+    if (job->stopping && returnable && !batch->begun)
+        return SINK_STOPPED;
+    return sink->ops->commit(sink, batch, VERDICT_ITEMS);
+}
+
+/* An error that no table knows met the whole batch: it counts as an attempt of each of its items.
+ */
+static int decide_again(struct job *job, struct batch *batch, int code)
+{
+    struct failure failure;
+    failure_set(&failure, error_class_name(CLASS_UNKNOWN), hr_last_error()->native, "%s",
+                hr_error_message(code));
+    for (size_t i = 0; i < batch->n; i++) {
+        if (batch->items[i].fate == FATE_LIVE)
+            retry_or_bury(job->conf, batch, i, &failure);
+    }
+    batch_settle(batch);
+    return job->sink->ops->commit(job->sink, batch, VERDICT_ITEMS);
+}
+
+static void count(struct job *job, const struct batch *batch, hr_usec took)
+{
+    struct job_stats *stats = &job->stats;
+    for (size_t i = 0; i < batch->n && !batch->split; i++) {
+        const struct item *item = &batch->items[i];
+        stats->ok += item->fate == FATE_LIVE;
+        stats->dropped += item->fate == FATE_DROPPED;
+        stats->duplicate += item->fate == FATE_DUPLICATE;
+        stats->retried += item->fate == FATE_RETRY;
+        stats->dead += item->fate == FATE_DEAD;
+        if (item->fate == FATE_DEAD)
+            stats->dead_by_class[error_class_named(item->failure->error_class)]++;
+    }
+    stats->batches_ok++;
+    stats->batch_rows = (unsigned)batch->n;
+    stats->last_progress = (double)hr_walltime() / 1e6;
+    histogram_add(&stats->sink_duration, took);
+}
+
+/* Half of a batch meeting errors that nobody knows is not the items' fault. */
+static bool suspicious(const struct batch *batch)
+{
+    size_t unknown = 0;
+    for (size_t i = 0; i < batch->n; i++) {
+        const struct item *item = &batch->items[i];
+        unknown += item->fate == FATE_RETRY &&
+                   error_class_named(item->failure->error_class) == CLASS_UNKNOWN;
+    }
+    return unknown >= 10 && unknown * 2 > batch->n;
+}
+
+static int give_back(struct job *job, struct batch *batch)
+{
+    if (batch->stale || !job->source->ops->give_back)
+        return 0;
+    struct hr_timeout limit = {0};
+    int r = hr_timeout_enter(&limit, job->stopping ? LAST_WORDS : HR_FOREVER);
+    if (r >= 0)
+        r = hr_timeout_leave(&limit, job->source->ops->give_back(job->source, batch));
+    if (r < 0)
+        log_job(LOG_WARNING, job->conf->name, CLASS_CONNECTION,
+                "batch %s could not be handed back (%s); it is taken over when its lease is over",
+                batch->id, hr_error_message(r));
+    else
+        job->stats.handed_back++;
+    return r;
+}
+
+/* A batch that was not decided: who is at fault, and what becomes of it. */
+static int undecided(struct job *job, struct batch *batch, int code)
+{
+    enum error_class class = error_classify(code, hr_last_error());
+    if (code == SINK_NOT_OURS && !batch->collided)
+        return 0;
+    if (code == SINK_NOT_OURS)
+        return job->source->ops->finish(job->source, batch);
+    if (code != SINK_STOPPED && code != -ECANCELED) {
+        job->stats.batches_failed[class]++;
+        disable(job, hr_error_message(code));
+    }
+    give_back(job, batch);
+    return code == -ECANCELED ? code : 0;
+}
+
+/* Errors that no table knows; those of a batch, not of an item. */
+static bool unexplained(int code)
+{
+    return code < 0 && code != -ECANCELED && code != SINK_NOT_OURS && code != SINK_STOPPED &&
+           error_classify(code, hr_last_error()) == CLASS_UNKNOWN;
+}
+
+int job_handle(struct job *job, struct batch *batch)
+{
+    hr_list_append(&job->held, &batch->link);
+    hr_usec began = hr_now();
+    int r = decide(job, batch);
+    if (unexplained(r))
+        r = decide_again(job, batch, r);
+    if (r < 0) {
+        r = undecided(job, batch, r);
+    } else {
+        bool doubtful = suspicious(batch);
+        count(job, batch, hr_now() - began);
+        r = job->source->ops->finish ? job->source->ops->finish(job->source, batch) : 0;
+        if (doubtful)
+            disable(job, "more than half of a batch met errors of class unknown");
+    }
+    hr_list_remove(&batch->link);
+    budget_adjust(job->budget, batch->charged, 0);
+    batch_free(batch);
+    return r == -ECANCELED ? r : 0;
+}
+
+static int next(struct job *job, struct batch **ret)
+{
+    int r = hr_lock_acquire(&job->turn);
+    if (r < 0)
+        return r;
+    r = job_until_able(job);
+    if (r >= 0)
+        r = job->source->ops->next(job->source, ret);
+    hr_lock_release(&job->turn);
+    return r;
+}
+
+/* A worker: batch after batch until there are no more or the job is to end. How a batch fared was
+ * dealt with where it happened, so ending is never an error. */
+static int work(void *arg)
+{
+    struct job *job = arg;
+    int r;
+    do {
+        struct batch *batch = NULL;
+        r = next(job, &batch);
+        if (r < 0)
+            break;
+        job->stats.claimed += batch->n;
+        r = job_handle(job, batch);
+        solitude_leave(job->solitude);
+    } while (r >= 0);
+    if (r == HR_EEND)
+        job_drain(job, false);
+    return 0;
+}
+
+static int recover(void *arg)
+{
+    struct job *job = arg;
+    int r = job->source->ops->recover(job->source);
+    return r == HR_ESHUTDOWN || r == -ECANCELED ? 0 : r;
+}
+
+static int attend(void *arg)
+{
+    struct job *job = arg;
+    return job->source->ops->attend(job->source);
+}
+
+static void start(struct job *job)
+{
+    hr_futures_add(&job->attendants, hr_create_task("probe", probe, job));
+    if (job->source->ops->attend)
+        hr_futures_add(&job->attendants, hr_create_task("leases", attend, job));
+    if (job->source->ops->recover)
+        hr_futures_add(&job->workers, hr_create_task("recovery", recover, job));
+    for (unsigned i = 0; i < job->conf->concurrency; i++)
+        hr_futures_add(&job->workers, hr_create_task("worker", work, job));
+}
+
+int job_run(struct job *job)
+{
+    start(job);
+    int r = hr_gather(&job->workers, HR_RETURN_ERRORS);
+    for (size_t i = 0; i < job->attendants.count; i++)
+        hr_future_cancel(job->attendants.items[i], NULL);
+    int ended = hr_gather(&job->attendants, HR_RETURN_ERRORS);
+    hr_futures_done(&job->workers);
+    hr_futures_done(&job->attendants);
+    job_set_state(job, JOB_STOPPED, CLASS_UNKNOWN, NULL);
+    return r < 0 ? r : ended;
+}
+
+void job_drain(struct job *job, bool hurry)
+{
+    job->stopping = true;
+    job->sink->stopping = true;
+    hr_event_set(&job->ending);
+    hr_event_set(&job->able);
+    if (job->looking)
+        hr_task_cancel(job->looking, "the job is to end");
+    for (size_t i = 0; hurry && i < job->workers.count; i++)
+        hr_future_cancel(job->workers.items[i], "the grace is over");
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Leases: what we hold is renewed at a third of its time, all batches of a job in one call.
+ *
+ * A lease that is over and was not taken is still ours (protocol.md 4.3). A batch that turns out to
+ * be somebody else's is marked stale, and its task drops it when it next looks.
+ */
+#pragma once
+
+#include "daemon/batch.h"
+#include "daemon/queue.h"
+
+/* Renews until it is cancelled. held is the job's list of batches (struct batch, link). on_stale,
+ * called for a batch that was lost, may be NULL. Returns -ECANCELED. */
+struct lease_keeper {
+    struct queue *queue;
+    struct hr_list *held;
+};
+hr_async int lease_keep(void *keeper);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * headraced: carries items from Redis lists into MySQL rows, each once.
+ */
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "daemon/app.h"
+#include "daemon/log.h"
+#include "daemon/options.h"
+
+int main(int argc, char **argv)
+{
+    struct options options = options_parse(argc, argv);
+    if (options.exit_status >= 0)
+        return options.exit_status;
+
+    hr_auto(settings_freep) struct settings *settings = NULL;
+    hr_auto(hr_conf_diags_done) struct hr_conf_diags diags = {0};
+    int r = settings_load(options.config, &settings, &diags);
+    hr_conf_diags_print(&diags, stderr);
+    if (r < 0)
+        return EX_CONFIG;
+    if (options.check_only)
+        return EX_OK;
+
+    struct app app = {.settings = settings};
+    log_open(settings->log_to, settings->log_level);
+    r = instance_lock(&app.instance, settings->instance);
+    if (r == -EBUSY) {
+        log_err("%s", hr_error_message(r));
+        return EX_TEMPFAIL;
+    }
+    if (r >= 0)
+        r = hr_run(app_run, &app);
+    if (r < 0)
+        log_err("giving up: %s", hr_error_message(r));
+    instance_unlock(&app.instance);
+    return r < 0 ? EX_SOFTWARE : EX_OK;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A version byte, then 'S' for a split, or for each failed item: its index, 'D' or 'R', the delay
+ * in ms, the code, and four texts. Numbers are varints, texts carry their length in
+ * one.
+ */
+#include "daemon/outcome.h"
+
+#include <string.h>
+
+#define VERSION 1
+
+/* Most bytes one item takes: varints of ten bytes, a letter, the texts. */
+#define ITEM_MAX (8 * 10 + 2 + sizeof(struct failure))
+
+struct reader {
+    const char *at, *end;
+    bool damaged;
+};
+
+static void put_number(struct outcome *outcome, uint64_t number)
+{
+    do {
+        char low = (char)(number & 0x7f);
+        number >>= 7;
+        outcome->data[outcome->len++] = (char)(low | (number ? 0x80 : 0));
+    } while (number);
+}
+
+static void put_text(struct outcome *outcome, const char *text)
+{
+    size_t len = strlen(text);
+    put_number(outcome, len);
+    memcpy(outcome->data + outcome->len, text, len);
+    outcome->len += len;
+}
+
+static uint64_t get_number(struct reader *reader)
+{
+    uint64_t number = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        if (reader->at == reader->end)
+            break;
+        uint64_t byte = (uint8_t)*reader->at++;
+        number |= (byte & 0x7f) << shift;
+        if (!(byte & 0x80))
+            return number;
+    }
+    reader->damaged = true;
+    return 0;
+}
+
+static void get_text(struct reader *reader, char *ret, size_t size)
+{
+    uint64_t len = get_number(reader);
+    if (reader->damaged || len >= size || len > (uint64_t)(reader->end - reader->at)) {
+        reader->damaged = true;
+        return;
+    }
+    memcpy(ret, reader->at, len);
+    ret[len] = '\0';
+    reader->at += len;
+}
+
+int outcome_encode(struct outcome *ret, const struct batch *batch, bool split)
+{
+    size_t failed = batch_count(batch, FATE_DEAD) + batch_count(batch, FATE_RETRY);
+    *ret = (struct outcome){0};
+    if (!split && failed == 0)
+        return 0;
+    ret->data = malloc(2 + (split ? 0 : failed * ITEM_MAX));
+    if (!ret->data)
+        return hr_fail(-ENOMEM, "batch %s: no memory for its outcome", batch->id);
+    ret->data[ret->len++] = VERSION;
+    if (split) {
+        ret->data[ret->len++] = 'S';
+        return 0;
+    }
+    for (size_t i = 0; i < batch->n; i++) {
+        const struct item *item = &batch->items[i];
+        if (item->fate != FATE_DEAD && item->fate != FATE_RETRY)
+            continue;
+        put_number(ret, i);
+        ret->data[ret->len++] = item->fate == FATE_DEAD ? 'D' : 'R';
+        put_number(ret, (uint64_t)item->delay / 1000);
+        put_number(ret, (uint64_t)(unsigned)item->failure->code);
+        put_text(ret, item->failure->error_class);
+        put_text(ret, item->failure->column);
+        put_text(ret, item->failure->message);
+        put_text(ret, item->failure->value);
+    }
+    return 0;
+}
+
+void outcome_done(struct outcome *outcome)
+{
+    free(outcome->data);
+    *outcome = (struct outcome){0};
+}
+
+/* One item of the outcome; false when the bytes are damaged. */
+static bool get_item(struct reader *reader, struct batch *batch)
+{
+    struct failure failure = {0};
+    uint64_t i = get_number(reader);
+    char verb = reader->at < reader->end ? *reader->at++ : '\0';
+    uint64_t delay = get_number(reader);
+    failure.code = (int)get_number(reader);
+    get_text(reader, failure.error_class, sizeof(failure.error_class));
+    get_text(reader, failure.column, sizeof(failure.column));
+    get_text(reader, failure.message, sizeof(failure.message));
+    get_text(reader, failure.value, sizeof(failure.value));
+    if (reader->damaged || i >= batch->n || (verb != 'D' && verb != 'R'))
+        return false;
+    batch_fail(batch, i, verb == 'D' ? FATE_DEAD : FATE_RETRY, &failure);
+    batch->items[i].delay = hr_ms((int64_t)delay);
+    return true;
+}
+
+int outcome_decode(const char *data, size_t len, struct batch *batch, bool *ret_split)
+{
+    for (size_t i = 0; i < batch->n; i++)
+        batch_clear(batch, i);
+    *ret_split = len == 2 && data[0] == VERSION && data[1] == 'S';
+    if (len == 0 || *ret_split)
+        return 0;
+
+    struct reader reader = {data + 1, data + len, data[0] != VERSION};
+    bool sound = !reader.damaged;
+    while (sound && reader.at < reader.end)
+        sound = get_item(&reader, batch);
+    if (!sound)
+        return hr_fail(-EBADMSG, "batch %s: its outcome in the ledger is damaged", batch->id);
+    return 0;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/process.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/item/expect.h"
+#include "daemon/retry.h"
+
+/* What goes wrong with an item's own data will go wrong again: no second attempt. Only memory may
+ * be there the next time. */
+static void fail(struct job *job, struct batch *batch, size_t i, int code, struct failure *why)
+{
+    if (code == -ENOMEM) {
+        failure_set(why, error_class_name(CLASS_ENVIRONMENT), 0, "out of memory");
+        retry_or_bury(job->conf, batch, i, why);
+    } else {
+        batch_fail(batch, i, FATE_DEAD, why);
+    }
+}
+
+static int number(struct arena *arena, int64_t value, const struct json_value **ret)
+{
+    char *text = arena_alloc(arena, 24);
+    if (!text)
+        return -ENOMEM;
+    int len = snprintf(text, 24, "%lld", (long long)value);
+    return json_number(arena, text, (size_t)len, ret);
+}
+
+static int text(struct arena *arena, const char *value, const struct json_value **ret)
+{
+    return json_string(arena, value, strlen(value), ret);
+}
+
+/* $job and $meta for one item; made only where the job's programs mention them. */
+static int make_env(struct job *job, struct batch *batch, size_t i, struct expr_env *ret)
+{
+    static const char *const names[] = {"id", "attempt", "name", "time", "list"};
+    struct arena *arena = batch->arena;
+    char *id = arena_alloc(arena, ENVELOPE_ID_MAX);
+    if (!id)
+        return -ENOMEM;
+    batch_item_id(batch, i, id);
+    struct json_member members[HR_ARRAY_LEN(names)];
+    int r = 0;
+    for (size_t k = 0; k < HR_ARRAY_LEN(names) && r >= 0; k++)
+        r = text(arena, names[k], &members[k].key);
+    if (r >= 0)
+        r = text(arena, id, &members[0].value);
+    if (r >= 0)
+        r = number(arena, batch_attempts(batch, i) + 1, &members[1].value);
+    if (r >= 0)
+        r = text(arena, job->conf->name, &members[2].value);
+    if (r >= 0)
+        r = number(arena, batch->seen / 1000, &members[3].value);
+    if (r >= 0)
+        r = text(arena, job->conf->source.key ? job->conf->source.key : "", &members[4].value);
+    if (r >= 0)
+        r = json_object(arena, members, 4, &ret->job);
+    if (r >= 0)
+        r = json_object(arena, members + 4, 1, &ret->meta);
+    return r;
+}
+
+static int step(struct batch *batch, size_t i, const struct step_conf *step,
+                const struct expr_env *env, struct failure *why)
+{
+    struct item *item = &batch->items[i];
+    const struct json_value *result;
+    int r = expr_eval(step->expr, batch->arena, item->value, env, &result, why);
+    if (r < 0)
+        return r;
+    if (step->kind == STEP_MAP)
+        item->value = result;
+    else if (json_is_true(result))
+        item->fate = FATE_DROPPED;
+    return 0;
+}
+
+static int process_item(struct job *job, struct batch *batch, size_t i, struct failure *why)
+{
+    const struct job_conf *conf = job->conf;
+    struct item *item = &batch->items[i];
+    int r = conf->decode == DECODE_JSON
+                ? json_parse(batch->arena, item->payload, item->len, &item->value, why)
+                : json_string(batch->arena, item->payload, item->len, &item->value);
+    if (r >= 0 && conf->expect)
+        r = expect_check(conf->expect, item->value, why);
+    if (r >= 0 && job->uses_env)
+        r = make_env(job, batch, i, &item->env);
+    for (size_t k = 0; k < conf->n_steps && r >= 0 && item->fate == FATE_LIVE; k++)
+        r = step(batch, i, &conf->steps[k], &item->env, why);
+    return r;
+}
+
+void process_batch(struct job *job, struct batch *batch)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        struct item *item = &batch->items[i];
+        if (item->fate != FATE_LIVE)
+            continue;
+        struct failure why;
+        int r = process_item(job, batch, i, &why);
+        if (r < 0)
+            fail(job, batch, i, r, &why);
+    }
+}

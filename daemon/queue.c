@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/queue.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "daemon/errors.h"
+#include "daemon/lua/scripts.h"
+
+/* Two parts of a dead letter fit easily. */
+#define SCRATCH_MAX ((size_t)64 * 1024)
+
+/* The hash tag of a key as Redis Cluster finds it: the text between the first { and the next },
+ * unless that is empty; the whole key otherwise. */
+static void hash_tag(const char *key, const char **ret_tag, size_t *ret_len)
+{
+    const char *open = strchr(key, '{');
+    const char *close = open ? strchr(open, '}') : NULL;
+    bool has_one = close && close > open + 1;
+    *ret_tag = has_one ? open + 1 : key;
+    *ret_len = has_one ? (size_t)(close - open - 1) : strlen(key);
+}
+
+static char *name_of(const struct queue *queue, const char *what)
+{
+    char *name = NULL;
+    if (asprintf(&name, "%s%s", queue->prefix, what) < 0)
+        return NULL;
+    return name;
+}
+
+struct queue *queue_new(const struct job_conf *conf, const char *instance, const char *host,
+                        hr_redis *redis, hr_redis *dead_redis)
+{
+    struct queue *queue = calloc(1, sizeof(*queue));
+    if (!queue)
+        return NULL;
+    queue->conf = conf;
+    queue->instance = instance;
+    queue->host = host;
+    queue->redis = redis;
+    queue->dead_redis = dead_redis;
+    queue->dead_remote = dead_redis != redis;
+
+    const char *tag;
+    size_t len;
+    const char *key = conf->source.key ? conf->source.key : conf->name;
+    hash_tag(key, &tag, &len);
+    if (asprintf(&queue->prefix, "{%.*s}:hr:", (int)len, tag) < 0)
+        queue->prefix = NULL;
+    queue->list = strdup(key);
+    queue->dead = strdup(conf->dead.key);
+    if (!queue->prefix || !queue->list || !queue->dead)
+        return queue_free(queue);
+
+    queue->paused = name_of(queue, "paused");
+    queue->own = name_of(queue, "own");
+    queue->leases = name_of(queue, "leases");
+    queue->delayed = name_of(queue, "delayed");
+    queue->later = name_of(queue, "later");
+    queue->oversize = name_of(queue, "oversize");
+    queue->scratch = arena_new(SCRATCH_MAX);
+    if (!queue->paused || !queue->own || !queue->leases || !queue->delayed || !queue->later ||
+        !queue->oversize || !queue->scratch)
+        return queue_free(queue);
+    return queue;
+}
+
+struct queue *queue_free(struct queue *queue)
+{
+    if (!queue)
+        return NULL;
+    free(queue->list);
+    free(queue->dead);
+    free(queue->prefix);
+    free(queue->paused);
+    free(queue->own);
+    free(queue->leases);
+    free(queue->delayed);
+    free(queue->later);
+    free(queue->oversize);
+    arena_free(queue->scratch);
+    free(queue);
+    return NULL;
+}
+
+void queue_random_id(char ret[33])
+{
+    uint8_t bits[16];
+    /* The kernel's pool is ready long before any service starts, and 16 bytes come whole. */
+    hr_assert(getrandom(bits, sizeof(bits), 0) == (ssize_t)sizeof(bits));
+    for (size_t i = 0; i < sizeof(bits); i++)
+        snprintf(ret + 2 * i, 3, "%02x", bits[i]);
+}
+
+struct hr_redis_arg queue_batch_key(const struct queue *queue, const char *id,
+                                    char buffer[QUEUE_BATCH_KEY_MAX])
+{
+    int len = snprintf(buffer, QUEUE_BATCH_KEY_MAX, "%sbatch:%s", queue->prefix, id);
+    hr_assert(len > 0 && len < QUEUE_BATCH_KEY_MAX);
+    return hr_redis_bytes(buffer, (size_t)len);
+}
+
+int queue_ask(struct queue *queue, hr_reply **ret, const struct queue_call *call)
+{
+    return hr_redis_eval(queue->redis, ret, call->script, call->n_keys, call->keys, call->n_args,
+                         call->args);
+}
+
+int queue_insist(struct queue *queue, hr_reply **ret, const struct queue_call *call)
+{
+    struct hr_backoff pause = {hr_ms(20), hr_seconds(3), 2, true, 0};
+    for (;;) {
+        int r = queue_ask(queue, ret, call);
+        if (r >= 0 || r == -ECANCELED || !error_is_outage(error_classify(r, hr_last_error())))
+            return r;
+        r = hr_sleep(hr_backoff_next(&pause));
+        if (r < 0)
+            return r;
+    }
+}
+
+int queue_wait(struct queue *queue, hr_usec span)
+{
+    hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
+    int r = hr_redis_acquire(queue->redis, &conn);
+    if (r < 0)
+        return r;
+    const char *end = queue->conf->source.head_right ? "RIGHT" : "LEFT";
+    char seconds[24];
+    snprintf(seconds, sizeof(seconds), "%.3f", (double)(span < 1000 ? 1000 : span) / 1e6);
+    return hr_redis_conn_command(conn, NULL, span, "BLMOVE %s %s %s %s %s", queue->list,
+                                 queue->list, end, end, seconds);
+}
+
+/* Where the ids of batches begin in an answer of counts.lua. */
+#define COUNTS_IDS 7
+
+/* Asks for the counts, with the keys of the batches that an earlier answer named (or none). */
+static int ask_counts(struct queue *queue, const hr_reply *known, hr_reply **ret)
+{
+    size_t batches = known ? hr_reply_len(known) - COUNTS_IDS : 0;
+    hr_auto(hr_freep) struct hr_redis_arg *keys = calloc(5 + batches, sizeof(*keys));
+    hr_auto(hr_freep) char *names = malloc((batches + 1) * QUEUE_BATCH_KEY_MAX);
+    if (!keys || !names)
+        return hr_fail(-ENOMEM, "counting %s: out of memory", queue->list);
+
+    keys[0] = hr_redis_str(queue->list);
+    keys[1] = hr_redis_str(queue->paused);
+    keys[2] = hr_redis_str(queue->own);
+    keys[3] = hr_redis_str(queue->delayed);
+    keys[4] = hr_redis_str(queue->dead_remote ? queue->list : queue->dead);
+    for (size_t i = 0; i < batches; i++) {
+        const char *id = hr_reply_str(hr_reply_at(known, COUNTS_IDS + i), NULL);
+        keys[5 + i] = queue_batch_key(queue, id ? id : "", names + i * QUEUE_BATCH_KEY_MAX);
+    }
+    int r = queue_ask(queue, ret, &(struct queue_call){&script_counts, keys, NULL, 5 + batches, 0});
+    if (r >= 0 && hr_reply_len(*ret) < COUNTS_IDS) {
+        *ret = hr_reply_free(*ret);
+        r = hr_fail(-EBADMSG, "counting %s: not an answer of counts.lua", queue->list);
+    }
+    return r;
+}
+
+int queue_count(struct queue *queue, struct queue_counts *ret)
+{
+    hr_auto(hr_reply_freep) hr_reply *batches = NULL, *counts = NULL;
+    int r = ask_counts(queue, NULL, &batches);
+    if (r >= 0)
+        r = ask_counts(queue, batches, &counts);
+    if (r < 0)
+        return r;
+
+    int64_t now = hr_reply_int(hr_reply_at(counts, 0));
+    int64_t soonest = hr_reply_int(hr_reply_at(counts, 5));
+    struct queue_counts answer = {
+        .ready = (uint64_t)hr_reply_int(hr_reply_at(counts, 1)),
+        .leased = (uint64_t)hr_reply_int(hr_reply_at(counts, 2)),
+        .delayed = (uint64_t)hr_reply_int(hr_reply_at(counts, 3)),
+        .dead = (uint64_t)hr_reply_int(hr_reply_at(counts, 4)),
+        .soonest = soonest == 0 ? HR_FOREVER : hr_ms(soonest > now ? soonest - now : 0),
+        .paused = hr_reply_int(hr_reply_at(counts, 6)) != 0,
+    };
+    if (queue->dead_remote) {
+        hr_auto(hr_reply_freep) hr_reply *length = NULL;
+        r = hr_redis_command(queue->dead_redis, &length, "LLEN %s", queue->dead);
+        if (r < 0)
+            return r;
+        answer.dead = (uint64_t)hr_reply_int(length);
+    }
+    *ret = answer;
+    return 0;
+}
+
+int queue_pause(struct queue *queue, bool paused)
+{
+    if (paused)
+        return hr_redis_command(queue->redis, NULL, "SET %s %s", queue->paused, queue->instance);
+    return hr_redis_command(queue->redis, NULL, "DEL %s", queue->paused);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A batch that may have crashed its owner is handled with nothing else in the process (R7): first
+ * be alone, then take it over. One that was let go cleanly and never crashed anyone keeps company.
+ */
+#include "daemon/recover.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/claim.h"
+#include "daemon/hash.h"
+#include "daemon/log.h"
+#include "daemon/lua/scripts.h"
+
+/* Batches listed at once, and children of a split: 10 of them find one bad item among 1,000 in 3
+ * rounds, where halves would need 10. */
+#define LIST_MAX 64
+#define CHILDREN 10
+
+struct orphan {
+    char id[33];
+    int64_t generation;
+    bool clean;
+    int64_t crashes;
+};
+
+/* Never had an owner (a child of a split), or crashed one: it may be the poison. */
+static bool is_suspect(const struct orphan *orphan)
+{
+    return !orphan->clean || orphan->crashes > 0 || orphan->generation < 1;
+}
+
+static int list(struct queue *queue, bool predecessor, struct orphan *ret, size_t *ret_n)
+{
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    const struct hr_redis_arg keys[] = {hr_redis_str(queue->own), hr_redis_str(queue->leases)};
+    const struct hr_redis_arg instance = hr_redis_str(queue->instance);
+    const struct hr_redis_arg most = hr_redis_int(LIST_MAX);
+    const struct queue_call mine = {&script_mine, keys, &instance, 1, 1};
+    const struct queue_call expired = {&script_expired, keys, &most, 2, 1};
+    int r = queue_ask(queue, &reply, predecessor ? &mine : &expired);
+    if (r < 0)
+        return r;
+
+    size_t n = hr_reply_len(reply) / 4;
+    if (n > LIST_MAX)
+        n = LIST_MAX;
+    for (size_t i = 0; i < n; i++) {
+        const char *id = hr_reply_str(hr_reply_at(reply, 4 * i), NULL);
+        snprintf(ret[i].id, sizeof(ret[i].id), "%s", id ? id : "");
+        ret[i].generation = hr_reply_int(hr_reply_at(reply, 4 * i + 1));
+        ret[i].clean = hr_reply_int(hr_reply_at(reply, 4 * i + 2)) == 1;
+        ret[i].crashes = hr_reply_int(hr_reply_at(reply, 4 * i + 3));
+    }
+    *ret_n = n;
+    return 0;
+}
+
+/* A reply of takeover.lua as a batch: generation, crashes, d, print, then the entries. */
+static int as_batch(const struct orphan *orphan, const char *token, hr_reply *reply, hr_usec until,
+                    struct batch **ret)
+{
+    int64_t generation = hr_reply_int(hr_reply_at(reply, 0));
+    int64_t crashes = hr_reply_int(hr_reply_at(reply, 1));
+    size_t d = (size_t)hr_reply_int(hr_reply_at(reply, 2));
+    const char *print = hr_reply_str(hr_reply_at(reply, 3), NULL);
+    char name[17];
+    snprintf(name, sizeof(name), "%s", print ? print : "");
+
+    struct batch *batch = batch_new(orphan->id, token, reply, 4, d);
+    if (!batch)
+        return -ENOMEM;
+    memcpy(batch->print, name, sizeof(batch->print));
+    batch->generation = (unsigned)generation;
+    batch->crashes = (unsigned)crashes;
+    batch->begun = true; /* an earlier owner may have */
+    batch->until = until;
+    *ret = batch;
+    return 0;
+}
+
+/* 1 and a batch, 0 when it is not to be had any more, or a code. */
+static int take_over(struct job *job, struct queue *queue, const struct orphan *orphan,
+                     bool predecessor, struct batch **ret)
+{
+    char token[33], name[QUEUE_BATCH_KEY_MAX];
+    queue_random_id(token);
+    const struct hr_redis_arg keys[] = {
+        hr_redis_str(queue->own),
+        hr_redis_str(queue->leases),
+        queue_batch_key(queue, orphan->id, name),
+    };
+    const struct hr_redis_arg args[] = {
+        hr_redis_str(orphan->id),      hr_redis_int(orphan->generation),
+        hr_redis_str(token),           hr_redis_int(queue->conf->source.lease / 1000),
+        hr_redis_str(queue->instance), hr_redis_int(predecessor ? 1 : 0),
+    };
+    hr_usec asked = hr_boottime();
+    hr_reply *reply = NULL;
+    int r = queue_insist(queue, &reply, &(struct queue_call){&script_takeover, keys, args, 3, 6});
+    if (r < 0)
+        return r;
+    if (hr_reply_type(reply) != HR_REPLY_ARRAY) {
+        if (hr_reply_equals(reply, "MISSING"))
+            log_job(LOG_ERR, job->conf->name, CLASS_UNKNOWN,
+                    "batch %s has lost its items: somebody deleted its list in Redis", orphan->id);
+        hr_reply_free(reply);
+        return 0;
+    }
+    r = as_batch(orphan, token, reply, asked + queue->conf->source.lease, ret);
+    return r < 0 ? r : 1;
+}
+
+/* The outcome of this batch would be, or is, written elsewhere: not to be touched. */
+static bool is_foreign(struct job *job, struct queue *queue, const struct batch *batch)
+{
+    if (strcmp(batch->print, queue->print) == 0)
+        return false;
+    job_set_state(job, JOB_MISCONFIGURED, CLASS_CONFIG,
+                  "a batch was claimed for another sink or delivery: finish it with the "
+                  "configuration it was claimed under");
+    return true;
+}
+
+static int handle(struct job *job, struct queue *queue, const struct orphan *orphan,
+                  bool predecessor)
+{
+    struct batch *batch = NULL;
+    int r = take_over(job, queue, orphan, predecessor, &batch);
+    if (r <= 0)
+        return r;
+    if (is_foreign(job, queue, batch)) {
+        r = claim_hand_back(queue, batch);
+        batch_free(batch);
+        return r;
+    }
+    job->stats.recovered++;
+    log_job(LOG_INFO, job->conf->name, CLASS_CRASH,
+            "batch %s of %zu items taken over, generation %u, crashes %u", batch->id, batch->n,
+            batch->generation, batch->crashes);
+    budget_adjust(job->budget, 0, batch->bytes);
+    batch->charged = batch->bytes;
+    return job_handle(job, batch);
+}
+
+static int recover_one(struct job *job, struct queue *queue, const struct orphan *orphan,
+                       bool predecessor)
+{
+    bool alone = is_suspect(orphan);
+    int r = alone ? solitude_begin(job->solitude) : solitude_join(job->solitude);
+    if (r < 0)
+        return r;
+    if (!job->stopping)
+        r = handle(job, queue, orphan, predecessor);
+    if (alone)
+        solitude_end(job->solitude);
+    else
+        solitude_leave(job->solitude);
+    return r;
+}
+
+static int recover_all(struct job *job, struct queue *queue, bool predecessor)
+{
+    struct orphan orphans[LIST_MAX];
+    size_t n = 0;
+    int r = list(queue, predecessor, orphans, &n);
+    for (size_t i = 0; i < n && r >= 0 && !job->stopping; i++)
+        r = recover_one(job, queue, &orphans[i], predecessor);
+    return r;
+}
+
+/* After an outage of Redis the living renew first: nothing is taken over until the connection has
+ * been up for one lease. */
+static bool settled(const struct queue *queue)
+{
+    hr_usec up = hr_redis_up_since(queue->redis);
+    return up != HR_FOREVER && hr_now() - up >= queue->conf->source.lease;
+}
+
+int recover_batches(struct job *job, struct queue *queue)
+{
+    hr_usec tick = queue->conf->source.lease / 3;
+    bool predecessor = true;
+    for (;;) {
+        int r = job_until_able(job);
+        if (r < 0)
+            return r;
+        if (predecessor || settled(queue)) {
+            r = recover_all(job, queue, predecessor);
+            predecessor = predecessor && r < 0;
+        }
+        if (r == -ECANCELED)
+            return r;
+        r = job_nap(job, predecessor ? hr_ms(200) : tick);
+        if (r < 0)
+            return r;
+    }
+}
+
+int recover_split(struct queue *queue, const struct batch *batch)
+{
+    char names[CHILDREN + 1][QUEUE_BATCH_KEY_MAX], ids[CHILDREN][33];
+    struct hr_redis_arg keys[3 + CHILDREN] = {
+        hr_redis_str(queue->own),
+        hr_redis_str(queue->leases),
+        queue_batch_key(queue, batch->id, names[CHILDREN]),
+    };
+    struct hr_redis_arg args[3 + CHILDREN] = {
+        hr_redis_str(batch->id),
+        hr_redis_str(batch->token),
+        hr_redis_int(queue->conf->retry.crash_limit),
+    };
+    for (unsigned k = 0; k < CHILDREN; k++) {
+        hash_child_id(batch->id, k, ids[k]);
+        keys[3 + k] = queue_batch_key(queue, ids[k], names[k]);
+        args[3 + k] = hr_redis_str(ids[k]);
+    }
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    return queue_insist(
+        queue, &reply, &(struct queue_call){&script_split, keys, args, 3 + CHILDREN, 3 + CHILDREN});
+}
+
+int recover_rename(struct queue *queue, const struct batch *batch)
+{
+    char id[33], name[QUEUE_BATCH_KEY_MAX], new_name[QUEUE_BATCH_KEY_MAX];
+    queue_random_id(id);
+    const struct hr_redis_arg keys[] = {
+        hr_redis_str(queue->own),
+        hr_redis_str(queue->leases),
+        queue_batch_key(queue, batch->id, name),
+        queue_batch_key(queue, id, new_name),
+    };
+    const struct hr_redis_arg args[] = {
+        hr_redis_str(batch->id),
+        hr_redis_str(batch->token),
+        hr_redis_str(id),
+    };
+    log_job(LOG_ERR, queue->conf->name, CLASS_UNKNOWN,
+            "the ledger knows batch %s with another content; it goes on as batch %s. Two systems "
+            "share a ledger, or one was restored from a backup",
+            batch->id, id);
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    return queue_insist(queue, &reply, &(struct queue_call){&script_rename, keys, args, 4, 3});
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows in MySQL or MariaDB: one statement a batch where it is a plain INSERT, else one a row, in
+ * one transaction in either case.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/retry.h"
+#include "daemon/sink/columns.h"
+#include "daemon/sink/commit.h"
+#include "daemon/sink/isolate.h"
+#include "daemon/sink/refusal.h"
+#include "daemon/sink/rows.h"
+
+#define ER_DUP_ENTRY 1062
+
+struct mysql_sink {
+    struct sink sink;
+    hr_mysql_pool *pool;
+    struct ledger ledger;
+    struct column *columns; /* of the parameters, in their order; all unknown until probed */
+};
+
+/* One attempt at a batch's rows. */
+struct attempt {
+    struct mysql_sink *mysql;
+    struct batch *batch;
+    struct rows rows;
+};
+
+static bool keeps_ledger(const struct mysql_sink *mysql)
+{
+    return mysql->sink.conf->delivery == EXACTLY_ONCE;
+}
+
+static int mysql_probe(struct sink *sink)
+{
+    struct mysql_sink *mysql = hr_container_of(sink, struct mysql_sink, sink);
+    int r = keeps_ledger(mysql) ? ledger_prepare(&mysql->ledger) : 0;
+    if (r >= 0)
+        r = columns_learn(mysql->pool, sink->conf, mysql->columns);
+    return r;
+}
+
+static int send_rows(void *arg, hr_mysql_tx *tx, size_t from, size_t n)
+{
+    struct attempt *attempt = arg;
+    const struct sink_conf *conf = &attempt->mysql->sink.conf->sink;
+    if (conf->table)
+        return hr_mysql_bulk(tx, conf->sql, attempt->rows.columns, attempt->rows.n_params, from, n);
+
+    struct hr_mysql_arg *args = arena_alloc(attempt->batch->arena, conf->n_params * sizeof(*args));
+    if (!args)
+        return hr_fail(-ENOMEM, "batch %s: no memory for its rows", attempt->batch->id);
+    for (size_t k = 0; k < conf->n_params; k++)
+        args[k] = rows_arg(&attempt->rows, from, k);
+    return hr_mysql_exec(tx, conf->sql, (struct hr_mysql_args){args, conf->n_params});
+}
+
+/* What a duplicate key means here: the job's word, or, without a ledger, that an earlier attempt of
+ * this batch had gone in after all. */
+static bool is_done_already(const struct attempt *attempt, const struct hr_error *error)
+{
+    if (error->native != ER_DUP_ENTRY)
+        return false;
+    bool again = attempt->batch->generation > 1 || attempt->batch->unknown;
+    return attempt->mysql->sink.conf->sink.on_duplicate == DUPLICATE_IGNORE ||
+           (!keeps_ledger(attempt->mysql) && again);
+}
+
+static int row_refused(void *arg, size_t row, int code, const struct hr_error *error)
+{
+    struct attempt *attempt = arg;
+    struct batch *batch = attempt->batch;
+    size_t i = attempt->rows.items[row];
+    if (is_done_already(attempt, error)) {
+        batch->items[i].fate = FATE_DUPLICATE;
+        return 0;
+    }
+    struct failure failure;
+    refusal_explain(error, code, &attempt->rows, row, &failure);
+    if (error_classify(code, error) == CLASS_UNKNOWN)
+        retry_or_bury(attempt->mysql->sink.conf, batch, i, &failure);
+    else
+        batch_fail(batch, i, FATE_DEAD, &failure);
+    return 0;
+}
+
+/* The rows of a statement that cannot run in bulk go one by one. */
+static int write_rows(void *arg, hr_mysql_tx *tx, struct batch *batch)
+{
+    struct attempt *attempt = arg;
+    struct isolate isolate = {
+        .tx = tx,
+        .arg = attempt,
+        .send = send_rows,
+        .refused = row_refused,
+        .rows = attempt->rows.n,
+    };
+    if (attempt->mysql->sink.conf->sink.table)
+        return isolate_send(&isolate, 0, attempt->rows.n);
+    int r = 0;
+    for (size_t row = 0; row < attempt->rows.n && r >= 0; row++)
+        r = isolate_send(&isolate, row, 1);
+    return r;
+}
+
+static int mysql_ask(struct sink *sink, struct batch *batch, enum ledger_answer *ret)
+{
+    struct mysql_sink *mysql = hr_container_of(sink, struct mysql_sink, sink);
+    if (!keeps_ledger(mysql)) {
+        *ret = LEDGER_UNKNOWN;
+        return 0;
+    }
+    return commit_ask(sink, mysql->pool, &mysql->ledger, batch, ret);
+}
+
+static int mysql_commit(struct sink *sink, struct batch *batch, enum verdict verdict)
+{
+    struct mysql_sink *mysql = hr_container_of(sink, struct mysql_sink, sink);
+    struct attempt attempt = {.mysql = mysql, .batch = batch};
+    if (verdict == VERDICT_ITEMS) {
+        int r = rows_bind(sink->conf, mysql->columns, batch, &attempt.rows);
+        if (r < 0)
+            return r;
+        batch_settle(batch);
+    }
+    struct commit commit = {
+        .sink = sink,
+        .pool = mysql->pool,
+        .ledger = keeps_ledger(mysql) ? &mysql->ledger : NULL,
+        .rows = write_rows,
+        .arg = &attempt,
+    };
+    return commit_batch(&commit, batch, verdict);
+}
+
+static void mysql_free(struct sink *sink)
+{
+    struct mysql_sink *mysql = hr_container_of(sink, struct mysql_sink, sink);
+    free(mysql->columns);
+    free(mysql);
+}
+
+static const struct sink_ops mysql_ops = {
+    .kind = "mysql",
+    .probe = mysql_probe,
+    .ask = mysql_ask,
+    .commit = mysql_commit,
+    .free = mysql_free,
+};
+
+struct sink *sink_mysql_new(const struct job_conf *conf, hr_mysql_pool *pool, const char *queue)
+{
+    struct mysql_sink *mysql = calloc(1, sizeof(*mysql));
+    if (!mysql)
+        return NULL;
+    mysql->sink = (struct sink){.ops = &mysql_ops, .conf = conf};
+    mysql->pool = pool;
+    mysql->ledger.pool = pool;
+    snprintf(mysql->ledger.queue, sizeof(mysql->ledger.queue), "%s", queue);
+    mysql->columns = calloc(conf->sink.n_params + 1, sizeof(*mysql->columns));
+    if (!mysql->columns) {
+        mysql_free(&mysql->sink);
+        return NULL;
+    }
+    for (size_t k = 0; k < conf->sink.n_params; k++)
+        mysql->columns[k].name = conf->sink.params[k].name;
+    return &mysql->sink;
+}

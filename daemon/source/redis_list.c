@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A list in Redis that anyone writes to: claimed in batches, acknowledged when they are decided.
+ *
+ * Waiting is a blocking look at the list, never longer than a second or than the next retry is due,
+ * and every return of it is followed by a claim (R3).
+ */
+#include "daemon/acknowledge.h"
+#include "daemon/claim.h"
+#include "daemon/job.h"
+#include "daemon/lease.h"
+#include "daemon/recover.h"
+
+#define LOOK_AT_MOST hr_seconds(1)
+
+struct redis_list {
+    struct source source;
+    struct hr_backoff outage;
+};
+
+/* Asks for a batch with the memory and the company that it takes. */
+static int claim(struct redis_list *list, struct claim *ret)
+{
+    struct job *job = list->source.job;
+    const struct sink_conf *sink = &job->conf->sink;
+    int r = budget_charge(job->budget, sink->batch_bytes);
+    if (r < 0)
+        return r;
+    r = solitude_join(job->solitude);
+    if (r >= 0 && job->stopping) {
+        solitude_leave(job->solitude);
+        r = HR_ESHUTDOWN;
+    }
+    if (r >= 0) {
+        r = claim_batch(list->source.queue, sink->batch_rows, sink->batch_bytes, ret);
+        if (r < 0 || ret->answer != CLAIM_BATCH)
+            solitude_leave(job->solitude);
+    }
+    bool got = r >= 0 && ret->answer == CLAIM_BATCH;
+    size_t held = got ? batch_memory(ret->batch) : 0;
+    budget_adjust(job->budget, sink->batch_bytes, held);
+    if (got)
+        ret->batch->charged = held;
+    return r;
+}
+
+/* Looks at the list until something may be there. */
+static int look(struct redis_list *list, hr_usec span)
+{
+    struct job *job = list->source.job;
+    job_look_begin(job);
+    int r = queue_wait(list->source.queue, span < LOOK_AT_MOST ? span : LOOK_AT_MOST);
+    r = job_look_end(job, r);
+    if (r == HR_EREPLY) /* OOM: the look is refused, a claim is not; or a key of another type */
+        return job_nap(job, hr_ms(50));
+    return r;
+}
+
+static void tell(struct job *job, int code)
+{
+    enum error_class class = error_classify(code, hr_last_error());
+    job_set_state(job, class == CLASS_CONFIG ? JOB_MISCONFIGURED : JOB_WAITING, class,
+                  hr_error_message(code));
+}
+
+/* What an answer without a batch means, and the wait until the next question. */
+static int answered(struct redis_list *list, const struct claim *claim)
+{
+    struct job *job = list->source.job;
+    hr_backoff_reset(&list->outage);
+    switch (claim->answer) {
+    case CLAIM_NOTHING:
+        job_set_state(job, JOB_RUNNING, CLASS_UNKNOWN, NULL);
+        return look(list, claim->soonest);
+    case CLAIM_FULL:
+        job_set_state(job, JOB_FULL, CLASS_CONFIG, "remove or retry some dead letters");
+        return job_nap(job, LOOK_AT_MOST);
+    case CLAIM_PAUSED:
+        job_set_state(job, JOB_PAUSED, CLASS_CONFIG, "by hand");
+        return job_nap(job, LOOK_AT_MOST);
+    case CLAIM_AGAIN:
+    case CLAIM_BATCH:
+    default:
+        job_set_state(job, JOB_RUNNING, CLASS_UNKNOWN, NULL);
+        return 0;
+    }
+}
+
+static int redis_list_next(struct source *source, struct batch **ret)
+{
+    struct redis_list *list = hr_container_of(source, struct redis_list, source);
+    struct job *job = source->job;
+    for (;;) {
+        if (job->stopping)
+            return HR_ESHUTDOWN;
+        struct claim answer = {0};
+        int r = claim(list, &answer);
+        if (r >= 0) {
+            job->stats.dead += answer.oversized;
+            job->stats.claimed += answer.oversized;
+            job->stats.dead_by_class[CLASS_MAX_PAYLOAD] += answer.oversized;
+            r = answered(list, &answer);
+        }
+        if (r >= 0 && answer.batch) {
+            *ret = answer.batch;
+            return 0;
+        }
+        if (r == HR_ESHUTDOWN || r == -ECANCELED)
+            return r;
+        if (r < 0) {
+            tell(job, r);
+            r = job_nap(job, hr_backoff_next(&list->outage));
+        }
+        if (r < 0)
+            return r;
+    }
+}
+
+static int redis_list_finish(struct source *source, struct batch *batch)
+{
+    if (batch->token[0] == '\0') /* at most once */
+        return acknowledge_apart(source->job, source->queue, batch);
+    if (batch->collided)
+        return recover_rename(source->queue, batch);
+    if (batch->split)
+        return recover_split(source->queue, batch);
+    return acknowledge(source->job, source->queue, batch);
+}
+
+static int redis_list_give_back(struct source *source, struct batch *batch)
+{
+    return batch->token[0] == '\0' ? 0 : claim_hand_back(source->queue, batch);
+}
+
+static int redis_list_attend(struct source *source)
+{
+    return lease_keep(&(struct lease_keeper){source->queue, &source->job->held});
+}
+
+static int redis_list_recover(struct source *source)
+{
+    return recover_batches(source->job, source->queue);
+}
+
+static void redis_list_free(struct source *source)
+{
+    struct redis_list *list = hr_container_of(source, struct redis_list, source);
+    queue_free(source->queue);
+    free(list);
+}
+
+static const struct source_ops redis_list_ops = {
+    .kind = "redis_list",
+    .next = redis_list_next,
+    .finish = redis_list_finish,
+    .give_back = redis_list_give_back,
+    .attend = redis_list_attend,
+    .recover = redis_list_recover,
+    .free = redis_list_free,
+};
+
+struct source *source_redis_list_new(struct job *job, struct queue *queue)
+{
+    struct redis_list *list = calloc(1, sizeof(*list));
+    if (!list)
+        return NULL;
+    list->source = (struct source){&redis_list_ops, job, queue};
+    list->outage = (struct hr_backoff){hr_ms(50), hr_seconds(3), 2, true, 0};
+    return &list->source;
+}
