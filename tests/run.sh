@@ -42,12 +42,12 @@ compile()
 # unit_tests NAME MESON-TEST-OPTION...
 unit_tests()
 {
-    local dir=build-$1 log=build-$1/meson-logs/$stage.json status=0
+    local dir=build-$1 log=build-$1/meson-logs/$stage status=0
     shift
-    rm -f "$log"
+    rm -f "$log"*.json
     meson test -C "$dir" --no-rebuild --num-processes "$jobs" --print-errorlogs \
         --logbase "$stage" "$@" || status=$?
-    count "$log"
+    count "$log"*.json # with a wrapper its name is appended
     return "$status"
 }
 
