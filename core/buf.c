@@ -133,6 +133,16 @@ void hr_buf_consume(struct hr_buf *buf, size_t n)
         buf->bytes[0] = '\0';
 }
 
+void hr_buf_cut(struct hr_buf *buf, size_t offset, size_t n)
+{
+    hr_assert(offset <= hr_buf_size(buf) && n <= hr_buf_size(buf) - offset);
+    if (n == 0)
+        return;
+    char *at = buf->bytes + buf->start + offset;
+    memmove(at, at + n, hr_buf_size(buf) - offset - n + 1);
+    buf->end -= n;
+}
+
 char *hr_buf_take(struct hr_buf *buf, size_t *ret_size)
 {
     char *unused;

@@ -42,6 +42,9 @@ HR_PUBLIC void hr_buf_commit(struct hr_buf *buf, size_t n);
 /* Drops n bytes at the front (all, if there are fewer); keeps the memory. */
 HR_PUBLIC void hr_buf_consume(struct hr_buf *buf, size_t n);
 
+/* Takes n bytes out of the middle, offset bytes behind the front; they have to be there. */
+HR_PUBLIC void hr_buf_cut(struct hr_buf *buf, size_t offset, size_t n);
+
 /* Moves the bytes out: NUL terminated, to be freed by the caller; the buffer is empty then. NULL
  * when memory is out. */
 HR_PUBLIC char *hr_buf_take(struct hr_buf *buf, size_t *ret_size);

@@ -360,13 +360,13 @@ int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc, const ch
 /* A command that has to wait before it can be asked: its bytes, for a task. */
 struct late {
     struct hr_redis *redis;
-    struct hr__buf bytes;
+    struct hr_buf bytes;
 };
 
 static void free_late(void *arg)
 {
     struct late *late = arg;
-    hr__buf_done(&late->bytes);
+    hr_buf_done(&late->bytes);
     hr__redis_unref(late->redis);
     free(late);
 }
@@ -395,6 +395,7 @@ static int start_late(struct hr_redis *redis, const struct hr__redis_request *re
     if (!late)
         return hr_fail(-ENOMEM, "redis: no memory for the command");
     late->redis = hr__redis_ref(redis);
+    hr_buf_init(&late->bytes, SIZE_MAX);
     int r = hr__redis_format(&late->bytes, request);
     if (r == 0) {
         struct hr_task_options options = {.name = "redis-command", .free_arg = free_late};

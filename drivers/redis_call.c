@@ -81,7 +81,7 @@ void hr__redis_call_finish(struct hr__redis_call *call, int code)
 void hr__redis_wake_room(struct hr__redis_conn *conn)
 {
     while (!hr_list_empty(&conn->room) &&
-           (conn->lost || hr__buf_len(&conn->out) < conn->limits.max_pending)) {
+           (conn->lost || hr_buf_size(&conn->out) < conn->limits.max_pending)) {
         struct hr_list *first = hr_list_pop(&conn->room);
         hr_event_set(&hr_list_entry(first, struct room_waiter, link)->turn);
         if (!conn->lost)
@@ -159,16 +159,16 @@ static int wait_for_room(struct hr__redis_conn *conn, hr_usec span)
 static int ask(struct hr__redis_call *call, const struct hr__redis_request *request, hr_usec span)
 {
     struct hr__redis_conn *conn = call->conn;
-    size_t before = hr__buf_len(&conn->out);
+    size_t before = hr_buf_size(&conn->out);
     int r = hr__redis_line_reserve(&conn->line);
     if (r < 0)
         return hr_fail(r, "%s: no memory for the command", conn->name);
     r = hr__redis_format(&conn->out, request);
     if (r < 0)
         return r;
-    size_t len = hr__buf_len(&conn->out) - before;
+    size_t len = hr_buf_size(&conn->out) - before;
     if (len > conn->limits.max_pending) {
-        conn->out.end -= len;
+        hr_buf_cut(&conn->out, before, len);
         return hr_fail(-ENOBUFS, "%s: the command has %zu bytes, more than may be pending",
                        conn->name, len);
     }
@@ -206,7 +206,7 @@ int hr__redis_call_begin(struct hr__redis_call *call, struct hr__redis_conn *con
         hr__redis_conn_unref(conn);
         return r;
     }
-    if (hr__buf_len(&conn->out) >= FLUSH_AT && !conn->blocked) {
+    if (hr_buf_size(&conn->out) >= FLUSH_AT && !conn->blocked) {
         r = hr__redis_conn_flush(conn);
         if (r < 0 && r != -EAGAIN)
             hr__redis_conn_fail(conn, r, 0);
@@ -227,7 +227,7 @@ bool hr__redis_call_take_back(struct hr__redis_call *call)
     size_t len = call->in_line ? hr__redis_line_take_back(&conn->line, call->place, &offset) : 0;
     if (len == 0)
         return false;
-    hr__buf_cut(&conn->out, offset, len);
+    hr_buf_cut(&conn->out, offset, len);
     call->in_line = false;
     call->sent = false;
     call->code = -ECANCELED;

@@ -5,6 +5,8 @@
  */
 #include "drivers/redis_conn.h"
 
+#include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,7 +28,7 @@ static void free_conn(struct hr__redis_conn *conn)
 {
     hr__redis_reader_free(conn->reader);
     hr__redis_line_done(&conn->line);
-    hr__buf_done(&conn->out);
+    hr_buf_done(&conn->out);
     hr_event_done(&conn->asked);
     hr_error_done(&conn->error);
     free(conn);
@@ -50,7 +52,7 @@ bool hr__redis_conn_busy(const struct hr__redis_conn *conn)
 
 bool hr__redis_conn_has_room(const struct hr__redis_conn *conn)
 {
-    return hr__buf_len(&conn->out) < conn->limits.max_pending && hr_list_empty(&conn->room);
+    return hr_buf_size(&conn->out) < conn->limits.max_pending && hr_list_empty(&conn->room);
 }
 
 const struct hr_error *hr__redis_conn_error(const struct hr__redis_conn *conn)
@@ -88,7 +90,7 @@ void hr__redis_conn_fail(struct hr__redis_conn *conn, int why, int code)
 
     struct hr__redis_line line = conn->line;
     conn->line = (struct hr__redis_line){0};
-    hr__buf_done(&conn->out);
+    hr_buf_done(&conn->out);
     for (uint64_t place = line.head; place < line.tail; place++) {
         struct hr__redis_call *call = hr__redis_line_at(&line, place)->call;
         if (!call)
@@ -205,20 +207,20 @@ static int fail_write(struct hr__redis_conn *conn, int error)
 
 int hr__redis_conn_flush(struct hr__redis_conn *conn)
 {
-    struct hr__buf *out = &conn->out;
-    while (!conn->lost && hr__buf_len(out) > 0) {
-        ssize_t n = send(conn->fd, out->data + out->start, hr__buf_len(out), MSG_NOSIGNAL);
+    struct hr_buf *out = &conn->out;
+    while (!conn->lost && hr_buf_size(out) > 0) {
+        ssize_t n = send(conn->fd, hr_buf_data(out), hr_buf_size(out), MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
             return -EAGAIN;
         if (n < 0)
             return fail_write(conn, errno);
-        hr__buf_consume(out, (size_t)n);
+        hr_buf_consume(out, (size_t)n);
         hr__redis_line_written(&conn->line, (size_t)n);
     }
     if (out->capacity > KEEP_OUT)
-        hr__buf_done(out);
+        hr_buf_done(out);
     hr__redis_wake_room(conn);
     return 0;
 }
@@ -294,6 +296,7 @@ struct hr__redis_conn *hr__redis_conn_new(int fd, const char *name,
     conn->fd = fd;
     conn->limits = *limits;
     snprintf(conn->name, sizeof(conn->name), "%s", name);
+    hr_buf_init(&conn->out, SIZE_MAX);
     hr_event_init(&conn->asked);
     hr_list_init(&conn->room);
     conn->io = hr_io_new(fd);

@@ -23,7 +23,7 @@ struct hr__redis_conn {
     struct hr__redis_reader *reader;
     struct hr__redis_line line;
 
-    struct hr__buf out;
+    struct hr_buf out;
     hr_event asked;      /* there is something to write */
     bool blocked;        /* the kernel takes no more for now */
     struct hr_list room; /* who waits until less is pending */

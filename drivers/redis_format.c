@@ -6,15 +6,17 @@
  */
 #include "drivers/redis_format.h"
 
+#include <errno.h>
 #include <float.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/error.h"
 
 #define HEADER_MAX 24 /* "$" 20 digits "\r\n" */
 
 struct formatter {
-    struct hr__buf *out;
+    struct hr_buf *out;
     const char *at; /* in the format */
     va_list *args;
 };
@@ -42,21 +44,28 @@ static size_t make_header(char *to, char kind, size_t n)
     return len;
 }
 
-static int put_header(struct hr__buf *out, char kind, size_t n)
+static int put_header(struct hr_buf *out, char kind, size_t n)
 {
-    int r = hr__buf_reserve(out, HEADER_MAX);
+    char *to;
+    int r = hr_buf_reserve(out, HEADER_MAX, &to);
     if (r == 0)
-        out->end += make_header(out->data + out->end, kind, n);
+        hr_buf_commit(out, make_header(to, kind, n));
     return r;
 }
 
-static int put_whole(struct hr__buf *out, const char *bytes, size_t n)
+static int put_whole(struct hr_buf *out, const char *bytes, size_t n)
 {
-    if (n > SIZE_MAX / 4 || hr__buf_reserve(out, n + HEADER_MAX + 2) < 0)
+    char *to;
+    if (n > SIZE_MAX / 4)
         return -ENOMEM;
-    out->end += make_header(out->data + out->end, '$', n);
-    hr__buf_put(out, bytes, n);
-    hr__buf_put(out, "\r\n", 2);
+    int r = hr_buf_reserve(out, n + HEADER_MAX + 2, &to);
+    if (r < 0)
+        return r;
+    size_t header = make_header(to, '$', n);
+    if (n > 0)
+        memcpy(to + header, bytes, n);
+    memcpy(to + header + n, "\r\n", 2);
+    hr_buf_commit(out, header + n + 2);
     return 0;
 }
 
@@ -105,32 +114,32 @@ static uint64_t take_unsigned(struct formatter *f, int longs, char size)
     return longs == 1 ? va_arg(*f->args, unsigned long) : va_arg(*f->args, unsigned);
 }
 
-static int put_signed(struct hr__buf *out, int64_t value)
+static int put_signed(struct hr_buf *out, int64_t value)
 {
     char text[21] = "-";
     size_t n = put_digits(text + 1, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
-    return value < 0 ? hr__buf_append(out, text, n + 1) : hr__buf_append(out, text + 1, n);
+    return value < 0 ? hr_buf_append(out, text, n + 1) : hr_buf_append(out, text + 1, n);
 }
 
-static int put_unsigned(struct hr__buf *out, uint64_t value)
+static int put_unsigned(struct hr_buf *out, uint64_t value)
 {
     char text[20];
-    return hr__buf_append(out, text, put_digits(text, value));
+    return hr_buf_append(out, text, put_digits(text, value));
 }
 
-static int put_hexadecimal(struct hr__buf *out, uint64_t value)
+static int put_hexadecimal(struct hr_buf *out, uint64_t value)
 {
     char text[20];
     int n = snprintf(text, sizeof(text), "%llx", (unsigned long long)value);
-    return hr__buf_append(out, text, (size_t)n);
+    return hr_buf_append(out, text, (size_t)n);
 }
 
-static int put_double(struct hr__buf *out, char conversion, double value)
+static int put_double(struct hr_buf *out, char conversion, double value)
 {
     char text[DBL_MAX_10_EXP + 16];
     int n = conversion == 'f' ? snprintf(text, sizeof(text), "%f", value)
                               : snprintf(text, sizeof(text), "%.17g", value);
-    return hr__buf_append(out, text, (size_t)n);
+    return hr_buf_append(out, text, (size_t)n);
 }
 
 static int put_number(struct formatter *f, char conversion, int longs, char size)
@@ -167,23 +176,23 @@ static int put_conversion(struct formatter *f)
         return refuse("it ends behind a %");
     f->at++;
     if (conversion == '%')
-        return hr__buf_append(f->out, "%", 1);
+        return hr_buf_append(f->out, "%", 1);
     if (conversion != 's' && conversion != 'b')
         return put_number(f, conversion, longs, size);
 
     const char *bytes = NULL;
     size_t n = 0;
     int r = take_bytes(f, conversion, &bytes, &n);
-    return r < 0 ? r : hr__buf_append(f->out, bytes, n);
+    return r < 0 ? r : hr_buf_append(f->out, bytes, n);
 }
 
 static int put_mixed_word(struct formatter *f)
 {
-    size_t from = hr__buf_len(f->out);
+    size_t from = hr_buf_size(f->out);
     while (*f->at && *f->at != ' ') {
         const char *literal = f->at;
         f->at += strcspn(f->at, " %");
-        int r = hr__buf_append(f->out, literal, (size_t)(f->at - literal));
+        int r = hr_buf_append(f->out, literal, (size_t)(f->at - literal));
         if (r == 0 && *f->at == '%') {
             f->at++;
             r = put_conversion(f);
@@ -193,16 +202,17 @@ static int put_mixed_word(struct formatter *f)
     }
 
     char header[HEADER_MAX];
-    size_t n = hr__buf_len(f->out) - from;
+    size_t n = hr_buf_size(f->out) - from;
     size_t header_len = make_header(header, '$', n);
-    int r = hr__buf_reserve(f->out, header_len + 2);
+    char *end;
+    int r = hr_buf_reserve(f->out, header_len + 2, &end);
     if (r < 0)
         return r;
-    char *word = f->out->data + f->out->start + from;
+    char *word = end - n;
     memmove(word + header_len, word, n);
     memcpy(word, header, header_len);
     memcpy(word + header_len + n, "\r\n", 2);
-    f->out->end += header_len + 2;
+    hr_buf_commit(f->out, header_len + 2);
     return 0;
 }
 
@@ -225,7 +235,7 @@ static int put_word(struct formatter *f)
     return put_mixed_word(f);
 }
 
-static int put_format(struct hr__buf *out, const char *fmt, va_list *args)
+static int put_format(struct hr_buf *out, const char *fmt, va_list *args)
 {
     struct formatter f = {.out = out, .at = fmt, .args = args};
     size_t words = count_words(fmt);
@@ -241,7 +251,7 @@ static int put_format(struct hr__buf *out, const char *fmt, va_list *args)
     return r;
 }
 
-static int put_array(struct hr__buf *out, const struct hr__redis_request *request)
+static int put_array(struct hr_buf *out, const struct hr__redis_request *request)
 {
     if (request->argc == 0)
         return refuse("it is empty");
@@ -253,20 +263,19 @@ static int put_array(struct hr__buf *out, const struct hr__redis_request *reques
     return r;
 }
 
-int hr__redis_format(struct hr__buf *out, const struct hr__redis_request *request)
+int hr__redis_format(struct hr_buf *out, const struct hr__redis_request *request)
 {
-    size_t before = hr__buf_len(out);
+    size_t before = hr_buf_size(out);
     int r;
     if (request->bytes)
-        r = hr__buf_append(out, request->bytes->data + request->bytes->start,
-                           hr__buf_len(request->bytes));
+        r = hr_buf_append(out, hr_buf_data(request->bytes), hr_buf_size(request->bytes));
     else if (request->fmt)
         r = put_format(out, request->fmt, request->args);
     else
         r = put_array(out, request);
-    if (r == -ENOMEM)
-        (void)hr_fail(r, "redis: no memory for the command");
     if (r < 0)
-        out->end = out->start + before;
+        hr_buf_cut(out, before, hr_buf_size(out) - before);
+    if (r == -ENOMEM || r == -ENOBUFS)
+        return hr_fail(-ENOMEM, "redis: no memory for the command");
     return r;
 }

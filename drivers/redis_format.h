@@ -6,7 +6,7 @@
 
 #include <stdarg.h>
 
-#include "drivers/buf.h"
+#include "core/buf.h"
 
 /* A command in one of its three forms: a format with its arguments, an array, or bytes that were
  * formatted before. Everything is borrowed. */
@@ -16,8 +16,8 @@ struct hr__redis_request {
     size_t argc;
     const char *const *argv;
     const size_t *lens; /* NULL: argv holds strings */
-    const struct hr__buf *bytes;
+    const struct hr_buf *bytes;
 };
 
 /* Appends the command. 0; -EINVAL (format, no words) or -ENOMEM: nothing was appended. */
-int hr__redis_format(struct hr__buf *out, const struct hr__redis_request *request);
+int hr__redis_format(struct hr_buf *out, const struct hr__redis_request *request);

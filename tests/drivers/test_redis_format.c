@@ -8,7 +8,7 @@
 
 #include "tests/support/hrtest.h"
 
-static int format(struct hr__buf *out, const char *fmt, ...)
+static int format(struct hr_buf *out, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -18,13 +18,19 @@ static int format(struct hr__buf *out, const char *fmt, ...)
     return r;
 }
 
+static void assert_bytes(struct hr_buf *out, const char *want, size_t n)
+{
+    ASSERT_EQ(hr_buf_size(out), n);
+    ASSERT_TRUE(memcmp(hr_buf_data(out), want, n) == 0);
+    hr_buf_done(out);
+}
+
 #define ASSERT_FORMAT(want, ...)                                                                   \
     do {                                                                                           \
-        struct hr__buf out = {0};                                                                  \
-        ASSERT_EQ(format(&out, __VA_ARGS__), 0);                                                   \
-        ASSERT_EQ(hr__buf_len(&out), sizeof(want) - 1);                                            \
-        ASSERT_TRUE(memcmp(out.data, want, sizeof(want) - 1) == 0);                                \
-        hr__buf_done(&out);                                                                        \
+        struct hr_buf bytes;                                                                       \
+        hr_buf_init(&bytes, SIZE_MAX);                                                             \
+        ASSERT_EQ(format(&bytes, __VA_ARGS__), 0);                                                 \
+        assert_bytes(&bytes, want, sizeof(want) - 1);                                              \
     } while (0)
 
 TEST_PLAIN(words_are_cut_at_blanks)
@@ -57,23 +63,25 @@ TEST_PLAIN(an_array_of_arguments_is_taken_as_it_is)
 {
     const char *argv[] = {"SET", "a b", "%s"};
     const size_t lens[] = {3, 1, 2};
-    struct hr__buf out = {0};
+    struct hr_buf out;
+    hr_buf_init(&out, SIZE_MAX);
     struct hr__redis_request request = {.argc = 3, .argv = argv};
     ASSERT_EQ(hr__redis_format(&out, &request), 0);
     request.lens = lens;
     ASSERT_EQ(hr__redis_format(&out, &request), 0);
     const char *want = "*3\r\n$3\r\nSET\r\n$3\r\na b\r\n$2\r\n%s\r\n"
                        "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2\r\n%s\r\n";
-    ASSERT_EQ(hr__buf_len(&out), strlen(want));
-    ASSERT_TRUE(memcmp(out.data, want, strlen(want)) == 0);
-    hr__buf_done(&out);
+    ASSERT_EQ(hr_buf_size(&out), strlen(want));
+    ASSERT_TRUE(memcmp(hr_buf_data(&out), want, strlen(want)) == 0);
+    hr_buf_done(&out);
 }
 
 TEST_PLAIN(a_wrong_format_appends_nothing)
 {
-    struct hr__buf out = {0};
+    struct hr_buf out;
+    hr_buf_init(&out, SIZE_MAX);
     ASSERT_EQ(format(&out, "PING"), 0);
-    size_t before = hr__buf_len(&out);
+    size_t before = hr_buf_size(&out);
     const char *null = NULL;
     ASSERT_EQ(format(&out, ""), -EINVAL);
     ASSERT_EQ(format(&out, "   "), -EINVAL);
@@ -84,26 +92,27 @@ TEST_PLAIN(a_wrong_format_appends_nothing)
     ASSERT_EQ(format(&out, "SET a %b", null, (size_t)3), -EINVAL);
     struct hr__redis_request nothing = {0};
     ASSERT_EQ(hr__redis_format(&out, &nothing), -EINVAL);
-    ASSERT_EQ(hr__buf_len(&out), before);
-    hr__buf_done(&out);
+    ASSERT_EQ(hr_buf_size(&out), before);
+    hr_buf_done(&out);
 }
 
 TEST_PLAIN(a_mixed_word_may_move_the_buffer)
 {
     char big[5000];
     memset(big, 'x', sizeof(big));
-    struct hr__buf out = {0};
+    struct hr_buf out;
+    hr_buf_init(&out, SIZE_MAX);
     for (size_t n = 0; n < sizeof(big); n += 7) {
-        size_t before = hr__buf_len(&out);
+        size_t before = hr_buf_size(&out);
         ASSERT_EQ(format(&out, "a%bz", big, n), 0);
-        const char *at = out.data + out.start + before;
+        const char *at = hr_buf_data(&out) + before;
         char header[32];
         size_t len = (size_t)snprintf(header, sizeof(header), "*1\r\n$%zu\r\na", n + 2);
         ASSERT_TRUE(memcmp(at, header, len) == 0);
-        ASSERT_EQ(hr__buf_len(&out) - before, len + n + 3);
+        ASSERT_EQ(hr_buf_size(&out) - before, len + n + 3);
         ASSERT_TRUE(memcmp(at + len + n, "z\r\n", 3) == 0);
         if (n % 3 == 0) /* room at the front is used again */
-            hr__buf_consume(&out, hr__buf_len(&out) / 2);
+            hr_buf_consume(&out, hr_buf_size(&out) / 2);
     }
-    hr__buf_done(&out);
+    hr_buf_done(&out);
 }

@@ -4,7 +4,6 @@
  */
 #include "drivers/redis_line.h"
 
-#include "drivers/buf.h"
 #include "tests/support/hrtest.h"
 
 #define N 4096

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of connections, over a driver that only pretends (22.9).
+ */
+#include "drivers/pool.h"
+
+#include <string.h>
+
+#include "core/event.h"
+#include "tests/support/hrtest.h"
+
+struct fake_conn {
+    int number;
+    bool dead, fails_ping, fails_reset;
+};
+
+static struct {
+    hr_usec opening_takes, reset_takes;
+    int fail_with; /* code of openings, 0: they work */
+    int opened, closed, polite, pinged, reset, in_flight, most_in_flight;
+} driver;
+
+static int fake_open(void *arg, void **ret)
+{
+    ASSERT_PTR(arg, &driver);
+    if (++driver.in_flight > driver.most_in_flight)
+        driver.most_in_flight = driver.in_flight;
+    int r = driver.opening_takes > 0 ? hr_sleep(driver.opening_takes) : 0;
+    driver.in_flight--;
+    if (r < 0)
+        return r;
+    if (driver.fail_with < 0)
+        return hr_fail_native(driver.fail_with, 1040, NULL, NULL, false, "too many");
+    struct fake_conn *conn = calloc(1, sizeof(*conn));
+    ASSERT_TRUE(conn);
+    conn->number = ++driver.opened;
+    *ret = conn;
+    return 0;
+}
+
+static void fake_close(void *conn, bool polite)
+{
+    driver.closed++;
+    driver.polite += polite;
+    free(conn);
+}
+
+static int fake_ping(void *conn)
+{
+    driver.pinged++;
+    int r = hr_sleep(hr_ms(1));
+    if (r < 0)
+        return r;
+    return ((struct fake_conn *)conn)->fails_ping ? -ECONNRESET : 0;
+}
+
+static int fake_reset(void *conn)
+{
+    driver.reset++;
+    int r = hr_sleep(driver.reset_takes);
+    if (r < 0)
+        return r;
+    return ((struct fake_conn *)conn)->fails_reset ? -EIO : 0;
+}
+
+static bool fake_alive(void *conn)
+{
+    return !((struct fake_conn *)conn)->dead;
+}
+
+static const struct hr_conn_ops ops = {.name = "fake",
+                                       .open = fake_open,
+                                       .close = fake_close,
+                                       .ping = fake_ping,
+                                       .reset = fake_reset,
+                                       .alive = fake_alive};
+
+static hr_pool *pool_new(unsigned limit)
+{
+    memset(&driver, 0, sizeof(driver));
+    struct hr_pool_options options = {
+        .limit = limit,
+        .idle = hr_seconds(60),
+        .max_age = HR_FOREVER,
+        .ping_after = hr_seconds(10),
+        .backoff = {.first = hr_ms(100), .max = hr_seconds(1), .factor = 2},
+    };
+    hr_pool *pool = hr_pool_new(&ops, &driver, &options);
+    ASSERT_TRUE(pool);
+    return pool;
+}
+
+static void pool_end(hr_pool *pool)
+{
+    ASSERT_ERR(hr_pool_close(pool), 0);
+    hr_pool_free(pool);
+    ASSERT_EQ(driver.opened, driver.closed);
+}
+
+static struct fake_conn *acquire(hr_pool *pool)
+{
+    void *conn = NULL;
+    ASSERT_ERR(hr_pool_acquire(pool, &conn), 0);
+    return conn;
+}
+
+/* A borrower in a task of its own. */
+struct borrower {
+    hr_pool *pool;
+    hr_usec keeps;
+    int *order, rank;
+    int code;
+    hr_usec got_at;
+};
+
+static int borrow(void *arg)
+{
+    struct borrower *b = arg;
+    void *conn = NULL;
+    b->code = hr_pool_acquire(b->pool, &conn);
+    b->got_at = test_clock_now();
+    if (b->code < 0)
+        return 0;
+    b->rank = ++*b->order;
+    int r = hr_sleep(b->keeps);
+    hr_pool_release(b->pool, conn, HR_POOL_CLEAN);
+    return r;
+}
+
+TEST(a_connection_that_came_back_is_lent_again)
+{
+    hr_pool *pool = pool_new(4);
+    struct fake_conn *conn = acquire(pool);
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    ASSERT_PTR(acquire(pool), conn);
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    ASSERT_EQ(driver.opened, 1);
+    pool_end(pool);
+    ASSERT_EQ(driver.polite, 1);
+}
+
+TEST(borrowers_wait_in_order_for_a_limited_number_22_9)
+{
+    hr_pool *pool = pool_new(2);
+    enum { N = 6 };
+    struct borrower borrowers[N];
+    hr_task *tasks[N];
+    int order = 0;
+    for (int i = 0; i < N; i++) {
+        borrowers[i] = (struct borrower){.pool = pool, .keeps = hr_ms(10), .order = &order};
+        tasks[i] = hr_create_task(NULL, borrow, &borrowers[i]);
+    }
+    for (int i = 0; i < N; i++) {
+        ASSERT_ERR(hr_join(tasks[i]), 0);
+        ASSERT_ERR(borrowers[i].code, 0);
+        ASSERT_EQ(borrowers[i].rank, i + 1);
+        ASSERT_EQ(borrowers[i].got_at, hr_ms(10) * (i / 2));
+    }
+    ASSERT_EQ(driver.opened, 2);
+    pool_end(pool);
+}
+
+TEST(a_cancelled_borrower_leaves_the_queue_and_wastes_nothing)
+{
+    hr_pool *pool = pool_new(1);
+    struct fake_conn *conn = acquire(pool);
+    int order = 0;
+    struct borrower first = {.pool = pool, .order = &order}, second = first;
+    hr_task *a = hr_create_task("first", borrow, &first);
+    hr_task *b = hr_create_task("second", borrow, &second);
+    test_passes(2);
+    /* It is handed the connection and cancelled in one slice: the turn goes on to the second. */
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    hr_task_cancel(a, NULL);
+    ASSERT_ERR(hr_join(a), 0);
+    ASSERT_ERR(hr_join(b), 0);
+    ASSERT_ERR(first.code, -ECANCELED);
+    ASSERT_ERR(second.code, 0);
+    ASSERT_EQ(driver.opened, 1);
+    pool_end(pool);
+}
+
+TEST(an_opening_goes_on_when_its_borrower_is_cancelled)
+{
+    hr_pool *pool = pool_new(1);
+    driver.opening_takes = hr_ms(50);
+    int order = 0;
+    struct borrower b = {.pool = pool, .order = &order};
+    hr_task *task = hr_create_task("borrower", borrow, &b);
+    ASSERT_ERR(hr_sleep(hr_ms(10)), 0);
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_ERR(b.code, -ECANCELED);
+    hr_pool_release(pool, acquire(pool), HR_POOL_CLEAN);
+    ASSERT_EQ(driver.opened, 1);
+    ASSERT_EQ(test_clock_now(), hr_ms(50));
+    pool_end(pool);
+}
+
+TEST(few_connections_are_opened_at_the_same_time)
+{
+    hr_pool *pool = pool_new(10);
+    driver.opening_takes = hr_ms(10);
+    enum { N = 10 };
+    struct borrower borrowers[N];
+    hr_task *tasks[N];
+    int order = 0;
+    for (int i = 0; i < N; i++) {
+        borrowers[i] = (struct borrower){.pool = pool, .keeps = hr_seconds(1), .order = &order};
+        tasks[i] = hr_create_task(NULL, borrow, &borrowers[i]);
+    }
+    for (int i = 0; i < N; i++)
+        ASSERT_ERR(hr_join(tasks[i]), 0);
+    ASSERT_EQ(driver.opened, N);
+    ASSERT_EQ(driver.most_in_flight, 2);
+    pool_end(pool);
+}
+
+TEST(a_failed_opening_is_told_at_once_to_everybody_until_the_backoff_is_over)
+{
+    hr_pool *pool = pool_new(4);
+    driver.fail_with = -ENOTCONN;
+    void *conn = NULL;
+    ASSERT_ERR(hr_pool_acquire(pool, &conn), -ENOTCONN);
+    ASSERT_STR(hr_last_error()->message, "too many");
+    ASSERT_EQ(hr_last_error()->native, 1040);
+    hr_usec failed_at = test_clock_now();
+
+    driver.fail_with = 0;
+    ASSERT_ERR(hr_sleep(hr_ms(99)), 0);
+    ASSERT_ERR(hr_pool_acquire(pool, &conn), -ENOTCONN);
+    ASSERT_EQ(hr_last_error()->native, 1040);
+    ASSERT_EQ(test_clock_now(), failed_at + hr_ms(99));
+    struct hr_pool_stats stats;
+    hr_pool_get_stats(pool, &stats);
+    ASSERT_FALSE(stats.up);
+    ASSERT_EQ(stats.failed, 1);
+
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    hr_pool_release(pool, acquire(pool), HR_POOL_CLEAN);
+    hr_pool_get_stats(pool, &stats);
+    ASSERT_TRUE(stats.up);
+    pool_end(pool);
+}
+
+TEST(the_backoff_grows_while_nothing_opens)
+{
+    hr_pool *pool = pool_new(4);
+    driver.fail_with = -ENOTCONN;
+    int attempts = 0;
+    for (hr_usec end = hr_seconds(3); test_clock_now() < end;) {
+        void *conn = NULL;
+        struct hr_pool_stats stats;
+        ASSERT_ERR(hr_pool_acquire(pool, &conn), -ENOTCONN);
+        hr_pool_get_stats(pool, &stats);
+        attempts = (int)stats.failed;
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    }
+    ASSERT_EQ(attempts, 6); /* at 0, 0.1, 0.3, 0.7, 1.5, 2.5 s */
+    pool_end(pool);
+}
+
+TEST(borrowers_wait_on_for_what_is_lent_when_no_more_opens)
+{
+    hr_pool *pool = pool_new(4);
+    struct fake_conn *conn = acquire(pool);
+    driver.fail_with = -ENOTCONN;
+    int order = 0;
+    struct borrower b = {.pool = pool, .order = &order};
+    hr_task *task = hr_create_task("borrower", borrow, &b);
+    ASSERT_ERR(hr_sleep(hr_ms(30)), 0);
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_ERR(b.code, 0);
+    ASSERT_EQ(b.got_at, hr_ms(30));
+    pool_end(pool);
+}
+
+TEST(they_try_again_after_the_backoff_all_the_same)
+{
+    hr_pool *pool = pool_new(4);
+    struct fake_conn *conn = acquire(pool);
+    driver.fail_with = -ENOTCONN;
+    int order = 0;
+    struct borrower b = {.pool = pool, .order = &order};
+    hr_task *task = hr_create_task("borrower", borrow, &b);
+    ASSERT_ERR(hr_sleep(hr_ms(30)), 0);
+    driver.fail_with = 0;
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_EQ(b.got_at, hr_ms(100));
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    pool_end(pool);
+}
+
+TEST(they_fail_when_the_last_loan_comes_back_broken)
+{
+    hr_pool *pool = pool_new(4);
+    struct fake_conn *conn = acquire(pool);
+    driver.fail_with = -ENOTCONN;
+    int order = 0;
+    struct borrower b = {.pool = pool, .order = &order};
+    hr_task *task = hr_create_task("borrower", borrow, &b);
+    ASSERT_ERR(hr_sleep(hr_ms(30)), 0);
+    hr_pool_release(pool, conn, HR_POOL_BROKEN);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_ERR(b.code, -ENOTCONN);
+    ASSERT_EQ(b.got_at, hr_ms(30));
+    pool_end(pool);
+}
+
+TEST(a_broken_connection_is_not_used_again_22_9)
+{
+    hr_pool *pool = pool_new(1);
+    hr_pool_release(pool, acquire(pool), HR_POOL_BROKEN);
+    ASSERT_EQ(driver.closed, 1);
+    ASSERT_EQ(driver.polite, 0);
+    struct fake_conn *conn = acquire(pool);
+    ASSERT_EQ(conn->number, 2);
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    pool_end(pool);
+}
+
+TEST(a_dirty_one_is_reset_before_anybody_sees_it)
+{
+    hr_pool *pool = pool_new(1);
+    driver.reset_takes = hr_ms(20);
+    struct fake_conn *conn = acquire(pool);
+    hr_pool_release(pool, conn, HR_POOL_DIRTY);
+    ASSERT_EQ(test_clock_now(), 0);
+    ASSERT_PTR(acquire(pool), conn);
+    ASSERT_EQ(test_clock_now(), hr_ms(20));
+    ASSERT_EQ(driver.reset, 1);
+
+    conn->fails_reset = true;
+    hr_pool_release(pool, conn, HR_POOL_DIRTY);
+    conn = acquire(pool);
+    ASSERT_EQ(conn->number, 2);
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    pool_end(pool);
+}
+
+TEST(one_that_the_peer_closed_is_found_before_it_is_lent)
+{
+    hr_pool *pool = pool_new(1);
+    struct fake_conn *conn = acquire(pool);
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    conn->dead = true;
+    conn = acquire(pool);
+    ASSERT_EQ(conn->number, 2);
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    pool_end(pool);
+}
+
+TEST(one_that_idled_long_is_asked_first)
+{
+    hr_pool *pool = pool_new(1);
+    struct fake_conn *conn = acquire(pool);
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    ASSERT_ERR(hr_sleep(hr_seconds(9)), 0);
+    hr_pool_release(pool, acquire(pool), HR_POOL_CLEAN);
+    ASSERT_EQ(driver.pinged, 0);
+    ASSERT_ERR(hr_sleep(hr_seconds(11)), 0);
+    ASSERT_PTR(acquire(pool), conn);
+    ASSERT_EQ(driver.pinged, 1);
+    conn->fails_ping = true;
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    ASSERT_ERR(hr_sleep(hr_seconds(11)), 0);
+    conn = acquire(pool);
+    ASSERT_EQ(conn->number, 2);
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    pool_end(pool);
+}
+
+TEST(idle_connections_are_closed_after_a_while)
+{
+    hr_pool *pool = pool_new(2);
+    struct fake_conn *a = acquire(pool), *b = acquire(pool);
+    hr_pool_release(pool, a, HR_POOL_CLEAN);
+    ASSERT_ERR(hr_sleep(hr_seconds(30)), 0);
+    hr_pool_release(pool, b, HR_POOL_CLEAN);
+    ASSERT_ERR(hr_sleep(hr_seconds(31)), 0);
+    ASSERT_EQ(driver.closed, 1);
+    ASSERT_ERR(hr_sleep(hr_seconds(30)), 0);
+    ASSERT_EQ(driver.closed, 2);
+    pool_end(pool);
+}
+
+TEST(old_connections_are_replaced_on_return)
+{
+    memset(&driver, 0, sizeof(driver));
+    struct hr_pool_options options = {
+        .limit = 1, .idle = HR_FOREVER, .max_age = hr_seconds(100), .ping_after = HR_FOREVER};
+    hr_pool *pool = hr_pool_new(&ops, &driver, &options);
+    for (int i = 0; i < 100; i++) {
+        struct fake_conn *conn = acquire(pool);
+        ASSERT_ERR(hr_sleep(hr_seconds(1)), 0);
+        if (i < 89)
+            ASSERT_EQ(conn->number, 1);
+        hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    }
+    ASSERT_TRUE(driver.closed >= 1);
+    pool_end(pool);
+}
+
+TEST(flush_closes_idle_connections_and_retires_the_lent_ones)
+{
+    hr_pool *pool = pool_new(3);
+    struct fake_conn *a = acquire(pool), *b = acquire(pool);
+    hr_pool_release(pool, a, HR_POOL_CLEAN);
+    hr_pool_flush(pool);
+    ASSERT_EQ(driver.closed, 1);
+    hr_pool_release(pool, b, HR_POOL_CLEAN);
+    ASSERT_EQ(driver.closed, 2);
+
+    /* One that was being opened when the server changed its mind is not used either. */
+    driver.opening_takes = hr_ms(10);
+    int order = 0;
+    struct borrower borrower = {.pool = pool, .order = &order};
+    hr_task *task = hr_create_task("borrower", borrow, &borrower);
+    ASSERT_ERR(hr_sleep(hr_ms(5)), 0);
+    hr_pool_flush(pool);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_ERR(borrower.code, 0);
+    ASSERT_EQ(driver.opened, 4);
+    ASSERT_EQ(borrower.got_at, hr_ms(20));
+    pool_end(pool);
+}
+
+static int return_late(void *arg)
+{
+    struct borrower *b = arg;
+    return borrow(b);
+}
+
+TEST(close_waits_for_loans_and_refuses_new_ones_22_10)
+{
+    hr_pool *pool = pool_new(1);
+    int order = 0;
+    struct borrower lent = {.pool = pool, .keeps = hr_ms(40), .order = &order};
+    struct borrower waiting = {.pool = pool, .order = &order};
+    hr_task *a = hr_create_task("lent", return_late, &lent);
+    hr_task *b = hr_create_task("waiting", borrow, &waiting);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_ERR(hr_pool_close(pool), 0);
+    ASSERT_EQ(test_clock_now(), hr_ms(40));
+    ASSERT_ERR(waiting.code, HR_ECLOSED);
+    void *conn = NULL;
+    ASSERT_ERR(hr_pool_acquire(pool, &conn), HR_ECLOSED);
+    ASSERT_ERR(hr_pool_close(pool), 0);
+    ASSERT_ERR(hr_join(a), 0);
+    ASSERT_ERR(hr_join(b), 0);
+    pool_end(pool);
+}
+
+TEST(close_cuts_an_opening_short)
+{
+    hr_pool *pool = pool_new(1);
+    driver.opening_takes = hr_seconds(100);
+    int order = 0;
+    struct borrower b = {.pool = pool, .order = &order};
+    hr_task *task = hr_create_task("borrower", borrow, &b);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_ERR(hr_pool_close(pool), 0);
+    ASSERT_EQ(test_clock_now(), hr_ms(1));
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_ERR(b.code, HR_ECLOSED);
+    pool_end(pool);
+}
+
+TEST(a_pool_may_be_freed_with_loans_out_and_openings_under_way)
+{
+    hr_pool *pool = pool_new(2);
+    struct fake_conn *conn = acquire(pool);
+    driver.opening_takes = hr_ms(10);
+    int order = 0;
+    struct borrower b = {.pool = pool, .order = &order};
+    hr_task *task = hr_create_task("borrower", borrow, &b);
+    test_passes(2);
+    hr_pool_free(pool);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_ERR(b.code, HR_ECLOSED);
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    test_passes(3);
+    ASSERT_EQ(driver.opened, driver.closed);
+}
