@@ -17,7 +17,8 @@ int main(int argc, char **argv)
 
     hr_auto(settings_freep) struct settings *settings = NULL;
     hr_auto(hr_conf_diags_done) struct hr_conf_diags diags = {0};
-    int r = settings_load(options.config, &settings, &diags);
+    unsigned flags = options.check_only ? SETTINGS_WITHOUT_CREDENTIALS : 0;
+    int r = settings_load(options.config, flags, &settings, &diags);
     hr_conf_diags_print(&diags, stderr);
     if (r < 0)
         return EX_CONFIG;

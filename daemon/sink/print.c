@@ -43,7 +43,8 @@ static int add_item(FILE *to, struct batch *batch, const struct item *item)
 {
     const char *text = item->payload;
     size_t len = item->len;
-    int r = item->value ? json_write(batch->json, item->value, &text, &len) : 0;
+    struct failure why;
+    int r = item->value ? json_write(batch->arena, item->value, &text, &len, &why) : 0;
     if (r < 0)
         return r;
     fwrite(text, 1, len, to);
