@@ -65,7 +65,9 @@ static void tell_gone(struct hr__coro *coro)
 #endif
 }
 
-static inline void tell_leaving(struct hr__coro *from, struct hr__coro *to, bool last)
+/* Inlined always: a call that began on one fiber's shadow stack would return on another's. */
+static inline __attribute__((always_inline)) void tell_leaving(struct hr__coro *from,
+                                                               struct hr__coro *to, bool last)
 {
 #ifdef WITH_ASAN
     to->came_from = from;
