@@ -44,3 +44,6 @@ size_t text_excerpt(char *ret, size_t size, const char *bytes, size_t len);
 
 /* Whether len bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool text_is_utf8(const char *bytes, size_t len);
+
+/* Characters of len bytes of UTF-8. */
+size_t text_characters(const char *bytes, size_t len);

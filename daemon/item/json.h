@@ -95,9 +95,10 @@ struct json_iter json_iter(const struct json_value *v);
 bool json_next(struct json_iter *i, const struct json_value **ret_key,
                const struct json_value **ret_value);
 
-/* jq's total order: < 0, 0 or > 0. Numbers are compared exactly, digit by digit: unlike in jq 1.6,
- * 9007199254740993 is greater than 9007199254740992. */
-int json_compare(const struct json_value *x, const struct json_value *y);
+/* Where x stands to y in jq's total order: *ret is < 0, 0 or > 0. Numbers are compared exactly,
+ * digit by digit: unlike in jq 1.6, 9007199254740993 is greater than 9007199254740992. Comparing
+ * objects takes memory for sorting their keys: 0, -E2BIG or -ENOMEM, without a message. */
+int json_compare(struct arena *a, const struct json_value *x, const struct json_value *y, int *ret);
 
 /* Writes the value as compact JSON, as `jq -c` does; numbers keep their digits. The text lies in
  * the arena, or in the value itself, and is not ended by NUL. */
@@ -106,3 +107,6 @@ int json_write(struct arena *a, const struct json_value *v, const char **ret, si
 
 /* "null", "boolean", "number", "string", "array", "object", as jq says it. */
 const char *json_type_name(const struct json_value *v);
+
+/* failure_set_value() with the text of a string or number, true, false, null, {…} or […]. */
+void failure_set_json(struct failure *f, const struct json_value *v);
