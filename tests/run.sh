@@ -17,7 +17,7 @@ more_stages=(tsan valgrind asan-stories)
 
 sources()
 {
-    find core drivers config daemon tests packaging -name '*.[chS]' | sort
+    find core drivers config daemon docs tests packaging -name '*.[chS]' | sort
 }
 
 # Lays out and builds a directory, and runs its unit tests: meson_leg NAME MESON-OPTION...
