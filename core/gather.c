@@ -50,7 +50,7 @@ static int end_all(const struct hr_futures *futures, const char *reason)
 
     cancel_all(futures, reason);
     for (size_t i = 0; i < futures->count; i++) {
-        while (hr__wait_done(futures->items[i], "cancelled futures") == -ECANCELED) {
+        while (hr__wait_done(futures->items[i], HR_FOREVER, "cancelled futures") == -ECANCELED) {
             r = -ECANCELED;
             cancel_all(futures, reason);
         }

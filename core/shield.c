@@ -9,7 +9,7 @@
 
 int hr_shield(hr_future *future)
 {
-    int r = hr__wait_done(future, "a shielded future");
+    int r = hr__wait_done(future, HR_FOREVER, "a shielded future");
     if (r == 0)
         r = hr_await(future);
     hr_future_unref(future);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wait_for leaves its own task alone and cancels what it waits for; a scope has nothing but its
- * task to cancel, once, and takes that back.
+ * wait_for looks again before it gives up: what is done by then is no timeout. A scope has nothing
+ * but its task to cancel; it does so once, and takes that back.
  */
 #include "core/timeout.h"
 
 #include <inttypes.h>
 
 #include "core/loop_impl.h"
+#include "core/wait.h"
 
 static int took_too_long(hr_usec limit)
 {
@@ -15,55 +16,47 @@ static int took_too_long(hr_usec limit)
     return hr_fail(-ETIMEDOUT, "not done after %" PRId64 ".%03d s", ms / 1000, (int)(ms % 1000));
 }
 
-struct wait_for {
-    struct hr__timer timer;
-    hr_future *future;
-    bool expired;
-};
-
-static void give_up_waiting(struct hr__timer *timer)
+/* Cancels the future and waits until it is over. A cancel of the waiter goes on to it, however many
+ * there are; -ECANCELED tells that there was one. */
+static int end(hr_future *future, const char *reason)
 {
-    struct wait_for *wait = hr_container_of(timer, struct wait_for, timer);
-    wait->expired = hr_future_cancel(wait->future, "took too long");
+    int r = 0;
+
+    hr_future_cancel(future, reason);
+    while (hr__wait_done(future, HR_FOREVER, "a cancelled future") == -ECANCELED) {
+        r = -ECANCELED;
+        hr_future_cancel(future, "its waiter was cancelled");
+    }
+    return r;
 }
 
-/* Waits for a future that is not done yet. */
-static int wait_limited(hr_future *future, hr_usec limit, struct hr__task *task)
+/* The waiter's own cancel comes out, whatever the inner made of it: an error as the cause. */
+static int cancelled_with(hr_future *future)
 {
-    struct wait_for wait = {.future = future};
-    struct hr_loop *loop = task->future.loop;
+    int r = hr__future_receive(future);
+    return r < 0 && r != -ECANCELED ? hr_fail_because(-ECANCELED, "cancelled while waiting")
+                                    : hr_fail(-ECANCELED, "cancelled while waiting");
+}
 
-    hr__timer_init(&wait.timer, give_up_waiting);
-    if (limit <= 0)
-        give_up_waiting(&wait.timer);
-    else
-        hr__loop_arm(loop, &wait.timer, hr__deadline(loop, limit));
-
-    struct hr__request own = {0};
-    (void)hr__request_init(&own, "wait_for");
-    int r = hr_await(future);
-    hr__timer_disarm(&loop->timers, &wait.timer);
-
-    bool cancelled = !task->shielded && hr__request_settle(&own);
-    if (r == -ECANCELED && wait.expired && !cancelled)
-        return took_too_long(limit);
-    /* An inner that finished all the same does not make the waiter's cancel go away. */
-    if (cancelled && r >= 0)
-        return hr_fail(-ECANCELED, "cancelled while waiting");
-    if (cancelled && r != -ECANCELED)
-        return hr_fail_because(-ECANCELED, "cancelled while waiting");
-    return r;
+static int wait_limited(hr_future *future, hr_usec limit)
+{
+    int r = hr__wait_done(future, limit, "a future, for a while");
+    if (r == -ECANCELED) {
+        (void)end(future, "its waiter was cancelled");
+        return cancelled_with(future);
+    }
+    if (r < 0)
+        return r;
+    if (hr_future_done(future))
+        return hr__future_receive(future);
+    if (end(future, "took too long") == -ECANCELED)
+        return cancelled_with(future);
+    return hr_future_cancelled(future) ? took_too_long(limit) : hr__future_receive(future);
 }
 
 int hr_wait_for(hr_future *future, hr_usec limit)
 {
-    struct hr__task *task = hr__task_running();
-    int r;
-
-    if (!future || !task || hr_future_done(future) || future->loop != task->future.loop)
-        r = hr_await(future);
-    else
-        r = wait_limited(future, limit, task);
+    int r = !future || hr_future_done(future) ? hr_await(future) : wait_limited(future, limit);
     hr_future_unref(future);
     return r;
 }
@@ -83,7 +76,7 @@ static void arm(struct hr_timeout *scope, hr_usec limit)
     scope->deadline = hr__deadline(loop, limit);
     if (limit <= 0)
         expire(&scope->timer);
-    else
+    else if (limit < HR_FOREVER)
         hr__loop_arm(loop, &scope->timer, scope->deadline);
 }
 

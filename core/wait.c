@@ -74,13 +74,14 @@ static int crowd_wait(struct crowd *crowd, hr_usec limit, const char *what)
 
     hr_list_init(&crowd->waiter.link);
     hr__timer_init(&crowd->timer, limit_passed);
-    hr__loop_arm(loop, &crowd->timer, hr__deadline(loop, limit));
+    if (limit < HR_FOREVER)
+        hr__loop_arm(loop, &crowd->timer, hr__deadline(loop, limit));
     int r = hr__park(&crowd->waiter, what);
     hr__timer_disarm(&loop->timers, &crowd->timer);
     return r;
 }
 
-int hr__wait_done(hr_future *future, const char *what)
+int hr__wait_done(hr_future *future, hr_usec limit, const char *what)
 {
     if (!future)
         return hr_fail(-ENOMEM, "no memory for a future");
@@ -89,6 +90,8 @@ int hr__wait_done(hr_future *future, const char *what)
     int r = check_member(future, hr__task_running());
     if (r < 0)
         return r;
+    if (limit <= 0)
+        return 0;
 
     struct crowd crowd = {.pending = 1};
     struct member member;
@@ -96,7 +99,7 @@ int hr__wait_done(hr_future *future, const char *what)
     if (r < 0)
         return r;
     member_watch(&member, &crowd, future);
-    r = crowd_wait(&crowd, HR_FOREVER, what);
+    r = crowd_wait(&crowd, limit, what);
     hr_list_remove(&member.watch.link);
     return r;
 }

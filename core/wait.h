@@ -8,9 +8,10 @@
 #include "core/future_impl.h"
 #include "core/gather.h"
 
-/* Waits until the future is done; needs no memory. 0, -ECANCELED, or as hr_await() says: -ENOMEM
- * (NULL), HR_EWRONGLOOP, HR_ESELFAWAIT, HR_ENOTASK. what, a literal, shows in dumps. */
-hr_async int hr__wait_done(hr_future *future, const char *what);
+/* Waits until the future is done or the limit has passed (≤ 0: at once); needs no memory. 0,
+ * -ECANCELED, or as hr_await() says: -ENOMEM (NULL), HR_EWRONGLOOP, HR_ESELFAWAIT, HR_ENOTASK.
+ * what, a literal, shows in dumps. */
+hr_async int hr__wait_done(hr_future *future, hr_usec limit, const char *what);
 
 /* What ends a wait for several futures, besides all being done. */
 enum hr__wait_end {
