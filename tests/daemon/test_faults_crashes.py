@@ -13,6 +13,7 @@ from support.headraced import POISON, POISONOUS, has_fault_points
 from support.orders import orders
 from support.process import until
 from support.scripts import preload, sha1
+from support.servers import COMMIT
 
 SMALL = {"sink": {"mysql": {"batch": {"rows": 20}}}, "limits": {"concurrency": 4}}
 
@@ -108,7 +109,7 @@ def test_killed_at_its_commit(redis, mariadb, headraced, new_proxy, moment):
     proxy, pushed = new_proxy(mariadb), orders(500)
     daemon = headraced(redis, proxy, job=small())
     at_request = proxy.lose_request if moment == "before" else proxy.on_request
-    at_request(b"COMMIT", action=lambda: daemon.signal(signal.SIGKILL))
+    at_request(COMMIT, action=lambda: daemon.signal(signal.SIGKILL))
     redis.client.rpush("orders", *pushed)
     until(lambda: not daemon.running or daemon.drained(redis.client), what="the kill")
     daemon.kill()
@@ -168,7 +169,7 @@ def test_frozen_between_commit_and_acknowledgement(redis, mariadb, headraced, ne
     """The ledger tells the second daemon that the rows are in."""
     proxy, pushed = new_proxy(mariadb), orders(20)
     one = headraced(redis, proxy, job=small(), instance="one")
-    proxy.on_request(b"COMMIT", lambda: one.signal(signal.SIGSTOP))
+    proxy.on_request(COMMIT, lambda: one.signal(signal.SIGSTOP))
     redis.client.rpush("orders", *pushed)
     one.until(lambda: proxy.pending == 0 and mariadb.count("orders") == 20, what="the rows")
     two = headraced(redis, mariadb, job=small(), instance="two")

@@ -6,6 +6,7 @@ import pytest
 
 from support.check import everything_once, hr
 from support.orders import orders, uid
+from support.servers import COMMIT
 
 # One attempt an item: an outage that used it up would be a dead letter.
 ONE_ATTEMPT = {"retry": {"attempts": 1}}
@@ -53,7 +54,7 @@ def test_mariadb_is_killed_during_commits(redis, mariadb, headraced, new_proxy):
     proxy, pushed = new_proxy(mariadb), orders(3_000)
     daemon = headraced(redis, proxy, job=SLOW)
     for part in range(6):
-        proxy.on_request(b"COMMIT", lambda: mariadb.signal(9))
+        proxy.on_request(COMMIT, lambda: mariadb.signal(9))
         redis.client.rpush("orders", *pushed[part * 500:part * 500 + 500])
         daemon.until(lambda: not mariadb.running, what="the kill at a commit")
         mariadb.kill()
@@ -67,7 +68,7 @@ def test_a_commit_whose_reply_never_comes(redis, mariadb, headraced, new_proxy, 
     """Committed or not: the next transaction's ledger row tells."""
     proxy, pushed = new_proxy(mariadb), orders(200)
     daemon = headraced(redis, proxy, job=SLOW)
-    getattr(proxy, fate)(b"COMMIT", times=5)
+    getattr(proxy, fate)(COMMIT, times=5)
     redis.client.rpush("orders", *pushed)
     daemon.until_drained(redis)
     assert proxy.pending == 0
@@ -163,9 +164,7 @@ def test_a_deadlock_is_retried_at_once(redis, mariadb, headraced):
         cursor.executemany("INSERT INTO filler VALUES (%s)", [(i,) for i in range(2000)])
         cursor.execute(insert, (uid(39),))            # the daemon will wait for this row…
         redis.client.rpush("orders", *pushed)
-        daemon.until(lambda: mariadb.execute(
-            "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")[0][0],
-            what="the daemon waiting")
+        daemon.until(mariadb.waiting_for_locks, what="the daemon waiting")
         cursor.execute(insert, (uid(0),))             # …and we ask for the daemon's
         other.rollback()
     daemon.until_drained(redis)

@@ -86,6 +86,15 @@ def test_dead_retry_with_a_key_of_the_wrong_type_writes_nothing(s, no_invariant,
     assert s.everything() == before
 
 
+def test_dead_rm_with_a_key_of_the_wrong_type_writes_nothing(s, no_invariant):
+    s.client.rpush(s.dead, "one")
+    s.client.set(s.key("oversize"), "not what it should be")
+    before = s.everything()
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        s.dead_rm(0, "one", "x")
+    assert s.everything() == before
+
+
 @pytest.mark.parametrize("operation", ["retry", "rm"])
 @pytest.mark.parametrize("index, letter", [(0, "two"), (1, "one"), (2, "two"), (9, "two"), (1, "tw")])
 def test_a_list_changed_meanwhile_is_not_touched(s, operation, index, letter):

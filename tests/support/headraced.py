@@ -17,10 +17,10 @@ BUILD = os.path.abspath(os.environ.get(
     "HEADRACE_BUILD", os.path.join(os.path.dirname(__file__), "..", "..", "build")))
 
 
-# In a build with fault points: a worker that meets this text in an item dies on the spot (SIGKILL to
-# itself), as by a bug that a payload triggers.
+# In a build with fault points, and with this one armed: a daemon that processes an item holding this
+# text dies on the spot (SIGKILL to itself), as by a bug that a payload triggers.
 POISON = b"POISON"
-POISONOUS = {"HEADRACE_FAULT": "kill-on-payload:" + POISON.decode()}
+POISONOUS = {"HEADRACE_FAULT": "poison-item"}
 
 
 def has_fault_points():

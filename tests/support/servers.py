@@ -8,6 +8,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import time
 
 import pymysql
 import redis
@@ -25,6 +26,8 @@ class RedisServer(Process):
     """A redis-server. Options are its own (maxmemory="3mb"), with - written as _.
 
     appendonly="yes" keeps confirmed writes over kill(). port: also listens on loopback TCP.
+    appendfsync is not everysec: with that Redis puts off even its write() while an fsync is under way,
+    for up to two seconds, and kill -9 loses what it has confirmed meanwhile.
     """
 
     def __init__(self, folder, appendonly="no", port=0, **options):
@@ -33,7 +36,7 @@ class RedisServer(Process):
         self.port = port
         self.options = {
             "port": port, "bind": "127.0.0.1", "unixsocket": self.socket, "dir": folder,
-            "save": "", "appendonly": appendonly, "appendfsync": "everysec", "loglevel": "notice",
+            "save": "", "appendonly": appendonly, "appendfsync": "no", "loglevel": "notice",
         }
         self.options.update((name.replace("_", "-"), value) for name, value in options.items())
         self.client = redis.Redis(unix_socket_path=self.socket)
@@ -166,9 +169,18 @@ class MariaDBServer(Process):
 
     def in_transaction(self):
         """How many transactions of daemons are open and have written."""
+        return self._transactions("trx_rows_modified > 0")
+
+    def waiting_for_locks(self):
+        """How many transactions of daemons wait for a row that another one holds."""
+        return self._transactions("trx_state = 'LOCK WAIT'")
+
+    def _transactions(self, condition):
+        # InnoDB answers from a cache that it does not renew within 0.1 s of the last look.
+        time.sleep(0.11)
         return self.execute(
             "SELECT COUNT(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p"
-            " ON p.id = t.trx_mysql_thread_id WHERE p.user = 'app' AND t.trx_rows_modified > 0")[0][0]
+            f" ON p.id = t.trx_mysql_thread_id WHERE p.user = 'app' AND {condition}")[0][0]
 
     def kill(self):
         self._forget()
@@ -183,6 +195,9 @@ class MariaDBServer(Process):
             self._connection._force_close()
             self._connection = None
 
+
+# COM_QUERY and its text: a commit on the wire, told from READ COMMITTED in a session's set-up.
+COMMIT = b"\x03COMMIT"
 
 # Small files make the copy of a datadir cheap; they must be the same at bootstrap and afterwards.
 _SIZES = {
