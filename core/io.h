@@ -14,7 +14,8 @@ typedef struct hr_io hr_io;
 enum hr_io_direction { HR_READ = 1, HR_WRITE = 2 };
 
 /* Watches fd, a non-blocking descriptor that stays the caller's, on the running loop. NULL when
- * memory is out, or when the kernel cannot watch it (regular files). */
+ * memory is out, without a loop, or when the kernel cannot watch it (regular files); see the
+ * record. Free it before the loop closes. */
 HR_PUBLIC hr_io *hr_io_new(int fd);
 
 /* Stops watching; a task that still waits gets HR_ECLOSED. Returns NULL. */
@@ -24,7 +25,8 @@ HR_PUBLIC void hr_io_freep(hr_io **io);
 /* Waits until the descriptor is ready for one of the directions (OR them), which is returned. One
  * waiter a direction at a time (else -EBUSY). May return when a read or write still gives EAGAIN.
  *   -ECANCELED   the task was cancelled
- *   HR_ECLOSED   hr_io_free() was called meanwhile */
+ *   HR_ECLOSED   hr_io_free() was called meanwhile
+ *   HR_ENOTASK · HR_EWRONGLOOP · -EINVAL · -ENOMEM   misuse; no memory */
 HR_PUBLIC hr_async int hr_io_wait(hr_io *io, int directions);
 
 /* One-off form for a descriptor that is not kept: registers, waits, removes. */

@@ -167,6 +167,7 @@ static void wind_up(hr_loop *loop)
     hr__tasks_close(loop);
     if (loop->close_port)
         loop->close_port(hr_take(loop->port));
+    hr__signals_close(loop);
     hr__inbox_drain(loop);
     loop->closed = true;
     hr__inbox_close(loop);

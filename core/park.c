@@ -183,7 +183,7 @@ static int wait_until_done(struct hr__task *task, hr_future *future)
     hr_future_ref(future);
     await.waiter.future = future;
     hr__future_watch(future, &await.watch);
-    r = hr__park(&await.waiter, future->is_task ? hr__task_name(hr__task(future)) : "a future");
+    r = hr__park(&await.waiter, "a future");
     hr_list_remove(&await.watch.link);
     hr_future_unref(future);
     return r;

@@ -30,8 +30,8 @@ static void timer_fired(evutil_socket_t fd, short events, void *arg)
 static void woken(evutil_socket_t fd, short events, void *arg)
 {
     uint64_t count;
-    if (read(fd, &count, sizeof(count)) < 0)
-        return; /* nothing to take away */
+    if (read(fd, &count, sizeof(count)) == sizeof(count))
+        hr__signals_deliver(arg);
 }
 
 static struct event *watch(hr_loop *loop, int fd, event_callback_fn fn)
@@ -119,9 +119,10 @@ static void set_timer(hr_loop *loop, hr_usec deadline)
     loop->timer_set = deadline;
 }
 
+/* EVLOOP_NONBLOCK alone goes round for as long as a descriptor is ready. */
 static void poll_now(hr_loop *loop)
 {
-    event_base_loop(loop->base, EVLOOP_NONBLOCK);
+    event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 static void poll_asleep(hr_loop *loop, hr_usec deadline)
@@ -129,7 +130,7 @@ static void poll_asleep(hr_loop *loop, hr_usec deadline)
     set_timer(loop, deadline);
     /* Whoever posts afterwards sees the flag; who posted before is seen here. */
     atomic_store(&loop->sleeping, true);
-    event_base_loop(loop->base, hr__inbox_empty(loop) ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+    event_base_loop(loop->base, EVLOOP_ONCE | (hr__inbox_empty(loop) ? 0 : EVLOOP_NONBLOCK));
     atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
 }
 

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How it works: each direction has a libevent event and at most one waiter. The read event stays
+ * armed when its waiter has been woken, since the next wait mostly follows at once; if the
+ * descriptor becomes readable while nobody waits, it is disarmed until somebody does. The write
+ * event fires once and is armed anew for each wait.
+ */
+#include "core/io.h"
+
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/loop_impl.h"
+
+struct side {
+    struct event *event; /* made at the first wait */
+    struct hr__waiter *waiter;
+    int direction;
+    bool armed;
+};
+
+struct hr_io {
+    hr_loop *loop;
+    int fd;
+    struct side read, write;
+};
+
+hr_io *hr_io_new(int fd)
+{
+    hr_loop *loop = hr__loop_for(NULL);
+    if (!loop)
+        return NULL;
+    struct stat status;
+    if (fstat(fd, &status) < 0) {
+        hr_fail(-errno, "descriptor %d: %s", fd, hr_error_text(-errno));
+        return NULL;
+    }
+    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) {
+        hr_fail(-EPERM, "descriptor %d is a file: the kernel cannot watch it", fd);
+        return NULL;
+    }
+    hr_io *io = malloc(sizeof(*io));
+    if (!io) {
+        hr_fail(-ENOMEM, "no memory to watch a descriptor");
+        return NULL;
+    }
+    *io = (hr_io){
+        .loop = loop,
+        .fd = fd,
+        .read.direction = HR_READ,
+        .write.direction = HR_WRITE,
+    };
+    loop->watches++;
+    return io;
+}
+
+static void side_free(struct side *side)
+{
+    if (side->event)
+        event_free(side->event);
+    if (side->waiter) {
+        hr__wake(side->waiter, HR_ECLOSED);
+        side->waiter->result = HR_ECLOSED; /* also if it was woken before and has not run yet */
+    }
+}
+
+hr_io *hr_io_free(hr_io *io)
+{
+    if (!io)
+        return NULL;
+    side_free(&io->read);
+    side_free(&io->write);
+    io->loop->watches--;
+    free(io);
+    return NULL;
+}
+
+void hr_io_freep(hr_io **io)
+{
+    *io = hr_io_free(*io);
+}
+
+static void fired(evutil_socket_t fd, short events, void *arg)
+{
+    struct side *side = arg;
+    if (side->direction == HR_WRITE) {
+        side->armed = false;
+    } else if (!side->waiter) {
+        event_del(side->event);
+        side->armed = false;
+    }
+    if (!side->waiter)
+        return;
+    if (side->waiter->woken && side->waiter->result > 0)
+        side->waiter->result |= side->direction; /* both at once */
+    else
+        hr__wake(side->waiter, side->direction);
+}
+
+static int arm(hr_io *io, struct side *side)
+{
+    if (side->armed)
+        return 0;
+    if (!side->event) {
+        short events = side->direction == HR_READ ? EV_READ | EV_PERSIST : EV_WRITE;
+        side->event = event_new(io->loop->base, io->fd, events, fired, side);
+        if (!side->event)
+            return hr_fail(-ENOMEM, "no memory to watch a descriptor");
+    }
+    errno = 0;
+    if (event_add(side->event, NULL) < 0) {
+        int code = errno ? -errno : -ENOMEM;
+        return hr_fail(code, "descriptor %d cannot be watched: %s", io->fd, hr_error_text(code));
+    }
+    side->armed = true;
+    return 0;
+}
+
+static int check(hr_io *io, int directions)
+{
+    if (io->loop != hr__loop_running)
+        return hr_fail(HR_EWRONGLOOP, "the descriptor is watched by another loop");
+    if (!directions || (directions & ~(HR_READ | HR_WRITE)))
+        return hr_fail(-EINVAL, "no such direction: %d", directions);
+    if ((directions & HR_READ && io->read.waiter) || (directions & HR_WRITE && io->write.waiter))
+        return hr_fail(-EBUSY, "another task waits for descriptor %d already", io->fd);
+    return 0;
+}
+
+int hr_io_wait(hr_io *io, int directions)
+{
+    struct hr__waiter waiter;
+    int r = hr__waiter_init(&waiter);
+    if (r == 0)
+        r = check(io, directions);
+    if (r == 0 && directions & HR_READ)
+        r = arm(io, &io->read);
+    if (r == 0 && directions & HR_WRITE)
+        r = arm(io, &io->write);
+    if (r < 0)
+        return r;
+
+    if (directions & HR_READ)
+        io->read.waiter = &waiter;
+    if (directions & HR_WRITE)
+        io->write.waiter = &waiter;
+    static const char *const names[] = {"", "a readable fd", "a writable fd", "a ready fd"};
+    r = hr__park(&waiter, names[directions]);
+    if (waiter.woken && waiter.result == HR_ECLOSED) { /* io is gone */
+        if (r == HR_ECLOSED)
+            hr_fail(r, "the descriptor's watch was freed");
+        return r;
+    }
+    if (directions & HR_READ)
+        io->read.waiter = NULL;
+    if (directions & HR_WRITE)
+        io->write.waiter = NULL;
+    return r;
+}
+
+int hr_wait_fd(int fd, int directions)
+{
+    hr_auto(hr_io_freep) hr_io *io = hr_io_new(fd);
+    return io ? hr_io_wait(io, directions) : hr_last_error()->code;
+}
+
+static void closep(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
+/* A unix socket whose listener is behind gives EAGAIN, and no descriptor ever becomes ready. */
+static int connect_retrying(int fd, const struct sockaddr *address, socklen_t len)
+{
+    for (hr_usec pause = hr_ms(1);; pause = pause < hr_ms(32) ? pause * 2 : pause) {
+        if (connect(fd, address, len) == 0)
+            return 0;
+        if (errno != EAGAIN || address->sa_family != AF_UNIX)
+            return -errno;
+        int r = hr_sleep(pause);
+        if (r < 0)
+            return r;
+    }
+}
+
+static int finish_connect(int fd)
+{
+    int r = hr_wait_fd(fd, HR_WRITE);
+    if (r < 0)
+        return r;
+    int error = 0;
+    socklen_t size = sizeof(error);
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        return -errno;
+    return -error;
+}
+
+int hr_connect(const struct sockaddr *address, unsigned len, int *ret)
+{
+    if (!hr_current_task())
+        return hr_fail(HR_ENOTASK, "only a task can wait");
+    hr_auto(closep) int fd =
+        socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return hr_fail(-errno, "socket: %s", hr_error_text(-errno));
+    if (address->sa_family != AF_UNIX) {
+        int yes = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
+    }
+    int r = connect_retrying(fd, address, len);
+    if (r == -EINPROGRESS || r == -EINTR)
+        r = finish_connect(fd);
+    if (r < 0)
+        return r == -ECANCELED ? r : hr_fail(r, "connect: %s", hr_error_text(r));
+    *ret = fd;
+    fd = -1;
+    return 0;
+}
