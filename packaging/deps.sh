@@ -19,7 +19,7 @@ declare -A group=(
     [demo]="redis-server mariadb-server-core python3-minimal python3-redis python3-pymysql"
     [test]="clang libclang-rt-dev clang-tidy clang-format libcmocka-dev valgrind redis-server
             mariadb-server-core python3-pytest python3-redis python3-pymysql jq shellcheck
-            binutils procps"
+            binutils procps groff-base"
     [bench]="redis-server mariadb-server-core python3-redis python3-pymysql python3-aiomysql
              python3-uvloop"
     [package]="build-essential debhelper dpkg-dev lintian debootstrap valgrind-if-available systemd"

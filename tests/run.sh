@@ -10,8 +10,23 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 jobs=2
 results=build/results
 
-ci_stages=(format shell length gcc layers clang asan ucontext stories units lint fuzz)
+ci_stages=(format shell length gcc layers clang asan ucontext stories units docs lint fuzz)
 more_stages=(tsan valgrind asan-stories)
+
+# The builds: compiler and options of each. Fault points are for builds that nobody ships.
+sanitized='-Dbuildtype=debug -Doptimization=1 -Dfault_points=true'
+declare -A legs=(
+    [gcc]="gcc -Ddocs=true"
+    [clang]="clang -Dfault_points=true"
+    [asan]="gcc $sanitized -Db_sanitize=address,undefined"
+    [ucontext]="gcc -Dcoro=ucontext"
+    # gcc 12's own bookkeeping overruns with thousands of tasks.
+    [tsan]="clang $sanitized -Db_sanitize=thread -Db_lundef=false"
+    [fuzz]="clang $sanitized -Db_sanitize=address,undefined -Db_lundef=false -Dtests=false -Dfuzz=true"
+)
+export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=0
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
 # --- helpers
 
@@ -20,18 +35,14 @@ sources()
     find core drivers config daemon docs tests packaging -name '*.[chS]' | sort
 }
 
-# Lays out and builds a directory, and runs its unit tests: meson_leg NAME MESON-OPTION...
-meson_leg()
-{
-    compile "$@"
-    unit_tests "$1"
-}
-
+# Lays out and builds build-LEG.
 compile()
 {
-    local dir=build-$1
-    shift
-    [ -e "$dir/build.ninja" ] || meson setup "$dir" -Dwerror=true "$@" >"$dir.setup.log" || {
+    local dir=build-$1 options
+    read -r -a options <<<"${legs[$1]}"
+    local -x CC
+    CC="$(command -v ccache || true) ${options[0]}"
+    [ -e "$dir/build.ninja" ] || meson setup "$dir" -Dwerror=true "${options[@]:1}" >"$dir.setup.log" || {
         cat "$dir.setup.log"
         return 1
     }
@@ -39,7 +50,7 @@ compile()
     ninja -C "$dir" -j "$jobs" --quiet
 }
 
-# unit_tests NAME MESON-TEST-OPTION...
+# Runs the unit tests of a leg: unit_tests LEG MESON-TEST-OPTION...
 unit_tests()
 {
     local dir=build-$1 log=build-$1/meson-logs/$stage status=0
@@ -48,6 +59,20 @@ unit_tests()
     meson test -C "$dir" --no-rebuild --num-processes "$jobs" --print-errorlogs \
         --logbase "$stage" "$@" || status=$?
     count "$log"*.json # with a wrapper its name is appended
+    return "$status"
+}
+
+# Runs the stories against the programs of a leg: stories LEG PYTEST-OPTION...
+stories()
+{
+    local dir=build-$1 status=0
+    compile "$1"
+    shift
+    # Stories skip themselves where there is no daemon to tell them about.
+    [ -x "$dir/headraced" ] && [ -x "$dir/headracectl" ]
+    HEADRACE_BUILD=$PWD/$dir /usr/bin/python3 -m pytest tests/daemon -q -p no:cacheprovider \
+        --junitxml="$dir/stories.xml" "$@" || status=$?
+    count "$dir/stories.xml"
     return "$status"
 }
 
@@ -95,23 +120,25 @@ stage_length()
 
 stage_gcc()
 {
-    meson_leg gcc
+    compile gcc
+    unit_tests gcc
 }
 
-# Fault points are compiled in: the stories run this build.
 stage_clang()
 {
-    CC=clang meson_leg clang -Dfault_points=true
+    compile clang
+    unit_tests clang
 }
 
 stage_asan()
 {
-    meson_leg asan "${sanitized[@]}" -Db_sanitize=address,undefined
+    compile asan
+    unit_tests asan
 }
 
 stage_ucontext()
 {
-    compile ucontext -Dcoro=ucontext
+    compile ucontext
     unit_tests ucontext --suite core
 }
 
@@ -124,9 +151,6 @@ stage_layers()
 
 stage_stories()
 {
-    CC=clang compile clang -Dfault_points=true
-    # Stories skip themselves where there is no daemon to tell them about.
-    [ -x build-clang/headraced ] && [ -x build-clang/headracectl ]
     stories clang
 }
 
@@ -139,17 +163,29 @@ stage_units()
     done
 }
 
+stage_docs()
+{
+    compile gcc
+    local page said
+    for page in docs/man/*.[1-8] build-gcc/docs/*.[1-8]; do
+        said=$(groff -man -Tutf8 -ww -z "$page" 2>&1)
+        [ -z "$said" ] || {
+            echo "$said"
+            return 1
+        }
+    done
+}
+
 stage_lint()
 {
-    CC=clang compile clang -Dfault_points=true
+    compile clang
     find core drivers config daemon -name '*.c' | sort |
         xargs -P "$jobs" -n 4 clang-tidy -p build-clang --quiet
 }
 
 stage_fuzz()
 {
-    CC=clang compile fuzz "${sanitized[@]}" -Db_sanitize=address,undefined \
-        -Dtests=false -Dfuzz=true -Db_lundef=false
+    compile fuzz
     local target name corpus seconds=${HEADRACE_FUZZ_SECONDS:-10} passed=0 failed=0
     for target in $(find build-fuzz/tests/fuzz -maxdepth 1 -type f -name 'fuzz_*' -executable | sort); do
         name=${target##*/fuzz_}
@@ -168,39 +204,22 @@ stage_fuzz()
     [ "$failed" = 0 ]
 }
 
-# Thread sanitizer: clang's, since gcc 12's own bookkeeping overruns with thousands of tasks.
 stage_tsan()
 {
-    CC=clang compile tsan "${sanitized[@]}" -Db_sanitize=thread -Db_lundef=false
+    compile tsan
     unit_tests tsan --wrapper 'setarch -R'
 }
 
 stage_valgrind()
 {
     compile gcc
-    unit_tests gcc --timeout-multiplier 20 --wrapper 'valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
+    unit_tests gcc --timeout-multiplier 20 --wrapper \
+        'valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
 }
 
 stage_asan-stories()
 {
-    compile asan "${sanitized[@]}" -Db_sanitize=address,undefined
     stories asan -m 'not slow'
-}
-
-sanitized=(-Dbuildtype=debug -Doptimization=1 -Dfault_points=true)
-export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=0
-export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
-
-# Runs the stories against the programs of a build directory: stories NAME PYTEST-OPTION...
-stories()
-{
-    local dir=build-$1 status=0
-    shift
-    HEADRACE_BUILD=$PWD/$dir /usr/bin/python3 -m pytest tests/daemon -q -p no:cacheprovider \
-        --junitxml="$dir/stories.xml" "$@" || status=$?
-    count "$dir/stories.xml"
-    return "$status"
 }
 
 # --- running them
