@@ -60,7 +60,8 @@ static void write_journal(int level, const char *job, enum error_class class, co
                         NULL);
 }
 
-static void emit(int level, const char *job, enum error_class class, const char *fmt, va_list args)
+hr_printf_like(4, 0) static void emit(int level, const char *job, enum error_class class,
+                                      const char *fmt, va_list args)
 {
     if (level > log_state.level)
         return;
