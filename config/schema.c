@@ -134,11 +134,11 @@ static int read_choice(struct hr_conf *conf, const struct hr_conf_field *f,
     hr_conf_quote(node, quoted, sizeof(quoted));
     const char *meant =
         node->substituted ? NULL : hr_conf_suggest(node->text, f->choices, n, sizeof(*f->choices));
+    if (n == 1)
+        return hr_conf_error(conf, node, "%s is not possible here (only %s is)", quoted, names);
     if (meant)
         return hr_conf_error(conf, node, "%s is not one of %s (did you mean %s?)", quoted, names,
                              meant);
-    if (n == 1)
-        return hr_conf_error(conf, node, "%s is not possible here (only %s is)", quoted, names);
     return hr_conf_error(conf, node, "%s is not one of %s", quoted, names);
 }
 
@@ -247,6 +247,8 @@ static int read_value(struct hr_conf *conf, const struct hr_conf_field *f,
         return -EINVAL;
     switch (f->type) {
     case HR_CONF_TYPE_HOOK:
+        if (is_null(node))
+            return want_kind(conf, node, HR_CONF_SCALAR);
         return f->hook(conf, node, object + f->offset);
     case HR_CONF_TYPE_STRINGS:
         return read_strings(conf, f, node, object);

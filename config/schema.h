@@ -35,8 +35,8 @@ enum hr_conf_type {
 };
 
 /* Parses one value into the member at target. 0, or -EINVAL after hr_conf_error…(), or -ENOMEM.
- * What it allocates belongs to conf->mem (hr_conf_alloc, hr_conf_own). node may be any kind.
- * Never quotes the text of a node whose `substituted` is set. */
+ * What it allocates belongs to conf->mem (hr_conf_alloc, hr_conf_own). node may be any kind, but
+ * not empty. Never quotes the text of a node whose `substituted` is set. */
 typedef int hr_conf_hook(struct hr_conf *conf, const struct hr_conf_node *node, void *target);
 
 struct hr_conf_choice {

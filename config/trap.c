@@ -110,6 +110,7 @@ static const struct {
      "a new key is expected here (look at the indentation, and at quotes that end too early)"  },
     {"did not find expected '-' indicator",                   false,
      "another \"- \" is expected here (look at the indentation)"                               },
+    {"did not find expected node content",                    false, "a value is expected here"},
     {"could not find expected ':'",                           false,
      "a key without a colon (write \"key: value\"; a text of several lines begins with |)"     },
 };

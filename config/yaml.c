@@ -147,7 +147,7 @@ static int load_scalar(struct loader *l, const yaml_event_t *event, const struct
         char quoted[HR_CONF_QUOTE_SIZE];
         r = hr_conf_error(l->conf, node,
                           "%s is cut at the comma (inside { } and [ ] a value with a comma needs "
-                          "quotes: \"decimal(12,2)\")",
+                          "quotes, as in \"decimal(12,2)\")",
                           hr_conf_quote(node, quoted, sizeof(quoted)));
     } else {
         r = hr__conf_substitute(l->conf, node);

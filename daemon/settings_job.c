@@ -44,7 +44,7 @@ static int check_backoff(struct hr_conf *conf, const struct hr_conf_node *map, v
     const struct retry_conf *retry = object;
     if (retry->backoff_first <= retry->backoff_max)
         return 0;
-    return hr_conf_error(conf, map, "first is longer than max");
+    return hr_conf_error(conf, map, "first is longer than max (10m when it is left out)");
 }
 
 static const struct hr_conf_section backoff_section = {
@@ -175,10 +175,13 @@ static int check_spans(struct hr_conf *conf, const struct hr_conf_node *map,
     if (job->source.kind != SOURCE_REDIS_LIST || job->source.lease == 0)
         return 0;
     int r = 0;
-    if (job->delivery == EXACTLY_ONCE && job->ledger_keep <= wait_timeout(job))
-        r = hr_conf_error(conf, get2(map, "ledger", "keep"),
-                          "has to be longer than twice source.redis_list.lease (a late owner must "
+    const struct hr_conf_node *keep = hr_conf_get(hr_conf_get(map, "ledger"), "keep");
+    if (job->delivery == EXACTLY_ONCE && job->ledger_keep <= wait_timeout(job)) {
+        r = hr_conf_error(conf,
+                          keep ? keep : get2(hr_conf_get(map, "source"), "redis_list", "lease"),
+                          "twice the lease has to be shorter than ledger.keep (a late owner must "
                           "still find its outcome)");
+    }
     if (job->sink.batch_wait >= job->source.lease)
         r = hr_conf_error(conf, get2(hr_conf_get(map, "sink"), "mysql", "batch"),
                           "wait has to be shorter than source.redis_list.lease");

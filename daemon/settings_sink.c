@@ -238,12 +238,16 @@ static int check_mysql(struct hr_conf *conf, const struct hr_conf_node *map, voi
         return hr_conf_error_key(conf, stranger,
                                  "cannot stand beside statement (statement and params, or table "
                                  "and columns)");
+    int r = 0;
     if (statement && sink->on_duplicate == DUPLICATE_UPDATE)
-        return hr_conf_error(conf, hr_conf_get(map, "on_duplicate"),
-                             "update needs table and columns (a statement says ON DUPLICATE KEY "
-                             "UPDATE itself)");
-    if (statement)
-        return read_statement(conf, statement, params, sink);
+        r = hr_conf_error(
+            conf, hr_conf_get(map, "on_duplicate"),
+            "update needs table and columns (a statement says ON DUPLICATE KEY UPDATE "
+            "itself)");
+    if (statement) {
+        int read = read_statement(conf, statement, params, sink);
+        return read < 0 ? read : r;
+    }
     if (stranger)
         return hr_conf_error_key(conf, stranger, "needs a statement");
     if (!table || !columns)

@@ -302,6 +302,32 @@ static int quote_table(const struct token *schema, const struct token *table, ch
     return close_stream(out);
 }
 
+static int write_insert(const char *table, const char *const *columns, size_t n, bool update,
+                        char **ret)
+{
+    size_t size;
+    FILE *out = open_memstream(ret, &size);
+    if (!out)
+        return -ENOMEM;
+    fprintf(out, "INSERT INTO %s (", table);
+    for (size_t i = 0; i < n; i++) {
+        fputs(i ? ", " : "", out);
+        put_quoted(out, columns[i], strlen(columns[i]));
+    }
+    fputs(") VALUES (", out);
+    for (size_t i = 0; i < n; i++)
+        fputs(i ? ", ?" : "?", out);
+    fputc(')', out);
+    for (size_t i = 0; update && i < n; i++) {
+        fputs(i ? ", " : " ON DUPLICATE KEY UPDATE ", out);
+        put_quoted(out, columns[i], strlen(columns[i]));
+        fputs(" = VALUES(", out);
+        put_quoted(out, columns[i], strlen(columns[i]));
+        fputc(')', out);
+    }
+    return close_stream(out);
+}
+
 /* Fills table and columns when the statement is INSERT [INTO] t (c, …) VALUES (:p, …) and nothing
  * more. */
 static int recognise_insert(const struct scanner *s, struct sqltext *ret)
@@ -335,7 +361,9 @@ static int recognise_insert(const struct scanner *s, struct sqltext *ret)
         if (!ret->columns[i])
             return -ENOMEM;
     }
-    return 0;
+    /* Without comments and quirks of spelling it is easier to repeat its row. */
+    free(hr_take(ret->sql));
+    return write_insert(ret->table, (const char *const *)ret->columns, n, false, &ret->sql);
 }
 
 int sqltext_parse(const char *text, struct sqltext *ret, struct sqltext_error *err)
@@ -384,32 +412,6 @@ static int write_table(const char *table, char **ret)
         table = dot + 1;
     }
     put_quoted(out, table, strlen(table));
-    return close_stream(out);
-}
-
-static int write_insert(const char *table, const char *const *columns, size_t n, bool update,
-                        char **ret)
-{
-    size_t size;
-    FILE *out = open_memstream(ret, &size);
-    if (!out)
-        return -ENOMEM;
-    fprintf(out, "INSERT INTO %s (", table);
-    for (size_t i = 0; i < n; i++) {
-        fputs(i ? ", " : "", out);
-        put_quoted(out, columns[i], strlen(columns[i]));
-    }
-    fputs(") VALUES (", out);
-    for (size_t i = 0; i < n; i++)
-        fputs(i ? ", ?" : "?", out);
-    fputc(')', out);
-    for (size_t i = 0; update && i < n; i++) {
-        fputs(i ? ", " : " ON DUPLICATE KEY UPDATE ", out);
-        put_quoted(out, columns[i], strlen(columns[i]));
-        fputs(" = VALUES(", out);
-        put_quoted(out, columns[i], strlen(columns[i]));
-        fputc(')', out);
-    }
     return close_stream(out);
 }
 

@@ -11,7 +11,8 @@
 
 /* Free with sqltext_done(). */
 struct sqltext {
-    char *sql; /* one statement with ? for each :name, without a semicolon at the end */
+    char *sql; /* one statement with ? for each :name, without a semicolon at the end; an INSERT
+                  that can run in bulk is written anew, as sqltext_insert() does */
 
     /* The name behind each question mark, and where it stands in the text that was read. */
     char **names;

@@ -2,52 +2,13 @@
 /*
  * Hostile days: the first, then the second, then the n-th allocation fails; files end anywhere or
  * hold anything. Nothing crashes, nothing leaks, no mistake is forgotten.
- *
- * The linker's --wrap puts the functions below in front of the allocator.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tests/config/fixture.h"
-
-static long allocations_left = -1; /* negative: no end */
-static bool once;                  /* one fails, the rest do not; else all after it fail too */
-static bool failed;
-
-static bool may_allocate(void)
-{
-    if (allocations_left < 0 || (failed && once))
-        return true;
-    if (allocations_left > 0) {
-        allocations_left--;
-        return true;
-    }
-    failed = true;
-    return false;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-char *__wrap_strdup(const char *text);
-
-void *__wrap_malloc(size_t size)
-{
-    return may_allocate() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return may_allocate() ? __real_calloc(n, size) : NULL;
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return may_allocate() ? __real_strdup(text) : NULL;
-}
+#include "tests/config/starve.h"
 
 struct job {
     const char *server;
@@ -94,25 +55,15 @@ static int load(const char *from, size_t len, size_t *ret_errors)
     return r;
 }
 
-/* Loads with the n-th allocation failing. */
-static int load_starved(long n, const char *from, size_t *ret_errors)
-{
-    failed = false;
-    allocations_left = n;
-    int r = load(from, strlen(from), ret_errors);
-    allocations_left = -1;
-    return r;
-}
-
 static void running_out_of_memory_is_an_error_anywhere(void **state)
 {
-    for (int mode = 0; mode < 2; mode++) {
-        once = mode == 1;
+    for (int once = 0; once < 2; once++) {
         long n = 0;
         for (int r = -ENOMEM; r < 0; n++) {
             size_t errors;
-            r = load_starved(n, text, &errors);
-            assert_int_equal(r, failed ? -ENOMEM : 0);
+            starve_after(n, once);
+            r = load(text, strlen(text), &errors);
+            assert_int_equal(r, starve_end() ? -ENOMEM : 0);
         }
         assert_true(n > 20);
     }
@@ -123,8 +74,9 @@ static void running_out_of_memory_forgets_no_mistake(void **state)
     static const char bad[] = "lease: 30\nkye: x\n";
     for (long n = 0; n < 200; n++) {
         size_t errors;
-        once = n % 2;
-        int r = load_starved(n / 2, bad, &errors);
+        starve_after(n / 2, n % 2);
+        int r = load(bad, strlen(bad), &errors);
+        starve_end();
         assert_true(r < 0);
         assert_true(r == -ENOMEM || errors == 2);
     }

@@ -158,11 +158,11 @@ static void what_is_no_yaml_is_explained(void **state)
     assert_refused(
         "x: {a: decimal(12,2), b: 1}\n",
         "t.yaml:1:8: error: x.a: \"decimal(12\" is cut at the comma (inside { } and [ ] a "
-        "value with a comma needs quotes: \"decimal(12,2)\")\n");
+        "value with a comma needs quotes, as in \"decimal(12,2)\")\n");
     assert_refused(
         "a: [decimal(12,2)]\n",
         "t.yaml:1:5: error: a[0]: \"decimal(12\" is cut at the comma (inside { } and [ ] "
-        "a value with a comma needs quotes: \"decimal(12,2)\")\n");
+        "a value with a comma needs quotes, as in \"decimal(12,2)\")\n");
     assert_refused("x: {url: ${X}}\n", "t.yaml:1:11: error: inside { } and [ ] a value with ${…} "
                                        "needs quotes (\"${NAME}\")\n");
     assert_refused("a: 1\na: 2\n", "t.yaml:2:1: error: a: is given twice (first in line 1)\n");
