@@ -16,7 +16,7 @@ struct room_waiter {
     hr_event turn;
 };
 
-static void arm_timer(struct hr__redis_conn *conn);
+static void deadline_due(void *arg);
 
 void hr__redis_copy_kind(const char *text, size_t len, char ret[16])
 {
@@ -89,7 +89,25 @@ void hr__redis_wake_room(struct hr__redis_conn *conn)
     }
 }
 
-/* Ends the calls whose time is up. The oldest stand first, so it ends at the first that is not. */
+static void disarm_timer(struct hr__redis_conn *conn)
+{
+    if (conn->timer)
+        hr_handle_cancel(conn->timer);
+    conn->timer = NULL;
+}
+
+/* A timer that stands earlier than need be does no harm: it looks, and is armed anew. */
+static void arm_timer_at(struct hr__redis_conn *conn, hr_usec moment)
+{
+    if (moment == HR_FOREVER || (conn->timer && conn->timer_at <= moment))
+        return;
+    disarm_timer(conn);
+    conn->timer_at = moment;
+    conn->timer = hr_call_at(moment, deadline_due, conn);
+}
+
+/* Ends the calls whose time is up. The oldest stand first, so it ends at the first that is not, and
+ * returns its deadline. */
 static hr_usec expire_calls(struct hr__redis_conn *conn, hr_usec now)
 {
     for (uint64_t place = conn->line.head; place < conn->line.tail; place++) {
@@ -109,31 +127,19 @@ static void deadline_due(void *arg)
     struct hr__redis_conn *conn = hr__redis_conn_ref(arg);
     hr_usec now = hr_now();
     conn->timer = NULL;
-    (void)expire_calls(conn, now);
-    if (hr__redis_line_due(&conn->line) && now >= hr_later(conn->heard, conn->patience)) {
+    hr_usec next = expire_calls(conn, now);
+    hr_usec silent = hr_later(conn->heard, conn->patience);
+    if (hr__redis_line_begun(&conn->line) && now >= silent) {
         (void)hr_fail(-ETIMEDOUT, "%s: no sign of life for %.1f s", conn->name,
                       (double)(now - conn->heard) / 1e6);
         hr__redis_conn_fail(conn, -ETIMEDOUT, 0);
     }
     hr__redis_conn_end_if_retired(conn);
-    arm_timer(conn);
+    if (!conn->lost && hr__redis_line_begun(&conn->line) && silent < next)
+        next = silent;
+    if (!conn->lost)
+        arm_timer_at(conn, next);
     hr__redis_conn_unref(conn);
-}
-
-static void arm_timer(struct hr__redis_conn *conn)
-{
-    if (conn->timer || conn->lost || hr__redis_line_empty(&conn->line))
-        return;
-    hr_usec next = hr_later(conn->heard, conn->patience);
-    for (uint64_t place = conn->line.head; place < conn->line.tail; place++) {
-        const struct hr__redis_call *call = hr__redis_line_at(&conn->line, place)->call;
-        if (call) {
-            next = call->deadline < next ? call->deadline : next;
-            break;
-        }
-    }
-    if (next != HR_FOREVER)
-        conn->timer = hr_call_at(next, deadline_due, conn);
 }
 
 static int wait_for_room(struct hr__redis_conn *conn, hr_usec span)
@@ -181,7 +187,7 @@ static int ask(struct hr__redis_call *call, const struct hr__redis_request *requ
     call->deadline = hr_later(now, span);
     call->place = hr__redis_line_join(&conn->line, call, len);
     call->in_line = true;
-    arm_timer(conn);
+    arm_timer_at(conn, call->deadline);
     hr_event_set(&conn->asked);
     return 0;
 }
@@ -254,10 +260,7 @@ void hr__redis_call_hurry(struct hr__redis_call *call, hr_usec span)
     call->deadline = hr_later(hr_now(), span);
     conn->patience = span;
     conn->heard = hr_now();
-    if (conn->timer)
-        hr_handle_cancel(conn->timer);
-    conn->timer = NULL;
-    arm_timer(conn);
+    arm_timer_at(conn, call->deadline);
 }
 
 int hr__redis_call_end(struct hr__redis_call *call, hr_reply **ret)

@@ -29,6 +29,7 @@ struct hr__redis_conn {
     struct hr_list room; /* who waits until less is pending */
 
     hr_handle *timer;
+    hr_usec timer_at;
     hr_usec heard;    /* the last sign of life, or when the line began */
     hr_usec patience; /* how long a silence may last while replies are due */
 

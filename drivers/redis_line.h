@@ -62,3 +62,9 @@ static inline bool hr__redis_line_due(const struct hr__redis_line *line)
 {
     return line->head < line->sent;
 }
+
+/* The server has something to do for us: a command has left, at least in part. */
+static inline bool hr__redis_line_begun(const struct hr__redis_line *line)
+{
+    return line->head < line->sent || line->partial > 0;
+}

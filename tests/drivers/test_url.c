@@ -10,7 +10,14 @@
 
 struct good {
     const char *text;
-    struct hr_url url;
+    struct {
+        enum hr_url_scheme scheme;
+        const char *user, *password, *host;
+        uint16_t port;
+        const char *socket;
+        unsigned db;
+        const char *database;
+    } url;
 };
 
 static const struct good good_urls[] = {
