@@ -143,21 +143,57 @@ int hr__mysql_result_of_text(hr_mysql_conn *conn, hr_mysql_result **ret)
     return hr__mysql_count((*ret)->rows);
 }
 
-/* Where libmariadb notes what a row holds before its cells are fetched. */
+/* Where libmariadb notes what a row holds before its cells are fetched. Numbers that it may round
+ * or pad are written with all the room they want. */
 struct shape {
     unsigned long len;
     my_bool null, cut;
+    bool roomy;
 };
+
+#define NUMBER_MAX 512
+
+static bool needs_room(const MYSQL_FIELD *field)
+{
+    return field->type == MYSQL_TYPE_DOUBLE || field->type == MYSQL_TYPE_FLOAT ||
+           (field->flags & ZEROFILL_FLAG);
+}
+
+static int add_number(hr_mysql_conn *conn, hr_mysql_result *result, MYSQL_STMT *handle,
+                      unsigned column)
+{
+    char number[NUMBER_MAX], *to;
+    unsigned long len = 0;
+    MYSQL_BIND bind = {
+        .buffer_type = MYSQL_TYPE_STRING,
+        .buffer = number,
+        .buffer_length = sizeof(number),
+        .length = &len,
+    };
+    if (mysql_stmt_fetch_column(handle, &bind, column, 0))
+        return hr__mysql_stmt_error(conn, handle);
+    len = len < sizeof(number) ? len : sizeof(number);
+    int r = add_cell(result, len, &to);
+    if (r == 0)
+        memcpy(to, number, len);
+    return r;
+}
 
 static int add_stmt_row(hr_mysql_conn *conn, hr_mysql_result *result, MYSQL_STMT *handle,
                         const struct shape *shapes)
 {
     for (size_t i = 0; i < result->columns; i++) {
         char *to;
-        int r = shapes[i].null ? add_null(result) : add_cell(result, shapes[i].len, &to);
+        int r;
+        if (shapes[i].null)
+            r = add_null(result);
+        else if (shapes[i].roomy)
+            r = add_number(conn, result, handle, (unsigned)i);
+        else
+            r = add_cell(result, shapes[i].len, &to);
         if (r < 0)
             return r;
-        if (shapes[i].null || shapes[i].len == 0)
+        if (shapes[i].null || shapes[i].roomy || shapes[i].len == 0)
             continue;
         MYSQL_BIND bind = {
             .buffer_type = MYSQL_TYPE_STRING,
@@ -179,15 +215,17 @@ static hr_async int read_stmt_rows(hr_mysql_conn *conn, MYSQL_STMT *handle, hr_m
     hr_auto(hr_freep) MYSQL_BIND *binds = calloc(columns, sizeof(*binds));
     if (!shapes || !binds)
         return hr_fail(-ENOMEM, "no memory for a result");
+    const MYSQL_FIELD *fields = mariadb_stmt_fetch_fields(handle);
     char nothing;
     for (size_t i = 0; i < columns; i++) {
+        shapes[i].roomy = needs_room(&fields[i]);
         binds[i].buffer_type = MYSQL_TYPE_STRING;
         binds[i].buffer = &nothing;
         binds[i].length = &shapes[i].len;
         binds[i].is_null = &shapes[i].null;
         binds[i].error = &shapes[i].cut;
     }
-    int r = result_new(conn, mariadb_stmt_fetch_fields(handle), columns, &result);
+    int r = result_new(conn, fields, columns, &result);
     if (r < 0)
         return r;
     if (mysql_stmt_bind_result(handle, binds))
