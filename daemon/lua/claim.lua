@@ -4,7 +4,7 @@
 -- KEYS  1 the list     2 paused     3 own     4 leases     5 delayed     6 later     7 oversize
 --       8 batch:<id>   9 the dead list; left out when dead letters go to another server or slot
 -- ARGV  1 id of the new batch, never sent in a claim before (not even in one whose reply was lost)
---       2 token of the owner; empty: at most once, the items are returned and nothing is kept
+--       2 token of the owner (no spaces); empty: at most once, the items are returned, nothing kept
 --       3 most items     4 most bytes     5 longest payload (0, or without KEYS[9]: any)
 --       6 lease, ms      7 dead letters at which nothing is claimed any more (0: no limit)
 --       8 print of the sink (no spaces)   9 instance name of the owner (any text)

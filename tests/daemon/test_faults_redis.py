@@ -244,7 +244,7 @@ def test_r4_a_claim_executed_late_is_an_orphan_that_is_recovered(redis, mariadb,
     redis.client.rpush("orders", *pushed)
     redis.client.delete(s.key("paused"))
     late = "%032x" % 77
-    s.claim(late, token="nobody remembers", items=20, lease=1000)
+    s.claim(late, token="forgotten", items=20, lease=1000)
     daemon.until_drained(redis)
     everything_once(redis, mariadb, pushed)
 

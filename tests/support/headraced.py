@@ -214,7 +214,13 @@ class Daemon(Process):
         return client.llen(key) == 0 and not check.leftovers(client, key)
 
     def until_drained(self, redis, key="orders", timeout=60):
-        self.until(lambda: self.drained(redis.client, key), timeout, f"{key} drained")
+        try:
+            self.until(lambda: self.drained(redis.client, key), timeout, f"{key} drained")
+        except AssertionError as error:
+            left = [(name, redis.client.type(name).decode()) for name in check.leftovers(redis.client, key)]
+            own = redis.client.hgetall(check.hr(key, "own"))
+            raise AssertionError(
+                f"{error}\n{redis.client.llen(key)} in the list, besides {left}, own {own}") from None
 
     # What is done to it.
 
