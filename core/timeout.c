@@ -10,10 +10,13 @@
 #include "core/loop_impl.h"
 #include "core/wait.h"
 
+/* Whether a request had left for a server stays known: it may have been carried out. */
 static int took_too_long(hr_usec limit)
 {
     hr_usec ms = limit > 0 ? limit / 1000 : 0;
-    return hr_fail(-ETIMEDOUT, "not done after %" PRId64 ".%03d s", ms / 1000, (int)(ms % 1000));
+    const struct hr_error *last = hr_last_error();
+    return hr_fail_native(-ETIMEDOUT, 0, NULL, NULL, last->code == -ECANCELED && last->sent,
+                          "not done after %" PRId64 ".%03d s", ms / 1000, (int)(ms % 1000));
 }
 
 /* Cancels the future and waits until it is over. A cancel of the waiter goes on to it, however many

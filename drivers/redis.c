@@ -36,6 +36,7 @@ static void free_target(struct hr__redis_target *target)
         explicit_bzero(target->password, strlen(target->password));
     free(target->password);
     free(target->client_name);
+    hr__redis_census_unref(target->census);
 }
 
 void hr__redis_unref(struct hr_redis *redis)
@@ -79,6 +80,9 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
         .max_pending = options->max_pending ? options->max_pending : DEFAULT_MAX_PENDING,
         .max_reply = options->max_reply ? options->max_reply : DEFAULT_MAX_REPLY,
     };
+    target->census = hr__redis_census_new();
+    if (r == 0 && !target->census)
+        r = hr_fail(-ENOMEM, "redis: no memory for a client");
     if (r == 0)
         hr__redis_target_describe(target);
     return r;
@@ -472,6 +476,8 @@ int hr_redis_close(hr_redis *redis)
     int r = hr_event_wait(&redis->ended);
     if (r >= 0)
         r = hr_pool_close(redis->pool);
+    if (r >= 0)
+        r = hr_event_wait(&redis->target.census->none);
     hr__redis_unref(redis);
     return r;
 }

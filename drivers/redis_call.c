@@ -130,7 +130,7 @@ static void deadline_due(void *arg)
     hr_usec next = expire_calls(conn, now);
     hr_usec silent = hr_later(conn->heard, conn->patience);
     if (hr__redis_line_begun(&conn->line) && now >= silent) {
-        (void)hr_fail(-ETIMEDOUT, "%s: no sign of life for %.1f s", conn->name,
+        (void)hr_fail(-ETIMEDOUT, "%s: no sign of life for %.3g s", conn->name,
                       (double)(now - conn->heard) / 1e6);
         hr__redis_conn_fail(conn, -ETIMEDOUT, 0);
     }

@@ -21,6 +21,15 @@ struct hr__redis_limits {
     size_t max_reply;
 };
 
+/* How many connections exist, their tasks included: who closes a client waits until all are gone.
+ * Each holds a reference, since it may outlive the client. */
+struct hr__redis_census {
+    unsigned refs, conns;
+    hr_event none; /* set while there is none */
+};
+struct hr__redis_census *hr__redis_census_new(void);
+void hr__redis_census_unref(struct hr__redis_census *census);
+
 /* A command on its way, and afterwards how it ended. On the stack of the task that waits, or on
  * the heap when a future stands for it. */
 struct hr__redis_call {
@@ -38,7 +47,8 @@ struct hr__redis_call {
 /* Takes over a connected, non-blocking socket (also when it fails). name is for messages and
  * copied. NULL: the record says why. */
 struct hr__redis_conn *hr__redis_conn_new(int fd, const char *name,
-                                          const struct hr__redis_limits *limits);
+                                          const struct hr__redis_limits *limits,
+                                          struct hr__redis_census *census);
 struct hr__redis_conn *hr__redis_conn_ref(struct hr__redis_conn *conn);
 void hr__redis_conn_unref(struct hr__redis_conn *conn);
 

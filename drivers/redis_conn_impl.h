@@ -20,6 +20,7 @@ struct hr__redis_conn {
     hr_io *io;
     char name[HR__REDIS_NAME_MAX];
     struct hr__redis_limits limits;
+    struct hr__redis_census *census;
     struct hr__redis_reader *reader;
     struct hr__redis_line line;
 

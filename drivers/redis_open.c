@@ -153,7 +153,8 @@ static int open_in_time(const struct hr__redis_target *target, struct hr__redis_
     int r = connect_to(target, &fd);
     if (r < 0)
         return r;
-    struct hr__redis_conn *conn = hr__redis_conn_new(fd, target->name, &target->limits);
+    struct hr__redis_conn *conn =
+        hr__redis_conn_new(fd, target->name, &target->limits, target->census);
     if (!conn)
         return -ENOMEM;
     r = introduce(conn, target, ret_id);
@@ -170,7 +171,7 @@ static int open_in_time(const struct hr__redis_target *target, struct hr__redis_
 static int explain(const struct hr__redis_target *target, int code)
 {
     if (code == -ETIMEDOUT)
-        return hr_fail(-ENOTCONN, "%s: no connection within %.1f s", target->name,
+        return hr_fail(-ENOTCONN, "%s: no connection within %.3g s", target->name,
                        (double)target->connect_timeout / 1e6);
     struct hr_error error = {0};
     hr_error_copy(&error, hr_last_error());

@@ -14,6 +14,7 @@ struct hr__redis_target {
     char name[80];     /* for messages: "redis 127.0.0.1:6379" */
     hr_usec connect_timeout;
     struct hr__redis_limits limits;
+    struct hr__redis_census *census;
 };
 
 /* Fills name from url. */
