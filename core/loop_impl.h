@@ -119,6 +119,12 @@ static inline hr_usec hr__clock_now(struct hr_loop *loop)
     return loop->clock->now(loop->clock);
 }
 
+/* Whether time stands still unless the clock is moved. */
+static inline bool hr__clock_is_virtual(const struct hr_loop *loop)
+{
+    return loop->clock != hr_clock_monotonic();
+}
+
 /* now + span, saturating at HR_FOREVER. */
 static inline hr_usec hr__deadline(struct hr_loop *loop, hr_usec span)
 {

@@ -44,24 +44,29 @@ static struct event *watch(hr_loop *loop, int fd, event_callback_fn fn)
     return event;
 }
 
+static bool backend_known(const char *name)
+{
+    for (const char **method = event_get_supported_methods(); *method; method++) {
+        if (strcmp(*method, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static struct event_base *open_base(const char *backend)
 {
-    static const char *const all[] = {"epoll", "poll", "select"};
-
+    if (backend && !backend_known(backend))
+        return NULL;
     struct event_config *config = event_config_new();
     if (!config)
         return NULL;
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-    for (size_t i = 0; backend && i < HR_ARRAY_LEN(all); i++) {
-        if (strcmp(all[i], backend) != 0)
-            event_config_avoid_method(config, all[i]);
+    for (const char **method = event_get_supported_methods(); backend && *method; method++) {
+        if (strcmp(*method, backend) != 0)
+            event_config_avoid_method(config, *method);
     }
     struct event_base *base = event_base_new_with_config(config);
     event_config_free(config);
-    if (base && backend && strcmp(event_base_get_method(base), backend) != 0) {
-        event_base_free(base);
-        return NULL;
-    }
     return base;
 }
 
@@ -136,7 +141,7 @@ static void poll_asleep(hr_loop *loop, hr_usec deadline)
 
 static void look_idle(hr_loop *loop)
 {
-    if (loop->clock != hr_clock_monotonic()) {
+    if (hr__clock_is_virtual(loop)) {
         /* A clock that jumps must not jump over what is there already. */
         poll_now(loop);
         if (loop->ready.first || !hr__inbox_empty(loop) ||
@@ -156,7 +161,7 @@ void hr__poll(hr_loop *loop)
     if (!loop->ready.first && !loop->stopping) {
         look_idle(loop);
         loop->now = loop->polled = hr__clock_now(loop);
-    } else if (loop->now - loop->polled >= POLL_EVERY || loop->clock != hr_clock_monotonic()) {
+    } else if (loop->now - loop->polled >= POLL_EVERY || hr__clock_is_virtual(loop)) {
         poll_now(loop);
         loop->polled = loop->now;
     }

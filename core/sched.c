@@ -145,7 +145,7 @@ void hr__sched_run(hr_loop *loop)
 {
     do {
         hr__poll(loop);
-        loop->look_at = loop->slices + LOOK_EVERY;
+        loop->look_at = loop->slices + (hr__clock_is_virtual(loop) ? 0 : LOOK_EVERY);
         begin_pass(loop);
         run_pass(loop);
     } while (!loop->stopping);

@@ -2,22 +2,28 @@
 /*
  * Sleeping and timers, semantics 10.
  */
+#include "core/loop.h"
+
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/timer.h"
 #include "tests/support/hrtest.h"
 
-static char order[64];
+static char order[128];
 
-static int note(void *arg)
+static void note(void *letter)
 {
-    strncat(order, (const char *)arg, sizeof(order) - strlen(order) - 1);
+    strncat(order, letter, sizeof(order) - strlen(order) - 1);
+}
+
+static int note_task(void *letter)
+{
+    note(letter);
     return 0;
 }
 
-static int spawn_note(const char *letter)
-{
-    return hr_spawn(letter, note, (void *)(uintptr_t)letter);
-}
+static char a[] = "a", b[] = "b", c[] = "c", d[] = "d";
 
 TEST(s10_1_a_sleeper_resumes_when_its_time_has_passed_and_not_before)
 {
@@ -27,17 +33,305 @@ TEST(s10_1_a_sleeper_resumes_when_its_time_has_passed_and_not_before)
     ASSERT_EQ(test_clock_now(), hr_ms(5) + 1);
     ASSERT_ERR(hr_sleep(hr_seconds(100000)), 0);
     ASSERT_EQ(test_clock_now(), hr_seconds(100000) + hr_ms(5) + 1);
+    ASSERT_ERR(hr_sleep_until(hr_seconds(200000)), 0);
+    ASSERT_EQ(hr_now(), hr_seconds(200000));
+}
+
+TEST_REAL(s10_1_on_the_real_clock_too)
+{
+    for (hr_usec span = 1; span < 5000; span = span * 3 + 1) {
+        hr_usec start = test_clock_now();
+        ASSERT_ERR(hr_sleep(span), 0);
+        ASSERT_TRUE(test_clock_now() - start >= span);
+    }
+}
+
+TEST_REAL(s10_1_a_sleep_counts_from_its_call_not_from_the_start_of_the_pass)
+{
+    hr_usec start = test_clock_now();
+    while (test_clock_now() - start < hr_ms(3))
+        continue;
+    hr_usec before = test_clock_now();
+    ASSERT_ERR(hr_sleep(hr_ms(3)), 0);
+    ASSERT_TRUE(test_clock_now() - before >= hr_ms(3));
 }
 
 TEST(s10_2_a_sleep_of_nothing_gives_up_one_pass)
 {
     order[0] = '\0';
-    ASSERT_ERR(spawn_note("a"), 0);
-    ASSERT_ERR(spawn_note("b"), 0);
+    ASSERT_ERR(hr_spawn("a", note_task, a), 0);
+    ASSERT_ERR(hr_spawn("b", note_task, b), 0);
     ASSERT_ERR(hr_sleep(0), 0);
     ASSERT_STR(order, "ab");
-    ASSERT_ERR(spawn_note("c"), 0);
+    ASSERT_ERR(hr_spawn("c", note_task, c), 0);
     ASSERT_ERR(hr_sleep(-5), 0);
     ASSERT_STR(order, "abc");
     ASSERT_EQ(test_clock_now(), 0);
+}
+
+static int sleep_forever(void *arg)
+{
+    return hr_sleep(HR_FOREVER);
+}
+
+TEST(s10_4_a_cancelled_sleep_takes_its_timer_back)
+{
+    struct hr_loop_stats stats;
+    hr_task *task = hr_create_task(NULL, sleep_forever, NULL);
+    test_passes(1);
+    hr_loop_get_stats(hr_running_loop(), &stats);
+    ASSERT_EQ(stats.timers, 1);
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), -ECANCELED);
+    hr_loop_get_stats(hr_running_loop(), &stats);
+    ASSERT_EQ(stats.timers, 0);
+}
+
+TEST(s10_5_very_long_spans_do_not_overflow)
+{
+    hr_task *forever = hr_create_task(NULL, sleep_forever, NULL);
+    hr_handle *late = hr_call_later(HR_FOREVER - 1, note, a);
+    ASSERT_ERR(hr_sleep(hr_seconds(3600)), 0);
+    ASSERT_EQ(test_clock_now(), hr_seconds(3600));
+    ASSERT_FALSE(hr_future_done(forever));
+    hr_handle_cancel(late);
+    hr_task_cancel(forever, NULL);
+    ASSERT_ERR(hr_join(forever), -ECANCELED);
+}
+
+TEST(s10_7_a_callback_runs_once_at_its_time_unless_cancelled)
+{
+    order[0] = '\0';
+    ASSERT_TRUE(hr_call_later(hr_ms(2), note, b));
+    ASSERT_TRUE(hr_call_at(hr_now() + hr_ms(1), note, a));
+    hr_handle_cancel(hr_call_later(hr_ms(1), note, d));
+    hr_handle_cancel(NULL);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_STR(order, "a");
+    ASSERT_ERR(hr_sleep(hr_ms(10)), 0);
+    ASSERT_STR(order, "ab");
+}
+
+TEST(s10_8_timers_run_by_deadline_equal_ones_in_arming_order)
+{
+    order[0] = '\0';
+    ASSERT_TRUE(hr_call_at(hr_seconds(100), note, b)); /* from the upper levels of the wheel */
+    ASSERT_TRUE(hr_call_at(hr_seconds(200), note, d));
+    ASSERT_ERR(hr_sleep_until(hr_seconds(100) - hr_ms(30)), 0);
+    ASSERT_TRUE(hr_call_at(hr_seconds(100), note, c)); /* straight into the lowest */
+    ASSERT_TRUE(hr_call_at(hr_seconds(100) - 1, note, a));
+    ASSERT_ERR(hr_sleep_until(hr_seconds(100) - 1), 0);
+    ASSERT_TRUE(hr_call_at(hr_seconds(100), note, a)); /* in the tick of the deadline */
+    ASSERT_ERR(hr_sleep_until(hr_seconds(300)), 0);
+    ASSERT_STR(order, "abcad");
+}
+
+TEST(s10_9_overdue_timers_run_in_deadline_order_after_what_was_ready)
+{
+    order[0] = '\0';
+    ASSERT_TRUE(hr_call_later(hr_ms(3), note, c));
+    ASSERT_TRUE(hr_call_later(hr_ms(2), note, b));
+    ASSERT_TRUE(hr_call_soon(note, a));
+    test_clock_advance(hr_seconds(10));
+    ASSERT_TRUE(hr_call_at(hr_ms(1), note, d)); /* long past */
+    test_passes(1);
+    ASSERT_STR(order, "a");
+    test_passes(1);
+    ASSERT_STR(order, "adbc");
+}
+
+TEST(s10_10_a_span_of_nothing_runs_in_the_next_pass_after_what_was_queued)
+{
+    order[0] = '\0';
+    ASSERT_TRUE(hr_call_later(0, note, b));
+    ASSERT_TRUE(hr_call_soon(note, a));
+    ASSERT_TRUE(hr_call_later(-hr_seconds(5), note, c));
+    test_passes(2); /* this task stands in the queue before them, too */
+    ASSERT_STR(order, "abc");
+}
+
+static void cancel_handle(void *handle)
+{
+    note(a);
+    hr_handle_cancel(*(hr_handle **)handle);
+}
+
+TEST(s10_11_a_timer_cancelled_by_a_callback_of_its_batch_does_not_run)
+{
+    order[0] = '\0';
+    hr_handle *second;
+    ASSERT_TRUE(hr_call_later(hr_ms(5), cancel_handle, &second));
+    second = hr_call_later(hr_ms(5), note, b);
+    ASSERT_TRUE(hr_call_later(hr_ms(5), note, c));
+    ASSERT_ERR(hr_sleep(hr_ms(6)), 0);
+    ASSERT_STR(order, "ac");
+}
+
+TEST(s10_13_cancelled_timers_do_not_pile_up)
+{
+    struct hr_loop_stats stats;
+    for (int i = 0; i < 100000; i++)
+        hr_handle_cancel(hr_call_later(hr_seconds(i), note, a));
+    hr_loop_get_stats(hr_running_loop(), &stats);
+    ASSERT_EQ(stats.timers, 0);
+}
+
+static int sleep_and_note(void *number)
+{
+    char digit[] = {(char)('0' + (intptr_t)number), '\0'};
+    int r = hr_sleep(hr_ms(100) * (intptr_t)number);
+    note(digit);
+    return r;
+}
+
+TEST(s10_14_ten_sleepers_finish_in_order)
+{
+    order[0] = '\0';
+    for (intptr_t i = 9; i >= 0; i--)
+        ASSERT_ERR(hr_spawn(NULL, sleep_and_note, (void *)i), 0);
+    ASSERT_ERR(hr_sleep(hr_ms(900)), 0);
+    ASSERT_ERR(hr_yield(), 0);
+    ASSERT_STR(order, "0123456789");
+    ASSERT_EQ(test_clock_now(), hr_ms(900));
+}
+
+/* The wheel against a plain list: many timers, armed, disarmed and run at random. */
+struct model {
+    struct hr__timer timer;
+    bool armed;
+    uint64_t armed_as; /* when in the order of arming */
+};
+
+static struct model *expected; /* who has to fire next */
+static int wrong;
+
+static void model_fired(struct hr__timer *timer)
+{
+    struct model *model = hr_container_of(timer, struct model, timer);
+    if (model != expected)
+        wrong++;
+    model->armed = false;
+    expected = NULL;
+}
+
+static struct model *model_earliest(struct model *models, int count)
+{
+    struct model *best = NULL;
+    for (int i = 0; i < count; i++) {
+        struct model *m = &models[i];
+        if (m->armed &&
+            (!best || m->timer.deadline < best->timer.deadline ||
+             (m->timer.deadline == best->timer.deadline && m->armed_as < best->armed_as)))
+            best = m;
+    }
+    return best;
+}
+
+static uint64_t random_state;
+
+static uint64_t random_number(void)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state;
+}
+
+static void run_model(uint64_t seed)
+{
+    enum { COUNT = 60 };
+    static struct model models[COUNT];
+    static struct hr__timers timers;
+    hr_usec now = (hr_usec)(seed * 1234567);
+    uint64_t arming = 0;
+    random_state = seed * 0x9E3779B97F4A7C15u + 1;
+    hr__timers_init(&timers, now);
+    for (int i = 0; i < COUNT; i++) {
+        hr__timer_init(&models[i].timer, model_fired);
+        models[i].armed = false;
+    }
+
+    for (int step = 0; step < 3000; step++) {
+        struct model *m = &models[random_number() % COUNT];
+        if (m->armed) {
+            hr__timer_disarm(&timers, &m->timer);
+            m->armed = false;
+        } else {
+            uint64_t span = random_number() >> (random_number() % 60 + 2);
+            hr_usec moment = now + (hr_usec)span - 100;
+            if (random_number() % 3 == 0) /* so that deadlines meet */
+                moment -= moment % 5000;
+            hr__timer_arm(&timers, &m->timer, moment);
+            m->armed = true;
+            m->armed_as = arming++;
+        }
+
+        struct model *first = model_earliest(models, COUNT);
+        hr_usec next = hr__timers_next(&timers);
+        ASSERT_TRUE(first ? next <= first->timer.deadline : next == HR_FOREVER);
+        if (random_number() % 2)
+            continue;
+
+        /* Run one timer at a time, as far as the next deadline or not quite. */
+        hr_usec until = next == HR_FOREVER ? now : next - (hr_usec)(random_number() % 2);
+        if (until > now)
+            now = until;
+        expected = first;
+        if (first && first->timer.deadline <= now) {
+            hr_usec exactly = first->timer.deadline;
+            struct model *twin = NULL;
+            for (int i = 0; i < COUNT; i++) {
+                if (&models[i] != first && models[i].armed && models[i].timer.deadline <= now)
+                    twin = &models[i];
+            }
+            if (twin) { /* several are due: only their number can be checked here */
+                hr__timer_disarm(&timers, &twin->timer);
+                twin->armed = false;
+                continue;
+            }
+            ASSERT_EQ(hr__timers_run(&timers, now), now - exactly);
+            ASSERT_PTR(expected, NULL);
+        } else {
+            expected = NULL;
+            ASSERT_EQ(hr__timers_run(&timers, now), 0);
+        }
+        ASSERT_EQ(wrong, 0);
+    }
+}
+
+TEST_PLAIN(the_wheel_never_fires_early_late_or_out_of_order)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++)
+        run_model(seed);
+}
+
+static struct hr__timer *fired[4];
+static int fired_count;
+
+static void remember(struct hr__timer *timer)
+{
+    fired[fired_count++] = timer;
+}
+
+TEST_PLAIN(s10_8_the_wheel_keeps_arming_order_however_far_it_jumps)
+{
+    struct hr__timers timers;
+    struct hr__timer t[4];
+    hr__timers_init(&timers, 0);
+    for (int i = 0; i < 4; i++)
+        hr__timer_init(&t[i], remember);
+    fired_count = 0;
+    hr_usec far = hr_seconds(1000000) + 5;
+    hr__timer_arm(&timers, &t[0], far);
+    hr__timer_arm(&timers, &t[1], far);
+    hr__timers_run(&timers, far - hr_seconds(60));
+    hr__timer_arm(&timers, &t[2], far);
+    hr__timers_run(&timers, far - 2);
+    hr__timer_arm(&timers, &t[3], far);
+    ASSERT_EQ(fired_count, 0);
+    ASSERT_EQ(hr__timers_run(&timers, far + hr_seconds(5)), hr_seconds(5));
+    ASSERT_EQ(fired_count, 4);
+    for (int i = 0; i < 4; i++)
+        ASSERT_PTR(fired[i], &t[i]);
+    ASSERT_EQ(timers.count, 0);
 }
