@@ -48,7 +48,7 @@ int hr_buf_reserve(struct hr_buf *buf, size_t size, char **ret)
 
     if (!buf->bytes || size > buf->capacity - buf->end) {
         size_t need = used + size, capacity = buf->capacity;
-        if (need > capacity / 2) {
+        if (!buf->bytes || need > capacity / 2) {
             capacity = capacity < SMALLEST ? SMALLEST : capacity;
             while (capacity < need && capacity <= SIZE_MAX / 4)
                 capacity *= 2;

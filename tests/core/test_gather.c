@@ -37,8 +37,12 @@ static void add(struct hr_futures *all, struct job *j)
 
 TEST(s4_2_results_stand_in_argument_order)
 {
-    struct job j[] = { { hr_ms(30), 1 }, { hr_ms(10), 2 }, { hr_ms(20), 3 } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job j[] = {
+        {hr_ms(30), 1},
+        {hr_ms(10), 2},
+        {hr_ms(20), 3}
+    };
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     for (int i = 0; i < 3; i++)
         add(&all, &j[i]);
     ASSERT_ERR(hr_gather(&all, 0), 0);
@@ -49,8 +53,8 @@ TEST(s4_2_results_stand_in_argument_order)
 
 TEST(s4_3_a_gather_takes_as_long_as_its_slowest_member)
 {
-    struct job j[] = { { hr_seconds(5) }, { hr_seconds(2) } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job j[] = {{hr_seconds(5)}, {hr_seconds(2)}};
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     add(&all, &j[0]);
     add(&all, &j[1]);
     ASSERT_ERR(hr_gather(&all, 0), 0);
@@ -59,15 +63,19 @@ TEST(s4_3_a_gather_takes_as_long_as_its_slowest_member)
 
 TEST(s4_4_a_gather_of_nobody_is_done_at_once)
 {
-    struct hr_futures none = { 0 };
+    struct hr_futures none = {0};
     ASSERT_ERR(hr_gather(&none, 0), 0);
     ASSERT_ERR(hr_gather(&none, HR_RETURN_ERRORS | HR_CANCEL_REST), 0);
 }
 
 TEST(s4_5_the_first_error_completes_the_gather_and_the_others_go_on)
 {
-    struct job j[] = { { hr_ms(30), 1 }, { hr_ms(10), -EIO }, { hr_ms(20), -EPIPE } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job j[] = {
+        {hr_ms(30), 1     },
+        {hr_ms(10), -EIO  },
+        {hr_ms(20), -EPIPE}
+    };
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     for (int i = 0; i < 3; i++)
         add(&all, &j[i]);
     ASSERT_ERR(hr_gather(&all, 0), -EIO);
@@ -79,8 +87,12 @@ TEST(s4_5_the_first_error_completes_the_gather_and_the_others_go_on)
 
 TEST(s4_6_later_errors_are_dropped_in_silence)
 {
-    struct job j[] = { { hr_ms(10), -EIO }, { hr_ms(10), -EPIPE }, { hr_ms(20), -EBADF } };
-    struct hr_futures all = { 0 };
+    struct job j[] = {
+        {hr_ms(10), -EIO  },
+        {hr_ms(10), -EPIPE},
+        {hr_ms(20), -EBADF}
+    };
+    struct hr_futures all = {0};
     for (int i = 0; i < 3; i++)
         add(&all, &j[i]);
     ASSERT_ERR(hr_gather(&all, 0), -EIO);
@@ -92,8 +104,12 @@ TEST(s4_6_later_errors_are_dropped_in_silence)
 
 TEST(s4_7_s4_12_collecting_waits_for_all_and_keeps_errors_and_cancels_in_their_places)
 {
-    struct job j[] = { { hr_ms(10), -EIO }, { hr_ms(20), 2 }, { hr_ms(30), 3 } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job j[] = {
+        {hr_ms(10), -EIO},
+        {hr_ms(20), 2   },
+        {hr_ms(30), 3   }
+    };
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     for (int i = 0; i < 3; i++)
         add(&all, &j[i]);
     test_passes(1);
@@ -107,8 +123,8 @@ TEST(s4_7_s4_12_collecting_waits_for_all_and_keeps_errors_and_cancels_in_their_p
 
 TEST(s4_7_errors_that_were_collected_and_not_looked_at_are_reported)
 {
-    struct job j = { hr_ms(10), -EIO };
-    struct hr_futures all = { 0 };
+    struct job j = {hr_ms(10), -EIO};
+    struct hr_futures all = {0};
     add(&all, &j);
     ASSERT_ERR(hr_gather(&all, HR_RETURN_ERRORS), 0);
     hr_futures_done(&all);
@@ -117,8 +133,8 @@ TEST(s4_7_errors_that_were_collected_and_not_looked_at_are_reported)
 
 TEST(s4_8_a_member_given_twice_runs_once)
 {
-    struct job j = { hr_ms(10), 7 };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job j = {hr_ms(10), 7};
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     add(&all, &j);
     hr_futures_add(&all, hr_future_ref(all.items[0]));
     ASSERT_ERR(hr_gather(&all, 0), 0);
@@ -141,8 +157,12 @@ static int gather_all(void *arg)
 /* Cancels a gather of two jobs, one of which takes its time to end. */
 static void cancel_gather(int flags)
 {
-    struct job j[] = { { hr_seconds(60), 1, hr_ms(30) }, { hr_seconds(60), 2 }, { 0, 3 } };
-    struct gathering g = { .flags = flags };
+    struct job j[] = {
+        {hr_seconds(60), 1, hr_ms(30)},
+        {hr_seconds(60),              2 },
+        {0,              3             }
+    };
+    struct gathering g = {.flags = flags};
     for (int i = 0; i < 3; i++)
         add(&g.all, &j[i]);
     hr_usec start = test_clock_now();
@@ -173,7 +193,7 @@ TEST(s4_10_so_it_does_when_collecting)
 TEST(s4_9_a_cancel_in_the_slice_of_the_last_completion_still_comes_out)
 {
     hr_future *future = hr_future_new(NULL);
-    struct gathering g = { 0 };
+    struct gathering g = {0};
     hr_futures_add(&g.all, hr_future_ref(future));
     hr_task *gatherer = hr_create_task("gatherer", gather_all, &g);
     test_passes(1);
@@ -187,8 +207,8 @@ TEST(s4_9_a_cancel_in_the_slice_of_the_last_completion_still_comes_out)
 
 TEST(s4_9_a_second_cancel_interrupts_the_cleanup_of_the_members)
 {
-    struct job j = { hr_seconds(60), 1, hr_seconds(60) };
-    struct gathering g = { 0 };
+    struct job j = {hr_seconds(60), 1, hr_seconds(60)};
+    struct gathering g = {0};
     add(&g.all, &j);
     hr_task *gatherer = hr_create_task("gatherer", gather_all, &g);
     test_passes(2);
@@ -202,8 +222,11 @@ TEST(s4_9_a_second_cancel_interrupts_the_cleanup_of_the_members)
 
 TEST(s4_11_a_cancelled_member_is_an_error_to_the_gather_and_nothing_to_its_siblings)
 {
-    struct job j[] = { { hr_ms(20), 1 }, { hr_ms(20), 2 } };
-    struct gathering g = { 0 };
+    struct job j[] = {
+        {hr_ms(20), 1},
+        {hr_ms(20), 2}
+    };
+    struct gathering g = {0};
     add(&g.all, &j[0]);
     add(&g.all, &j[1]);
     hr_task *gatherer = hr_create_task("gatherer", gather_all, &g);
@@ -218,8 +241,12 @@ TEST(s4_11_a_cancelled_member_is_an_error_to_the_gather_and_nothing_to_its_sibli
 
 TEST(s4_15_the_rest_is_cancelled_and_awaited_on_request)
 {
-    struct job j[] = { { hr_seconds(60), 1, hr_ms(5) }, { hr_ms(10), -EIO }, { hr_seconds(9), 3 } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job j[] = {
+        {hr_seconds(60), 1, hr_ms(5)},
+        {hr_ms(10),              -EIO      },
+        {hr_seconds(9),              3}
+    };
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     for (int i = 0; i < 3; i++)
         add(&all, &j[i]);
     ASSERT_ERR(hr_gather(&all, HR_CANCEL_REST), -EIO);
@@ -230,8 +257,11 @@ TEST(s4_15_the_rest_is_cancelled_and_awaited_on_request)
 
 TEST(s4_16_a_future_that_could_not_be_made_fails_the_gather)
 {
-    struct job j[] = { { hr_ms(10), 1, hr_ms(5) }, { hr_ms(10), 1 } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job j[] = {
+        {hr_ms(10), 1, hr_ms(5)},
+        {hr_ms(10),         1 }
+    };
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     add(&all, &j[0]);
     hr_futures_add(&all, NULL);
     ASSERT_ERR(hr_gather(&all, 0), -ENOMEM);
@@ -240,7 +270,7 @@ TEST(s4_16_a_future_that_could_not_be_made_fails_the_gather)
     ASSERT_ERR(hr_gather(&all, HR_CANCEL_REST), -ENOMEM);
     ASSERT_TRUE(j[0].cancelled && j[0].finished);
 
-    hr_auto(hr_futures_done) struct hr_futures collected = { 0 };
+    hr_auto(hr_futures_done) struct hr_futures collected = {0};
     add(&collected, &j[1]);
     hr_futures_add(&collected, NULL);
     ASSERT_ERR(hr_gather(&collected, HR_RETURN_ERRORS), -ENOMEM);
@@ -249,7 +279,7 @@ TEST(s4_16_a_future_that_could_not_be_made_fails_the_gather)
 
 TEST(s4_17_a_gather_of_done_members_does_not_suspend)
 {
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     for (int i = 0; i < 3; i++) {
         hr_futures_add(&all, hr_future_new(NULL));
         hr_future_set_status(all.items[i], i);
@@ -264,9 +294,9 @@ TEST(a_gather_of_many_members_needs_no_luck_with_its_stack)
 {
     enum { MANY = 1000 };
     static struct job jobs[MANY];
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     for (int i = 0; i < MANY; i++) {
-        jobs[i] = (struct job) { hr_ms(MANY - i), i };
+        jobs[i] = (struct job){hr_ms(MANY - i), i};
         add(&all, &jobs[i]);
     }
     ASSERT_ERR(hr_gather(&all, 0), 0);
@@ -276,7 +306,7 @@ TEST(a_gather_of_many_members_needs_no_luck_with_its_stack)
 
 static int gather_foreign(void *future)
 {
-    struct hr_futures all = { 0 };
+    struct hr_futures all = {0};
     hr_futures_add(&all, future);
     int gathered = hr_gather(&all, 0);
     int waited = hr_wait(&all, HR_ALL_COMPLETED, HR_FOREVER);

@@ -41,8 +41,11 @@ static hr_task *add(struct hr_task_group *group, const char *name, struct child 
 
 TEST(s9_1_s9_2_all_children_end_before_the_exit_returns)
 {
-    struct hr_task_group group = { 0 };
-    struct child c[] = { { hr_ms(10), 1 }, { hr_ms(30), 2 } };
+    struct hr_task_group group = {0};
+    struct child c[] = {
+        {hr_ms(10), 1},
+        {hr_ms(30), 2}
+    };
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     hr_auto(hr_future_unrefp) hr_task *first = hr_future_ref(add(&group, "a", &c[0]));
     add(&group, "b", &c[1]);
@@ -54,8 +57,11 @@ TEST(s9_1_s9_2_all_children_end_before_the_exit_returns)
 
 TEST(s9_3_a_failing_child_cancels_the_others_and_the_body)
 {
-    struct hr_task_group group = { 0 };
-    struct child c[] = { { hr_ms(10), -EIO }, { hr_seconds(60), 1, hr_ms(5) } };
+    struct hr_task_group group = {0};
+    struct child c[] = {
+        {hr_ms(10), -EIO    },
+        { hr_seconds(60),        1, hr_ms(5)}
+    };
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     add(&group, "reader", &c[0]);
     add(&group, "writer", &c[1]);
@@ -74,8 +80,11 @@ TEST(s9_3_a_failing_child_cancels_the_others_and_the_body)
 
 TEST(s9_3_a_failure_while_the_exit_waits)
 {
-    struct hr_task_group group = { 0 };
-    struct child c[] = { { hr_ms(10), -EIO }, { hr_seconds(60) } };
+    struct hr_task_group group = {0};
+    struct child c[] = {
+        {hr_ms(10), -EIO},
+        {hr_seconds(60)        }
+    };
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     add(&group, "a", &c[0]);
     add(&group, "b", &c[1]);
@@ -87,8 +96,11 @@ TEST(s9_3_a_failure_while_the_exit_waits)
 
 TEST(s9_4_a_cancelled_child_affects_nobody)
 {
-    struct hr_task_group group = { 0 };
-    struct child c[] = { { hr_seconds(60) }, { hr_ms(10), 1 } };
+    struct hr_task_group group = {0};
+    struct child c[] = {
+        {hr_seconds(60)},
+        { hr_ms(10),             1}
+    };
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     hr_task *first = add(&group, "a", &c[0]);
     add(&group, "b", &c[1]);
@@ -100,8 +112,11 @@ TEST(s9_4_a_cancelled_child_affects_nobody)
 
 TEST(s9_5_a_failing_body_cancels_the_children_and_its_error_comes_out)
 {
-    struct hr_task_group group = { 0 };
-    struct child c[] = { { hr_seconds(60), 1, hr_ms(5) }, { hr_seconds(60), 1, 0, -EPIPE } };
+    struct hr_task_group group = {0};
+    struct child c[] = {
+        {hr_seconds(60), 1, hr_ms(5)},
+        { hr_seconds(60),             1, 0,   -EPIPE}
+    };
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     add(&group, "a", &c[0]);
     test_passes(1);
@@ -120,9 +135,11 @@ TEST(s9_5_a_failing_body_cancels_the_children_and_its_error_comes_out)
 
 TEST(s9_6_cancels_caused_by_the_abort_are_not_listed_and_errors_of_cleanups_are)
 {
-    struct hr_task_group group = { 0 };
+    struct hr_task_group group = {0};
     struct child c[] = {
-        { hr_ms(10), -EIO }, { hr_seconds(60) }, { hr_seconds(60), 0, 0, -EPIPE }
+        {hr_ms(10),      -EIO           },
+        {  hr_seconds(60)},
+        { hr_seconds(60),        0, 0, -EPIPE}
     };
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     add(&group, "a", &c[0]);
@@ -143,7 +160,7 @@ struct parent {
 static int parent(void *arg)
 {
     struct parent *p = arg;
-    struct hr_task_group group = { 0 };
+    struct hr_task_group group = {0};
     int r = hr_task_group_enter(&group);
     if (r < 0)
         return r;
@@ -159,8 +176,10 @@ static int parent(void *arg)
 TEST(s9_7_s9_8_cancelling_the_parent_cancels_the_children_once_and_waits)
 {
     for (int in_body = 0; in_body < 2; in_body++) {
-        struct child c[] = { { hr_seconds(60), 0, hr_ms(20) } };
-        struct parent p = { c, 1, .body_waits = in_body };
+        struct child c[] = {
+            {hr_seconds(60), 0, hr_ms(20)}
+        };
+        struct parent p = {c, 1, .body_waits = in_body};
         hr_usec start = test_clock_now();
         hr_task *task = hr_create_task("parent", parent, &p);
         test_passes(3);
@@ -177,8 +196,10 @@ TEST(s9_7_s9_8_cancelling_the_parent_cancels_the_children_once_and_waits)
 
 TEST(s9_7_s9_9_when_a_child_fails_too_the_group_error_comes_first_and_the_cancel_after)
 {
-    struct child c[] = { { hr_seconds(60), 0, 0, -EIO } };
-    struct parent p = { c, 1 };
+    struct child c[] = {
+        {hr_seconds(60), 0, 0, -EIO}
+    };
+    struct parent p = {c, 1};
     hr_task *task = hr_create_task("parent", parent, &p);
     test_passes(3);
     hr_task_cancel(task, NULL);
@@ -189,8 +210,11 @@ TEST(s9_7_s9_9_when_a_child_fails_too_the_group_error_comes_first_and_the_cancel
 
 TEST(s9_7_a_foreign_cancel_beside_the_groups_own)
 {
-    struct child c[] = { { hr_ms(10), -EIO }, { hr_seconds(60), 0, hr_ms(20) } };
-    struct parent p = { c, 2, .body_waits = true };
+    struct child c[] = {
+        {hr_ms(10), -EIO     },
+        { hr_seconds(60),        0, hr_ms(20)}
+    };
+    struct parent p = {c, 2, .body_waits = true};
     hr_task *task = hr_create_task("parent", parent, &p);
     ASSERT_ERR(hr_sleep(hr_ms(15)), 0); /* the group aborts */
     hr_task_cancel(task, NULL);
@@ -202,8 +226,11 @@ TEST(s9_7_a_foreign_cancel_beside_the_groups_own)
 
 TEST(s9_10_nested_groups_give_back_their_own_request_only)
 {
-    struct hr_task_group outer = { 0 }, inner = { 0 };
-    struct child c[] = { { hr_ms(10), -EIO }, { hr_ms(10), -EPIPE } };
+    struct hr_task_group outer = {0}, inner = {0};
+    struct child c[] = {
+        {hr_ms(10), -EIO  },
+        {hr_ms(10), -EPIPE}
+    };
     ASSERT_ERR(hr_task_group_enter(&outer), 0);
     ASSERT_ERR(hr_task_group_enter(&inner), 0);
     add(&outer, "o", &c[0]);
@@ -221,9 +248,11 @@ TEST(s9_10_nested_groups_give_back_their_own_request_only)
 
 TEST(s9_10_a_group_inside_a_timeout_scope)
 {
-    struct hr_timeout limit = { 0 };
-    struct hr_task_group group = { 0 };
-    struct child c[] = { { hr_seconds(60), 0, hr_ms(5) } };
+    struct hr_timeout limit = {0};
+    struct hr_task_group group = {0};
+    struct child c[] = {
+        {hr_seconds(60), 0, hr_ms(5)}
+    };
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(10)), 0);
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     add(&group, "c", &c[0]);
@@ -250,9 +279,9 @@ static int spawn_another(void *arg)
 
 TEST(s9_11_children_may_spawn_into_the_group_while_it_waits)
 {
-    struct hr_task_group group = { 0 };
-    struct child late = { hr_ms(20), 1 };
-    struct spawner s = { &group, &late };
+    struct hr_task_group group = {0};
+    struct child late = {hr_ms(20), 1};
+    struct spawner s = {&group, &late};
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     ASSERT_TRUE(hr_task_group_spawn(&group, "spawner", spawn_another, &s));
     ASSERT_ERR(hr_task_group_leave(&group, 0), 0);
@@ -262,8 +291,8 @@ TEST(s9_11_children_may_spawn_into_the_group_while_it_waits)
 
 TEST(s9_12_spawning_before_entry_after_the_end_or_while_aborting_is_refused)
 {
-    struct hr_task_group group = { 0 };
-    struct child c = { 0 }, slow = { hr_seconds(60), 0, hr_ms(20) }, loser = { hr_ms(1), -EIO };
+    struct hr_task_group group = {0};
+    struct child c = {0}, slow = {hr_seconds(60), 0, hr_ms(20)}, loser = {hr_ms(1), -EIO};
     ASSERT_PTR(hr_task_group_spawn(&group, "early", child, &c), NULL);
     ASSERT_ERR(hr_last_error()->code, HR_ESHUTDOWN);
 
@@ -282,7 +311,7 @@ TEST(s9_12_spawning_before_entry_after_the_end_or_while_aborting_is_refused)
 
 static void enter_outside(void *arg)
 {
-    struct hr_task_group group = { 0 };
+    struct hr_task_group group = {0};
     *(int *)arg = hr_task_group_enter(&group);
 }
 
@@ -293,7 +322,7 @@ static int leave_it(void *arg)
 
 TEST(s9_13_misuse_is_refused)
 {
-    struct hr_task_group group = { 0 };
+    struct hr_task_group group = {0};
     ASSERT_ERR(hr_task_group_leave(&group, 0), -EINVAL);
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     ASSERT_ERR(hr_task_group_enter(&group), -EBUSY);
@@ -309,7 +338,7 @@ TEST(s9_13_misuse_is_refused)
 
 TEST(s9_14_an_empty_group_exits_at_once)
 {
-    struct hr_task_group group = { 0 };
+    struct hr_task_group group = {0};
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     ASSERT_ERR(hr_task_group_leave(&group, 3), 3);
     ASSERT_EQ(test_clock_now(), 0);
@@ -317,8 +346,8 @@ TEST(s9_14_an_empty_group_exits_at_once)
 
 TEST(s9_15_a_child_that_swallows_the_groups_cancel_keeps_its_value)
 {
-    struct hr_task_group group = { 0 };
-    struct child stubborn = { hr_seconds(60), 0, 0, 42 }, loser = { hr_ms(1), -EIO };
+    struct hr_task_group group = {0};
+    struct child stubborn = {hr_seconds(60), 0, 0, 42}, loser = {hr_ms(1), -EIO};
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     hr_auto(hr_future_unrefp) hr_task *task = hr_future_ref(add(&group, "s", &stubborn));
     add(&group, "l", &loser);
@@ -328,8 +357,11 @@ TEST(s9_15_a_child_that_swallows_the_groups_cancel_keeps_its_value)
 
 TEST(s9_17_cancel_ends_the_group_early_without_an_error)
 {
-    struct hr_task_group group = { 0 };
-    struct child c[] = { { hr_seconds(60) }, { hr_ms(10), 7 } };
+    struct hr_task_group group = {0};
+    struct child c[] = {
+        {hr_seconds(60)},
+        { hr_ms(10),             7}
+    };
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     add(&group, "a", &c[0]);
     test_passes(1);
@@ -357,8 +389,8 @@ static int stop_later(void *arg)
 
 TEST(s9_17_an_enclosing_timeout_is_still_seen)
 {
-    struct hr_timeout limit = { 0 };
-    struct hr_task_group group = { 0 };
+    struct hr_timeout limit = {0};
+    struct hr_task_group group = {0};
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(10)), 0);
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     ASSERT_TRUE(hr_task_group_spawn(&group, "stopper", stop_later, &group));
@@ -370,9 +402,9 @@ TEST(s9_17_an_enclosing_timeout_is_still_seen)
 
 TEST(s9_20_other_tasks_may_spawn_into_the_group_and_memory_does_not_grow_with_the_dead)
 {
-    struct hr_task_group group = { 0 };
-    struct child late = { 0 };
-    struct spawner s = { &group, &late };
+    struct hr_task_group group = {0};
+    struct child late = {0};
+    struct spawner s = {&group, &late};
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     ASSERT_ERR(hr_join(hr_create_task("other", spawn_another, &s)), 0);
     ASSERT_EQ(group.running, 1);

@@ -87,7 +87,7 @@ TEST(s16_2_a_full_queue_refuses_or_waits_and_so_does_an_empty_one)
     ASSERT_ERR(hr_queue_put_nowait(queue, number(2)), 0);
     ASSERT_ERR(hr_queue_put_nowait(queue, number(3)), -ENOBUFS);
 
-    struct party p = { queue, number(3) };
+    struct party p = {queue, number(3)};
     hr_task *task = hr_create_task("putter", putter, &p);
     test_passes(3);
     ASSERT_FALSE(hr_future_done(task));
@@ -102,7 +102,10 @@ TEST(s16_3_s16_4_waiting_getters_are_served_in_order_one_a_put)
 {
     hr_auto(hr_queue_freep) hr_queue *queue = hr_queue_new(0, NULL);
     char log[8] = "";
-    struct party p[] = { { queue, NULL, 1, log, 'a' }, { queue, NULL, 1, log, 'b' } };
+    struct party p[] = {
+        {queue, NULL, 1, log, 'a'},
+        {queue, NULL, 1, log, 'b'}
+    };
     hr_task *a = hr_create_task(NULL, getter, &p[0]);
     hr_task *b = hr_create_task(NULL, getter, &p[1]);
     test_passes(1);
@@ -124,7 +127,10 @@ TEST(s16_3_s16_4_waiting_putters_are_served_in_order_one_a_get)
     hr_auto(hr_queue_freep) hr_queue *queue = hr_queue_new(1, NULL);
     char log[8] = "";
     ASSERT_ERR(hr_queue_put_nowait(queue, number(1)), 0);
-    struct party p[] = { { queue, number(2), 1, log, 'a' }, { queue, number(3), 1, log, 'b' } };
+    struct party p[] = {
+        {queue, number(2), 1, log, 'a'},
+        {queue, number(3), 1, log, 'b'}
+    };
     hr_task *a = hr_create_task(NULL, putter, &p[0]);
     hr_task *b = hr_create_task(NULL, putter, &p[1]);
     test_passes(1);
@@ -140,7 +146,10 @@ TEST(s16_3_s16_4_waiting_putters_are_served_in_order_one_a_get)
 TEST(s16_5_a_cancelled_getter_loses_no_item)
 {
     hr_auto(hr_queue_freep) hr_queue *queue = hr_queue_new(0, NULL);
-    struct party p[] = { { queue, number(-1) }, { queue, number(-1) } };
+    struct party p[] = {
+        {queue, number(-1)},
+        {queue, number(-1)}
+    };
     hr_task *a = hr_create_task(NULL, getter, &p[0]);
     hr_task *b = hr_create_task(NULL, getter, &p[1]);
     test_passes(1);
@@ -156,7 +165,7 @@ TEST(s16_5_a_cancelled_getter_loses_no_item)
 TEST(s16_5_the_item_of_the_only_getter_cancelled_in_that_instant_stays_first)
 {
     hr_auto(hr_queue_freep) hr_queue *queue = hr_queue_new(0, NULL);
-    struct party p = { queue, number(-1) };
+    struct party p = {queue, number(-1)};
     hr_task *task = hr_create_task(NULL, getter, &p);
     test_passes(1);
     ASSERT_ERR(hr_queue_put_nowait(queue, number(1)), 0);
@@ -171,7 +180,10 @@ TEST(s16_5_a_cancelled_putters_item_is_not_in_the_queue_and_the_next_gets_its_pl
 {
     hr_auto(hr_queue_freep) hr_queue *queue = hr_queue_new(1, NULL);
     ASSERT_ERR(hr_queue_put_nowait(queue, number(1)), 0);
-    struct party p[] = { { queue, number(2) }, { queue, number(3) } };
+    struct party p[] = {
+        {queue, number(2)},
+        {queue, number(3)}
+    };
     hr_task *a = hr_create_task(NULL, putter, &p[0]);
     hr_task *b = hr_create_task(NULL, putter, &p[1]);
     test_passes(1);
@@ -197,7 +209,7 @@ TEST(s16_6_wait_for_around_a_get_never_loses_an_item)
     for (int before = 0; before < 2; before++) {
         hr_auto(hr_queue_freep) hr_queue *queue = hr_queue_new(0, NULL);
         hr_usec start = test_clock_now();
-        struct party in = { queue, number(1) }, out = { queue, number(-1) };
+        struct party in = {queue, number(1)}, out = {queue, number(-1)};
         hr_task *feeder = before ? hr_create_task("feeder", put_at, &in) : NULL;
         test_passes(1);
         hr_task *get = hr_create_task("getter", getter, &out);
@@ -234,7 +246,7 @@ TEST(s16_9_after_shutdown_puts_are_refused_and_gets_go_on_until_empty)
 {
     hr_auto(hr_queue_freep) hr_queue *queue = hr_queue_new(1, NULL);
     ASSERT_ERR(hr_queue_put_nowait(queue, number(1)), 0);
-    struct party p = { queue, number(2) };
+    struct party p = {queue, number(2)};
     hr_task *task = hr_create_task("putter", putter, &p);
     test_passes(1);
     hr_queue_shutdown(queue, false);
@@ -251,7 +263,7 @@ TEST(s16_9_after_shutdown_puts_are_refused_and_gets_go_on_until_empty)
 TEST(s16_9_waiting_getters_are_woken_by_shutdown)
 {
     hr_auto(hr_queue_freep) hr_queue *queue = hr_queue_new(0, NULL);
-    struct party p[] = { { queue }, { queue } };
+    struct party p[] = {{queue}, {queue}};
     hr_task *a = hr_create_task(NULL, getter, &p[0]);
     hr_task *b = hr_create_task(NULL, getter, &p[1]);
     test_passes(1);
@@ -263,7 +275,7 @@ TEST(s16_9_waiting_getters_are_woken_by_shutdown)
 TEST(s16_9_an_item_given_back_after_shutdown_goes_to_a_getter_that_was_woken_by_it)
 {
     hr_auto(hr_queue_freep) hr_queue *queue = hr_queue_new(0, NULL);
-    struct party p[] = { { queue }, { queue } };
+    struct party p[] = {{queue}, {queue}};
     hr_task *a = hr_create_task(NULL, getter, &p[0]);
     hr_task *b = hr_create_task(NULL, getter, &p[1]);
     test_passes(1);
@@ -298,7 +310,7 @@ TEST(s16_10_a_promised_item_is_dropped_too)
 {
     destroyed = 0;
     hr_auto(hr_queue_freep) hr_queue *queue = hr_queue_new(0, destroy);
-    struct party p = { queue };
+    struct party p = {queue};
     hr_task *task = hr_create_task(NULL, getter, &p);
     test_passes(1);
     ASSERT_ERR(hr_queue_put_nowait(queue, number(1)), 0);
@@ -336,8 +348,11 @@ static int work(void *arg)
 
 TEST(s16_12_two_workers_process_a_hundred_items_and_join_returns_after_the_last)
 {
-    struct factory f = { .queue = hr_queue_new(10, NULL) };
-    struct worker w[] = { { &f, 0 }, { &f, 1 } };
+    struct factory f = {.queue = hr_queue_new(10, NULL)};
+    struct worker w[] = {
+        {&f, 0},
+        {&f, 1}
+    };
     hr_task *a = hr_create_task("a", work, &w[0]);
     hr_task *b = hr_create_task("b", work, &w[1]);
     for (intptr_t i = 0; i < 100; i++)
@@ -368,12 +383,16 @@ TEST(s14_16_tasks_that_wait_in_a_queue_that_is_freed_get_closed)
 {
     hr_queue *full = hr_queue_new(1, NULL), *empty = hr_queue_new(1, NULL);
     ASSERT_ERR(hr_queue_put_nowait(full, number(1)), 0);
-    struct party p[] = { { full, number(2) }, { empty }, { empty }, { empty } };
-    hr_task *tasks[] = { hr_create_task("putter", putter, &p[0]),
-                         hr_create_task("getter", getter, &p[1]),
-                         hr_create_task("called", getter, &p[2]),
-                         hr_create_task("joiner", joiner, full),
-                         hr_create_task("cancelled", getter, &p[3]) };
+    struct party p[] = {
+        {full, number(2)},
+        {empty   },
+        {empty},
+        {empty   }
+    };
+    hr_task *tasks[] = {
+        hr_create_task("putter", putter, &p[0]), hr_create_task("getter", getter, &p[1]),
+        hr_create_task("called", getter, &p[2]), hr_create_task("joiner", joiner, full),
+        hr_create_task("cancelled", getter, &p[3])};
     test_passes(1);
     hr_queue_put_nowait(empty, number(1)); /* calls the first getter */
     hr_queue_free(full);

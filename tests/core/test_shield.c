@@ -42,7 +42,7 @@ TEST(s7_1_a_shield_gives_the_outcome)
 TEST(s7_2_cancelling_the_waiter_leaves_the_inner_running)
 {
     hr_auto(hr_future_unrefp) hr_task *inner = hr_create_task("three", three, NULL);
-    struct shielding s = { hr_future_ref(inner) };
+    struct shielding s = {hr_future_ref(inner)};
     hr_task *waiter = hr_create_task("waiter", shield_it, &s);
     test_passes(1);
     hr_task_cancel(waiter, NULL);
@@ -55,7 +55,7 @@ TEST(s7_2_cancelling_the_waiter_leaves_the_inner_running)
 TEST(s7_3_cancelling_the_inner_cancels_the_shield)
 {
     hr_auto(hr_future_unrefp) hr_task *inner = hr_create_task("three", three, NULL);
-    struct shielding s = { hr_future_ref(inner) };
+    struct shielding s = {hr_future_ref(inner)};
     hr_task *waiter = hr_create_task("waiter", shield_it, &s);
     test_passes(1);
     hr_task_cancel(inner, NULL);
@@ -76,7 +76,7 @@ TEST(s7_4_a_shield_of_something_done_does_not_suspend)
 TEST(s7_5_an_inner_that_fails_after_its_shields_were_cancelled_is_reported_once)
 {
     hr_task *inner = hr_create_task("loser", fail_later, NULL);
-    struct shielding s[] = { { hr_future_ref(inner) }, { hr_future_ref(inner) } };
+    struct shielding s[] = {{hr_future_ref(inner)}, {hr_future_ref(inner)}};
     hr_task *a = hr_create_task("a", shield_it, &s[0]);
     hr_task *b = hr_create_task("b", shield_it, &s[1]);
     hr_future_unref(inner);
@@ -92,7 +92,7 @@ TEST(s7_5_an_inner_that_fails_after_its_shields_were_cancelled_is_reported_once)
 
 TEST(s7_7_the_inner_lives_without_any_handle_and_succeeds_in_silence)
 {
-    struct shielding s = { hr_create_task("three", three, NULL) };
+    struct shielding s = {hr_create_task("three", three, NULL)};
     hr_task *waiter = hr_create_task("waiter", shield_it, &s);
     test_passes(1);
     hr_task_cancel(waiter, NULL);
@@ -104,7 +104,7 @@ TEST(s7_7_the_inner_lives_without_any_handle_and_succeeds_in_silence)
 TEST(s6_7_a_timeout_around_a_shield_leaves_the_inner_running)
 {
     hr_auto(hr_future_unrefp) hr_task *inner = hr_create_task("three", three, NULL);
-    struct hr_timeout limit = { 0 };
+    struct hr_timeout limit = {0};
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(5)), 0);
     ASSERT_ERR(hr_timeout_leave(&limit, hr_shield(hr_future_ref(inner))), -ETIMEDOUT);
     ASSERT_FALSE(hr_future_done(inner));
@@ -130,7 +130,7 @@ static int clean_up(void *arg)
 
 TEST(s7_10_no_cancel_is_delivered_inside_a_shielded_scope_and_it_is_after)
 {
-    struct cleaning c = { .after = 1 };
+    struct cleaning c = {.after = 1};
     hr_task *task = hr_create_task("cleaner", clean_up, &c);
     ASSERT_ERR(hr_sleep(hr_ms(5)), 0);
     hr_task_cancel(task, NULL);

@@ -39,14 +39,14 @@ static hr_task *napper(struct nap *n)
 
 TEST(s6_1_wait_for_returns_the_value_of_an_inner_that_ends_in_time)
 {
-    struct nap n = { .span = hr_ms(5), .swallow = 42 };
+    struct nap n = {.span = hr_ms(5), .swallow = 42};
     ASSERT_ERR(hr_wait_for(napper(&n), hr_ms(50)), 42);
     ASSERT_EQ(test_clock_now(), hr_ms(5));
 }
 
 TEST(s6_2_on_timeout_the_inner_is_cancelled_and_awaited)
 {
-    struct nap n = { .span = hr_seconds(60), .cleanup = hr_ms(5) };
+    struct nap n = {.span = hr_seconds(60), .cleanup = hr_ms(5)};
     ASSERT_ERR(hr_wait_for(napper(&n), hr_ms(50)), -ETIMEDOUT);
     ASSERT_TRUE(n.interrupted);
     ASSERT_TRUE(n.finished);
@@ -56,9 +56,9 @@ TEST(s6_2_on_timeout_the_inner_is_cancelled_and_awaited)
 
 TEST(s6_3_an_inner_that_ends_with_a_value_or_an_error_all_the_same_wins)
 {
-    struct nap value = { .span = hr_seconds(60), .swallow = 7 };
+    struct nap value = {.span = hr_seconds(60), .swallow = 7};
     ASSERT_ERR(hr_wait_for(napper(&value), hr_ms(50)), 7);
-    struct nap error = { .span = hr_seconds(60), .swallow = -EIO };
+    struct nap error = {.span = hr_seconds(60), .swallow = -EIO};
     ASSERT_ERR(hr_wait_for(napper(&error), hr_ms(50)), -EIO);
     ASSERT_STR(hr_error_message(-EIO), "cleanup failed");
 }
@@ -96,8 +96,8 @@ static int wait_for_it(void *arg)
 
 TEST(s6_5_cancelling_the_waiter_cancels_the_inner_and_gives_cancelled)
 {
-    struct nap n = { .span = hr_seconds(60), .cleanup = hr_ms(100) };
-    struct waiting w = { napper(&n), hr_ms(50) };
+    struct nap n = {.span = hr_seconds(60), .cleanup = hr_ms(100)};
+    struct waiting w = {napper(&n), hr_ms(50)};
     hr_task *waiter = hr_create_task("waiter", wait_for_it, &w);
     ASSERT_ERR(hr_sleep(hr_ms(20)), 0);
     hr_task_cancel(waiter, NULL);
@@ -110,7 +110,7 @@ TEST(s6_5_a_cancel_is_not_swallowed_by_an_inner_that_completes)
     /* In the same slice, before and after the cancel. */
     for (int first = 0; first < 2; first++) {
         hr_future *future = hr_future_new(NULL);
-        struct waiting w = { hr_future_ref(future), hr_ms(50) };
+        struct waiting w = {hr_future_ref(future), hr_ms(50)};
         hr_task *waiter = hr_create_task("waiter", wait_for_it, &w);
         test_passes(1);
         if (first)
@@ -121,8 +121,8 @@ TEST(s6_5_a_cancel_is_not_swallowed_by_an_inner_that_completes)
         hr_future_unref(future);
     }
     /* One that swallows its own cancel. */
-    struct nap n = { .span = hr_seconds(60), .swallow = 7 };
-    struct waiting w = { napper(&n), hr_seconds(1) };
+    struct nap n = {.span = hr_seconds(60), .swallow = 7};
+    struct waiting w = {napper(&n), hr_seconds(1)};
     hr_task *waiter = hr_create_task("waiter", wait_for_it, &w);
     test_passes(2);
     hr_task_cancel(waiter, NULL);
@@ -132,8 +132,8 @@ TEST(s6_5_a_cancel_is_not_swallowed_by_an_inner_that_completes)
 
 TEST(s6_6_no_limit_arms_no_timer)
 {
-    struct nap n = { .span = hr_seconds(3600), .swallow = 3 };
-    struct waiting w = { napper(&n), HR_FOREVER };
+    struct nap n = {.span = hr_seconds(3600), .swallow = 3};
+    struct waiting w = {napper(&n), HR_FOREVER};
     hr_task *waiter = hr_create_task("waiter", wait_for_it, &w);
     test_passes(2);
     struct hr_loop_stats stats;
@@ -144,11 +144,11 @@ TEST(s6_6_no_limit_arms_no_timer)
 
 TEST(s6_6_a_limit_of_nothing_never_starts_the_inner_and_ends_a_running_one)
 {
-    struct nap fresh = { .span = hr_seconds(1) };
+    struct nap fresh = {.span = hr_seconds(1)};
     ASSERT_ERR(hr_wait_for(napper(&fresh), 0), -ETIMEDOUT);
     ASSERT_FALSE(fresh.started);
 
-    struct nap running = { .span = hr_seconds(1), .cleanup = hr_ms(5) };
+    struct nap running = {.span = hr_seconds(1), .cleanup = hr_ms(5)};
     hr_task *task = napper(&running);
     test_passes(1);
     ASSERT_ERR(hr_wait_for(task, hr_ms(-1)), -ETIMEDOUT);
@@ -163,7 +163,7 @@ TEST(wait_for_of_a_future_that_could_not_be_made_is_out_of_memory)
 
 TEST(s6_9_at_the_exit_of_an_expired_scope_cancelled_becomes_timeout)
 {
-    struct hr_timeout limit = { 0 };
+    struct hr_timeout limit = {0};
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(10)), 0);
     int r = hr_sleep(hr_seconds(60));
     ASSERT_ERR(r, -ECANCELED);
@@ -177,7 +177,7 @@ TEST(s6_9_at_the_exit_of_an_expired_scope_cancelled_becomes_timeout)
 
 TEST(s6_10_only_the_scope_whose_deadline_passed_converts)
 {
-    struct hr_timeout outer = { 0 }, inner = { 0 };
+    struct hr_timeout outer = {0}, inner = {0};
     ASSERT_ERR(hr_timeout_enter(&outer, hr_ms(10)), 0);
     ASSERT_ERR(hr_timeout_enter(&inner, hr_ms(20)), 0);
     int r = hr_timeout_leave(&inner, hr_sleep(hr_seconds(1)));
@@ -195,7 +195,7 @@ TEST(s6_10_only_the_scope_whose_deadline_passed_converts)
 
 TEST(s6_11_leaving_in_time_disarms_the_timer)
 {
-    struct hr_timeout limit = { 0 };
+    struct hr_timeout limit = {0};
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(10)), 0);
     ASSERT_ERR(hr_timeout_leave(&limit, hr_sleep(hr_ms(5))), 0);
     struct hr_loop_stats stats;
@@ -206,7 +206,7 @@ TEST(s6_11_leaving_in_time_disarms_the_timer)
 
 TEST(s6_12_another_error_passes_with_the_timeout_among_its_causes)
 {
-    struct hr_timeout limit = { 0 };
+    struct hr_timeout limit = {0};
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(10)), 0);
     int r = hr_sleep(hr_seconds(1));
     if (r < 0)
@@ -243,7 +243,7 @@ static int in_scope(void *arg)
 
 TEST(s6_13_a_foreign_cancel_inside_the_scope_stays_cancelled)
 {
-    struct scoped s = { .span = hr_ms(10) };
+    struct scoped s = {.span = hr_ms(10)};
     hr_task *task = hr_create_task("scoped", in_scope, &s);
     ASSERT_ERR(hr_sleep(hr_ms(5)), 0);
     hr_task_cancel(task, NULL);
@@ -254,7 +254,7 @@ TEST(s6_13_a_foreign_cancel_inside_the_scope_stays_cancelled)
 
 TEST(s6_14_a_foreign_cancel_between_expiry_and_exit_gives_cancelled)
 {
-    struct scoped s = { .span = hr_ms(10), .cleanup = hr_ms(10) };
+    struct scoped s = {.span = hr_ms(10), .cleanup = hr_ms(10)};
     hr_task *task = hr_create_task("scoped", in_scope, &s);
     ASSERT_ERR(hr_sleep(hr_ms(15)), 0);
     hr_task_cancel(task, NULL);
@@ -265,7 +265,7 @@ TEST(s6_14_a_foreign_cancel_between_expiry_and_exit_gives_cancelled)
 
 TEST(s6_14_a_foreign_cancel_in_the_slice_of_the_expiry_gives_cancelled)
 {
-    struct scoped s = { .span = hr_ms(10) };
+    struct scoped s = {.span = hr_ms(10)};
     hr_task *task = hr_create_task("scoped", in_scope, &s);
     ASSERT_ERR(hr_sleep_until(hr_ms(10)), 0); /* armed first, so it resumes first */
     ASSERT_TRUE(hr_timeout_expired(&s.limit));
@@ -276,7 +276,7 @@ TEST(s6_14_a_foreign_cancel_in_the_slice_of_the_expiry_gives_cancelled)
 
 TEST(s6_15_reschedule_moves_the_deadline)
 {
-    struct hr_timeout limit = { 0 };
+    struct hr_timeout limit = {0};
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(10)), 0);
     ASSERT_EQ(limit.deadline, hr_ms(10));
     ASSERT_ERR(hr_timeout_reschedule(&limit, hr_ms(30)), 0);
@@ -291,13 +291,13 @@ TEST(s6_15_reschedule_moves_the_deadline)
 
 static void enter_outside(void *arg)
 {
-    struct hr_timeout limit = { 0 };
+    struct hr_timeout limit = {0};
     *(int *)arg = hr_timeout_enter(&limit, hr_ms(1));
 }
 
 TEST(s6_16_misuse_is_refused)
 {
-    struct hr_timeout limit = { 0 };
+    struct hr_timeout limit = {0};
     ASSERT_ERR(hr_timeout_reschedule(&limit, hr_ms(5)), HR_EINVALIDSTATE);
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(10)), 0);
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(10)), -EBUSY);
@@ -319,7 +319,7 @@ static int leave_it(void *arg)
 
 TEST(s6_16_leaving_from_another_task_is_refused)
 {
-    struct hr_timeout limit = { 0 };
+    struct hr_timeout limit = {0};
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(10)), 0);
     ASSERT_ERR(hr_join(hr_create_task("stranger", leave_it, &limit)), -EINVAL);
     ASSERT_ERR(hr_timeout_leave(&limit, hr_sleep(hr_ms(50))), -ETIMEDOUT);
@@ -327,7 +327,7 @@ TEST(s6_16_leaving_from_another_task_is_refused)
 
 TEST(s6_17_a_deadline_in_the_past_fires_at_the_first_suspension)
 {
-    struct hr_timeout limit = { 0 };
+    struct hr_timeout limit = {0};
     ASSERT_ERR(hr_timeout_enter(&limit, 0), 0);
     ASSERT_ERR(hr_timeout_leave(&limit, hr_yield()), -ETIMEDOUT);
     ASSERT_EQ(test_clock_now(), 0);
@@ -336,7 +336,7 @@ TEST(s6_17_a_deadline_in_the_past_fires_at_the_first_suspension)
 
 TEST(s6_18_a_body_that_never_suspends_is_never_timed_out)
 {
-    struct hr_timeout limit = { 0 };
+    struct hr_timeout limit = {0};
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(5)), 0);
     test_clock_advance(hr_seconds(1));
     ASSERT_ERR(hr_timeout_leave(&limit, 9), 9);
@@ -348,7 +348,7 @@ TEST(s6_18_a_body_that_never_suspends_is_never_timed_out)
 
 TEST(s6_19_of_equal_deadlines_the_outermost_wins)
 {
-    struct hr_timeout limits[3] = { 0 };
+    struct hr_timeout limits[3] = {0};
     for (int i = 0; i < 3; i++)
         ASSERT_ERR(hr_timeout_enter(&limits[i], hr_ms(10)), 0);
     int r = hr_sleep(hr_seconds(1));
@@ -364,7 +364,7 @@ TEST(s6_19_of_equal_deadlines_the_outermost_wins)
 static int limited_cleanup(void *arg)
 {
     int r = hr_sleep(hr_seconds(60)); /* interrupted by the test */
-    struct hr_timeout limit = { 0 };
+    struct hr_timeout limit = {0};
     (void)hr_timeout_enter(&limit, *(hr_usec *)arg);
     int cleanup = hr_timeout_leave(&limit, hr_sleep(hr_ms(100)));
     if (cleanup != -ETIMEDOUT || hr_task_cancelling(hr_current_task()) != 1)
@@ -387,7 +387,7 @@ TEST(s6_20_a_scope_in_the_cleanup_of_a_cancelled_task_takes_back_its_own_request
 static int idle_scope(void *arg)
 {
     int r = hr_sleep(hr_seconds(60)); /* interrupted by the test */
-    struct hr_timeout limit = { 0 };
+    struct hr_timeout limit = {0};
     (void)hr_timeout_enter(&limit, 0);
     if (hr_timeout_leave(&limit, 0) != 0 || hr_sleep(hr_ms(1)) != 0)
         return hr_fail(-EPROTO, "the scope's request outlived it");
@@ -405,7 +405,7 @@ TEST(s6_20_an_undelivered_request_of_a_scope_goes_away_with_it)
 TEST(s6_13_a_cancel_pending_at_entry_is_foreign)
 {
     hr_task_cancel(hr_current_task(), NULL);
-    struct hr_timeout limit = { 0 };
+    struct hr_timeout limit = {0};
     ASSERT_ERR(hr_timeout_enter(&limit, 0), 0);
     ASSERT_ERR(hr_timeout_leave(&limit, hr_sleep(hr_ms(10))), -ECANCELED);
     ASSERT_EQ(hr_task_uncancel(hr_current_task()), 0);

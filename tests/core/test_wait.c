@@ -36,8 +36,8 @@ static unsigned done(const struct hr_futures *all)
 
 TEST(s5_1_s5_2_wait_returns_how_many_are_done)
 {
-    struct job jobs[] = { { hr_ms(30) }, { hr_ms(10) }, { hr_ms(20) } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job jobs[] = {{hr_ms(30)}, {hr_ms(10)}, {hr_ms(20)}};
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     spawn(&all, jobs, 3);
     ASSERT_ERR(hr_wait(&all, HR_FIRST_COMPLETED, HR_FOREVER), 1);
     ASSERT_EQ(test_clock_now(), hr_ms(10));
@@ -48,8 +48,8 @@ TEST(s5_1_s5_2_wait_returns_how_many_are_done)
 
 TEST(s5_3_first_error_waits_for_all_when_nobody_fails_and_a_cancel_is_no_failure)
 {
-    struct job jobs[] = { { hr_ms(10) }, { hr_ms(20) }, { hr_ms(30) } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job jobs[] = {{hr_ms(10)}, {hr_ms(20)}, {hr_ms(30)}};
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     spawn(&all, jobs, 3);
     test_passes(1);
     hr_task_cancel(all.items[0], NULL);
@@ -59,8 +59,12 @@ TEST(s5_3_first_error_waits_for_all_when_nobody_fails_and_a_cancel_is_no_failure
 
 TEST(s5_2_first_error_ends_with_the_first_that_fails)
 {
-    struct job jobs[] = { { hr_ms(10) }, { hr_ms(20), -EIO }, { hr_ms(30) } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job jobs[] = {
+        {hr_ms(10)},
+        {hr_ms(20), -EIO},
+        {hr_ms(30)        }
+    };
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     spawn(&all, jobs, 3);
     ASSERT_ERR(hr_wait(&all, HR_FIRST_ERROR, HR_FOREVER), 2);
     ASSERT_EQ(test_clock_now(), hr_ms(20));
@@ -73,8 +77,8 @@ TEST(s5_4_a_timeout_returns_what_is_done_and_cancels_nobody)
 {
     struct job jobs[10];
     for (int i = 0; i < 10; i++)
-        jobs[i] = (struct job) { hr_ms(100 * (i + 1)) };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+        jobs[i] = (struct job){hr_ms(100 * (i + 1))};
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     spawn(&all, jobs, 10);
     ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, hr_ms(450)), 4);
     ASSERT_EQ(done(&all), 0xf);
@@ -85,8 +89,8 @@ TEST(s5_4_a_timeout_returns_what_is_done_and_cancels_nobody)
 
 TEST(s5_5_a_timeout_of_zero_returns_what_is_done_now)
 {
-    struct job jobs[] = { { hr_ms(10) }, { hr_ms(20) } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job jobs[] = {{hr_ms(10)}, {hr_ms(20)}};
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     spawn(&all, jobs, 2);
     ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, 0), 0);
     ASSERT_ERR(hr_sleep(hr_ms(15)), 0);
@@ -97,8 +101,10 @@ TEST(s5_5_a_timeout_of_zero_returns_what_is_done_now)
 
 TEST(s5_6_wait_reads_no_error)
 {
-    struct job jobs[] = { { hr_ms(10), -EIO } };
-    struct hr_futures all = { 0 };
+    struct job jobs[] = {
+        {hr_ms(10), -EIO}
+    };
+    struct hr_futures all = {0};
     spawn(&all, jobs, 1);
     ASSERT_ERR(hr_wait(&all, HR_FIRST_ERROR, HR_FOREVER), 1);
     hr_futures_done(&all);
@@ -119,10 +125,13 @@ static int wait_for_all(void *arg)
 
 TEST(s5_7_s5_8_a_cancelled_wait_leaves_its_members_alone)
 {
-    struct job jobs[] = { { hr_ms(10), 1 }, { hr_ms(20), 2 } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job jobs[] = {
+        {hr_ms(10), 1},
+        {hr_ms(20), 2}
+    };
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     spawn(&all, jobs, 2);
-    struct waiting w = { &all };
+    struct waiting w = {&all};
     hr_task *waiter = hr_create_task("waiter", wait_for_all, &w);
     test_passes(2);
     hr_task_cancel(waiter, NULL);
@@ -134,8 +143,8 @@ TEST(s5_7_s5_8_a_cancelled_wait_leaves_its_members_alone)
 
 TEST(s5_9_an_empty_list_and_an_unknown_mode_are_misuse)
 {
-    struct job jobs[] = { { 0 } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job jobs[] = {{0}};
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, HR_FOREVER), -EINVAL);
     spawn(&all, jobs, 1);
     ASSERT_ERR(hr_wait(&all, (enum hr_wait_until)7, HR_FOREVER), -EINVAL);
@@ -146,8 +155,8 @@ TEST(s5_9_an_empty_list_and_an_unknown_mode_are_misuse)
 
 TEST(s5_10_s5_11_a_condition_that_holds_already_returns_promptly)
 {
-    struct job jobs[] = { { hr_ms(10) }, { hr_ms(10) }, { hr_ms(90) } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job jobs[] = {{hr_ms(10)}, {hr_ms(10)}, {hr_ms(90)}};
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     spawn(&all, jobs, 3);
     ASSERT_ERR(hr_wait(&all, HR_FIRST_COMPLETED, HR_FOREVER), 2);
     ASSERT_ERR(hr_wait(&all, HR_FIRST_COMPLETED, HR_FOREVER), 2);
@@ -157,8 +166,8 @@ TEST(s5_10_s5_11_a_condition_that_holds_already_returns_promptly)
 
 TEST(s5_12_a_member_due_with_the_timeout_and_armed_later_is_pending)
 {
-    struct job jobs[] = { { hr_ms(10) } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job jobs[] = {{hr_ms(10)}};
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     spawn(&all, jobs, 1); /* it goes to sleep once wait suspends */
     ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, hr_ms(10)), 0);
     ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, hr_ms(10)), 1);
@@ -166,8 +175,8 @@ TEST(s5_12_a_member_due_with_the_timeout_and_armed_later_is_pending)
 
 TEST(s5_14_sleeps_are_members_like_others)
 {
-    struct job jobs[] = { { hr_seconds(1) }, { hr_seconds(5) }, { hr_seconds(2) } };
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    struct job jobs[] = {{hr_seconds(1)}, {hr_seconds(5)}, {hr_seconds(2)}};
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     spawn(&all, jobs, 3);
     ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, HR_FOREVER), 3);
     ASSERT_EQ(test_clock_now(), hr_seconds(5));
@@ -190,10 +199,10 @@ TEST(s5_15_members_start_in_spawn_order)
     struct started s[3];
     hr_future *tasks[3];
     for (int i = 0; i < 3; i++) {
-        s[i] = (struct started) { order, &count, i };
+        s[i] = (struct started){order, &count, i};
         tasks[i] = hr_create_task(NULL, start, &s[i]);
     }
-    hr_auto(hr_futures_done) struct hr_futures all = { 0 };
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
     for (int i = 2; i >= 0; i--)
         hr_futures_add(&all, tasks[i]);
     ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, HR_FOREVER), 3);
