@@ -813,6 +813,6 @@ TEST_PLAIN(a_client_belongs_to_one_loop)
         hr_loop_run_until_complete(second, hr_create_task_with(&options, run_other_loop, redis)),
         HR_EWRONGLOOP);
     hr_redis_free(redis);
-    hr_loop_close(second);
-    hr_loop_close(first);
+    hr_loop_free(second);
+    hr_loop_free(first);
 }
