@@ -63,7 +63,7 @@ int hr__fiber_get(struct hr__fibers *pool, struct hr__task *task, struct hr__fib
     return 0;
 }
 
-void hr__fibers_trim(struct hr__fibers *pool, struct hr_loop *loop, size_t keep)
+static void trim(struct hr__fibers *pool, struct hr_loop *loop, size_t keep)
 {
     while (pool->cached > keep) {
         struct hr__fiber *fiber = pool->cache;
@@ -77,8 +77,15 @@ void hr__fibers_trim(struct hr__fibers *pool, struct hr_loop *loop, size_t keep)
     }
 }
 
+void hr__fibers_trim_all(struct hr_loop *loop)
+{
+    trim(&loop->fibers, loop, HR__FIBERS_KEPT);
+    for (struct hr__fibers *pool = loop->more_fibers; pool; pool = pool->next)
+        trim(pool, loop, HR__FIBERS_KEPT);
+}
+
 void hr__fibers_done(struct hr__fibers *pool, struct hr_loop *loop)
 {
-    hr__fibers_trim(pool, loop, 0);
+    trim(pool, loop, 0);
     hr__stacks_done(&pool->stacks);
 }

@@ -12,9 +12,6 @@
 
 #define DEFAULT_STACK (256u << 10)
 
-/* Stacks kept warm; a loop that had more tasks for a while gives the rest back when it is idle. */
-#define FIBERS_KEPT 1024
-
 _Thread_local struct hr_loop *hr__loop_running;
 
 static void loop_free(hr_loop *loop)
@@ -99,19 +96,12 @@ static void leave(hr_loop *loop)
     hr__loop_running = NULL;
 }
 
-static void trim(hr_loop *loop)
-{
-    hr__fibers_trim(&loop->fibers, loop, FIBERS_KEPT);
-    for (struct hr__fibers *pool = loop->more_fibers; pool; pool = pool->next)
-        hr__fibers_trim(pool, loop, FIBERS_KEPT);
-}
-
 /* Runs until stopped. 0, or the fatal code that a task ended with. */
 static int run(hr_loop *loop)
 {
     loop->fatal = 0;
     hr__sched_run(loop);
-    trim(loop);
+    hr__fibers_trim_all(loop);
     return loop->fatal;
 }
 

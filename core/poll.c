@@ -141,6 +141,7 @@ static void poll_asleep(hr_loop *loop, hr_usec deadline)
 
 static void look_idle(hr_loop *loop)
 {
+    hr__fibers_trim_all(loop);
     if (hr__clock_is_virtual(loop)) {
         /* A clock that jumps must not jump over what is there already. */
         poll_now(loop);

@@ -34,18 +34,23 @@ struct hr__slab {
     unsigned mprotected;                  /* guards that cost mappings */
 };
 
-static atomic_uint
-    mprotected_guards; /* in the whole process: the kernel's limit is the process's */
+/* In the whole process, as the kernel's limit is the process's. */
+static atomic_uint mprotected_guards;
+static atomic_uint guard_limit; /* 0: not known yet */
 
 static size_t page_size(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
+void hr__stack_limit_guards(unsigned limit)
+{
+    atomic_store_explicit(&guard_limit, limit, memory_order_relaxed);
+}
+
 static unsigned guards_allowed(void)
 {
-    static atomic_uint cached;
-    unsigned limit = atomic_load_explicit(&cached, memory_order_relaxed);
+    unsigned limit = atomic_load_explicit(&guard_limit, memory_order_relaxed);
     if (limit)
         return limit;
 
@@ -59,7 +64,7 @@ static unsigned guards_allowed(void)
     limit = maps / 2 > 2 * MAPS_SPARED ? maps / 2 - MAPS_SPARED : maps / 4;
     if (limit == 0)
         limit = 1;
-    atomic_store_explicit(&cached, limit, memory_order_relaxed);
+    hr__stack_limit_guards(limit);
     return limit;
 }
 

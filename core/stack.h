@@ -41,3 +41,6 @@ void hr__stack_put(struct hr__stacks *stacks, struct hr__stack *stack);
 
 /* Bytes between the top of the stack and the lowest page that was ever touched. */
 size_t hr__stack_touched(const struct hr__stack *stack);
+
+/* For tests: how many guards may be made by mprotect(); 0: what the kernel allows. */
+void hr__stack_limit_guards(unsigned limit);
