@@ -436,8 +436,7 @@ TEST_REAL(a_peer_that_speaks_something_else_is_left)
 {
     const char *const greetings[] = {"", "HTTP/1.1 400 Bad Request\r\n\r\n",
                                      "\xff\xff\xff\0aaaaaaaaaaaaaaaa", "\1\0\0\0\x09",
-                                     "\x10\0\0\0\x0a"
-                                     "5.5"};
+                                     "\x10\0\0\0\n5.5"};
     const size_t lengths[] = {0, 28, 20, 5, 8};
     for (size_t i = 0; i < HR_ARRAY_LEN(greetings); i++) {
         struct liar liar = {.greeting = greetings[i], .len = lengths[i]};

@@ -41,7 +41,7 @@ static void nap(long ms)
 }
 
 /* Starts a program whose output goes to a file in the server's folder; it ends with this thread. */
-static pid_t spawn(const struct mariadb_server *server, char *const argv[])
+static pid_t spawn(const struct mariadb_server *server, const char *const argv[])
 {
     char log[128];
     snprintf(log, sizeof(log), "%s/log", server->dir);
@@ -61,7 +61,7 @@ static pid_t spawn(const struct mariadb_server *server, char *const argv[])
     char with_sbin[4096];
     snprintf(with_sbin, sizeof(with_sbin), "%s:/usr/sbin:/usr/bin", path ? path : "");
     setenv("PATH", with_sbin, 1);
-    execvp(argv[0], argv);
+    execvp(argv[0], (char *const *)argv);
     dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
@@ -81,15 +81,15 @@ static void install(struct mariadb_server *server)
 {
     char data[128];
     snprintf(data, sizeof(data), "--datadir=%s/data", server->dir);
-    char *argv[] = {"mariadb-install-db",
-                    "--no-defaults",
-                    data,
-                    geteuid() == 0 ? "--user=root" : "--skip-name-resolve",
-                    "--auth-root-authentication-method=normal",
-                    "--skip-test-db",
-                    "--skip-name-resolve",
-                    "--innodb-log-file-size=4M",
-                    NULL};
+    const char *argv[] = {"mariadb-install-db",
+                          "--no-defaults",
+                          data,
+                          geteuid() == 0 ? "--user=root" : "--skip-name-resolve",
+                          "--auth-root-authentication-method=normal",
+                          "--skip-test-db",
+                          "--skip-name-resolve",
+                          "--innodb-log-file-size=4M",
+                          NULL};
     pid_t pid = spawn(server, argv);
     int status;
     if (waitpid(pid, &status, 0) != pid || status != 0) {
@@ -140,7 +140,7 @@ static void launch(struct mariadb_server *server, const char *const *options)
         n++;
     while (options && *options && n < OPTIONS_MAX - 1)
         argv[n++] = *options++;
-    server->pid = spawn(server, (char *const *)argv);
+    server->pid = spawn(server, argv);
     for (int i = 0; i < 3000; i++) {
         MYSQL *mysql = try_connect(server);
         if (mysql) {
