@@ -17,6 +17,9 @@
 #include "drivers/mysql_result.h"
 #include "drivers/resolve.h"
 
+#define MAX_RESULT       ((size_t)64 << 20)
+#define MAX_RESULT_LEAST ((size_t)64 << 10) /* our own questions have to fit */
+
 struct hr_mysql_pool {
     struct hr__mysql_server *server;
     hr_pool *pool;
@@ -56,7 +59,9 @@ static int server_init(struct hr__mysql_server *server, const struct hr_mysql_op
     server->wait_timeout = or_default(options->wait_timeout, hr_seconds(60));
     server->write_timeout = options->write_timeout;
     server->lock_wait = options->lock_wait;
-    server->max_result = options->max_result ? options->max_result : (size_t)64 << 20;
+    server->max_result = options->max_result ? options->max_result : MAX_RESULT;
+    if (server->max_result < MAX_RESULT_LEAST)
+        server->max_result = MAX_RESULT_LEAST;
     return 0;
 }
 
@@ -145,9 +150,7 @@ static hr_async int turn_autocommit_on(hr_mysql_conn *conn)
     int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
     if (r < 0)
         return r;
-    r = hr__mysql_send_ahead(conn, "SET autocommit = 1");
-    conn->manual = false;
-    return hr__mysql_leave(&call, r);
+    return hr__mysql_leave(&call, hr__mysql_send_ahead(conn, "SET autocommit = 1"));
 }
 
 int hr_mysql_acquire(hr_mysql_pool *pool, hr_mysql_conn **ret)
@@ -156,7 +159,7 @@ int hr_mysql_acquire(hr_mysql_pool *pool, hr_mysql_conn **ret)
     int r = hr__mysql_borrow(pool, &conn);
     if (r < 0)
         return r;
-    if (conn->manual) {
+    if (!(conn->mysql->server_status & SERVER_STATUS_AUTOCOMMIT)) {
         r = turn_autocommit_on(conn);
         if (r < 0)
             return r;
@@ -165,14 +168,13 @@ int hr_mysql_acquire(hr_mysql_pool *pool, hr_mysql_conn **ret)
     return 0;
 }
 
-/* Called by a task that ends while its call is under way (a shielded one, an abandoned one) this
- * would hand out a connection in the middle of a conversation. */
 void hr_mysql_release(hr_mysql_conn *conn)
 {
     if (!conn)
         return;
+    hr_assert(!conn->busy); /* another task is in the middle of a call */
     enum hr_pool_return state = HR_POOL_CLEAN;
-    if (conn->broken || conn->busy)
+    if (conn->broken)
         state = HR_POOL_BROKEN;
     else if (conn->ahead || (conn->mysql->server_status & SERVER_STATUS_IN_TRANS))
         state = HR_POOL_DIRTY;

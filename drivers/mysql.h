@@ -29,7 +29,7 @@ struct hr_mysql_options {
                               a session that is silent for longer, frozen clients' included */
     hr_usec write_timeout; /* MariaDB's idle_write_transaction_timeout; 0: the server's own */
     hr_usec lock_wait;     /* innodb_lock_wait_timeout; 0: the server's own */
-    size_t max_result;     /* bytes that one result may take in memory; 0: 64 MiB */
+    size_t max_result;     /* bytes that one result may take, 64 KiB at least; 0: 64 MiB */
 };
 
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */

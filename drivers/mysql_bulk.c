@@ -10,8 +10,6 @@
  */
 #include "drivers/mysql_bulk.h"
 
-#include <mysqld_error.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "drivers/mysql_call.h"
@@ -33,9 +31,9 @@ struct bulk {
     hr_mysql_conn *conn;
     const char *sql;
     const struct hr_mysql_column *columns;
-    size_t n_columns;
-    struct hr__mysql_values values; /* of servers without arrays */
-    bool savepoint;
+    size_t n_columns, rows;
+    struct hr__mysql_values values; /* for servers without arrays */
+    bool savepoint;                 /* set in front of the first of several statements */
 };
 
 static bool has_lengths(const struct hr_mysql_column *column)
@@ -143,7 +141,7 @@ static hr_async int send_arrays(const struct bulk *bulk, size_t from, size_t row
     return HR_EREPLY; /* the record still tells */
 }
 
-static hr_async int send_text(const char *sql, size_t len, hr_mysql_conn *conn)
+static hr_async int send_text(hr_mysql_conn *conn, const char *sql, size_t len)
 {
     int r = hr__mysql_text(conn, sql, len);
     if (r < 0)
@@ -192,19 +190,6 @@ static hr_async int ask_refused_row(hr_mysql_conn *conn, int *ret)
     return row ? hr__mysql_drain(conn) : hr__mysql_error(conn);
 }
 
-/* Learns what can be learned now about the row that was refused. */
-static void note_refusal(hr_mysql_conn *conn, const struct hr_error *error, size_t done,
-                         bool as_arrays)
-{
-    conn->refused_base = done;
-    if (as_arrays) {
-        conn->refused = REFUSED_ASK;
-        return;
-    }
-    int row = row_in_message(error->message);
-    conn->refused = row > 0 ? (int)done + row : REFUSED_NONE;
-}
-
 /* Takes back the statements before the one that was refused; the transaction goes on. */
 static hr_async int back_to_savepoint(hr_mysql_conn *conn)
 {
@@ -216,29 +201,33 @@ static hr_async int back_to_savepoint(hr_mysql_conn *conn)
     return r < 0 ? r : hr__mysql_run(conn, "ROLLBACK TO SAVEPOINT headrace_bulk");
 }
 
-static hr_async int refused(const struct bulk *bulk, int code, size_t done, bool as_arrays)
+/* Notes what can be learned now about the row that was refused behind the first done ones, and
+ * undoes those. Returns HR_EREPLY with the record as it was, or why that failed. */
+static hr_async int refused(const struct bulk *bulk, size_t done)
 {
     hr_mysql_conn *conn = bulk->conn;
     struct hr_error error = {0};
     hr_error_copy(&error, hr_last_error());
-    note_refusal(conn, &error, done, as_arrays);
+    conn->refused_base = done;
+    if (!error.sent) { /* it was refused here, as one row that no packet can carry */
+        conn->refused = (int)done + 1;
+    } else if (conn->has_bulk) {
+        conn->refused = REFUSED_ASK;
+    } else {
+        int row = row_in_message(error.message);
+        conn->refused = row > 0 ? (int)done + row : REFUSED_NONE;
+    }
     int r = bulk->savepoint && !conn->ended ? back_to_savepoint(conn) : 0;
     if (r >= 0)
         r = hr_error_raise(&error);
     hr_error_done(&error);
-    return r >= 0 ? code : r;
+    return r;
 }
 
-/* One row that no packet can carry; it is refused here, as the server would refuse it by closing
- * the connection. */
-static int refuse_oversize(const struct bulk *bulk, size_t from)
+/* In front of the first of several statements. */
+static hr_async int set_savepoint(struct bulk *bulk, size_t rows)
 {
-    return hr__mysql_check_packet(bulk->conn, row_bytes(bulk, from));
-}
-
-static hr_async int set_savepoint(struct bulk *bulk)
-{
-    if (bulk->savepoint || !bulk->conn->manual)
+    if (rows == bulk->rows || bulk->savepoint || !bulk->conn->scope)
         return 0;
     int r = hr__mysql_run(bulk->conn, "SAVEPOINT headrace_bulk");
     if (r >= 0)
@@ -246,66 +235,55 @@ static hr_async int set_savepoint(struct bulk *bulk)
     return r;
 }
 
-static hr_async int send_arrays_in_pieces(struct bulk *bulk, size_t from, size_t rows)
+static hr_async int send_some_as_arrays(struct bulk *bulk, size_t from, size_t rows,
+                                        size_t *ret_rows)
 {
-    int affected = 0;
-    for (size_t done = 0; done < rows;) {
-        size_t n = rows_that_fit(bulk, from + done, rows - done);
-        int r = n < rows ? set_savepoint(bulk) : 0;
-        if (r < 0)
-            return r;
-        r = refuse_oversize(bulk, from + done);
-        bool local = r < 0;
-        if (!local)
-            r = send_arrays(bulk, from + done, n);
-        if (r == HR_EREPLY && !bulk->conn->broken) {
-            r = refused(bulk, r, done, !local);
-            if (local)
-                bulk->conn->refused = (int)done + 1;
-        }
-        if (r < 0)
-            return r;
-        affected = hr__mysql_count((uint64_t)affected + (uint64_t)r);
-        done += n;
-    }
-    return affected;
+    *ret_rows = rows_that_fit(bulk, from, rows);
+    int r = hr__mysql_check_packet(bulk->conn, row_bytes(bulk, from));
+    if (r >= 0)
+        r = set_savepoint(bulk, *ret_rows);
+    return r < 0 ? r : send_arrays(bulk, from, *ret_rows);
 }
 
-static hr_async int send_values_in_pieces(struct bulk *bulk, size_t from, size_t rows)
+static hr_async int send_some_as_text(struct bulk *bulk, size_t from, size_t rows, size_t *ret_rows)
 {
     hr_mysql_conn *conn = bulk->conn;
-    size_t limit =
-        conn->max_packet / 2 < TEXT_STATEMENT_MAX ? conn->max_packet / 2 : TEXT_STATEMENT_MAX;
-    int affected = 0;
-    for (size_t done = 0; done < rows;) {
-        hr_auto(hr_freep) char *sql = NULL;
-        size_t len;
-        int n = hr__mysql_values_write(conn, &bulk->values, bulk->columns, from + done, rows - done,
-                                       limit, &sql, &len);
-        if (n < 0)
-            return n;
-        int r = (size_t)n < rows ? set_savepoint(bulk) : 0;
+    size_t half = conn->max_packet / 2;
+    size_t limit = half < TEXT_STATEMENT_MAX ? half : TEXT_STATEMENT_MAX;
+    hr_auto(hr_freep) char *sql = NULL;
+    size_t len;
+    int r =
+        hr__mysql_values_write(conn, &bulk->values, bulk->columns, from, rows, limit, &sql, &len);
+    if (r < 0)
+        return r;
+    *ret_rows = (size_t)r;
+    r = hr__mysql_check_packet(conn, len);
+    if (r >= 0)
+        r = set_savepoint(bulk, *ret_rows);
+    return r < 0 ? r : send_text(conn, sql, len);
+}
+
+static hr_async int send_all(struct bulk *bulk, size_t from)
+{
+    uint64_t affected = 0;
+    for (size_t done = 0, n = 0; done < bulk->rows; done += n) {
+        size_t left = bulk->rows - done;
+        int r = bulk->conn->has_bulk ? send_some_as_arrays(bulk, from + done, left, &n)
+                                     : send_some_as_text(bulk, from + done, left, &n);
+        if (r == HR_EREPLY && !bulk->conn->broken)
+            r = refused(bulk, done);
         if (r < 0)
             return r;
-        bool local = len >= conn->max_packet;
-        r = send_text(sql, len, conn);
-        if (r == HR_EREPLY && !conn->broken) {
-            r = refused(bulk, r, done, false);
-            if (local)
-                conn->refused = (int)done + 1;
-        }
-        if (r < 0)
-            return r;
-        affected = hr__mysql_count((uint64_t)affected + (uint64_t)r);
-        done += (size_t)n;
+        affected += (uint64_t)r;
     }
-    return affected;
+    return hr__mysql_count(affected);
 }
 
 int hr_mysql_bulk(hr_mysql_conn *conn, const char *sql, const struct hr_mysql_column *columns,
                   size_t n_columns, size_t from, size_t rows)
 {
-    struct bulk bulk = {.conn = conn, .sql = sql, .columns = columns, .n_columns = n_columns};
+    struct bulk bulk = {
+        .conn = conn, .sql = sql, .columns = columns, .n_columns = n_columns, .rows = rows};
     if (n_columns == 0 || rows > INT_MAX)
         return hr_fail(-EINVAL, "a bulk of %zu columns and %zu rows", n_columns, rows);
     if (rows == 0)
@@ -319,9 +297,7 @@ int hr_mysql_bulk(hr_mysql_conn *conn, const char *sql, const struct hr_mysql_co
     int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
     if (r < 0)
         return r;
-    r = conn->has_bulk ? send_arrays_in_pieces(&bulk, from, rows)
-                       : send_values_in_pieces(&bulk, from, rows);
-    return hr__mysql_leave(&call, r);
+    return hr__mysql_leave(&call, send_all(&bulk, from));
 }
 
 int hr_mysql_refused_row(hr_mysql_conn *conn)

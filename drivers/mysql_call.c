@@ -61,6 +61,14 @@ static enum verdict judge(unsigned number)
     return by_library ? LOST : SAID_NO;
 }
 
+/* Refusals after which nothing is left of the transaction. Error packets do not say so, and with
+ * autocommit off the next statement opens another one, which would pass for the first. */
+static bool ends_transaction(const hr_mysql_conn *conn, unsigned number)
+{
+    return number == ER_LOCK_DEADLOCK || number == ER_LOCK_TABLE_FULL || number == ER_CHECKREAD ||
+           (number == ER_LOCK_WAIT_TIMEOUT && conn->timeout_ends);
+}
+
 static int fail(hr_mysql_conn *conn, unsigned number, const char *state, const char *text)
 {
     bool sent = conn->wait.heard;
@@ -73,7 +81,7 @@ static int fail(hr_mysql_conn *conn, unsigned number, const char *state, const c
         conn->broken = true;
         __attribute__((fallthrough));
     case SAID_NO:
-        if (number == ER_LOCK_DEADLOCK)
+        if (ends_transaction(conn, number))
             conn->ended = true;
         return hr_fail_native(HR_EREPLY, (int)number, state, NULL, sent, "%s", text);
     case NO_MEMORY:

@@ -3,7 +3,7 @@
  * How a connection begins and ends: socket, login, session.
  *
  * The socket is connected here and lent to libmariadb, which only logs in on it. Everything the
- * session needs is then set by one SET statement, and what we want to know is asked by a SELECT
+ * session needs is then set by one SET statement, and what we want to know is asked by a SHOW
  * sent along with it, so a session costs one round trip after the login. All of it outlives the
  * pool's reset, which is a ROLLBACK: mysql_reset_connection() would drop prepared statements too.
  */
@@ -17,6 +17,7 @@
 
 #include "core/io.h"
 #include "drivers/mysql_call.h"
+#include "drivers/mysql_result.h"
 #include "drivers/resolve.h"
 
 /* Ways to log in that never show the password to the server or to who listens. */
@@ -144,12 +145,22 @@ static void session_sql(const hr_mysql_conn *conn, char *sql, size_t size)
                  whole_seconds(server->lock_wait));
 }
 
+/* By name, as a server need not have all of them. */
+static void note_variable(hr_mysql_conn *conn, const char *name, const char *value)
+{
+    if (strcmp(name, "max_allowed_packet") == 0)
+        conn->max_packet = strtoull(value, NULL, 10);
+    else if (strcmp(name, "innodb_rollback_on_timeout") == 0)
+        conn->timeout_ends = strcmp(value, "ON") == 0;
+}
+
 static hr_async int set_up_session(hr_mysql_conn *conn)
 {
-    static const char ask[] = "SELECT @@max_allowed_packet";
+    static const char ask[] = "SHOW SESSION VARIABLES WHERE Variable_name IN "
+                              "('max_allowed_packet', 'innodb_rollback_on_timeout')";
     char sql[512];
     session_sql(conn, sql, sizeof(sql));
-    conn->max_packet = sizeof(sql) + PACKET_SLACK;
+    conn->max_packet = PACKET_SLACK;
 
     int r = hr__mysql_send_ahead(conn, sql);
     if (r < 0)
@@ -157,14 +168,12 @@ static hr_async int set_up_session(hr_mysql_conn *conn)
     r = hr__mysql_text(conn, ask, strlen(ask));
     if (r < 0)
         return r;
-    MYSQL_RES *rows = mysql_store_result(conn->mysql);
-    MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;
-    if (row && row[0])
-        conn->max_packet = strtoull(row[0], NULL, 10);
-    mysql_free_result(rows);
-    if (!row)
-        return hr__mysql_error(conn);
-    return hr__mysql_drain(conn);
+    hr_auto(hr_mysql_result_freep) hr_mysql_result *rows = NULL;
+    int n = hr__mysql_result_of_text(conn, &rows);
+    for (int i = 0; i < n; i++)
+        note_variable(conn, hr_mysql_text(rows, (size_t)i, 0, NULL),
+                      hr_mysql_text(rows, (size_t)i, 1, NULL));
+    return n < 0 ? n : 0;
 }
 
 struct hr__mysql_server *hr__mysql_server_unref(struct hr__mysql_server *server)

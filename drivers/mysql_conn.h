@@ -30,11 +30,11 @@ struct hr_mysql_conn {
     const char *ahead; /* a statement that was sent and whose reply nobody has read, or NULL */
     bool busy;         /* a call is under way */
     bool broken;       /* of no further use */
-    bool manual;       /* autocommit is off */
     bool scope;        /* lent by hr_mysql_begin() */
-    bool ended;        /* a reply since BEGIN said that no transaction is open */
+    bool ended;        /* since BEGIN: the transaction is no longer open */
     bool closed_well;  /* the latest transaction was committed or rolled back by name */
     bool is_mariadb, has_bulk;
+    bool timeout_ends; /* 1205 rolls back the transaction (innodb_rollback_on_timeout) */
     unsigned version;
     size_t max_packet;
     uint64_t insert_id;

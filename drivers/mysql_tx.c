@@ -13,15 +13,14 @@
 
 static hr_async int begin(hr_mysql_conn *conn)
 {
-    if (!conn->manual) {
-        int r = hr__mysql_run(conn, "SET autocommit = 0");
-        if (r < 0)
-            return r;
-        conn->manual = true;
-    }
     int r = hr__mysql_settle(conn, false);
     if (r < 0)
         return r;
+    if (conn->mysql->server_status & SERVER_STATUS_AUTOCOMMIT) {
+        r = hr__mysql_run(conn, "SET autocommit = 0");
+        if (r < 0)
+            return r;
+    }
     r = hr__mysql_send_ahead(conn, "BEGIN");
     if (r < 0)
         return r;
@@ -67,6 +66,9 @@ static hr_async int end(hr_mysql_tx *tx, const char *sql)
 
 int hr_mysql_commit(hr_mysql_tx *tx)
 {
+    if (tx->ended && !tx->broken)
+        return hr_fail(-EINVAL, "mysql %s: nothing to commit: the transaction has ended before",
+                       tx->server->name);
     return end(tx, "COMMIT");
 }
 

@@ -2,7 +2,6 @@
 /*
  * Bulk inserts: by arrays, and by VALUES as for servers that take no arrays.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

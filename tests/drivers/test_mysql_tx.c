@@ -3,6 +3,7 @@
  * Transactions: scopes, BEGIN sent ahead, and what ends them.
  */
 #include <linux/sockios.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -123,6 +124,7 @@ TEST_REAL(a_statement_that_commits_by_itself_is_noticed)
         ASSERT_FALSE(hr_mysql_in_transaction(tx));
         insert(tx, 10 + (int)i); /* opens another transaction, and is not taken for the first */
         ASSERT_FALSE(hr_mysql_in_transaction(tx));
+        ASSERT_ERR(hr_mysql_commit(tx), -EINVAL);
         hr_mysql_tx_end(&tx);
     }
     ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM t"), 3);
@@ -282,4 +284,34 @@ TEST_REAL(a_lock_that_does_not_come_is_1205_and_leaves_the_transaction_open)
     hr_mysql_tx_end(&first);
     mysql_test_until("SELECT COUNT(*) FROM t", 1);
     mysql_test_done(pool);
+}
+
+/* Error packets do not tell what became of the transaction. With autocommit off the next statement
+ * begins another one, whose commit would keep one half of the work. */
+TEST_REAL(a_1205_that_takes_the_transaction_with_it_is_known_for_that)
+{
+    struct mariadb_server server;
+    const char *const options[] = {"--innodb-rollback-on-timeout=1", NULL};
+    mariadb_server_start(&server, 0, options);
+    mariadb_server_sql(&server, "CREATE TABLE t (id INT PRIMARY KEY) ENGINE=InnoDB");
+    char url[160];
+    snprintf(url, sizeof(url), "mysql://root@/test?socket=%s", server.socket);
+    hr_mysql_pool *pool =
+        mysql_test_pool(&(struct hr_mysql_options){.url = url, .lock_wait = hr_seconds(1)});
+    hr_mysql_tx *first = mysql_test_begin(pool), *second = mysql_test_begin(pool);
+    insert(first, 1);
+    insert(second, 2);
+    ASSERT_ERR(hr_mysql_exec(second, "INSERT INTO t VALUES (1)", HR_NO_ARGS), HR_EREPLY);
+    ASSERT_EQ(hr_last_error()->native, 1205);
+    ASSERT_FALSE(hr_mysql_in_transaction(second));
+    insert(second, 3);
+    ASSERT_FALSE(hr_mysql_in_transaction(second));
+    ASSERT_ERR(hr_mysql_commit(second), -EINVAL);
+    ASSERT_ERR(hr_mysql_rollback(second), 0);
+    ASSERT_ERR(hr_mysql_rollback(first), 0);
+    hr_mysql_tx_end(&second);
+    hr_mysql_tx_end(&first);
+    mysql_test_done(pool);
+    ASSERT_EQ(mariadb_server_number(&server, "SELECT COUNT(*) FROM t"), 0);
+    mariadb_server_stop(&server);
 }
