@@ -59,6 +59,24 @@ TEST_PLAIN(numbers_are_written_whole)
     ASSERT_FORMAT("*2\r\n$1\r\nX\r\n$4\r\n50%4\r\n", "X 50%%%d", 4);
 }
 
+TEST_PLAIN(a_command_may_have_many_words_and_long_ones)
+{
+    ASSERT_FORMAT("*10\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\nd\r\n$1\r\ne\r\n"
+                  "$1\r\nf\r\n$1\r\ng\r\n$1\r\nh\r\n$1\r\ni\r\n$2\r\nj1\r\n",
+                  "a b c d e f g h i j%d", 1);
+    char word[1000], want[1100];
+    memset(word, 'w', sizeof(word));
+    for (size_t len = 1; len < sizeof(word); len++) {
+        size_t used = (size_t)sprintf(want, "*2\r\n$1\r\nX\r\n$%zu\r\n=", len + 1);
+        memcpy(want + used, word, len);
+        memcpy(want + used + len, "\r\n", 2);
+        struct hr_buf out;
+        hr_buf_init(&out, SIZE_MAX);
+        ASSERT_EQ(format(&out, "X =%b", word, len), 0);
+        assert_bytes(&out, want, used + len + 2);
+    }
+}
+
 TEST_PLAIN(an_array_of_arguments_is_taken_as_it_is)
 {
     const char *argv[] = {"SET", "a b", "%s"};
