@@ -246,7 +246,8 @@ static void finish_jobs(struct app *app)
             log_warn("ending the jobs: %s", hr_error_message(done));
     }
     for (size_t i = 0; i < app->n_jobs; i++) {
-        hr_future_cancel(app->jobs[i].sweeper, NULL);
+        if (app->jobs[i].sweeper) /* only exactly_once has a ledger to sweep */
+            hr_future_cancel(app->jobs[i].sweeper, NULL);
         app->jobs[i].sweeper = hr_future_unref(app->jobs[i].sweeper);
         app->jobs[i].run = hr_future_unref(app->jobs[i].run);
     }
