@@ -130,7 +130,8 @@ def new_proxy(scratch):
 def headraced(scratch):
     """headraced(redis=redis, mariadb=mariadb) starts a daemon with one job, `orders`.
 
-    redis, mariadb: servers or proxies before them. job: what differs from order_job(). main: what
+    redis, mariadb: servers or proxies before them (the same for two daemons on one list: to another
+    address, the outcome would be written elsewhere). job: what differs from order_job(). main: what
     differs in headrace.yaml. jobs: instead of job, all jobs, whole. instance: two daemons on one list
     need two names. run=False: not started yet.
     """

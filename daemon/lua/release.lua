@@ -7,10 +7,11 @@
 --       GONE    no such batch; STALE: it is not ours, or not any more: nothing written. Asked again
 --               after a lost reply, STALE means done
 --
--- The batch keeps its id, so the next owner learns from the ledger what became of it. It has no token
--- and no instance any more: a renewal or a repeated takeover of ours that is carried out late must
--- not hold it for another lease and have that counted as a crash. Crashes are counted since the last
--- clean release: they start at 0 again.
+-- The batch keeps its id, so the next owner learns from the ledger what became of it; and its
+-- instance, so that a successor under this name finds it with `mine` at once. It has no token any
+-- more: a renewal or a repeated takeover of ours that is carried out late must not hold it for
+-- another lease and have that counted as a crash. Crashes are counted since the last clean release:
+-- they start at 0 again.
 --
 -- Order of writes: ZREM frees before HSET and ZADD take, so it works at maxmemory.
 
@@ -19,11 +20,11 @@ local value = redis.call('HGET', own, id)
 if not value then
     return redis.status_reply('GONE')
 end
-local token, gen, d, sink_print = string.match(value, '^(%S*) (%d+) %d+ [01] (%d+) (%S*) ')
+local token, gen, rest = string.match(value, '^(%S*) (%d+) %d+ [01] (.*)$')
 if token ~= ARGV[2] then
     return redis.status_reply('STALE')
 end
 redis.call('ZREM', leases, id)
-redis.call('HSET', own, id, ' ' .. gen .. ' 0 1 ' .. d .. ' ' .. sink_print .. ' ')
+redis.call('HSET', own, id, ' ' .. gen .. ' 0 1 ' .. rest)
 redis.call('ZADD', leases, 0, id)
 return redis.status_reply('OK')

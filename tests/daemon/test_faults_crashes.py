@@ -172,7 +172,7 @@ def test_frozen_between_commit_and_acknowledgement(redis, mariadb, headraced, ne
     proxy.on_request(COMMIT, lambda: one.signal(signal.SIGSTOP))
     redis.client.rpush("orders", *pushed)
     one.until(lambda: proxy.pending == 0 and mariadb.count("orders") == 20, what="the rows")
-    two = headraced(redis, mariadb, job=small(), instance="two")
+    two = headraced(redis, proxy, job=small(), instance="two")
     two.until_drained(redis)
     assert two.metric("headrace_ledger_hits_total", job="orders") == 1
     one.thaw()
@@ -209,7 +209,7 @@ def test_a_host_vanishes_in_mid_transaction(redis, mariadb, headraced, new_proxy
         proxy.vanish()
         one.kill()
         lock.rollback()
-    two = headraced(redis, mariadb, job=small(), instance="two")
+    two = headraced(redis, proxy, job=small(), instance="two")
     two.until_drained(redis)
     everything_once(redis, mariadb, pushed)
 

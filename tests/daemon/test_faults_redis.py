@@ -292,7 +292,8 @@ def test_r6_a_ledger_row_of_another_content_is_not_believed(redis, mariadb, head
     sink = sink_print(redis, mariadb, daemon)
     daemon.kill()
     id, pushed, s = "%032x" % 6, orders(10), Scripts(redis.client, "orders", sink=sink)
-    mariadb.execute("INSERT INTO headrace_ledger (id, n, digest) VALUES (UNHEX(%s), 3, 'whatever')", (id,))
+    mariadb.execute("INSERT INTO headrace_ledger (id, n, digest, queue)"
+                    " SELECT UNHEX(%s), 3, 'whatever', queue FROM headrace_ledger LIMIT 1", (id,))
     redis.client.rpush("orders", *pushed)
     s.claim(id, token="gone", lease=1)
     daemon.start().until_drained(redis)

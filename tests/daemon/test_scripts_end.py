@@ -195,17 +195,26 @@ def test_nothing_of_the_old_owner_reaches_a_released_batch(s):
     s.release("1", "new")
     before = s.everything()
     assert s.takeover("1", 1, "new") is None
+    assert s.takeover("1", 1, "new", predecessor=True) is None
     assert s.renew(("1", "new")) == [0]
-    assert s.adopt("1", "new") is None and s.mine() == []
+    assert s.adopt("1", "new") is None
     assert s.everything() == before
 
 
-def test_release_keeps_the_print_and_the_number_of_retries(s):
+def test_release_keeps_print_number_of_retries_and_instance(s):
     s.delay("x:0", "env")
     s.instance, s.print = "two words\n1 0 1", "p"
     claimed(s)
     s.release("1")
-    assert s.own("1") == ("", 1, 0, 1, 1, "p", "")
+    assert s.own("1") == ("", 1, 0, 1, 1, "p", "two words\n1 0 1")
+
+
+def test_a_successor_finds_at_once_what_its_predecessor_released(s):
+    claimed(s)
+    s.release("1")
+    assert s.mine() == [Listed("1", 1, 1, 0)]
+    taken = s.takeover("1", 1, "new", predecessor=True)
+    assert taken.gen == 2 and taken.crashes == 0
 
 
 # split

@@ -22,10 +22,11 @@ class Batch:
     def __init__(self, token, gen, crashes, clean, d, entries, over):
         self.token, self.gen, self.crashes, self.clean = token, gen, crashes, clean
         self.d, self.entries, self.over = d, entries, over
+        self.named = bool(token)
 
     def own(self, instance):
         return (self.token, self.gen, self.crashes, self.clean, self.d, "print",
-                instance if self.token else "")
+                instance if self.named else "")
 
 
 class Model:
@@ -72,7 +73,7 @@ class Model:
         if batch.token != token:
             if batch.gen != gen or not batch.over:
                 return None
-            batch.token, batch.gen = token, gen + 1
+            batch.token, batch.gen, batch.named = token, gen + 1, True
             batch.crashes += 0 if batch.clean else 1
             batch.clean = 0
         batch.over = over
@@ -123,7 +124,7 @@ class Model:
         batch = self.held(id, token)
         if isinstance(batch, bytes):
             return batch
-        batch.token, batch.gen, batch.clean, batch.over = "", 0, 1, True
+        batch.token, batch.gen, batch.clean, batch.over, batch.named = "", 0, 1, True, False
         self.batches[new] = self.batches.pop(id)
         return b"OK"
 
