@@ -86,13 +86,23 @@ static int work(void *arg, void **ret_value)
 
 TEST_REAL(s13_1_threads_start_when_needed_and_are_reused)
 {
-    struct gate gate = GATE;
-    hr_executor *executor = hr_executor_new("test", 5);
-    struct work quick[3] = {0};
-    for (int i = 0; i < 3; i++) {
-        ASSERT_ERR(hr_join(hr_run_in_executor(executor, work, &quick[i], NULL)), 0);
+    hr_executor *executor = hr_executor_new("test", 100);
+    pthread_t seen[100];
+    int threads = 0;
+    for (int i = 0; i < 100; i++) { /* one after the other: a few threads do */
+        struct work w = {0};
+        ASSERT_ERR(hr_join(hr_run_in_executor(executor, work, &w, NULL)), 0);
+        int k = 0;
+        while (k < threads && !pthread_equal(seen[k], w.thread))
+            k++;
+        if (k == threads)
+            seen[threads++] = w.thread;
     }
-    ASSERT_TRUE(pthread_equal(quick[0].thread, quick[1].thread));
+    ASSERT_TRUE(threads < 50);
+    hr_executor_free(executor, false);
+
+    struct gate gate = GATE;
+    executor = hr_executor_new("test", 5);
     struct work held[5];
     hr_auto(hr_futures_done) struct hr_futures all = {0};
     for (int i = 0; i < 5; i++) {
@@ -417,10 +427,12 @@ TEST_REAL(a_job_with_a_limit)
 {
     struct gate gate = GATE;
     struct work w = {.gate = &gate};
-    hr_future *future = hr_run_in_executor(NULL, work, &w, NULL);
+    hr_executor *executor = hr_executor_new("test", 1);
+    hr_future *future = hr_run_in_executor(executor, work, &w, NULL);
     gate_await(&gate, 1);
     ASSERT_ERR(hr_wait_for(future, hr_ms(1)), -ETIMEDOUT);
     gate_open(&gate);
+    hr_executor_free(executor, false); /* the job uses this frame */
 }
 
 TEST_PLAIN(outside_of_a_loop_there_is_no_future)
