@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "core/executor_impl.h"
 #include "core/gather.h"
 #include "core/task.h"
 #include "core/timeout.h"
@@ -421,6 +422,18 @@ TEST_PLAIN(s13_22_the_default_pool_is_shut_down_at_the_end_of_the_run)
     ASSERT_ERR(hr_run(leave_jobs, w), 0);
     int ran = w[0].ran + w[1].ran + w[2].ran;
     ASSERT_EQ(freed, ran); /* each value once; and no thread is left for the sanitizer to find */
+}
+
+TEST_REAL(s13_22_waiting_for_jobs_at_the_end_has_a_limit)
+{
+    static struct gate gate = GATE; /* the thread may outlive the test's frame */
+    static struct work w = {.gate = &gate};
+    hr_executor *executor = hr_executor_new("test", 1);
+    hr_future *future = hr_run_in_executor(executor, work, &w, NULL);
+    gate_await(&gate, 1);
+    ASSERT_FALSE(hr__executor_close(executor, hr_ms(1)));
+    gate_open(&gate);
+    ASSERT_ERR(hr_join(future), 0);
 }
 
 TEST_REAL(a_job_with_a_limit)
