@@ -238,9 +238,13 @@ static int convert(const struct binding *b, const char **ret, size_t *ret_len)
     }
     if (b->as == BIND_JSON || t == JSON_ARRAY || t == JSON_OBJECT) {
         r = json_write(b->arena, b->value, ret, ret_len, b->why);
-        return r == -ENOMEM ? r : r < 0 ? misfit(b, ERR_NO_NUMBER, "Cannot be written as JSON") : 0;
-    }
-    if (t == JSON_TRUE || t == JSON_FALSE) {
+        if (r == -E2BIG)
+            return no_room(b);
+        if (r == -EBADMSG)
+            return misfit(b, ERR_NO_NUMBER, "Cannot be written as JSON");
+        if (r < 0)
+            return r;
+    } else if (t == JSON_TRUE || t == JSON_FALSE) {
         *ret = t == JSON_TRUE ? "1" : "0";
         *ret_len = 1;
     } else {

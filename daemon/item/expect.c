@@ -72,14 +72,10 @@ struct expect *expect_free(struct expect *e)
 static int refuse(struct expect_error *error, const char *format, ...) hr_printf_like(2, 3);
 static int refuse(struct expect_error *error, const char *format, ...)
 {
-    char text[2 * sizeof error->message];
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(text, sizeof text, format, args);
+    text_format(error->message, sizeof error->message, format, args);
     va_end(args);
-    size_t len = n < 0 ? 0 : (size_t)n;
-    text_excerpt(error->message, sizeof error->message, text,
-                 len < sizeof text ? len : sizeof text - 1);
     return -EINVAL;
 }
 

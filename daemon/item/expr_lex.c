@@ -9,15 +9,10 @@
 
 int expr_refuse(struct expr_error *error, size_t offset, const char *format, ...)
 {
-    char text[2 * sizeof error->message];
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(text, sizeof text, format, args);
+    text_format(error->message, sizeof error->message, format, args);
     va_end(args);
-    size_t len = n < 0 ? 0 : (size_t)n;
-    if (len >= sizeof text)
-        len = sizeof text - 1;
-    text_excerpt(error->message, sizeof error->message, text, len);
     error->offset = offset;
     return -EINVAL;
 }

@@ -92,20 +92,22 @@ size_t text_excerpt(char *ret, size_t size, const char *bytes, size_t len)
     return used;
 }
 
-int failure_set(struct failure *f, const char *error_class, int code, const char *format, ...)
+void text_format(char *ret, size_t size, const char *format, va_list args)
 {
     char text[2 * FAILURE_MESSAGE_MAX];
+    int n = vsnprintf(text, sizeof text, format, args);
+    size_t len = n < 0 ? 0 : (size_t)n;
+    text_excerpt(ret, size, text, len < sizeof text ? len : sizeof text - 1);
+}
+
+int failure_set(struct failure *f, const char *error_class, int code, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(text, sizeof text, format, args);
+    text_format(f->message, sizeof f->message, format, args);
     va_end(args);
-    size_t len = n < 0 ? 0 : (size_t)n;
-    if (len >= sizeof text)
-        len = sizeof text - 1;
-
     snprintf(f->error_class, sizeof f->error_class, "%s", error_class);
     f->code = code;
-    text_excerpt(f->message, sizeof f->message, text, len);
     f->column[0] = 0;
     f->value[0] = 0;
     return -EBADMSG;

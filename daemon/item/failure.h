@@ -42,6 +42,9 @@ void failure_set_value(struct failure *f, const char *bytes, size_t len);
  * text from outside. Returns the bytes written without the NUL. */
 size_t text_excerpt(char *ret, size_t size, const char *bytes, size_t len);
 
+/* vsnprintf() for messages: what does not fit is cut by the same rule. */
+void text_format(char *ret, size_t size, const char *format, va_list args) hr_printf_like(3, 0);
+
 /* Whether len bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool text_is_utf8(const char *bytes, size_t len);
 
