@@ -338,7 +338,7 @@ static void serve_during_backoff(hr_pool *pool)
     if (count_all(pool) == 0)
         refuse_all(pool, pool->error.code);
     else if (!hr_list_empty(&pool->borrowers) && !pool->retry_timer)
-        pool->retry_timer = hr_call_at(pool->retry_at, retry_due, pool);
+        pool->retry_timer = hr_call_at(pool->retry_at, retry_due, pool); /* or the next return */
 }
 
 /* Opens as many connections as borrowers wait for, within the limits. */

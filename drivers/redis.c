@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client: a task, the keeper, holds the shared connection open; callers find it ready, wait for
- * an attempt that is running, or learn at once why there is none.
+ * The client's calls: options, commands in their forms, closing.
  */
 #include "drivers/redis.h"
 
@@ -9,17 +8,12 @@
 #include <string.h>
 
 #include "drivers/redis_client.h"
-#include "drivers/resolve.h"
 
 #define DEFAULT_CONNECTIONS 4
 #define DEFAULT_MAX_PENDING ((size_t)16 << 20)
 #define DEFAULT_MAX_REPLY   ((size_t)512 << 20)
 #define IDLE_TIME           hr_seconds(60)
 #define PING_AFTER          hr_seconds(15)
-/* A connection that lived shorter than this counts as a failed attempt, so that a server which
- * hangs up on everybody is not asked in a tight loop. */
-#define LIVED hr_seconds(1)
-
 static const struct hr_backoff reconnect_backoff = {
     .first = 100000, .max = 5000000, .factor = 2, .jitter = true};
 
@@ -123,166 +117,6 @@ hr_redis *hr_redis_new(const struct hr_redis_options *options)
     return redis;
 }
 
-static bool is_up(const struct hr_redis *redis)
-{
-    return redis->state == HR__REDIS_READY;
-}
-
-static void report_change(void *arg)
-{
-    struct hr_redis *redis = arg;
-    redis->report = NULL;
-    if (redis->told_up != is_up(redis) && redis->changed) {
-        redis->told_up = is_up(redis);
-        redis->changed(redis->told_up, redis->cookie);
-    }
-    hr__redis_unref(redis);
-}
-
-/* The one place where the state changes. */
-static void set_state(struct hr_redis *redis, enum hr__redis_state state)
-{
-    bool was_up = is_up(redis);
-    hr_assert(redis->state != HR__REDIS_CLOSED);
-    redis->state = state;
-    if (state == HR__REDIS_CONNECTING)
-        hr_event_clear(&redis->settled);
-    else
-        hr_event_set(&redis->settled);
-    if (was_up == is_up(redis) || !redis->changed || redis->report)
-        return;
-    redis->report = hr_call_soon(report_change, redis);
-    if (redis->report)
-        hr__redis_ref(redis);
-}
-
-/* Keeps why there is no connection, as callers will be told. */
-static void note_error(struct hr_redis *redis, const struct hr_error *why)
-{
-    struct hr_error error = *why;
-    error.code = -ENOTCONN;
-    error.native = 0;
-    error.sent = false;
-    hr_error_done(&redis->error);
-    redis->error = (struct hr_error){0};
-    hr_error_copy(&redis->error, &error);
-}
-
-static struct hr__redis_conn *take_conn(struct hr_redis *redis)
-{
-    return hr_take(redis->conn);
-}
-
-static void conn_lost(void *cookie)
-{
-    struct hr_redis *redis = cookie;
-    struct hr__redis_conn *conn = take_conn(redis);
-    note_error(redis, hr__redis_conn_error(conn));
-    set_state(redis, HR__REDIS_CONNECTING);
-    hr_event_set(&redis->nudge);
-    hr__redis_conn_unref(conn);
-}
-
-/* The server is not what it was (a replica now, or loading): new commands go to a new connection,
- * after asking for the address again; replies that are due still come on the old one. */
-static void leave_server(struct hr_redis *redis)
-{
-    if (!is_up(redis) || hr_now() < hr_later(redis->up_since, LIVED))
-        return;
-    struct hr__redis_conn *conn = take_conn(redis);
-    if (redis->target.url.host)
-        hr_resolve_forget(redis->target.url.host);
-    set_state(redis, HR__REDIS_CONNECTING);
-    hr_event_set(&redis->nudge);
-    hr__redis_conn_retire(conn);
-    hr__redis_conn_unref(conn);
-    hr_pool_flush(redis->pool);
-}
-
-/* One attempt, and the life of the connection if it worked. Returns how long to rest after. */
-static hr_usec connect_and_stay(struct hr_redis *redis)
-{
-    struct hr__redis_conn *conn = NULL;
-    int r = hr__redis_open(&redis->target, &conn, NULL);
-    if (redis->state == HR__REDIS_CLOSED || r == -ECANCELED) {
-        if (conn) {
-            hr__redis_conn_fail(conn, HR_ECLOSED, 0);
-            hr__redis_conn_unref(conn);
-        }
-        return -1;
-    }
-    if (r < 0) {
-        redis->failed++;
-        note_error(redis, hr_last_error());
-        return hr_backoff_next(&redis->backoff);
-    }
-
-    redis->opened++;
-    redis->conn = conn;
-    redis->up_since = hr_now();
-    hr_event_clear(&redis->nudge);
-    hr__redis_conn_on_lost(conn, conn_lost, redis);
-    set_state(redis, HR__REDIS_READY);
-    r = hr_event_wait(&redis->nudge);
-    if (r < 0 || redis->state == HR__REDIS_CLOSED)
-        return -1;
-    if (hr_now() < hr_later(redis->up_since, LIVED))
-        return hr_backoff_next(&redis->backoff);
-    hr_backoff_reset(&redis->backoff);
-    return 0;
-}
-
-static void end_keeper(struct hr_redis *redis)
-{
-    redis->keeper = hr_future_unref(redis->keeper);
-    if (redis->conn) {
-        struct hr__redis_conn *conn = take_conn(redis);
-        hr__redis_conn_on_lost(conn, NULL, NULL);
-        hr__redis_conn_fail(conn, HR_ECLOSED, 0);
-        hr__redis_conn_unref(conn);
-    }
-    if (redis->state != HR__REDIS_CLOSED)
-        set_state(redis, HR__REDIS_IDLE);
-    hr_event_set(&redis->ended);
-    hr__redis_unref(redis);
-}
-
-static int keep_connected(void *arg)
-{
-    struct hr_redis *redis = arg;
-    hr_usec rest = 0;
-    while (rest >= 0) {
-        rest = connect_and_stay(redis);
-        if (rest <= 0)
-            continue;
-        set_state(redis, HR__REDIS_RESTING);
-        int r = hr_sleep(rest);
-        if (r < 0 || redis->state == HR__REDIS_CLOSED)
-            break;
-        set_state(redis, HR__REDIS_CONNECTING);
-    }
-    end_keeper(redis);
-    return 0;
-}
-
-/* The loop ends before the keeper ran. */
-static void drop_keeper(void *arg)
-{
-    end_keeper(arg);
-}
-
-static int start_keeper(struct hr_redis *redis)
-{
-    struct hr_task_options options = {.name = "redis-keeper", .free_arg = drop_keeper};
-    redis->keeper = hr_create_task_with(&options, keep_connected, redis);
-    if (!redis->keeper)
-        return -ENOMEM;
-    hr__redis_ref(redis);
-    hr_event_clear(&redis->ended);
-    set_state(redis, HR__REDIS_CONNECTING);
-    return 0;
-}
-
 int hr__redis_check_loop(struct hr_redis *redis)
 {
     hr_loop *loop = hr_running_loop();
@@ -293,30 +127,6 @@ int hr__redis_check_loop(struct hr_redis *redis)
     if (redis->loop)
         return hr_fail(HR_EWRONGLOOP, "redis: the client belongs to another loop");
     redis->loop = loop;
-    return 0;
-}
-
-/* Finds the shared connection ready, or waits for the attempt that is running. Borrowed. */
-static int get_conn(struct hr_redis *redis, struct hr__redis_conn **ret)
-{
-    uint64_t failed = redis->failed;
-    while (!is_up(redis)) {
-        if (redis->state == HR__REDIS_CLOSED)
-            return hr_fail(HR_ECLOSED, "%s: the client is closed", redis->target.name);
-        if (redis->state == HR__REDIS_RESTING || redis->failed != failed)
-            return hr_error_raise(&redis->error);
-        if (redis->state == HR__REDIS_IDLE) {
-            int r = start_keeper(redis);
-            if (r < 0)
-                return r;
-        }
-        redis->waiting++;
-        int r = hr_event_wait(&redis->settled);
-        redis->waiting--;
-        if (r < 0)
-            return hr_fail(r, "%s: cancelled before it was asked", redis->target.name);
-    }
-    *ret = redis->conn;
     return 0;
 }
 
@@ -335,11 +145,11 @@ int hr__redis_ask(struct hr_redis *redis, hr_reply **ret, const struct hr__redis
         return hr_fail(HR_ENOTASK, "redis: only a task can wait for a reply");
     hr__redis_ref(redis);
     struct hr__redis_conn *conn = NULL;
-    r = get_conn(redis, &conn);
+    r = hr__redis_get_conn(redis, &conn);
     if (r >= 0)
         r = hr__redis_call(conn, ret, request, redis->command_timeout);
     if (r == HR_EREPLY && is_failover(hr_last_error()))
-        leave_server(redis);
+        hr__redis_leave_server(redis);
     hr__redis_unref(redis);
     return r;
 }
@@ -439,7 +249,7 @@ hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...)
     struct hr__redis_request request = {.fmt = fmt, .args = &args};
     hr_future *future = NULL;
     int r = hr__redis_check_loop(redis);
-    if (r == 0 && is_up(redis) && hr__redis_conn_has_room(redis->conn))
+    if (r == 0 && hr__redis_is_up(redis) && hr__redis_conn_has_room(redis->conn))
         r = start_now(redis, &request, &future);
     else if (r == 0)
         r = start_late(redis, &request, &future);
@@ -453,26 +263,10 @@ hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...)
     return future;
 }
 
-static void shut(struct hr_redis *redis)
-{
-    if (redis->state == HR__REDIS_CLOSED)
-        return;
-    struct hr__redis_conn *conn = take_conn(redis);
-    set_state(redis, HR__REDIS_CLOSED);
-    if (conn) {
-        hr__redis_conn_on_lost(conn, NULL, NULL);
-        (void)hr_fail(HR_ECLOSED, "%s: the client was closed", redis->target.name);
-        hr__redis_conn_fail(conn, HR_ECLOSED, HR_ECLOSED);
-        hr__redis_conn_unref(conn);
-    }
-    if (redis->keeper)
-        hr_task_cancel(redis->keeper, "the client is closed");
-}
-
 int hr_redis_close(hr_redis *redis)
 {
     hr__redis_ref(redis);
-    shut(redis);
+    hr__redis_shut(redis);
     int r = hr_event_wait(&redis->ended);
     if (r >= 0)
         r = hr_pool_close(redis->pool);
@@ -486,7 +280,7 @@ hr_redis *hr_redis_free(hr_redis *redis)
 {
     if (!redis)
         return NULL;
-    shut(redis);
+    hr__redis_shut(redis);
     redis->changed = NULL;
     hr_pool_free(hr_take(redis->pool));
     hr__redis_unref(redis);
@@ -502,20 +296,20 @@ void hr_redis_on_state(hr_redis *redis, void (*changed)(bool up, void *cookie), 
 {
     redis->changed = changed;
     redis->cookie = cookie;
-    redis->told_up = is_up(redis);
+    redis->told_up = hr__redis_is_up(redis);
 }
 
 hr_usec hr_redis_up_since(const hr_redis *redis)
 {
-    return is_up(redis) ? redis->up_since : HR_FOREVER;
+    return hr__redis_is_up(redis) ? redis->up_since : HR_FOREVER;
 }
 
 void hr_redis_get_stats(const hr_redis *redis, struct hr_pool_stats *ret)
 {
     hr_pool_get_stats(redis->pool, ret);
-    ret->open += is_up(redis);
+    ret->open += hr__redis_is_up(redis);
     ret->waiting += redis->waiting;
     ret->opened += redis->opened;
     ret->failed += redis->failed;
-    ret->up = is_up(redis);
+    ret->up = hr__redis_is_up(redis);
 }

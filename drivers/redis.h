@@ -68,7 +68,8 @@ HR_PUBLIC void hr_redis_releasep(hr_redis_conn **conn);
 HR_PUBLIC hr_async int hr_redis_conn_command(hr_redis_conn *conn, hr_reply **ret, hr_usec block,
                                              const char *fmt, ...);
 
-/* Called whenever a connection to the server became ready (up) or was lost; from a callback. */
+/* Called when the shared connection has become ready (up) or was lost; by a task of the client's,
+ * whose work it holds up: it must not wait. */
 HR_PUBLIC void hr_redis_on_state(hr_redis *redis, void (*changed)(bool up, void *cookie),
                                  void *cookie);
 

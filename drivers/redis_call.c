@@ -97,13 +97,17 @@ static void disarm_timer(struct hr__redis_conn *conn)
 }
 
 /* A timer that stands earlier than need be does no harm: it looks, and is armed anew. */
-static void arm_timer_at(struct hr__redis_conn *conn, hr_usec moment)
+static int arm_timer_at(struct hr__redis_conn *conn, hr_usec moment)
 {
     if (moment == HR_FOREVER || (conn->timer && conn->timer_at <= moment))
-        return;
+        return 0;
+    hr_handle *timer = hr_call_at(moment, deadline_due, conn);
+    if (!timer)
+        return hr_fail(-ENOMEM, "%s: no memory for a deadline", conn->name);
     disarm_timer(conn);
     conn->timer_at = moment;
-    conn->timer = hr_call_at(moment, deadline_due, conn);
+    conn->timer = timer;
+    return 0;
 }
 
 /* Ends the calls whose time is up. The oldest stand first, so it ends at the first that is not, and
@@ -137,8 +141,8 @@ static void deadline_due(void *arg)
     hr__redis_conn_end_if_retired(conn);
     if (!conn->lost && hr__redis_line_begun(&conn->line) && silent < next)
         next = silent;
-    if (!conn->lost)
-        arm_timer_at(conn, next);
+    if (!conn->lost && arm_timer_at(conn, next) < 0)
+        hr__redis_conn_fail(conn, -ENOMEM, 0);
     hr__redis_conn_unref(conn);
 }
 
@@ -180,14 +184,18 @@ static int ask(struct hr__redis_call *call, const struct hr__redis_request *requ
     }
 
     hr_usec now = hr_now();
+    call->deadline = hr_later(now, span);
+    r = arm_timer_at(conn, call->deadline);
+    if (r < 0) {
+        hr_buf_cut(&conn->out, before, len);
+        return r;
+    }
     if (hr__redis_line_empty(&conn->line)) {
         conn->heard = now;
         conn->patience = span;
     }
-    call->deadline = hr_later(now, span);
     call->place = hr__redis_line_join(&conn->line, call, len);
     call->in_line = true;
-    arm_timer_at(conn, call->deadline);
     hr_event_set(&conn->asked);
     return 0;
 }
@@ -260,7 +268,8 @@ void hr__redis_call_hurry(struct hr__redis_call *call, hr_usec span)
     call->deadline = hr_later(hr_now(), span);
     conn->patience = span;
     conn->heard = hr_now();
-    arm_timer_at(conn, call->deadline);
+    if (arm_timer_at(conn, call->deadline) < 0)
+        hr__redis_conn_fail(conn, -ENOMEM, 0);
 }
 
 int hr__redis_call_end(struct hr__redis_call *call, hr_reply **ret)

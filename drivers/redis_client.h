@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the two halves of the Redis client share: the one on the shared connection (redis.c) and
- * the connections of one's own (redis_own.c).
+ * What the parts of the Redis client share: the calls (redis.c), the keeper of the shared
+ * connection (redis_keep.c) and the connections of one's own (redis_own.c).
  */
 #pragma once
 
@@ -40,8 +40,7 @@ struct hr_redis {
 
     void (*changed)(bool up, void *cookie);
     void *cookie;
-    hr_handle *report; /* a change that changed() has not been told */
-    bool told_up;
+    bool told_up; /* what changed() was told last */
 };
 
 struct hr_redis *hr__redis_ref(struct hr_redis *redis);
@@ -49,6 +48,23 @@ void hr__redis_unref(struct hr_redis *redis);
 
 /* 0, or HR_EWRONGLOOP, HR_ENOLOOP. */
 int hr__redis_check_loop(struct hr_redis *redis);
+
+static inline bool hr__redis_is_up(const struct hr_redis *redis)
+{
+    return redis->state == HR__REDIS_READY;
+}
+
+/* Finds the shared connection ready, or waits for the attempt that is running. Borrowed. 0, or
+ * -ENOTCONN (why), -ECANCELED, HR_ECLOSED, -ENOMEM. */
+hr_async int hr__redis_get_conn(struct hr_redis *redis, struct hr__redis_conn **ret);
+
+/* The server is not what it was (a replica now, or loading): new commands go to a new connection,
+ * after asking for the address again; replies that are due still come on the old one. At most once
+ * a second. */
+void hr__redis_leave_server(struct hr_redis *redis);
+
+/* Closes the client: what is pending fails with HR_ECLOSED, the keeper is asked to end. */
+void hr__redis_shut(struct hr_redis *redis);
 
 /* Asks on the shared connection; codes as hr_redis_command(). */
 hr_async int hr__redis_ask(struct hr_redis *redis, hr_reply **ret,

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "tests/config/dump.h"
-#include "tests/config/starve.h"
+#include "tests/support/starve.h"
 
 #define CASES_MAX 300
 #define TEXT_MAX  (64 * 1024)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "tests/config/fixture.h"
-#include "tests/config/starve.h"
+#include "tests/support/starve.h"
 
 struct job {
     const char *server;

@@ -2,7 +2,7 @@
 /*
  * An allocator that runs dry, put in front of the real one by the linker.
  */
-#include "tests/config/starve.h"
+#include "tests/support/starve.h"
 
 static long left = -1; /* negative: no end */
 static bool only_once;
