@@ -144,7 +144,7 @@ static int bind_float(const struct binding *b, const char *text, size_t len)
     const char *max_text = b->column->kind == COLUMN_FLOAT ? flt_max : dbl_max;
     struct number n, max;
     if (!number_parse(text, len, &n))
-        return misfit(b, ERR_TRUNCATED, "Not a number: data truncated");
+        return misfit(b, ERR_NO_NUMBER, "Incorrect double value");
     if (n.negative && b->column->is_unsigned)
         return misfit(b, ERR_RANGE, "Out of range value");
     struct number size = n;

@@ -5,7 +5,8 @@
  * Where the column is known the value is checked against it, so that a misfit becomes a dead letter
  * before anything is sent, with the errno a strict MariaDB would give:
  *     1048  null for NOT NULL                    1264  out of range
- *     1366  not a number, for a number column    1406  too long
+ *     1366  not a number, for a number column (the server says 1265 when it begins like one)
+ *     1406  too long
  *     1292  not a date or time, out of its range, or finer than the column
  *     1265  a fraction for an integer, more decimals than the column has, a time of day for a DATE:
  *           the server would round these with a note; here they fail

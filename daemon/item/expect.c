@@ -36,7 +36,8 @@ struct rule {
     enum rule_kind kind;
     bool optional;
     bool has_min, has_max;
-    struct number min, max;    /* int; string: characters */
+    struct number min, max; /* int */
+    uint64_t min_characters, max_characters;
     unsigned precision, scale; /* decimal */
     struct name *words;        /* enum */
     size_t n_words;
@@ -139,8 +140,10 @@ static int read_range(struct rule *rule, struct name args, struct expect_error *
         ok = rule->kind == RULE_STRING && read_bound(args, &rule->has_max, &rule->max) &&
              rule->has_max;
     }
-    if (ok && rule->kind == RULE_STRING)
-        ok = !rule->min.negative && !rule->max.negative;
+    if (ok && rule->kind == RULE_STRING) {
+        ok = (!rule->has_min || number_to_uint64(&rule->min, &rule->min_characters)) &&
+             (!rule->has_max || number_to_uint64(&rule->max, &rule->max_characters));
+    }
     if (!ok)
         return refuse(error, "`%s` needs its bounds as min..max, min.. or ..max", rule->type);
     if (rule->has_min && rule->has_max && number_compare(&rule->min, &rule->max) > 0)
@@ -274,7 +277,8 @@ int expect_add(struct expect *e, const char *field, const char *type, struct exp
     struct rule *rule = arena_alloc(e->arena, sizeof *rule);
     if (!rule)
         return -ENOMEM;
-    *rule = (struct rule){.field = copy(e->arena, field), .type = copy(e->arena, type)};
+    *rule = (struct rule){
+        .field = copy(e->arena, field), .type = copy(e->arena, type), .max_characters = UINT64_MAX};
     if (!rule->field || !rule->type)
         return -ENOMEM;
     struct name whole = {rule->field, strlen(rule->field)};
@@ -320,15 +324,11 @@ static int check_string(const struct rule *rule, const struct json_value *v, str
 {
     size_t len;
     const char *text = json_text(v, &len);
-    if (!rule->has_min && !rule->has_max)
-        return 0;
-    char digits[24];
-    int n = snprintf(digits, sizeof digits, "%zu", text_characters(text, len));
-    struct number characters;
-    if (number_parse(digits, (size_t)n, &characters) && in_range(rule, &characters))
+    uint64_t n = text_characters(text, len);
+    if (n >= rule->min_characters && n <= rule->max_characters)
         return 0;
     char detail[64];
-    snprintf(detail, sizeof detail, "but has %s characters", digits);
+    snprintf(detail, sizeof detail, "but has %llu characters", (unsigned long long)n);
     return violated(rule, v, detail, why);
 }
 
@@ -397,10 +397,11 @@ static bool has_type(enum rule_kind kind, enum json_type t)
 
 static int check_value(const struct rule *rule, const struct json_value *v, struct failure *why)
 {
-    char detail[40];
-    snprintf(detail, sizeof detail, "but is %s", json_type_name(v));
-    if (!has_type(rule->kind, json_type(v)))
+    if (!has_type(rule->kind, json_type(v))) {
+        char detail[40];
+        snprintf(detail, sizeof detail, "but is %s", json_type_name(v));
         return violated(rule, v, detail, why);
+    }
     switch (rule->kind) {
     case RULE_STRING:
         return check_string(rule, v, why);
