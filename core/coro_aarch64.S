@@ -45,8 +45,7 @@ hr__context_swap:
     ldp d12, d13, [sp, #128]
     ldp d14, d15, [sp, #144]
     add sp, sp, #176
-    mov x9, x30
-    br x9
+    ret
     .cfi_endproc
     .size hr__context_swap, . - hr__context_swap
 

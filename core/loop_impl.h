@@ -104,8 +104,9 @@ int hr__poll_open(struct hr_loop *loop, const char *backend);
 void hr__poll_close(struct hr_loop *loop);
 
 /* Looks around between two passes: descriptors, inbox, clock, timers. Sleeps when nothing is
- * ready. */
-void hr__poll(struct hr_loop *loop);
+ * ready. True when it should be called again before the next pass: much time has gone by since the
+ * last look, or the clock is virtual. */
+bool hr__poll(struct hr_loop *loop);
 
 /* Makes the loop look at timers before the next pass. */
 static inline void hr__poll_soon(struct hr_loop *loop)

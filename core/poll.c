@@ -151,13 +151,15 @@ static void look_idle(hr_loop *loop)
         poll_asleep(loop, deadline);
 }
 
-void hr__poll(hr_loop *loop)
+bool hr__poll(hr_loop *loop)
 {
+    hr_usec before = loop->now;
     loop->now = hr__clock_now(loop);
+    bool slow = loop->now - before >= POLL_EVERY || hr__clock_is_virtual(loop);
     if (!loop->ready.first && !loop->stopping) {
         look_idle(loop);
         loop->now = loop->polled = hr__clock_now(loop);
-    } else if (loop->now - loop->polled >= POLL_EVERY || hr__clock_is_virtual(loop)) {
+    } else if (slow || loop->now - loop->polled >= POLL_EVERY) {
         poll_now(loop);
         loop->polled = loop->now;
     }
@@ -166,6 +168,7 @@ void hr__poll(hr_loop *loop)
     hr_usec lag = hr__timers_run(&loop->timers, loop->now);
     if (lag > 0)
         loop->lag = lag;
+    return slow;
 }
 
 void hr__loop_arm(hr_loop *loop, struct hr__timer *timer, hr_usec deadline)

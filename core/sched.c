@@ -6,19 +6,20 @@
  * directly, on whichever stack that decision is made; callbacks and looking around are left to the
  * loop's own stack. A pass is the queue as it stood when the pass began.
  *
- * Looking at clock and descriptors costs more than a hundred switches. So it is not done before
- * every pass but when nothing is ready, when a timer is armed that is due at once, or when
- * LOOK_EVERY slices have run (core/poll.c then looks at descriptors if enough time has gone by).
+ * Looking at clock and descriptors costs as much as dozens of switches. So it is not done before
+ * every pass but when nothing is ready, when a timer is armed that is due at once, and when enough
+ * slices have run: LOOK_EVERY, or every pass while passes are slow. On a virtual clock it is done
+ * before every pass, so that what happens depends on nothing but the program.
  */
 #include <errno.h>
 
 #include "core/loop_impl.h"
 
-#define LOOK_EVERY 16
+#define LOOK_EVERY 64
 
-static void begin_pass(hr_loop *loop)
+static inline void begin_pass(hr_loop *loop)
 {
-    loop->pass = loop->ready;
+    loop->pass.first = loop->ready.first; /* nothing is ever appended to the present pass */
     loop->ready.first = NULL;
     loop->passes++;
 }
@@ -52,7 +53,7 @@ static struct hr__fibers *fibers_of_size(hr_loop *loop, size_t size)
 }
 
 /* Gives a task its stack. A task that gets none, or that was cancelled before, ends here. */
-static bool start_task(hr_loop *loop, struct hr__task *task)
+__attribute__((noinline)) static bool start_task(hr_loop *loop, struct hr__task *task)
 {
     if (task->must_cancel) {
         hr__task_end_unstarted(task, -ECANCELED);
@@ -69,7 +70,7 @@ static bool start_task(hr_loop *loop, struct hr__task *task)
 
 /* Takes the tasks at the head of the queue for as long as one cannot run; yields the stack on which
  * the first that can goes on, else the loop's own. */
-static struct hr__coro *next_context(hr_loop *loop)
+static inline struct hr__coro *next_context(hr_loop *loop)
 {
     loop->current = NULL;
     for (struct hr__ready *entry; (entry = next_entry(loop)) && entry->run == hr__task_run;) {
@@ -91,12 +92,12 @@ static struct hr__coro *next_context(hr_loop *loop)
 
 void hr__sched_suspend(hr_loop *loop, struct hr__task *task)
 {
-    int saved_errno = errno;
+    int *place = &errno, saved = *place; /* the place is the thread's, the value the task's */
     struct hr__coro *self = &task->fiber->coro;
     struct hr__coro *next = next_context(loop);
     if (next != self)
         hr__coro_switch(self, next);
-    errno = saved_errno;
+    *place = saved;
 }
 
 void hr__sched_idle(struct hr__fiber *fiber)
@@ -144,8 +145,8 @@ void hr__sched_drop(hr_loop *loop)
 void hr__sched_run(hr_loop *loop)
 {
     do {
-        hr__poll(loop);
-        loop->look_at = loop->slices + (hr__clock_is_virtual(loop) ? 0 : LOOK_EVERY);
+        bool slow = hr__poll(loop);
+        loop->look_at = loop->slices + (slow ? 0 : LOOK_EVERY);
         begin_pass(loop);
         run_pass(loop);
     } while (!loop->stopping);
