@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/admin.h"
 #include "daemon/hash.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
@@ -255,6 +256,12 @@ static void finish_jobs(struct app *app)
 
 static void take_down(struct app *app)
 {
+    struct hr_timeout limit = {0};
+    int r = hr_timeout_enter(&limit, CLOSE_AT_MOST);
+    r = hr_timeout_leave(&limit, r < 0 ? r : admin_close(app->admin));
+    if (r < 0)
+        log_debug("admin server: closing: %s", hr_error_message(r));
+    app->admin = admin_free(app->admin);
     for (size_t i = 0; i < app->n_jobs; i++)
         job_done(&app->jobs[i].job);
     free(app->jobs);
@@ -310,6 +317,8 @@ int app_run(void *arg)
     int r = open_servers(app);
     if (r >= 0)
         r = make_jobs(app);
+    if (r >= 0)
+        r = admin_new(app, &app->admin);
     if (r >= 0)
         r = hr_add_signal_handler(SIGTERM, stop_asked, app);
     if (r >= 0)

@@ -10,6 +10,8 @@
 #include "daemon/settings.h"
 #include "daemon/sweep.h"
 
+struct admin;
+
 /* A server of the configuration and the client that talks to it; one of the two is NULL. */
 struct server {
     const struct server_conf *conf;
@@ -35,6 +37,7 @@ struct app {
     size_t n_servers;
     struct app_job *jobs;
     size_t n_jobs, ended;
+    struct admin *admin;
     hr_usec started;
     struct hr_event stop; /* set by SIGTERM or SIGINT */
     bool ready, stopping;

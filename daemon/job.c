@@ -55,6 +55,15 @@ bool job_healthy(const struct job *job)
     return job->state == JOB_RUNNING || job->state == JOB_PAUSED;
 }
 
+uint64_t job_held(const struct job *job)
+{
+    uint64_t items = 0;
+    hr_list_foreach (node, &job->held) {
+        items += hr_list_entry(node, struct batch, link)->n;
+    }
+    return items;
+}
+
 static void sink_changed(void *cookie, enum error_class class, const char *text)
 {
     struct job *job = cookie;

@@ -53,6 +53,9 @@ void job_set_state(struct job *job, enum job_state state, enum error_class class
 /* A job that works: running, waiting for nothing but items. For /readyz and /healthz. */
 bool job_healthy(const struct job *job);
 
+/* Items in the batches that it holds. */
+uint64_t job_held(const struct job *job);
+
 /* Fills in a struct whose members up to solitude are set; source and sink belong to the job then.
  */
 void job_init(struct job *job, const struct job_conf *conf, struct source *source,
