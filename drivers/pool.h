@@ -40,9 +40,11 @@ HR_PUBLIC hr_pool *hr_pool_new(const struct hr_conn_ops *ops, void *driver,
 
 enum hr_pool_return { HR_POOL_CLEAN, HR_POOL_DIRTY, HR_POOL_BROKEN };
 
-/* Borrows a connection, waiting in order for one. 0; -ECANCELED; HR_ECLOSED; or what open said
- * (callers wait or give up; the next open waits for the backoff, callers meanwhile get the last
- * error at once, so that nobody hammers a server that is down). */
+/* Borrows a connection, waiting in order for one: lent ones coming back, or one that a task of the
+ * pool opens (a borrower that is cancelled does not waste it). 0; -ECANCELED; HR_ECLOSED; or what
+ * open said, when nothing is lent that could be waited for. After a failure the next opening waits
+ * for the backoff, and borrowers meanwhile get the last error at once, so that nobody hammers a
+ * server that is down. */
 HR_PUBLIC hr_async int hr_pool_acquire(hr_pool *pool, void **ret);
 
 /* Gives it back; never waits. Dirty ones are reset by a task of the pool before anyone sees them.
@@ -53,7 +55,9 @@ HR_PUBLIC void hr_pool_release(hr_pool *pool, void *conn, enum hr_pool_return st
  * return. */
 HR_PUBLIC void hr_pool_flush(hr_pool *pool);
 
-/* Refuses new loans, waits for those out, closes all. Then free. */
+/* Refuses new loans, waits for those out, closes all. 0, or -ECANCELED: may be called again. Then
+ * free. free alone drops what idles; what is lent is closed when it comes back. Both while the loop
+ * exists. */
 HR_PUBLIC hr_async int hr_pool_close(hr_pool *pool);
 HR_PUBLIC void hr_pool_free(hr_pool *pool);
 

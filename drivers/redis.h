@@ -31,7 +31,8 @@ struct hr_redis_options {
 HR_PUBLIC hr_redis *hr_redis_new(const struct hr_redis_options *options);
 
 /* Fails what is pending with HR_ECLOSED, hangs up, waits for connections of one's own to come
- * back. Then free. close may be called twice; free alone drops everything. */
+ * back. Then free. close may be called twice; free alone drops everything. Both while the loop
+ * exists. */
 HR_PUBLIC hr_async int hr_redis_close(hr_redis *redis);
 HR_PUBLIC hr_redis *hr_redis_free(hr_redis *redis);
 HR_PUBLIC void hr_redis_freep(hr_redis **redis);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a Redis server may send: the same replies come out whether the bytes come at once or one by
+ * one, and a refusal stays a refusal.
+ */
+#include <string.h>
+
+#include "drivers/redis_reader.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define LIMIT (64 * 1024)
+
+/* Adds what the reply says to a checksum. */
+static uint64_t digest(const hr_reply *reply, uint64_t sum)
+{
+    size_t len = 0;
+    const char *str = hr_reply_str(reply, &len);
+    sum = (sum ^ (uint64_t)hr_reply_type(reply)) * UINT64_C(0x100000001b3);
+    sum = (sum ^ (uint64_t)hr_reply_int(reply)) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < len; i++)
+        sum = (sum ^ (unsigned char)str[i]) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < hr_reply_len(reply); i++)
+        sum = digest(hr_reply_at(reply, i), sum);
+    return sum;
+}
+
+/* Reads all replies, fed in pieces. */
+static uint64_t read_all(const uint8_t *data, size_t size, size_t piece, int *ret_end)
+{
+    struct hr__redis_reader *reader = hr__redis_reader_new(LIMIT);
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    int r = 0;
+    for (size_t at = 0; at < size && r >= 0; at += piece) {
+        size_t n = piece < size - at ? piece : size - at;
+        r = hr__redis_reader_feed(reader, (const char *)data + at, n);
+        hr_reply *reply = NULL;
+        while (r >= 0 && (r = hr__redis_reader_next(reader, &reply)) == 1) {
+            if (hr_reply_size(reply) > 4 * LIMIT)
+                __builtin_trap();
+            sum = digest(reply, sum);
+            reply = hr_reply_free(reply);
+        }
+    }
+    hr__redis_reader_free(reader);
+    *ret_end = r;
+    return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    int whole_end, split_end;
+    uint64_t whole = read_all(data, size, size > 0 ? size : 1, &whole_end);
+    uint64_t split = read_all(data, size, 1, &split_end);
+    if (whole != split || (whole_end < 0) != (split_end < 0))
+        __builtin_trap();
+    return 0;
+}
