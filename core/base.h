@@ -35,7 +35,9 @@ static inline hr_usec hr_later(hr_usec moment, hr_usec span)
     return moment > 0 && span >= HR_FOREVER - moment ? HR_FOREVER : moment + span;
 }
 
-/* Marks a call that may suspend the running task; its result is worth checking. */
+/* Marks a call that may suspend the running task; its result is worth checking. Where a task has to
+ * wait, every one of them returns -ECANCELED if a cancel comes, and HR_ENOTASK outside of a task.
+ */
 #define hr_async __attribute__((warn_unused_result))
 
 /* Marks what the shared libraries export. Everything else stays hidden. */

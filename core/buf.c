@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Data stands between start and end. Room at the end comes first from moving the data to the front,
- * when at least half of the buffer is free there, else from doubling: either way a byte is moved a
- * bounded number of times.
+ * Data stands between start and end. Room at the end comes from moving the data to the front, if no
+ * more is moved than was consumed there, else from doubling: either way what is moved is bounded by
+ * what has gone through.
  */
 #include "core/buf.h"
 
@@ -40,6 +40,21 @@ static void move_to_front(struct hr_buf *buf)
     buf->start = 0;
 }
 
+/* Doubles the memory, at least, until it holds need bytes. */
+static int grow(struct hr_buf *buf, size_t need)
+{
+    size_t capacity = buf->capacity ? 2 * buf->capacity : SMALLEST;
+    while (capacity < need && capacity <= SIZE_MAX / 4)
+        capacity *= 2;
+    char *bytes = capacity < need ? NULL : realloc(buf->bytes, capacity + 1);
+    if (!bytes)
+        return -ENOMEM;
+    buf->bytes = bytes;
+    buf->capacity = capacity;
+    buf->bytes[buf->end] = '\0';
+    return 0;
+}
+
 int hr_buf_reserve(struct hr_buf *buf, size_t size, char **ret)
 {
     size_t used = hr_buf_size(buf);
@@ -47,24 +62,11 @@ int hr_buf_reserve(struct hr_buf *buf, size_t size, char **ret)
         return -ENOBUFS;
 
     if (!buf->bytes || size > buf->capacity - buf->end) {
-        size_t need = used + size, capacity = buf->capacity;
-        if (!buf->bytes || need > capacity / 2) {
-            capacity = capacity < SMALLEST ? SMALLEST : capacity;
-            while (capacity < need && capacity <= SIZE_MAX / 4)
-                capacity *= 2;
-            if (capacity < need)
-                return -ENOMEM;
-            if (buf->bytes)
-                move_to_front(buf);
-            char *bytes = realloc(buf->bytes, capacity + 1);
-            if (!bytes)
-                return -ENOMEM;
-            buf->bytes = bytes;
-            buf->capacity = capacity;
-        } else {
-            move_to_front(buf);
-        }
-        buf->bytes[buf->end] = '\0';
+        bool cheap = buf->bytes && buf->start >= used && used + size <= buf->capacity;
+        int r = cheap ? 0 : grow(buf, used + size);
+        if (r < 0)
+            return r;
+        move_to_front(buf);
     }
     *ret = buf->bytes + buf->end;
     return 0;

@@ -56,16 +56,14 @@ static void copy_text(char *to, size_t size, const char *from)
     to[length] = '\0';
 }
 
-hr_printf_like(5, 0) static void write_record(struct hr_error *record, int code,
-                                              struct hr_error *cause, bool cut, const char *fmt,
-                                              va_list args)
+void hr__error_write(struct hr_error *record, int code, const char *fmt, va_list args)
 {
     /* The arguments may point into the record that is being overwritten. */
     char message[HR_ERROR_MESSAGE_MAX + 4];
     vsnprintf(message, sizeof(message), fmt, args);
 
     struct hr__task *task = hr__task_running();
-    *record = (struct hr_error){.code = code, .cause = cause, .cut = cut};
+    *record = (struct hr_error){.code = code};
     copy_text(record->message, sizeof(record->message), message);
     if (task)
         copy_text(record->task, sizeof(record->task), hr__task_name(task));
@@ -77,7 +75,7 @@ int hr_fail(int code, const char *fmt, ...)
     struct hr_error *old = hr_take(record->cause);
     va_list args;
     va_start(args, fmt);
-    write_record(record, code, NULL, false, fmt, args);
+    hr__error_write(record, code, fmt, args);
     va_end(args);
     if (old) {
         hr_error_done(old);
@@ -93,7 +91,7 @@ int hr_fail_native(int code, int native, const char *state, const char *kind, bo
     struct hr_error fresh;
     va_list args;
     va_start(args, fmt);
-    write_record(&fresh, code, NULL, false, fmt, args);
+    hr__error_write(&fresh, code, fmt, args);
     va_end(args);
     fresh.native = native;
     fresh.sent = sent;
@@ -120,8 +118,10 @@ int hr_fail_because(int code, const char *fmt, ...)
     }
     va_list args;
     va_start(args, fmt);
-    write_record(record, code, cause, cut, fmt, args);
+    hr__error_write(record, code, fmt, args);
     va_end(args);
+    record->cause = cause;
+    record->cut = cut;
     remember_causes(record);
     return code;
 }

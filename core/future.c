@@ -179,13 +179,10 @@ int hr_future_set_error_record(hr_future *future, const struct hr_error *error)
 
 int hr_future_set_error(hr_future *future, int code, const char *fmt, ...)
 {
-    struct hr_error error = {.code = code};
-    struct hr__task *task = hr__task_running();
-    if (task)
-        snprintf(error.task, sizeof(error.task), "%s", hr__task_name(task));
+    struct hr_error error;
     va_list args;
     va_start(args, fmt);
-    vsnprintf(error.message, sizeof(error.message), fmt, args);
+    hr__error_write(&error, code, fmt, args);
     va_end(args);
     return hr_future_set_error_record(future, &error);
 }

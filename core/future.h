@@ -84,5 +84,5 @@ HR_PUBLIC hr_async int hr_await(hr_future *future);
 HR_PUBLIC hr_async int hr_join(hr_future *future);
 
 /* Copies the outcome of source to destination when it comes; cancelling destination cancels
- * source. 0 or -ENOMEM. */
+ * source. 0, -ENOMEM, -EINVAL (destination is a task), HR_EINVALIDSTATE (it is done already). */
 HR_PUBLIC int hr_future_chain(hr_future *source, hr_future *destination);

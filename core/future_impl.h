@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdarg.h>
+
 #include "core/future.h"
 #include "core/list.h"
 
@@ -37,3 +39,7 @@ void hr__future_init(hr_future *future, hr_loop *loop, bool is_task);
 void hr__future_finish(hr_future *future, int status);
 void hr__future_finish_cancelled(hr_future *future);
 void hr__future_set_reason(hr_future *future, const char *reason);
+
+/* core/error.c: writes a record of its own, without causes. */
+void hr__error_write(struct hr_error *record, int code, const char *fmt, va_list args)
+    hr_printf_like(3, 0);

@@ -189,10 +189,9 @@ static int wait_until_done(struct hr__task *task, hr_future *future)
     return r;
 }
 
-int hr_await(hr_future *future)
+int hr__await_check(const hr_future *future, struct hr__task *task)
 {
-    struct hr__task *task = hr__task_running();
-    if (!future)
+    if (!future) /* whoever could not make it has written the record */
         return -ENOMEM;
     if (!task)
         return hr_fail(HR_ENOTASK, "only a task can wait");
@@ -200,11 +199,17 @@ int hr_await(hr_future *future)
         return hr_fail(HR_EWRONGLOOP, "the future belongs to another loop");
     if (future == &task->future)
         return hr_fail(HR_ESELFAWAIT, "task %s waits for itself", hr__task_name(task));
-    if (!hr_future_done(future)) {
-        int r = wait_until_done(task, future);
-        if (r < 0)
-            return r;
-    }
+    return 0;
+}
+
+int hr_await(hr_future *future)
+{
+    struct hr__task *task = hr__task_running();
+    int r = hr__await_check(future, task);
+    if (r == 0 && !hr_future_done(future))
+        r = wait_until_done(task, future);
+    if (r < 0)
+        return r;
     return hr__future_receive(future);
 }
 

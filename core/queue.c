@@ -64,17 +64,14 @@ static void call_putter(hr_queue *queue)
         queue->reserved++;
 }
 
-/* Waits in one of the lines. With a turn, what was promised is available to the caller, and to
- * nobody else before he suspends. The queue may be gone afterwards: with HR_ECLOSED, and with
- * -ECANCELED without a turn. */
-static int wait_in(hr_queue *queue, struct hr_list *line, const char *what, size_t *promises,
-                   bool *ret_turn)
+/* Waits in one of the lines. With a turn, the caller gives the promise back: the item or the place
+ * is his, and nobody else's before he suspends. The queue may be gone afterwards: with HR_ECLOSED,
+ * and with -ECANCELED without a turn. */
+static int wait_in(hr_queue *queue, struct hr_list *line, const char *what, bool *ret_turn)
 {
     queue->inside++;
     int r = hr__line_wait(line, what, ret_turn);
     queue->inside--;
-    if (*ret_turn)
-        --*promises;
     if (!queue->freed)
         return r;
     if (queue->inside == 0)
@@ -132,7 +129,9 @@ int hr_queue_put(hr_queue *queue, void *item)
         return r;
 
     bool turn;
-    r = wait_in(queue, &queue->putters, "room in a queue", &queue->reserved, &turn);
+    r = wait_in(queue, &queue->putters, "room in a queue", &turn);
+    if (turn)
+        queue->reserved--;
     if (r == HR_ECLOSED)
         return r;
     if (r == 0)
@@ -158,7 +157,9 @@ int hr_queue_get(hr_queue *queue, void **ret)
         return r;
 
     bool turn;
-    r = wait_in(queue, &queue->getters, "an item in a queue", &queue->promised, &turn);
+    r = wait_in(queue, &queue->getters, "an item in a queue", &turn);
+    if (turn)
+        queue->promised--;
     if (r == HR_ECLOSED)
         return r;
     /* Called for an item, or for the end: then one that a cancelled getter gave back may be left.
@@ -192,12 +193,10 @@ int hr_queue_task_done(hr_queue *queue)
 
 int hr_queue_join(hr_queue *queue)
 {
-    size_t promises = 0;
-    bool turn;
-
-    return queue->unfinished == 0
-               ? 0
-               : wait_in(queue, &queue->joiners, "a queue to be finished", &promises, &turn);
+    bool called;
+    return queue->unfinished > 0
+               ? wait_in(queue, &queue->joiners, "a queue to be finished", &called)
+               : 0;
 }
 
 static size_t drop_items(hr_queue *queue)

@@ -50,6 +50,9 @@ struct hr__task *hr__task_running(void);
 /* Takes the pending cancel, if one may be delivered now: then -ECANCELED, told in the record. */
 int hr__task_take_cancel(struct hr__task *task);
 
+/* Whether the task (NULL: there is none) may wait for the future: 0, or a code of hr_await(). */
+int hr__await_check(const hr_future *future, struct hr__task *task);
+
 /* The ready queue's entry of a task; fibers compare with it. */
 void hr__task_run(struct hr__ready *entry, bool drop);
 

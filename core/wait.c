@@ -25,17 +25,6 @@ struct crowd {
     hr_future *first; /* that brought the end */
 };
 
-static int check_member(const hr_future *future, const struct hr__task *task)
-{
-    if (!task)
-        return hr_fail(HR_ENOTASK, "waiting needs a task");
-    if (future->loop != task->future.loop)
-        return hr_fail(HR_EWRONGLOOP, "the future belongs to another loop");
-    if (future == &task->future)
-        return hr_fail(HR_ESELFAWAIT, "a task cannot wait for itself");
-    return 0;
-}
-
 static bool brings_end(const hr_future *future, enum hr__wait_end end)
 {
     if (end & HR__END_ANY)
@@ -83,11 +72,9 @@ static int crowd_wait(struct crowd *crowd, hr_usec limit, const char *what)
 
 int hr__wait_done(hr_future *future, hr_usec limit, const char *what)
 {
-    if (!future)
-        return hr_fail(-ENOMEM, "no memory for a future");
-    if (hr_future_done(future))
+    if (future && hr_future_done(future))
         return 0;
-    int r = check_member(future, hr__task_running());
+    int r = hr__await_check(future, hr__task_running());
     if (r < 0)
         return r;
     if (limit <= 0)
@@ -112,7 +99,7 @@ static int look(const struct hr_futures *futures, struct crowd *crowd)
     for (size_t i = 0; i < futures->count; i++) {
         hr_future *future = futures->items[i];
         if (!hr_future_done(future)) {
-            int r = check_member(future, task);
+            int r = hr__await_check(future, task);
             if (r < 0)
                 return r;
             crowd->pending++;
@@ -123,6 +110,25 @@ static int look(const struct hr_futures *futures, struct crowd *crowd)
     return 0;
 }
 
+/* Watches all members that are not done, each by one of members, and waits. */
+static int watch_and_wait(const struct hr_futures *futures, struct crowd *crowd,
+                          struct member *members, hr_usec limit)
+{
+    int r = hr__waiter_init(&crowd->waiter);
+    if (r < 0)
+        return r;
+
+    size_t watched = 0;
+    for (size_t i = 0; i < futures->count; i++) {
+        if (!hr_future_done(futures->items[i]))
+            member_watch(&members[watched++], crowd, futures->items[i]);
+    }
+    r = crowd_wait(crowd, limit, "several futures");
+    for (size_t i = 0; i < watched; i++)
+        hr_list_remove(&members[i].watch.link);
+    return r;
+}
+
 int hr__wait_several(const struct hr_futures *futures, enum hr__wait_end end, hr_usec limit,
                      hr_future **ret_first)
 {
@@ -130,30 +136,18 @@ int hr__wait_several(const struct hr_futures *futures, enum hr__wait_end end, hr
     int r = look(futures, &crowd);
     if (r < 0)
         return r;
-    if (crowd.first || crowd.pending == 0 || limit <= 0) {
-        *ret_first = crowd.first;
-        return 0;
-    }
 
-    struct member few[MEMBERS_ON_STACK], *members = few;
-    hr_auto(hr_freep) struct member *many = NULL;
-    if (crowd.pending > MEMBERS_ON_STACK) {
-        members = many = malloc(crowd.pending * sizeof *many);
-        if (!many)
+    if (!crowd.first && crowd.pending > 0 && limit > 0) {
+        struct member few[MEMBERS_ON_STACK];
+        struct member *members = few;
+        if (crowd.pending > MEMBERS_ON_STACK)
+            members = malloc(crowd.pending * sizeof *members);
+        if (!members)
             return hr_fail(-ENOMEM, "no memory to wait for %zu futures", crowd.pending);
+        r = watch_and_wait(futures, &crowd, members, limit);
+        if (members != few)
+            free(members);
     }
-    r = hr__waiter_init(&crowd.waiter);
-    if (r < 0)
-        return r;
-
-    size_t watched = 0;
-    for (size_t i = 0; i < futures->count; i++) {
-        if (!hr_future_done(futures->items[i]))
-            member_watch(&members[watched++], &crowd, futures->items[i]);
-    }
-    r = crowd_wait(&crowd, limit, "several futures");
-    for (size_t i = 0; i < watched; i++)
-        hr_list_remove(&members[i].watch.link);
     if (r >= 0)
         *ret_first = crowd.first;
     return r;
@@ -167,7 +161,7 @@ int hr_wait(struct hr_futures *futures, enum hr_wait_until until, hr_usec limit)
         [HR_FIRST_ERROR] = HR__END_ERROR,
     };
     if (futures->failed)
-        return hr_fail(-ENOMEM, "wait: a future could not be made");
+        return -ENOMEM; /* whoever could not make a future has written the record */
     if (futures->count == 0)
         return hr_fail(-EINVAL, "wait: no futures");
     if ((unsigned)until >= HR_ARRAY_LEN(ends))
