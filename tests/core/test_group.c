@@ -137,9 +137,9 @@ TEST(s9_6_cancels_caused_by_the_abort_are_not_listed_and_errors_of_cleanups_are)
 {
     struct hr_task_group group = {0};
     struct child c[] = {
-        {hr_ms(10),      -EIO           },
+        {hr_ms(10),                  -EIO},
         {  hr_seconds(60)},
-        { hr_seconds(60),        0, 0, -EPIPE}
+        { hr_seconds(60),        0,                0, -EPIPE}
     };
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     add(&group, "a", &c[0]);
@@ -398,6 +398,32 @@ TEST(s9_17_an_enclosing_timeout_is_still_seen)
     r = hr_task_group_leave(&group, r);
     ASSERT_ERR(r, -ECANCELED);
     ASSERT_ERR(hr_timeout_leave(&limit, r), -ETIMEDOUT);
+}
+
+static int fatal_child(void *arg)
+{
+    return hr_fail(HR_EFATAL, "the disk is on fire");
+}
+
+static int group_with_fatal_child(void *arg)
+{
+    struct hr_task_group group = {0};
+    struct child c = {hr_seconds(60)};
+    ASSERT_ERR(hr_task_group_enter(&group), 0);
+    add(&group, "sleeper", &c);
+    ASSERT_TRUE(hr_task_group_spawn(&group, "fatal", fatal_child, NULL));
+    int r = hr_task_group_leave(&group, hr_sleep(hr_seconds(60)));
+    *(int *)arg = r;
+    ASSERT_TRUE(c.finished);
+    return r;
+}
+
+TEST_PLAIN(s9_19_a_fatal_code_comes_out_unwrapped)
+{
+    int left = 0;
+    ASSERT_ERR(hr_run(group_with_fatal_child, &left), HR_EFATAL);
+    ASSERT_STR(hr_error_message(HR_EFATAL), "the disk is on fire");
+    ASSERT_ERR(left, HR_EFATAL);
 }
 
 TEST(s9_20_other_tasks_may_spawn_into_the_group_and_memory_does_not_grow_with_the_dead)

@@ -111,6 +111,32 @@ TEST(s6_7_a_timeout_around_a_shield_leaves_the_inner_running)
     ASSERT_ERR(hr_await(inner), 3);
 }
 
+struct ending {
+    bool interrupted;
+};
+
+static int sleep_long(void *arg)
+{
+    int r = hr_sleep(hr_seconds(3600));
+    ((struct ending *)arg)->interrupted = r == -ECANCELED;
+    return r;
+}
+
+static int leave_shielded(void *arg)
+{
+    static struct shielding s; /* outlives this frame */
+    s.inner = hr_create_task("shielded", sleep_long, arg);
+    int r = hr_spawn("waiter", shield_it, &s);
+    return r < 0 ? r : hr_yield() < 0 ? -EPROTO : hr_yield();
+}
+
+TEST_PLAIN(s7_9_a_shield_does_not_protect_from_the_end_of_the_program)
+{
+    struct ending e = {0};
+    ASSERT_ERR(hr_run(leave_shielded, &e), 0);
+    ASSERT_TRUE(e.interrupted);
+}
+
 struct cleaning {
     int inside[2], after;
 };
