@@ -3,7 +3,9 @@
  * Chaining: one future's outcome becomes another's, and the other's cancel goes back.
  *
  * How it works: one record watches both ends. Whichever is done first settles the other, and the
- * record is unlinked from both before, so neither direction meets a future that is done.
+ * record is unlinked from both before, so neither direction meets a future that is done. The record
+ * keeps the destination alive, not the source: a source that everybody let go of can never
+ * complete, and takes the record with it.
  */
 #include "core/future.h"
 
@@ -11,23 +13,22 @@
 
 struct chain {
     struct hr__watch of_source, of_destination;
-    hr_future *source, *destination; /* a reference each */
+    hr_future *source;      /* borrowed */
+    hr_future *destination; /* a reference */
 };
 
 static void chain_free(struct chain *chain)
 {
     hr_list_remove(&chain->of_source.link);
     hr_list_remove(&chain->of_destination.link);
-    hr_future *source = chain->source, *destination = chain->destination;
+    hr_future_unref(chain->destination);
     free(chain);
-    hr_future_unref(source);
-    hr_future_unref(destination);
 }
 
 /* The value moves; the source still shows it, the destination destroys it. */
 static void copy_outcome(hr_future *source, hr_future *destination)
 {
-    if (hr_future_cancelled(source)) {
+    if (!hr_future_done(source) || hr_future_cancelled(source)) {
         hr_future_cancel(destination, source->cancel_reason);
     } else if (source->status < 0) {
         hr_future_set_error_record(destination, hr_future_error(source));
@@ -41,11 +42,9 @@ static void copy_outcome(hr_future *source, hr_future *destination)
 static void source_done(struct hr__watch *watch)
 {
     struct chain *chain = hr_container_of(watch, struct chain, of_source);
-    hr_future *destination = hr_future_ref(chain->destination);
     hr_list_remove(&chain->of_destination.link);
-    copy_outcome(chain->source, destination);
+    copy_outcome(chain->source, chain->destination);
     chain_free(chain);
-    hr_future_unref(destination);
 }
 
 static void destination_done(struct hr__watch *watch)
@@ -74,7 +73,7 @@ int hr_future_chain(hr_future *source, hr_future *destination)
     *chain = (struct chain){
         .of_source.done = source_done,
         .of_destination.done = destination_done,
-        .source = hr_future_ref(source),
+        .source = source,
         .destination = hr_future_ref(destination),
     };
     hr_list_init(&chain->of_source.link);

@@ -22,6 +22,8 @@ struct callback {
     void *cookie;
 };
 
+static void callback_queue(struct hr__watch *watch);
+
 void hr__future_init(hr_future *future, hr_loop *loop, bool is_task)
 {
     *future = (hr_future){.loop = loop, .refs = 1, .is_task = is_task};
@@ -78,9 +80,14 @@ static void future_free(hr_future *future)
     if (future->state == HR__FINISHED && future->status < 0 && !future->error_seen)
         report_unread(future);
 
-    /* Callbacks of a future that nobody can complete any more; other watches hold a reference. */
-    for (struct hr_list *node; (node = hr_list_pop(&future->watches));)
-        free(hr_list_entry(node, struct callback, watch.link));
+    /* Nobody can complete it any more. */
+    for (struct hr_list *node; (node = hr_list_pop(&future->watches));) {
+        struct hr__watch *watch = hr_list_entry(node, struct hr__watch, link);
+        if (watch->done == callback_queue)
+            free(hr_container_of(watch, struct callback, watch));
+        else
+            watch->done(watch);
+    }
 
     drop_value(future);
     if (future->error) {

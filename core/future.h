@@ -83,6 +83,7 @@ HR_PUBLIC hr_async int hr_await(hr_future *future);
 /* As hr_await(), giving the reference back afterwards: for a value nobody reads. */
 HR_PUBLIC hr_async int hr_join(hr_future *future);
 
-/* Copies the outcome of source to destination when it comes; cancelling destination cancels
- * source. 0, -ENOMEM, -EINVAL (destination is a task), HR_EINVALIDSTATE (it is done already). */
+/* Copies the outcome of source to destination when it comes; cancelling destination cancels source.
+ * The value becomes the destination's. A source that is let go of pending cancels the destination.
+ * 0, -ENOMEM, HR_EINVALIDSTATE (destination is done), -EINVAL (it is a task). */
 HR_PUBLIC int hr_future_chain(hr_future *source, hr_future *destination);

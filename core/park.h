@@ -37,7 +37,8 @@ struct hr__watch {
     void (*done)(struct hr__watch *watch);
 };
 
-/* Watches a future that is not done yet; needs no memory and takes no reference. */
+/* Watches a future that is not done yet; needs no memory and takes no reference. Who holds none
+ * either sees done() also when the last reference goes while the future is pending. */
 void hr__future_watch(hr_future *future, struct hr__watch *watch);
 
 /* Holds cancels of the task back, or lets them through again; nests. A request that comes meanwhile

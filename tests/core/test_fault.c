@@ -56,7 +56,7 @@ TEST_PLAIN(the_environments_form_names_several_points)
 TEST_PLAIN(the_table_and_its_names_are_bounded)
 {
     hr_fault_reset();
-    char name[8];
+    char name[16];
     for (int i = 0; i < 32; i++) {
         snprintf(name, sizeof name, "p%d", i);
         ASSERT_EQ(hr_fault_arm(name, 1), 0);

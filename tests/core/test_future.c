@@ -384,6 +384,21 @@ TEST(s1_20_cancelling_the_destination_cancels_the_source)
     hr_future_unref(destination);
 }
 
+TEST(s1_20_a_source_that_nobody_holds_any_more_cancels_the_destination)
+{
+    hr_future *source = hr_future_new(NULL), *destination = hr_future_new(NULL);
+    ASSERT_ERR(hr_future_chain(source, destination), 0);
+    hr_future_unref(source);
+    ASSERT_TRUE(hr_future_cancelled(destination));
+    hr_future_unref(destination);
+
+    source = hr_future_new(NULL), destination = hr_future_new(NULL);
+    ASSERT_ERR(hr_future_chain(source, destination), 0);
+    hr_future_unref(destination);
+    ASSERT_ERR(hr_future_set_status(source, 3), 0); /* it goes nowhere */
+    hr_future_unref(source);
+}
+
 TEST(s1_20_a_done_source_is_copied_at_once)
 {
     hr_future *source = hr_future_new(NULL), *destination = hr_future_new(NULL);
