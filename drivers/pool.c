@@ -226,19 +226,19 @@ static void note_failure(hr_pool *pool, int code)
         pool->retry_at = hr_later(hr_now(), hr_backoff_next(&pool->options.backoff));
 }
 
-static void opening_done(hr_pool *pool, struct worker *worker, int r, void *conn)
+static void opening_failed(hr_pool *pool, int code)
 {
-    struct entry *entry = NULL;
-    if (r >= 0) {
-        entry = calloc(1, sizeof(*entry));
-        if (!entry) {
-            pool->ops->close(conn, true);
-            r = hr_fail(-ENOMEM, "%s: no memory for a connection", pool->ops->name);
-        }
-    }
-    if (r < 0) {
-        if (!pool->closed)
-            note_failure(pool, r);
+    if (!pool->closed)
+        note_failure(pool, code);
+}
+
+static void opening_worked(hr_pool *pool, struct worker *worker, void *conn)
+{
+    struct entry *entry = calloc(1, sizeof(*entry));
+    if (!entry) {
+        pool->ops->close(conn, true);
+        (void)hr_fail(-ENOMEM, "%s: no memory for a connection", pool->ops->name);
+        opening_failed(pool, -ENOMEM);
         return;
     }
     entry->conn = conn;
@@ -269,7 +269,10 @@ static int open_connection(void *arg)
     void *conn = NULL;
     int r = pool->closed ? HR_ECLOSED : pool->ops->open(pool->driver, &conn);
     pool->n_opening--;
-    opening_done(pool, worker, r, conn);
+    if (r < 0)
+        opening_failed(pool, r);
+    else
+        opening_worked(pool, worker, conn);
     worker_end(worker);
     return 0;
 }

@@ -31,10 +31,12 @@ static const char *const state_commands[] = {
 
 static int open_own(void *driver, void **ret)
 {
-    struct hr_redis *redis = hr__redis_ref(driver);
+    struct hr_redis *redis = driver;
     struct hr_redis_conn *own = calloc(1, sizeof(*own));
-    int r = own ? hr__redis_open(&redis->target, &own->conn, &own->id)
-                : hr_fail(-ENOMEM, "%s: no memory for a connection", redis->target.name);
+    if (!own)
+        return hr_fail(-ENOMEM, "%s: no memory for a connection", redis->target.name);
+    hr__redis_ref(redis);
+    int r = hr__redis_open(&redis->target, &own->conn, &own->id);
     if (r < 0) {
         free(own);
         hr__redis_unref(redis);
