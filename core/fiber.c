@@ -8,6 +8,11 @@
 
 #include "core/loop_impl.h"
 
+/* Fibers of a size that stay warm. A loop that had more tasks for a while gives the rest back when
+ * it is idle, some at a time, so that what comes meanwhile does not wait. */
+#define FIBERS_KEPT 1024
+#define AT_ONCE     32
+
 void hr__fibers_init(struct hr__fibers *pool, size_t size, enum hr__guard guard)
 {
     *pool = (struct hr__fibers){.size = size};
@@ -63,9 +68,10 @@ int hr__fiber_get(struct hr__fibers *pool, struct hr__task *task, struct hr__fib
     return 0;
 }
 
-static void trim(struct hr__fibers *pool, struct hr_loop *loop, size_t keep)
+/* Ends up to most cached fibers, as long as there are more than keep. True if there still are. */
+static bool trim(struct hr__fibers *pool, struct hr_loop *loop, size_t keep, size_t most)
 {
-    while (pool->cached > keep) {
+    for (; pool->cached > keep && most > 0; most--) {
         struct hr__fiber *fiber = pool->cache;
         pool->cache = fiber->next;
         pool->cached--;
@@ -75,17 +81,20 @@ static void trim(struct hr__fibers *pool, struct hr_loop *loop, size_t keep)
         struct hr__stack stack = fiber->stack; /* the fiber goes with it */
         hr__stack_put(&pool->stacks, &stack);
     }
+    return pool->cached > keep;
 }
 
-void hr__fibers_trim_all(struct hr_loop *loop)
+bool hr__fibers_trim(struct hr_loop *loop)
 {
-    trim(&loop->fibers, loop, HR__FIBERS_KEPT);
+    bool more = trim(&loop->fibers, loop, FIBERS_KEPT, AT_ONCE);
     for (struct hr__fibers *pool = loop->more_fibers; pool; pool = pool->next)
-        trim(pool, loop, HR__FIBERS_KEPT);
+        more |= trim(pool, loop, FIBERS_KEPT, AT_ONCE);
+    return more;
 }
 
 void hr__fibers_done(struct hr__fibers *pool, struct hr_loop *loop)
 {
-    trim(pool, loop, 0);
+    pool->stacks.closing = true;
+    trim(pool, loop, 0, SIZE_MAX);
     hr__stacks_done(&pool->stacks);
 }

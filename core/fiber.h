@@ -43,9 +43,6 @@ void hr__fibers_done(struct hr__fibers *pool, struct hr_loop *loop);
 /* A fiber for the task, warm if possible. 0, -ENOMEM, -EAGAIN (see core/stack.h). */
 int hr__fiber_get(struct hr__fibers *pool, struct hr__task *task, struct hr__fiber **ret);
 
-/* Stacks that a loop keeps warm. One that had more tasks for a while gives the rest back when it is
- * idle. */
-#define HR__FIBERS_KEPT 1024
-
-/* Frees the cached fibers beyond that, of all sizes. Called on the loop's own stack. */
-void hr__fibers_trim_all(struct hr_loop *loop);
+/* Frees some of the cached fibers that are too many; true if there are more. Called on the loop's
+ * own stack when it is idle. */
+bool hr__fibers_trim(struct hr_loop *loop);

@@ -101,7 +101,6 @@ static int run(hr_loop *loop)
 {
     loop->fatal = 0;
     hr__sched_run(loop);
-    hr__fibers_trim_all(loop);
     return loop->fatal;
 }
 

@@ -136,7 +136,10 @@ static void poll_asleep(hr_loop *loop, hr_usec deadline)
 
 static void look_idle(hr_loop *loop)
 {
-    hr__fibers_trim_all(loop);
+    if (hr__fibers_trim(loop)) { /* there is something to do yet, but nothing that could not wait */
+        poll_now(loop);
+        return;
+    }
     if (hr__clock_is_virtual(loop)) {
         /* A clock that jumps must not jump over what is there already. */
         poll_now(loop);
@@ -159,7 +162,7 @@ bool hr__poll(hr_loop *loop)
     if (!loop->ready.first && !loop->stopping) {
         look_idle(loop);
         loop->now = loop->polled = hr__clock_now(loop);
-    } else if (slow || loop->now - loop->polled >= POLL_EVERY) {
+    } else if (slow || loop->stopping || loop->now - loop->polled >= POLL_EVERY) {
         poll_now(loop);
         loop->polled = loop->now;
     }

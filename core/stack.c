@@ -71,8 +71,8 @@ static unsigned guards_allowed(void)
 void hr__stacks_init(struct hr__stacks *stacks, size_t size, enum hr__guard guard)
 {
     size_t page = page_size();
-    if (size < SMALLEST)
-        size = SMALLEST;
+    if (size < SMALLEST + page)
+        size = SMALLEST + page;
     *stacks = (struct hr__stacks){.stride = (size + page - 1) / page * page, .guard = guard};
     hr_list_init(&stacks->slabs);
 }
@@ -178,7 +178,8 @@ void hr__stack_put(struct hr__stacks *stacks, struct hr__stack *stack)
     struct hr__slab *slab = stack->slab;
     bool was_full = slab_full(slab);
     size_t offset = (size_t)((char *)stack->bottom - slab->base);
-    madvise(stack->bottom, stack->size, MADV_DONTNEED);
+    if (!stacks->closing)
+        madvise(stack->bottom, stack->size, MADV_DONTNEED);
     slab->free[slab->free_count++] = (unsigned char)(offset / stacks->stride);
     if (was_full) {
         hr_list_remove(&slab->link);

@@ -24,9 +24,10 @@ struct hr__stacks {
     size_t stride;        /* bytes from stack to stack: whole pages, guard included */
     struct hr_list slabs; /* ranges of strides; those with room stand first */
     enum hr__guard guard;
+    bool closing; /* all goes in a moment: stacks that come back are left as they are */
 };
 
-/* size is rounded up to whole pages and at least 16 KiB. */
+/* size includes the guard page; it is rounded up to whole pages, and 16 KiB are usable at least. */
 void hr__stacks_init(struct hr__stacks *stacks, size_t size, enum hr__guard guard);
 
 /* Gives back all address space; no stack may be in use. */
