@@ -254,7 +254,7 @@ TEST_REAL(borrowers_of_connections_wait_in_order)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);
-    hr_redis *redis = client(&server, 2);
+    hr_redis *redis = client(&server, 1);
     enum { N = 6 };
     struct popper p[N];
     hr_task *tasks[N];
@@ -263,7 +263,7 @@ TEST_REAL(borrowers_of_connections_wait_in_order)
         tasks[i] = hr_create_task(NULL, pop, &p[i]);
     }
     for (int i = 0; i < N; i++) {
-        wait_blocked(redis, N - i < 2 ? N - i : 2);
+        wait_blocked(redis, 1);
         ASSERT_ERR(hr_redis_command(redis, NULL, "RPUSH q x"), 0);
         ASSERT_ERR(hr_join(tasks[i]), 0);
         ASSERT_TRUE(p[i].got);
