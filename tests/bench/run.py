@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+"""Runs benchmarks by name: ./dev bench [WHAT [OPTION]...]; what there is, when none is named."""
+import importlib
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
+
+BENCHMARKS = {"pipeline": "Redis list to MySQL rows: throughput, latency, memory"}
+
+
+def main():
+    if len(sys.argv) < 2 or sys.argv[1] not in BENCHMARKS:
+        print("usage: ./dev bench WHAT [OPTION]...\n")
+        for name, about in BENCHMARKS.items():
+            print(f"  {name:10} {about}")
+        return 0 if len(sys.argv) < 2 else 64
+    return importlib.import_module(sys.argv[1]).main(sys.argv[2:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
