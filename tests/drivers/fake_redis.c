@@ -198,3 +198,41 @@ hr_redis *fake_client(const struct fake_redis *fake, const struct hr_redis_optio
         test_fail(__FILE__, __LINE__, "no client: %s", hr_last_error()->message);
     return redis;
 }
+
+void fake_client_end(hr_redis *redis, struct fake_redis *fake)
+{
+    ASSERT_ERR(hr_redis_close(redis), 0);
+    hr_redis_free(redis);
+    fake_end(fake);
+}
+
+void fake_echo(struct fake_peer *peer)
+{
+    if (!fake_introduce(peer))
+        return;
+    const char *words;
+    while ((words = fake_next(peer))) {
+        char reply[4200];
+        snprintf(reply, sizeof(reply), "$%zu\r\n%s\r\n", strlen(words), words);
+        if (!fake_say(peer, reply))
+            return;
+    }
+}
+
+void fake_introduce_only(struct fake_peer *peer)
+{
+    if (fake_introduce(peer))
+        fake_silence(peer);
+}
+
+int fake_ask(void *arg)
+{
+    struct fake_asker *a = arg;
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    char want[32];
+    snprintf(want, sizeof(want), "GET %d", a->number);
+    a->code = hr_redis_command(a->redis, &reply, "GET %d", a->number);
+    a->sent = a->code < 0 && hr_last_error()->sent;
+    a->matched = a->code == 0 && hr_reply_equals(reply, want);
+    return 0;
+}

@@ -52,3 +52,18 @@ void fake_silence(struct fake_peer *peer);
 
 /* A client of the fake with short limits. */
 hr_redis *fake_client(const struct fake_redis *fake, const struct hr_redis_options *options);
+void fake_client_end(hr_redis *redis, struct fake_redis *fake);
+
+/* Ways to serve: answers every command with its own words, as a string; nothing after the
+ * introduction. */
+void fake_echo(struct fake_peer *peer);
+void fake_introduce_only(struct fake_peer *peer);
+
+/* One of many tasks that ask at the same time: fake_ask sends GET with its number, and matched says
+ * that the reply was its own. */
+struct fake_asker {
+    hr_redis *redis;
+    int number, code;
+    bool sent, matched;
+};
+int fake_ask(void *asker);
