@@ -45,6 +45,7 @@ struct batch {
     bool stale;      /* somebody else owns it now: drop it */
     bool begun;      /* a transaction may have been begun with it, by us or an earlier owner */
     bool unknown;    /* a COMMIT was sent whose outcome is not known */
+    bool learned;    /* the ledger told the outcome: it had been decided before */
     bool split;      /* decided: to be cut into smaller batches */
     bool collided;   /* the ledger knows its id with another content: it needs a new one */
 

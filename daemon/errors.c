@@ -4,6 +4,7 @@
  */
 #include "daemon/errors.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const names[CLASS_COUNT] = {
@@ -105,6 +106,8 @@ enum error_class error_classify(int code, const struct hr_error *error)
     if (told && error->kind[0])
         return classify_redis(error->kind);
     switch (code) {
+    case MISCONFIGURED:
+        return CLASS_CONFIG;
     case -ENOTCONN:
     case -ETIMEDOUT:
     case HR_ELOST:
@@ -118,4 +121,19 @@ enum error_class error_classify(int code, const struct hr_error *error)
     default:
         return CLASS_UNKNOWN;
     }
+}
+
+void error_describe(int code, const struct hr_error *error, char *ret, size_t size)
+{
+    enum error_class class = error_classify(code, error);
+    bool told = error && error->code == code;
+    bool server = told && (error->native || error->kind[0]);
+    bool quotes = server && class != CLASS_CONFIG && !error_is_outage(class);
+    char number[32] = "";
+    if (told && error->native)
+        snprintf(number, sizeof(number), "error %d: ", error->native);
+    if (quotes)
+        snprintf(ret, size, "%sclass %s", number, error_class_name(class));
+    else
+        snprintf(ret, size, "%s%s", number, told ? error->message : hr_error_text(code));
 }

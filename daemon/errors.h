@@ -27,6 +27,9 @@ enum error_class {
     CLASS_COUNT,
 };
 
+/* A code of our own for what we see to be wrong with a configuration before a server says so. */
+enum { MISCONFIGURED = -2000 };
+
 /* "connection", "row", … for logs, metrics and dead letters. */
 const char *error_class_name(enum error_class class);
 
@@ -39,6 +42,10 @@ enum error_class error_classify(int code, const struct hr_error *error);
 
 /* As above, for a number that MySQL would give. */
 enum error_class error_classify_mysql(int number);
+
+/* What may stand in logs and status about an error: its number and, unless the server may have
+ * quoted an item's data in it, its message. */
+void error_describe(int code, const struct hr_error *error, char *ret, size_t size);
 
 /* True for the classes that say nothing about an item: it waits and is tried again. */
 static inline bool error_is_outage(enum error_class class)

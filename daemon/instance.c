@@ -8,22 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int instance_directory(char *ret, size_t size)
-{
-    const char *given = getenv("RUNTIME_DIRECTORY");
-    const char *user = getenv("XDG_RUNTIME_DIR");
-    int len;
-    if (given && *given) /* systemd may list several, the first is ours */
-        len = snprintf(ret, size, "%.*s", (int)strcspn(given, ":"), given);
-    else if (geteuid() == 0 || !user || !*user)
-        len = snprintf(ret, size, "/run/headrace");
-    else
-        len = snprintf(ret, size, "%s/headrace", user);
-    if (len < 0 || (size_t)len >= size)
-        return hr_fail(-ENAMETOOLONG, "the path of the runtime directory is too long");
-    return 0;
-}
-
 /* A file name for any instance name: letters, digits and a few signs stay, the rest is escaped. */
 static void file_name(const char *name, char *ret, size_t size)
 {
@@ -36,18 +20,28 @@ static void file_name(const char *name, char *ret, size_t size)
     ret[len] = '\0';
 }
 
-int instance_lock(struct instance *ret, const char *name)
+/* A directory under /tmp could be somebody else's trap. */
+static int check_directory(const char *path)
+{
+    struct stat st;
+    if (mkdir(path, 0750) < 0 && errno != EEXIST)
+        return hr_fail(-errno, "runtime directory %s: %s", path, strerror(errno));
+    if (stat(path, &st) < 0)
+        return hr_fail(-errno, "runtime directory %s: %s", path, strerror(errno));
+    if (geteuid() != 0 && st.st_uid != geteuid())
+        return hr_fail(-EPERM, "runtime directory %s belongs to another user", path);
+    return 0;
+}
+
+int instance_lock(struct instance *ret, const char *name, const char *directory)
 {
     struct instance instance = {.name = name, .lock = -1};
-    int r = instance_directory(instance.directory, sizeof(instance.directory));
+    int r = check_directory(directory);
     if (r < 0)
         return r;
-    if (mkdir(instance.directory, 0750) < 0 && errno != EEXIST)
-        return hr_fail(-errno, "runtime directory %s: %s", instance.directory, strerror(errno));
-
     char file[128], path[512];
     file_name(name, file, sizeof(file));
-    snprintf(path, sizeof(path), "%s/%s.lock", instance.directory, file);
+    snprintf(path, sizeof(path), "%s/%s.lock", directory, file);
     instance.lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (instance.lock < 0)
         return hr_fail(-errno, "%s: %s", path, strerror(errno));

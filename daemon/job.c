@@ -50,6 +50,13 @@ void job_set_state(struct job *job, enum job_state state, enum error_class class
         log_job(LOG_INFO, job->conf->name, class, "%s", job_state_name(state));
 }
 
+void job_set_state_error(struct job *job, enum job_state state, int code)
+{
+    char text[HR_ERROR_MESSAGE_MAX];
+    error_describe(code, hr_last_error(), text, sizeof(text));
+    job_set_state(job, state, error_classify(code, hr_last_error()), text);
+}
+
 bool job_healthy(const struct job *job)
 {
     return job->state == JOB_RUNNING || job->state == JOB_PAUSED;
@@ -64,10 +71,13 @@ uint64_t job_held(const struct job *job)
     return items;
 }
 
-static void sink_changed(void *cookie, enum error_class class, const char *text)
+static void sink_changed(void *cookie, int code)
 {
     struct job *job = cookie;
-    job_set_state(job, text ? JOB_WAITING : JOB_RUNNING, class, text);
+    if (code < 0)
+        job_set_state_error(job, JOB_WAITING, code);
+    else
+        job_set_state(job, JOB_RUNNING, CLASS_UNKNOWN, NULL);
 }
 
 static bool uses_env(const struct job_conf *conf)
@@ -140,9 +150,8 @@ int job_until_able(struct job *job)
 }
 
 /* The sink or its server is not as the configuration has it: nothing is begun until it is. */
-static void disable(struct job *job, const char *text)
+static void disable(struct job *job)
 {
-    job_set_state(job, JOB_MISCONFIGURED, CLASS_CONFIG, text);
     if (!job->stopping)
         hr_event_clear(&job->able);
     hr_event_set(&job->doubt);
@@ -170,7 +179,8 @@ static int probe(void *arg)
                           hr_error_message(r));
             r = job_nap(job, hr_backoff_next(&outage));
         } else {
-            disable(job, hr_error_message(r));
+            job_set_state_error(job, JOB_MISCONFIGURED, r);
+            disable(job);
             r = job_nap(job, PROBE_EVERY);
         }
         if (r < 0)
@@ -187,8 +197,7 @@ static int decide(struct job *job, struct batch *batch)
         int r = sink->ops->ask(sink, batch, &answer);
         if (r < 0)
             return r;
-        job->stats.ledger_hits += answer != LEDGER_UNKNOWN;
-        if (answer == LEDGER_ITEMS || answer == LEDGER_SPLIT)
+        if (batch->learned)
             return 0;
     }
     if (batch->crashes >= job->conf->retry.crash_limit) {
@@ -234,6 +243,7 @@ static void count(struct job *job, const struct batch *batch, hr_usec took)
             stats->dead_by_class[error_class_named(item->failure->error_class)]++;
     }
     stats->batches_ok++;
+    stats->ledger_hits += batch->learned;
     stats->batch_rows = (unsigned)batch->n;
     stats->last_progress = (double)hr_walltime() / 1e6;
     histogram_add(&stats->sink_duration, took);
@@ -262,7 +272,7 @@ static int give_back(struct job *job, struct batch *batch)
     if (r < 0)
         log_job(LOG_WARNING, job->conf->name, CLASS_CONNECTION,
                 "batch %s could not be handed back (%s); it is taken over when its lease is over",
-                batch->id, hr_error_message(r));
+                batch->id, hr_error_text(r));
     else
         job->stats.handed_back++;
     return r;
@@ -278,7 +288,8 @@ static int undecided(struct job *job, struct batch *batch, int code)
         return job->source->ops->finish(job->source, batch);
     if (code != SINK_STOPPED && code != -ECANCELED) {
         job->stats.batches_failed[class]++;
-        disable(job, hr_error_message(code));
+        job_set_state_error(job, JOB_MISCONFIGURED, code);
+        disable(job);
     }
     give_back(job, batch);
     return code == -ECANCELED ? code : 0;
@@ -304,8 +315,11 @@ int job_handle(struct job *job, struct batch *batch)
         bool doubtful = suspicious(batch);
         count(job, batch, hr_now() - began);
         r = job->source->ops->finish ? job->source->ops->finish(job->source, batch) : 0;
-        if (doubtful)
-            disable(job, "more than half of a batch met errors of class unknown");
+        if (doubtful) {
+            job_set_state(job, JOB_MISCONFIGURED, CLASS_UNKNOWN,
+                          "more than half of a batch met errors of class unknown");
+            disable(job);
+        }
     }
     hr_list_remove(&batch->link);
     budget_adjust(job->budget, batch->charged, 0);

@@ -50,6 +50,9 @@ const char *job_state_name(enum job_state state);
 /* Sets the state and the reason (text may be NULL), and logs a change once. */
 void job_set_state(struct job *job, enum job_state state, enum error_class class, const char *text);
 
+/* As job_set_state(), with what the running task's error record tells about code. */
+void job_set_state_error(struct job *job, enum job_state state, int code);
+
 /* A job that works: running, waiting for nothing but items. For /readyz and /healthz. */
 bool job_healthy(const struct job *job);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/engine.h"
 #include "daemon/outcome.h"
 #include "drivers/mysql_row.h"
 
@@ -19,22 +20,6 @@ const char ledger_ddl[] = "CREATE TABLE IF NOT EXISTS headrace_ledger (\n"
                           ") ENGINE=InnoDB";
 
 #define ER_NO_SUCH_TABLE 1146
-
-static int check_engine(hr_mysql_conn *conn)
-{
-    hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;
-    int r = hr_mysql_query(conn, &result,
-                           "SELECT engine FROM information_schema.tables WHERE table_schema = "
-                           "DATABASE() AND table_name = 'headrace_ledger'",
-                           HR_NO_ARGS);
-    if (r < 0)
-        return r;
-    const char *engine = r > 0 ? hr_mysql_text(result, 0, 0, NULL) : NULL;
-    if (!engine || strcmp(engine, "InnoDB") == 0)
-        return 0;
-    return hr_fail_native(HR_EREPLY, ER_NO_SUCH_TABLE, "42S02", NULL, true,
-                          "table headrace_ledger has engine %s and needs InnoDB", engine);
-}
 
 int ledger_prepare(struct ledger *ledger)
 {
@@ -55,7 +40,7 @@ int ledger_prepare(struct ledger *ledger)
                                   "the statement that `headracectl ledger` prints to an "
                                   "administrator");
     }
-    return r < 0 ? r : check_engine(conn);
+    return r < 0 ? r : engine_check(conn, "headrace_ledger");
 }
 
 int ledger_insert(struct ledger *ledger, hr_mysql_tx *tx, const struct batch *batch)

@@ -27,7 +27,7 @@ int main(int argc, char **argv)
 
     struct app app = {.settings = settings};
     log_open(settings->log_to, settings->log_level);
-    r = instance_lock(&app.instance, settings->instance);
+    r = instance_lock(&app.instance, settings->instance, settings->runtime_dir);
     if (r == -EBUSY) {
         log_err("%s", hr_error_message(r));
         return EX_TEMPFAIL;

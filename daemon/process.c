@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/process.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "core/fault.h"
 
 #include "daemon/item/expect.h"
 #include "daemon/retry.h"
@@ -78,10 +81,18 @@ static int step(struct batch *batch, size_t i, const struct step_conf *step,
     return 0;
 }
 
+/* In test builds an item with the word POISON ends the process as a crash of a parser would. */
+static void maybe_crash(const struct item *item)
+{
+    if (memmem(item->payload, item->len, "POISON", 6) && HR_FAULT("poison-item"))
+        raise(SIGKILL);
+}
+
 static int process_item(struct job *job, struct batch *batch, size_t i, struct failure *why)
 {
     const struct job_conf *conf = job->conf;
     struct item *item = &batch->items[i];
+    maybe_crash(item);
     int r = conf->decode == DECODE_JSON
                 ? json_parse(batch->arena, item->payload, item->len, &item->value, why)
                 : json_string(batch->arena, item->payload, item->len, &item->value);

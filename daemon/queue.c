@@ -11,15 +11,13 @@
 /* Two parts of a dead letter fit easily. */
 #define SCRATCH_MAX ((size_t)64 * 1024)
 
-/* The hash tag of a key as Redis Cluster finds it: the text between the first { and the next },
- * unless that is empty; the whole key otherwise. */
-static void hash_tag(const char *key, const char **ret_tag, size_t *ret_len)
+/* Whether a key has a hash tag as Redis Cluster finds it: text between the first { and the next }.
+ */
+static bool has_hash_tag(const char *key)
 {
     const char *open = strchr(key, '{');
     const char *close = open ? strchr(open, '}') : NULL;
-    bool has_one = close && close > open + 1;
-    *ret_tag = has_one ? open + 1 : key;
-    *ret_len = has_one ? (size_t)(close - open - 1) : strlen(key);
+    return close && close > open + 1;
 }
 
 static char *name_of(const struct queue *queue, const char *what)
@@ -43,11 +41,8 @@ struct queue *queue_new(const struct job_conf *conf, const char *instance, const
     queue->dead_redis = dead_redis;
     queue->dead_remote = dead_redis != redis;
 
-    const char *tag;
-    size_t len;
     const char *key = conf->source.key ? conf->source.key : conf->name;
-    hash_tag(key, &tag, &len);
-    if (asprintf(&queue->prefix, "{%.*s}:hr:", (int)len, tag) < 0)
+    if (asprintf(&queue->prefix, has_hash_tag(key) ? "%s:hr:" : "{%s}:hr:", key) < 0)
         queue->prefix = NULL;
     queue->list = strdup(key);
     queue->dead = strdup(conf->dead.key);

@@ -3,8 +3,8 @@
  * A list in Redis with all that the protocol keeps beside it: key names, scripts, and the two ways
  * of asking: once, or until a reply comes.
  *
- * Key names are those of protocol.md 2: {K}:hr:own and so on, with the list's own hash tag where it
- * has one.
+ * Key names are {K}:hr:own and so on; K:hr:own where K has a hash tag of its own, so that they stay
+ * in K's slot of a Redis Cluster, and two lists with one tag do not share them.
  */
 #pragma once
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/engine.h"
 #include "drivers/mysql_row.h"
 
 /* Types of columns as the protocol numbers them (MariaDB: "Result Set Packets", field types). */
@@ -181,6 +182,9 @@ int columns_learn(hr_mysql_pool *pool, const struct job_conf *conf, struct colum
     int n = hr_mysql_describe(conn, sql, &targets);
     if (n < 0)
         return n;
+    r = conf->delivery == EXACTLY_ONCE ? engine_check(conn, conf->sink.table) : 0;
+    if (r < 0)
+        return r;
     for (size_t k = 0; k < conf->sink.n_params && k < (size_t)n; k++) {
         const struct param_conf *param = &conf->sink.params[k];
         struct column column = {.name = param->column ? param->column : param->name};

@@ -19,14 +19,14 @@ static int finish(struct hr_mysql_conn *tx)
 {
     /* A statement that commits by itself (DDL, a procedure) has torn the transaction apart. */
     if (!hr_mysql_in_transaction(tx))
-        return hr_fail_native(HR_EREPLY, 1064, "42000", NULL, true,
-                              "the statement ended the transaction it ran in; it must not commit");
+        return hr_fail(MISCONFIGURED,
+                       "the statement ends the transaction it runs in; it must not commit");
     return hr_mysql_commit(tx);
 }
 
 /* Protocol 4.4, steps 1 to 6. *ret_unknown: the COMMIT was sent and its outcome is not known. */
-static int attempt(struct commit *commit, struct batch *batch, enum verdict verdict,
-                   bool *ret_unknown)
+static int transact(struct commit *commit, struct batch *batch, enum verdict verdict,
+                    bool *ret_unknown)
 {
     hr_auto(hr_mysql_tx_end) hr_mysql_tx *tx = NULL;
     int r = hr_mysql_begin(commit->pool, &tx);
@@ -34,7 +34,7 @@ static int attempt(struct commit *commit, struct batch *batch, enum verdict verd
         return r;
     batch->begun = true;
     if (batch_expired(batch))
-        return LEASE_UNSURE;
+        return hr_fail(LEASE_UNSURE, "waiting for the lease to be renewed");
 
     if (commit->ledger) {
         r = ledger_insert(commit->ledger, tx, batch);
@@ -50,8 +50,18 @@ static int attempt(struct commit *commit, struct batch *batch, enum verdict verd
     if (r < 0)
         return r;
     r = finish(tx);
-    *ret_unknown = r < 0 && r != -ENOTCONN && r != HR_EREPLY;
+    *ret_unknown = r == HR_ELOST || r == -ETIMEDOUT || r == -ECANCELED;
     return r;
+}
+
+/* A transaction within the job's time limit: running into it closes the connection, which rolls
+ * back what was not committed. */
+static int attempt(struct commit *commit, struct batch *batch, enum verdict verdict,
+                   bool *ret_unknown)
+{
+    struct hr_timeout limit = {0};
+    int r = hr_timeout_enter(&limit, commit->sink->conf->timeout);
+    return r < 0 ? r : hr_timeout_leave(&limit, transact(commit, batch, verdict, ret_unknown));
 }
 
 /* Learns from the ledger what another owner, or an attempt of ours, had decided. 0: final. */
@@ -61,77 +71,80 @@ static int learn(struct commit *commit, struct batch *batch)
     int r = ledger_ask(commit->ledger, batch, &answer);
     if (r < 0)
         return r;
-    switch (answer) {
-    case LEDGER_UNKNOWN: /* its row went in this instant: begin again */
-        return LEASE_UNSURE;
-    case LEDGER_COLLISION:
+    if (answer == LEDGER_COLLISION) {
         batch->collided = true;
         return SINK_NOT_OURS;
-    case LEDGER_SPLIT:
-    case LEDGER_ITEMS:
-    default:
-        return 0;
     }
-}
-
-/* Waits before the next attempt: outages longer and longer, a conflict only for a moment. */
-static int pause_for(struct commit *commit, enum error_class class, struct hr_backoff *outage)
-{
-    if (commit->sink->stopping)
-        return SINK_STOPPED;
-    if (class == CLASS_FAILOVER)
-        hr_mysql_pool_flush(commit->pool);
-    struct hr_backoff soon = {hr_ms(5), hr_ms(50), 1, true, 0};
-    return hr_sleep(hr_backoff_next(class == CLASS_TRANSIENT ? &soon : outage));
+    /* Its row can be gone again only by the sweep, which spares batches that Redis holds. */
+    if (answer == LEDGER_UNKNOWN)
+        return hr_fail(LEASE_UNSURE, "its ledger row came and went");
+    batch->learned = true;
+    return 0;
 }
 
 /* May the attempt that failed like this be made again? */
-static bool try_again(struct commit *commit, int code, enum error_class class, bool unknown)
+static bool try_again(struct commit *commit, int code, bool unknown)
 {
     if (code == LEASE_UNSURE)
         return true;
     if (unknown) /* R5: only another attempt can tell, and without a ledger it may double */
         return commit->sink->conf->delivery != AT_MOST_ONCE;
-    return error_is_outage(class);
+    return error_is_outage(error_classify(code, hr_last_error()));
+}
+
+/* Tells that the sink waits, then waits before the next attempt: outages longer and longer, a
+ * conflict only for a moment. SINK_STOPPED when the sink is to end. */
+static int wait_for_sink(struct sink *sink, hr_mysql_pool *pool, int code,
+                         struct hr_backoff *outage)
+{
+    enum error_class class = error_classify(code, hr_last_error());
+    struct hr_backoff soon = {hr_ms(5), hr_ms(50), 1, true, 0};
+    if (sink->stopping)
+        return SINK_STOPPED;
+    if (class == CLASS_TRANSIENT)
+        return hr_sleep(hr_backoff_next(&soon));
+    sink->changed(sink->cookie, code);
+    if (class == CLASS_FAILOVER)
+        hr_mysql_pool_flush(pool);
+    return hr_sleep(hr_backoff_next(outage));
+}
+
+/* Tells once that the sink works again after waits. */
+static void works_again(struct sink *sink, const struct hr_backoff *outage)
+{
+    if (outage->attempt > 0)
+        sink->changed(sink->cookie, 0);
+}
+
+static struct hr_backoff longer_and_longer(void)
+{
+    return (struct hr_backoff){hr_ms(50), hr_seconds(3), 2, true, 0};
 }
 
 int commit_ask(struct sink *sink, hr_mysql_pool *pool, struct ledger *ledger, struct batch *batch,
                enum ledger_answer *ret)
 {
-    struct commit commit = {.sink = sink, .pool = pool, .ledger = ledger};
-    struct hr_backoff outage = {hr_ms(50), hr_seconds(3), 2, true, 0};
-    bool told = false;
-    for (;;) {
-        if (batch->stale)
-            return SINK_NOT_OURS;
+    struct hr_backoff outage = longer_and_longer();
+    while (!batch->stale) {
         int r = ledger_ask(ledger, batch, ret);
-        if (r >= 0 && told)
-            sink->changed(sink->cookie, CLASS_CONNECTION, NULL);
-        if (r >= 0 && *ret == LEDGER_COLLISION) {
-            batch->collided = true;
-            return SINK_NOT_OURS;
+        if (r >= 0) {
+            works_again(sink, &outage);
+            batch->collided = *ret == LEDGER_COLLISION;
+            batch->learned = *ret == LEDGER_ITEMS || *ret == LEDGER_SPLIT;
+            return batch->collided ? SINK_NOT_OURS : 0;
         }
-        if (r >= 0 || r == -ECANCELED)
-            return r;
-        enum error_class class = error_classify(r, hr_last_error());
-        if (!error_is_outage(class))
-            return r;
-        told = true;
-        sink->changed(sink->cookie, class, hr_error_message(r));
-        r = pause_for(&commit, class, &outage);
+        if (r != -ECANCELED && error_is_outage(error_classify(r, hr_last_error())))
+            r = wait_for_sink(sink, pool, r, &outage);
         if (r < 0)
             return r;
     }
+    return SINK_NOT_OURS;
 }
 
 int commit_batch(struct commit *commit, struct batch *batch, enum verdict verdict)
 {
-    struct hr_backoff outage = {hr_ms(50), hr_seconds(3), 2, true, 0};
-    struct sink *sink = commit->sink;
-    bool told = false;
-    for (;;) {
-        if (batch->stale)
-            return SINK_NOT_OURS;
+    struct hr_backoff outage = longer_and_longer();
+    while (!batch->stale) {
         bool unknown = false;
         int r = attempt(commit, batch, verdict, &unknown);
         batch->unknown |= unknown;
@@ -139,23 +152,16 @@ int commit_batch(struct commit *commit, struct batch *batch, enum verdict verdic
             r = learn(commit, batch);
         else if (r >= 0)
             batch->split = verdict == VERDICT_SPLIT;
-        if (r >= 0 && told)
-            sink->changed(sink->cookie, CLASS_CONNECTION, NULL);
-        if (r >= 0 || r == -ECANCELED || r == SINK_NOT_OURS)
+        if (r >= 0) {
+            works_again(commit->sink, &outage);
+            return 0;
+        }
+        if (r == -ECANCELED || r == SINK_NOT_OURS || !try_again(commit, r, unknown))
             return r;
-
-        enum error_class class = CLASS_CONNECTION;
-        if (r != LEASE_UNSURE)
-            class = error_classify(r, hr_last_error());
-        if (!try_again(commit, r, class, unknown))
-            return r;
-        told = true;
-        sink->changed(sink->cookie, class,
-                      r == LEASE_UNSURE ? "waiting for the lease to be renewed"
-                                        : hr_error_message(r));
-        batch_rewind(batch);
-        r = pause_for(commit, class, &outage);
+        r = wait_for_sink(commit->sink, commit->pool, r, &outage);
         if (r < 0)
             return r;
+        batch_rewind(batch);
     }
+    return SINK_NOT_OURS;
 }

@@ -33,8 +33,9 @@ struct sink_ops {
     void (*free)(struct sink *sink); /* does not wait */
 };
 
-/* What the sink tells while it waits, for status; a NULL text: it works again. */
-typedef void sink_state(void *cookie, enum error_class class, const char *text);
+/* What the sink tells while it waits: the code, explained by the running task's error record; 0
+ * when it works again. */
+typedef void sink_state(void *cookie, int code);
 
 struct sink {
     const struct sink_ops *ops;

@@ -58,9 +58,8 @@ static int look(struct redis_list *list, hr_usec span)
 
 static void tell(struct job *job, int code)
 {
-    enum error_class class = error_classify(code, hr_last_error());
-    job_set_state(job, class == CLASS_CONFIG ? JOB_MISCONFIGURED : JOB_WAITING, class,
-                  hr_error_message(code));
+    bool config = error_classify(code, hr_last_error()) == CLASS_CONFIG;
+    job_set_state_error(job, config ? JOB_MISCONFIGURED : JOB_WAITING, code);
 }
 
 /* What an answer without a batch means, and the wait until the next question. */

@@ -6,11 +6,11 @@ import json
 
 
 def tag(key):
-    """What stands before :hr: in the keys that belong to a list: {K}, or K's own hash tag."""
+    """What stands before :hr: in the keys that belong to a list: {K}, or K with its own hash tag."""
     start = key.find("{")
     end = key.find("}", start + 1)
     if start >= 0 and end > start + 1:
-        return key[start:end + 1]
+        return key
     return "{" + key + "}"
 
 
