@@ -28,7 +28,12 @@ def until(condition, timeout=20, what="the condition", step=0.005):
 
 
 class Process:
-    """One program at a time: start(), then stop(), kill() or its own end, then start() again."""
+    """One program at a time: start(), then stop(), kill() or its own end, then start() again.
+
+    It dies with the thread that starts it, unless outlives_us is set before.
+    """
+
+    outlives_us = False
 
     def __init__(self, name, folder):
         self.name = name
@@ -41,7 +46,8 @@ class Process:
         with open(self.log_path, "ab") as log:
             self.child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=self.folder,
-                preexec_fn=_die_with_parent, start_new_session=True)
+                preexec_fn=None if self.outlives_us else _die_with_parent,
+                start_new_session=True)
 
     @property
     def pid(self):
