@@ -71,7 +71,8 @@ uint64_t job_held(const struct job *job)
     return items;
 }
 
-static void sink_changed(void *cookie, int code)
+/* A sink or a queue waits for its server (code < 0), or works again. */
+static void server_changed(void *cookie, int code)
 {
     struct job *job = cookie;
     if (code < 0)
@@ -99,8 +100,12 @@ void job_init(struct job *job, const struct job_conf *conf, struct source *sourc
     job->source = source;
     job->sink = sink;
     job->uses_env = uses_env(conf);
-    sink->changed = sink_changed;
+    sink->changed = server_changed;
     sink->cookie = job;
+    if (source->queue) {
+        source->queue->changed = server_changed;
+        source->queue->cookie = job;
+    }
     hr_list_init(&job->held);
     hr_lock_init(&job->turn);
     hr_event_init(&job->able);

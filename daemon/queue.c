@@ -103,13 +103,22 @@ int queue_ask(struct queue *queue, hr_reply **ret, const struct queue_call *call
                          call->args);
 }
 
+static void tell(struct queue *queue, int code)
+{
+    if (queue->changed)
+        queue->changed(queue->cookie, code);
+}
+
 int queue_insist(struct queue *queue, hr_reply **ret, const struct queue_call *call)
 {
     struct hr_backoff pause = {hr_ms(20), hr_seconds(3), 2, true, 0};
     for (;;) {
         int r = queue_ask(queue, ret, call);
+        if (r >= 0 && pause.attempt > 0)
+            tell(queue, 0);
         if (r >= 0 || r == -ECANCELED || !error_is_outage(error_classify(r, hr_last_error())))
             return r;
+        tell(queue, r);
         r = hr_sleep(hr_backoff_next(&pause));
         if (r < 0)
             return r;

@@ -14,6 +14,10 @@
 #include "drivers/redis.h"
 #include "drivers/redis_script.h"
 
+/* What the queue tells while it insists: the code, explained by the running task's error record; 0
+ * when Redis answers again. */
+typedef void queue_state(void *cookie, int code);
+
 struct queue {
     const struct job_conf *conf;
     hr_redis *redis;
@@ -23,7 +27,9 @@ struct queue {
     const char *host;     /* that dead letters name */
     char print[17];       /* sink print: where outcomes of our batches would be written */
     char *list, *dead;
-    char *prefix;          /* "{K}:hr:" */
+    char *prefix;         /* "{K}:hr:" */
+    queue_state *changed; /* or NULL */
+    void *cookie;
     struct arena *scratch; /* for one call */
     char *paused, *own, *leases, *delayed, *later, *oversize;
 };
