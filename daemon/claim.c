@@ -105,11 +105,12 @@ int claim_batch(struct queue *queue, unsigned max_items, size_t max_bytes, struc
 
     hr_usec asked = hr_boottime();
     hr_reply *reply = NULL;
-    size_t first = 2;
+    size_t first = 3;
     int r = ask(queue, id, token, max_items, max_bytes, &reply);
     if (keep && may_have_happened(r)) {
         asked = hr_boottime();
         first = 1;
+        claim.soonest = 0;
         r = adopt(queue, id, token, &reply);
     }
     if (r < 0)
@@ -127,7 +128,11 @@ int claim_batch(struct queue *queue, unsigned max_items, size_t max_bytes, struc
         return 0;
     }
 
-    claim.oversized = first == 2 ? (uint64_t)hr_reply_int(hr_reply_at(reply, 1)) : 0;
+    if (first == 3) {
+        int64_t rest = hr_reply_int(hr_reply_at(reply, 2));
+        claim.oversized = (uint64_t)hr_reply_int(hr_reply_at(reply, 1));
+        claim.soonest = rest < 0 ? HR_FOREVER : hr_ms(rest);
+    }
     claim.answer = hr_reply_len(reply) > first ? CLAIM_BATCH : CLAIM_AGAIN;
     if (claim.answer == CLAIM_BATCH)
         r = begin_batch(queue, id, token, reply, first, asked, &claim.batch);

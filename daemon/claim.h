@@ -19,7 +19,9 @@ enum claim_answer {
 struct claim {
     enum claim_answer answer;
     struct batch *batch;
-    hr_usec soonest;    /* CLAIM_NOTHING: until the next delayed item is due; HR_FOREVER: none */
+    /* How long nothing more can be claimed unless somebody pushes: 0, until the next delayed item
+     * is due, or HR_FOREVER. Of no meaning with CLAIM_FULL and CLAIM_PAUSED. */
+    hr_usec soonest;
     uint64_t oversized; /* items that went to the dead letters unread */
 };
 

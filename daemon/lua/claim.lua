@@ -15,9 +15,11 @@
 --       FULL      the dead list is at its limit
 --       NONE      nothing to take, and nothing delayed
 --       integer   nothing to take now; the next delayed item is due in so many ms (at least 1)
---       array     d, number of items that were too long, entry…: the first d entries are envelopes
---                 of retried items, the others raw items in the order of consumption. No entries at
---                 all when everything taken was too long: there is no batch then, claim again.
+--       array     d, number of items that were too long, rest, entry…: the first d entries are
+--                 envelopes of retried items, the others raw items in the order of consumption. No
+--                 entries at all when everything taken was too long: there is no batch then, claim
+--                 again. rest: 0 when more can be claimed at once, else ms until the next delayed
+--                 item is due, -1 when there is none; so an emptied list is waited at, not asked.
 --       error     HRINUSE: the id belongs to a batch already; nothing is written
 --
 -- Retries get at most half of the batch (in items and bytes, but always one) while the list has
@@ -53,8 +55,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local waiting = redis.call('LLEN', list)
 redis.call('ZCARD', leases)
 
--- reply[1] and reply[2] are counts, filled in at the end.
-local reply, bytes = { 0, 0 }, 0
+-- reply[1] to reply[3] are filled in at the end.
+local reply, bytes = { 0, 0, 0 }, 0
 
 -- Due retries. A member of delayed without an envelope in later is damage: it is removed, so that
 -- it is not found again for ever.
@@ -65,7 +67,7 @@ local members = {}
 for _, member in ipairs(due) do
     local envelope = redis.call('HGET', later, member)
     if envelope then
-        if #reply > 2 and bytes + #envelope > max_bytes / share then
+        if #reply > 3 and bytes + #envelope > max_bytes / share then
             break
         end
         bytes = bytes + #envelope
@@ -73,7 +75,7 @@ for _, member in ipairs(due) do
     end
     members[#members + 1] = member
 end
-local d = #reply - 2
+local d = #reply - 3
 
 -- Items of the list: `taken` of them, counted from the end they are consumed at.
 local taken, taken_bytes, too_long, full = 0, 0, {}, false
@@ -130,21 +132,19 @@ for i, item in ipairs(too_long) do
         ',"payload_at":"' .. at .. '"' .. ARGV[12])
 end
 
-reply[1], reply[2] = d, #too_long
-if #reply == 2 then
-    if #too_long > 0 then
-        return reply
-    end
+local rest = 0
+if taken == waiting then
     local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
-    if soonest[1] then
-        return math.max(1, soonest[2] - now)
-    end
-    return redis.status_reply('NONE')
+    rest = soonest[1] and math.max(0, soonest[2] - now) or -1
 end
-if token == '' then
+reply[1], reply[2], reply[3] = d, #too_long, rest
+if #reply == 3 and #too_long == 0 then
+    return rest < 0 and redis.status_reply('NONE') or math.max(1, rest)
+end
+if #reply == 3 or token == '' then
     return reply
 end
-for i = 3, #reply, 1000 do
+for i = 4, #reply, 1000 do
     redis.call('RPUSH', batch, unpack(reply, i, math.min(i + 999, #reply)))
 end
 redis.call('HSET', own, id, token .. ' 1 0 0 ' .. d .. ' ' .. sink_print .. ' ' .. instance)

@@ -15,6 +15,7 @@
 
 struct redis_list {
     struct source source;
+    hr_usec quiet_until; /* the last claim left nothing: look before the next one */
     struct hr_backoff outage;
 };
 
@@ -45,9 +46,13 @@ static int claim(struct redis_list *list, struct claim *ret)
 }
 
 /* Looks at the list until something may be there. */
-static int look(struct redis_list *list, hr_usec span)
+static int look(struct redis_list *list)
 {
     struct job *job = list->source.job;
+    hr_usec span = list->quiet_until - hr_now();
+    list->quiet_until = 0;
+    if (span <= 0)
+        return 0;
     job_look_begin(job);
     int r = queue_wait(list->source.queue, span < LOOK_AT_MOST ? span : LOOK_AT_MOST);
     r = job_look_end(job, r);
@@ -62,25 +67,25 @@ static void tell(struct job *job, int code)
     job_set_state_error(job, config ? JOB_MISCONFIGURED : JOB_WAITING, code);
 }
 
-/* What an answer without a batch means, and the wait until the next question. */
+/* What an answer means, and the wait that it asks for. An empty list is looked at when the next
+ * batch is wanted. */
 static int answered(struct redis_list *list, const struct claim *claim)
 {
     struct job *job = list->source.job;
     hr_backoff_reset(&list->outage);
     switch (claim->answer) {
-    case CLAIM_NOTHING:
-        job_set_state(job, JOB_RUNNING, CLASS_UNKNOWN, NULL);
-        return look(list, claim->soonest);
     case CLAIM_FULL:
         job_set_state(job, JOB_FULL, CLASS_CONFIG, "remove or retry some dead letters");
         return job_nap(job, LOOK_AT_MOST);
     case CLAIM_PAUSED:
         job_set_state(job, JOB_PAUSED, CLASS_CONFIG, "by hand");
         return job_nap(job, LOOK_AT_MOST);
+    case CLAIM_NOTHING:
     case CLAIM_AGAIN:
     case CLAIM_BATCH:
     default:
         job_set_state(job, JOB_RUNNING, CLASS_UNKNOWN, NULL);
+        list->quiet_until = claim->soonest > 0 ? hr_later(hr_now(), claim->soonest) : 0;
         return 0;
     }
 }
@@ -93,7 +98,9 @@ static int redis_list_next(struct source *source, struct batch **ret)
         if (job->stopping)
             return HR_ESHUTDOWN;
         struct claim answer = {0};
-        int r = claim(list, &answer);
+        int r = look(list);
+        if (r >= 0)
+            r = claim(list, &answer);
         if (r >= 0) {
             job->stats.dead += answer.oversized;
             job->stats.claimed += answer.oversized;

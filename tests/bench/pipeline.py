@@ -142,10 +142,11 @@ class Bench:
         return peer
 
     def drain(self, name, n):
-        """Rows a second, CPU seconds per million, peak MiB."""
+        """Rows a second, CPU seconds per million of the peer, mariadbd and Redis, the peer's peak MiB."""
         peer = self.warm(name)
         self.fill("parked", n)
-        before, cpu = self.inserted(), cpu_seconds(peer.pid)
+        pids = (peer.pid, self.mariadb.pid, self.redis.pid)
+        before, cpu = self.inserted(), [cpu_seconds(pid) for pid in pids]
         began = last = time.monotonic()
         seen = before
         self.redis.client.rename("parked", "orders")
@@ -155,11 +156,11 @@ class Bench:
             if count != seen:
                 seen, last = count, time.monotonic()
             assert peer.running and time.monotonic() < last + 10, f"{name} stands still\n{peer.tail()}"
-        cpu = cpu_seconds(peer.pid) - cpu
+        cpu = [(cpu_seconds(pid) - at_first) / n * 1e6 for pid, at_first in zip(pids, cpu)]
         assert self.mariadb.count("orders") == n + 200, f"{name} lost or doubled items"
         peak = memory(peer.pid, "VmHWM")
         peer.stop()
-        return n / (last - began), cpu / n * 1e6, peak
+        return n / (last - began), *cpu, peak
 
     def latency(self, name, n):
         """p50 and p99 in ms at 200 items a second."""
@@ -238,14 +239,15 @@ def throughput(bench, options):
     sizes = {"tutorial": max(1000, options.items // 60)}
     rounds = in_turns("throughput", options.rounds, peers,
                       lambda name: bench.drain(name, sizes.get(name, options.items)))
-    table = [("", "rows/s", "of limit", "× tutorial", "CPU s per million", "peak RSS, MiB")]
+    table = [("", "rows/s", "of limit", "× tutorial", "CPU s per million", "mariadbd's", "Redis'",
+              "peak RSS, MiB")]
     for name in peers:
         columns = list(zip(*(r[name] for r in rounds)))
         table.append((
             name, spread(columns[0], ",.0f"),
             f"{ratios(rounds, name, 'limit', 0):.0%}" if "limit" in peers else "",
             f"{ratios(rounds, name, 'tutorial', 0):.1f}" if "tutorial" in peers else "",
-            spread(columns[1], ".2f"), spread(columns[2], ".1f")))
+            *(spread(column, ".2f") for column in columns[1:4]), spread(columns[4], ".1f")))
     show(table)
 
 

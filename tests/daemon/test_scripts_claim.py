@@ -41,6 +41,22 @@ def test_r3_nothing_to_take_tells_when_the_next_delayed_item_is_due(s):
     assert s.own("1") is None and len(s.delayed()) == 2
 
 
+def test_r3_a_batch_tells_what_it_left(s):
+    s.push("a", "b", "c")
+    s.claim("1", items=2)
+    assert s.rest == 0, "an item"
+    s.claim("2", items=2)
+    assert s.rest == -1, "nothing"
+    s.push("d")
+    s.delay("x:0", "later", s.now() + 5000)
+    s.claim("3")
+    assert 4000 < s.rest <= 5000
+    for i in range(3):
+        s.delay(f"y:{i}", "due", s.now() - 1)
+    s.claim("4", items=2)
+    assert s.rest == 0, "a due retry"
+
+
 def test_owner_and_lease_are_written_by_redis_own_clock(s):
     s.push("a")
     s.instance = "host two\nunit 1"

@@ -46,6 +46,7 @@ class Scripts:
         self.instance = instance
         self.print = sink
         self.last_keys = ()
+        self.rest = None
 
     def key(self, name):
         return {"list": self.list, "dead": self.dead}.get(name) or hr(self.list, name)
@@ -56,11 +57,15 @@ class Scripts:
 
     def claim(self, id, token="t", items=1000, size=1 << 20, payload=0, lease=LONG, limit=0,
               head="left", dead=True):
-        """Claimed, or b"NONE", b"FULL", b"PAUSED", or the ms until something is due."""
+        """Claimed, or b"NONE", b"FULL", b"PAUSED", or the ms until something is due. What the claim left
+        is in self.rest."""
         names = f"list paused own leases delayed later oversize batch:{id}" + " dead" * dead
         reply = self.run("claim", names, id, token, items, size, payload, lease, limit, self.print,
                          self.instance, head, '{"job":"j",', ',"attempts":0}')
-        return Claimed(reply[0], reply[1], reply[2:]) if isinstance(reply, list) else reply
+        if not isinstance(reply, list):
+            return reply
+        self.rest = reply[2]
+        return Claimed(reply[0], reply[1], reply[3:])
 
     def adopt(self, id, token="t"):
         reply = self.run("adopt", f"own batch:{id}", id, token)

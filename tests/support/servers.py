@@ -82,7 +82,7 @@ class MariaDBServer(Process):
         self.datadir = os.path.join(folder, "mariadb")
         self.template = template
         self.options = {
-            "datadir": self.datadir, "socket": self.socket, "pid-file": self.socket + ".pid",
+            "datadir": self.datadir, "tmpdir": folder, "socket": self.socket, "pid-file": self.socket + ".pid",
             "innodb-flush-log-at-trx-commit": flush_log_at_trx_commit,
             "innodb-buffer-pool-size": "32M", "performance-schema": "OFF", "skip-name-resolve": "ON",
             "skip-slave-start": "ON", "log-warnings": 2,
@@ -215,6 +215,7 @@ def _run_as():
 def bootstrap(datadir):
     """Makes an empty MariaDB datadir, once in a test session."""
     command = ["mariadb-install-db", "--no-defaults", *_run_as(), "--datadir=" + datadir,
+               "--tmpdir=" + os.path.dirname(datadir),
                "--auth-root-authentication-method=normal", "--skip-test-db"]
     command += [f"--{name}={value}" for name, value in _SIZES.items()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
