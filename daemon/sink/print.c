@@ -39,12 +39,15 @@ static int write_lines(void *arg, void **ret_value)
     return r;
 }
 
-static int add_item(FILE *to, struct batch *batch, const struct item *item)
+/* An item that was not decoded is printed as it is, any other as compact JSON. */
+static int add_item(FILE *to, const struct job_conf *conf, struct batch *batch,
+                    const struct item *item)
 {
-    const char *text = item->payload;
-    size_t len = item->len;
+    bool raw = conf->decode == DECODE_RAW && json_type(item->value) == JSON_STRING;
     struct failure why;
-    int r = item->value ? json_write(batch->arena, item->value, &text, &len, &why) : 0;
+    size_t len;
+    const char *text = raw ? json_text(item->value, &len) : NULL;
+    int r = raw ? 0 : json_write(batch->arena, item->value, &text, &len, &why);
     if (r < 0)
         return r;
     fwrite(text, 1, len, to);
@@ -52,14 +55,14 @@ static int add_item(FILE *to, struct batch *batch, const struct item *item)
     return 0;
 }
 
-static int collect(struct batch *batch, struct lines **ret)
+static int collect(const struct job_conf *conf, struct batch *batch, struct lines **ret)
 {
     struct lines *lines = calloc(1, sizeof(*lines));
     FILE *to = lines ? open_memstream(&lines->data, &lines->len) : NULL;
     int r = to ? 0 : -ENOMEM;
     for (size_t i = 0; i < batch->n && r >= 0; i++) {
         if (batch->items[i].fate == FATE_LIVE)
-            r = add_item(to, batch, &batch->items[i]);
+            r = add_item(to, conf, batch, &batch->items[i]);
     }
     if (to && fclose(to) != 0)
         r = -ENOMEM;
@@ -79,7 +82,7 @@ static int print_commit(struct sink *sink, struct batch *batch, enum verdict ver
     if (batch->split)
         return 0;
     struct lines *lines = NULL;
-    int r = collect(batch, &lines);
+    int r = collect(sink->conf, batch, &lines);
     if (r < 0)
         return r;
     hr_future *written = hr_run_in_executor(NULL, write_lines, lines, NULL);
