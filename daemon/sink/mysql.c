@@ -15,11 +15,15 @@
 
 #define ER_DUP_ENTRY 1062
 
+/* So often at most are columns read again because of values that do not fit. */
+#define LEARN_EVERY hr_seconds(1)
+
 struct mysql_sink {
     struct sink sink;
     hr_mysql_pool *pool;
     struct ledger ledger;
     struct column *columns; /* of the parameters, in their order; all unknown until probed */
+    hr_usec learned;        /* when they were read */
 };
 
 /* One attempt at a batch's rows. */
@@ -34,13 +38,48 @@ static bool keeps_ledger(const struct mysql_sink *mysql)
     return mysql->sink.conf->delivery == EXACTLY_ONCE;
 }
 
+static int learn_columns(struct mysql_sink *mysql)
+{
+    int r = columns_learn(mysql->pool, mysql->sink.conf, mysql->columns);
+    if (r >= 0)
+        mysql->learned = hr_now();
+    return r;
+}
+
 static int mysql_probe(struct sink *sink)
 {
     struct mysql_sink *mysql = hr_container_of(sink, struct mysql_sink, sink);
     int r = keeps_ledger(mysql) ? ledger_prepare(&mysql->ledger) : 0;
-    if (r >= 0)
-        r = columns_learn(mysql->pool, sink->conf, mysql->columns);
-    return r;
+    return r >= 0 ? learn_columns(mysql) : r;
+}
+
+/* Might the values that did not fit their columns fit today's? Somebody may have changed the table
+ * since its columns were read, and tries the item again, or goes on pushing. */
+static bool is_in_doubt(const struct mysql_sink *mysql, const struct batch *batch)
+{
+    bool old = hr_now() - mysql->learned >= LEARN_EVERY;
+    for (size_t i = 0; i < batch->n; i++) {
+        const struct item *item = &batch->items[i];
+        if (item->fate != FATE_LIVE && !item->settled && (old || item->envelope))
+            return true;
+    }
+    return false;
+}
+
+/* Binds the live items to the columns, which are read anew where that may save one. */
+static int bind_rows(struct mysql_sink *mysql, struct batch *batch, struct rows *ret)
+{
+    const struct job_conf *conf = mysql->sink.conf;
+    int r = rows_bind(conf, mysql->columns, batch, ret);
+    if (r < 0 || !conf->sink.table || !is_in_doubt(mysql, batch))
+        return r;
+    r = learn_columns(mysql);
+    if (r == -ECANCELED)
+        return r;
+    if (r < 0) /* committing will meet whatever it is, and judge it */
+        return 0;
+    batch_rewind(batch);
+    return rows_bind(conf, mysql->columns, batch, ret);
 }
 
 static int send_rows(void *arg, hr_mysql_tx *tx, size_t from, size_t n)
@@ -121,7 +160,7 @@ static int mysql_commit(struct sink *sink, struct batch *batch, enum verdict ver
     struct mysql_sink *mysql = hr_container_of(sink, struct mysql_sink, sink);
     struct attempt attempt = {.mysql = mysql, .batch = batch};
     if (verdict == VERDICT_ITEMS) {
-        int r = rows_bind(sink->conf, mysql->columns, batch, &attempt.rows);
+        int r = bind_rows(mysql, batch, &attempt.rows);
         if (r < 0)
             return r;
         batch_settle(batch);
