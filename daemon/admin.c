@@ -47,6 +47,8 @@ struct request {
 
 static const struct admin_route *const tables[] = {
     admin_job_routes,
+    admin_dead_routes,
+    admin_enqueue_routes,
     admin_health_routes,
 };
 

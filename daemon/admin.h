@@ -43,6 +43,8 @@ struct admin_route {
 
 /* The routes of each file; the last has no method. */
 extern const struct admin_route admin_job_routes[];
+extern const struct admin_route admin_dead_routes[];
+extern const struct admin_route admin_enqueue_routes[];
 extern const struct admin_route admin_health_routes[];
 
 /* Writes a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */

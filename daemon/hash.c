@@ -25,3 +25,10 @@ void hash_child_id(const char *parent, unsigned k, char ret[33])
     XXH128_hash_t hash = XXH3_128bits_withSeed(parent, strlen(parent), k);
     snprintf(ret, 33, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
 }
+
+void hash_128(const void *data, size_t len, uint64_t ret[2])
+{
+    XXH128_hash_t hash = XXH3_128bits(data, len);
+    ret[0] = hash.low64;
+    ret[1] = hash.high64;
+}

@@ -19,3 +19,6 @@ void hash_name(const char *text, char ret[17]);
 
 /* The id of child k of a split batch: fixed by the parent, and never another batch's. */
 void hash_child_id(const char *parent, unsigned k, char ret[33]);
+
+/* 128 bits of a text, for sets in memory. */
+void hash_128(const void *data, size_t len, uint64_t ret[2]);

@@ -224,7 +224,7 @@ static const char *look_up(const struct hr_conf *conf, const char *name)
     return getenv(name);
 }
 
-static char *find_runtime_dir(struct hr_conf_mem *mem)
+char *settings_runtime_dir(struct hr_conf_mem *mem)
 {
     const char *given = getenv("RUNTIME_DIRECTORY");
     if (given && given[0])
@@ -313,7 +313,7 @@ int settings_load(const char *path, unsigned flags, struct settings **ret,
         .lenient_credentials = flags & SETTINGS_WITHOUT_CREDENTIALS,
         .user = &loading,
     };
-    s->runtime_dir = find_runtime_dir(mem);
+    s->runtime_dir = settings_runtime_dir(mem);
     if (!s->runtime_dir)
         return -ENOMEM;
 

@@ -148,6 +148,10 @@ static inline void settings_freep(struct settings **s)
     settings_free(*s);
 }
 
+/* The runtime directory: $RUNTIME_DIRECTORY, else /run/headrace for root, else
+ * $XDG_RUNTIME_DIR/headrace or /tmp/headrace-UID. NULL: no memory. */
+char *settings_runtime_dir(struct hr_conf_mem *mem);
+
 /* Prints every setting with its type, default and meaning as a man page's list: first those of
  * headrace.yaml, then those of a job. */
 void settings_print_man(FILE *out);
