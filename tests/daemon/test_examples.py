@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+"""The examples of docs/examples do what they say."""
+import os
+import subprocess
+
+import pytest
+
+from support.headraced import BUILD
+from support.orders import orders
+
+EXAMPLE = os.path.join(BUILD, "docs", "examples", "orders_now")
+
+pytestmark = pytest.mark.skipif(not os.path.exists(EXAMPLE), reason="no examples in " + BUILD)
+
+
+def run(*urls):
+    return subprocess.run([EXAMPLE, *urls], capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_orders_now_asks_both(redis, mariadb):
+    redis.client.rpush("orders", *orders(3))
+    mariadb.execute("INSERT INTO orders (uid, customer_id, amount, placed_at)"
+                    " VALUES ('a', 1, 99.99, NOW()), ('b', 1, 100, NOW()), ('c', 1, 101, NOW())")
+    done = run(redis.url, mariadb.url)
+    assert (done.stdout, done.stderr, done.returncode) == ("3 waiting, 2 rows of 100 and more\n", "", 0)
+
+
+def test_orders_now_gives_up_after_two_seconds(redis, mariadb):
+    with mariadb.connect(autocommit=False) as lock, lock.cursor() as cursor:
+        cursor.execute("LOCK TABLES orders WRITE")
+        done = run(redis.url, mariadb.url)
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.startswith("orders_now: "), done
