@@ -110,9 +110,12 @@ def drain(stage, total):
     seconds = time.monotonic() - begun
     progress.show(stage.mariadb.count("orders"), 0, client.llen("orders:dead"), force=True)
     progress.end()
-    return types.SimpleNamespace(
-        kills=len(killed_at), seconds=seconds,
-        story=f"SIGKILL with {', '.join(killed_at[:-1])} and {killed_at[-1]} claimed" if killed_at else "")
+    return types.SimpleNamespace(kills=len(killed_at), seconds=seconds, story=story(killed_at, daemon))
+
+
+def story(killed_at, daemon):
+    taken_over = daemon.log.count(" taken over, generation ")
+    return f"SIGKILL with {', '.join(killed_at)} claimed; {taken_over} batches taken over"
 
 
 def tell_how_to_go_on(stage, n):
