@@ -33,12 +33,15 @@ struct admin {
     struct evhttp *local, *tcp; /* NULL where nothing listens */
     char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
     unsigned calls;
-    struct hr_event idle; /* set while no request is being answered */
+    struct hr_list requests; /* that are being answered */
+    struct hr_event idle;    /* set while there are none */
 };
 
 /* A request on its way through its task. */
 struct request {
+    struct hr_list link;
     struct admin *admin;
+    hr_task *task;               /* that answers it, once it has begun */
     struct evhttp_request *http; /* NULL once the client is gone */
     const struct admin_route *route;
     struct admin_call call;
@@ -160,6 +163,7 @@ static void request_free(struct request *request)
         evbuffer_free(request->call.answer);
     free(request->query);
     free(request->body);
+    hr_list_remove(&request->link);
     free(request);
     if (--admin->calls == 0)
         hr_event_set(&admin->idle);
@@ -168,6 +172,7 @@ static void request_free(struct request *request)
 static int answer(void *arg)
 {
     struct request *request = arg;
+    request->task = hr_current_task();
     int status = request->route->handler(&request->call);
     if (status < 0)
         status = admin_refuse(&request->call,
@@ -187,6 +192,7 @@ static bool start(struct admin *admin, struct evhttp_request *http, const struct
         return false;
     admin->calls++;
     hr_event_clear(&admin->idle);
+    hr_list_append(&admin->requests, &request->link);
     request->admin = admin;
     request->http = http;
     request->route = route;
@@ -376,6 +382,7 @@ int admin_new(struct app *app, struct admin **ret)
     if (!admin)
         return hr_fail(-ENOMEM, "admin server: out of memory");
     admin->app = app;
+    hr_list_init(&admin->requests);
     hr_event_init(&admin->idle);
     hr_event_set(&admin->idle);
     int r = 0;
@@ -393,7 +400,17 @@ int admin_new(struct app *app, struct admin **ret)
 
 int admin_close(struct admin *admin)
 {
-    return admin ? hr_event_wait(&admin->idle) : 0;
+    int result = admin ? hr_event_wait(&admin->idle) : 0;
+    /* The caller's patience is over. One cancel interrupts one wait, and a handler has several. */
+    for (int r = 0; r >= 0 && admin && admin->calls > 0;) {
+        hr_list_foreach (node, &admin->requests) {
+            hr_task *task = hr_list_entry(node, struct request, link)->task;
+            if (task)
+                hr_task_cancel(task, "the daemon is ending");
+        }
+        r = hr_sleep(hr_ms(5));
+    }
+    return result;
 }
 
 struct admin *admin_free(struct admin *admin)

@@ -17,7 +17,8 @@ struct evbuffer;
  * code with its record. */
 int admin_new(struct app *app, struct admin **ret);
 
-/* Waits for the requests that are being answered; then free closes the sockets. Both take NULL. */
+/* Waits for the requests that are being answered; when it is cancelled, it cancels them. Then free
+ * closes the sockets. Both take NULL. */
 hr_async int admin_close(struct admin *admin);
 struct admin *admin_free(struct admin *admin);
 

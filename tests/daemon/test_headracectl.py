@@ -401,6 +401,12 @@ def test_no_daemon_and_what_is_no_daemon(tmp_path, scratch):
             server.start()
             ctl.error("status", want=status)
             server.join()
+        disturbed = b'{"removed":1,"disturbed":true,"missing":[]}'
+        server = threading.Thread(target=answer, args=(
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(disturbed) + disturbed,))
+        server.start()
+        ctl.error("dead", "rm", "orders", "--all", want=TRY_AGAIN)
+        server.join()
     ctl.socket = "/" + "x" * 200
     assert "107 bytes" in ctl.error("status", want=USAGE)
 
@@ -412,6 +418,26 @@ def test_a_redis_that_is_away_is_told(stuck, redis):
     out = stuck.ctl.run("status")[1].splitlines()[1].split()
     assert out[2:6] == ["-"] * 4
     redis.start()
+
+
+def test_a_request_that_waits_for_redis_does_not_hold_up_the_end(redis, mariadb, headraced):
+    daemon = headraced(redis, mariadb, main={
+        "shutdown": {"grace": "0s"},
+        "servers": {"queue": {"redis": {"timeouts": {"command": "60s"}}}}})
+    daemon.until(lambda: daemon.status()["state"] == "running", what="running")
+    redis.freeze()
+    before = len(os.listdir(f"/proc/{daemon.pid}/fd"))
+    asking = subprocess.Popen([CTL, "--socket", daemon.admin_socket, "dead", "ls", "orders"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        daemon.until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) > before, what="a client")
+        assert daemon.alive()
+        assert daemon.stop() == 0, daemon.tail()
+        out, err = asking.communicate(timeout=10)
+        assert asking.returncode in (UNAVAILABLE, INTERNAL) and err.startswith(b"headracectl: ")
+    finally:
+        asking.kill()
+        redis.thaw()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to be")

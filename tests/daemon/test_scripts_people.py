@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The scripts that people and the ledger's sweep ask: known, counts, dead_retry, dead_rm."""
+"""The scripts that people and the ledger's sweep ask: known, counts, dead_retry, dead_rm, delay."""
 import pytest
 from redis import ResponseError
 
@@ -67,6 +67,23 @@ def test_dead_rm_removes_one_letter_and_its_payload(s):
     assert s.dead_rm(0, s.letters()[0], "1:oversize:0") == b"OK"
     assert [x for x in s.client.hkeys(s.key("oversize"))] == [b"1:oversize:1"]
     assert len(s.letters()) == 1
+
+
+def test_a_letter_on_another_server_goes_in_two_steps(s):
+    s.client.rpush(s.dead, "one", "two")
+    assert s.put_back("b:7", "env of two") == s.put_back("b:7", "env of two") == b"OK"
+    assert s.dead_rm(1, "two", remote=True) == b"OK"
+    assert s.letters() == [b"one"] and s.delayed() == {"b:7": b"env of two"}
+    assert s.claim("1").entries == [b"env of two"]
+
+
+@pytest.mark.parametrize("name", ["delayed", "later"])
+def test_putting_back_with_a_key_of_the_wrong_type_writes_nothing(s, no_invariant, name):
+    s.client.set(s.key(name), "not what it should be")
+    before = s.everything()
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        s.put_back("b:7", "env")
+    assert s.everything() == before
 
 
 @pytest.mark.parametrize("index", [0, 1, 4, 5, -1])

@@ -119,8 +119,11 @@ class Scripts:
         return self.run("dead_retry", "dead delayed later oversize", index, letter, id, envelope,
                         oversize)
 
-    def dead_rm(self, index, letter, oversize=""):
-        return self.run("dead_rm", "dead oversize", index, letter, oversize)
+    def dead_rm(self, index, letter, oversize="", remote=False):
+        return self.run("dead_rm", "dead" + " oversize" * (not remote), index, letter, oversize)
+
+    def put_back(self, id, envelope):
+        return self.run("delay", "delayed later", id, envelope)
 
     # What lies in Redis, for tests to look at.
 
