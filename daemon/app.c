@@ -13,95 +13,8 @@
 #include "daemon/log.h"
 #include "daemon/notify.h"
 
-/* What closing connections may take at the end. */
-#define CLOSE_AT_MOST hr_seconds(2)
-
-static struct server *find_server(struct app *app, const struct server_conf *conf)
-{
-    for (size_t i = 0; i < app->n_servers; i++) {
-        if (app->servers[i].conf == conf)
-            return &app->servers[i];
-    }
-    return NULL;
-}
-
-/* The longest lease of the jobs that write to this server bounds how long a silent session lives.
- */
-static hr_usec longest_lease(const struct settings *settings, const struct server_conf *conf)
-{
-    hr_usec longest = 0;
-    for (size_t i = 0; i < settings->n_jobs; i++) {
-        const struct job_conf *job = &settings->jobs[i];
-        if (job->sink.server == conf && job->source.lease > longest)
-            longest = job->source.lease;
-    }
-    return longest;
-}
-
-static int open_server(struct app *app, const struct server_conf *conf, struct server *ret)
-{
-    struct server server = {.conf = conf};
-    if (conf->kind == SERVER_REDIS) {
-        server.redis = hr_redis_new(&(struct hr_redis_options){
-            .url = conf->url,
-            .password = conf->password,
-            .client_name = "headraced",
-            .connections = conf->connections,
-            .connect_timeout = conf->connect_timeout,
-            .command_timeout = conf->command_timeout,
-        });
-    } else {
-        hr_usec lease = longest_lease(app->settings, conf);
-        server.mysql = hr_mysql_pool_new(&(struct hr_mysql_options){
-            .url = conf->url,
-            .password = conf->password,
-            .connections = conf->connections,
-            .connect_timeout = conf->connect_timeout,
-            .query_timeout = conf->command_timeout,
-            /* Both free the ledger key of an owner that is frozen or unreachable (protocol.md 3).
-             */
-            .wait_timeout = 2 * lease > hr_seconds(60) ? 2 * lease : hr_seconds(60),
-            .write_timeout = lease,
-        });
-    }
-    if (!server.redis && !server.mysql)
-        return hr_fail_because(-EINVAL, "server %s: %s", conf->name, hr_last_error()->message);
-    *ret = server;
-    return 0;
-}
-
-static int open_servers(struct app *app)
-{
-    const struct settings *settings = app->settings;
-    app->servers = calloc(settings->n_servers + 1, sizeof(*app->servers));
-    if (!app->servers)
-        return hr_fail(-ENOMEM, "opening servers: out of memory");
-    for (; app->n_servers < settings->n_servers; app->n_servers++) {
-        int r = open_server(app, &settings->servers[app->n_servers], &app->servers[app->n_servers]);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-static void close_servers(struct app *app)
-{
-    for (size_t i = 0; i < app->n_servers; i++) {
-        struct server *server = &app->servers[i];
-        struct hr_timeout limit = {0};
-        int r = hr_timeout_enter(&limit, CLOSE_AT_MOST);
-        if (r >= 0 && server->redis)
-            r = hr_redis_close(server->redis);
-        if (r >= 0 && server->mysql)
-            r = hr_mysql_pool_close(server->mysql);
-        r = hr_timeout_leave(&limit, r);
-        if (r < 0)
-            log_debug("server %s: closing: %s", server->conf->name, hr_error_message(r));
-        hr_redis_free(server->redis);
-        hr_mysql_pool_free(server->mysql);
-    }
-    free(app->servers);
-}
+/* What requests to the admin server may take at the end. */
+#define ANSWER_AT_MOST hr_seconds(2)
 
 /* Names the list and its Redis for the ledger. What is only reachable on this host (a socket, a
  * loopback address) is another list on another host. */
@@ -127,8 +40,8 @@ static void name_sink(const struct job_conf *conf, char ret[17])
 
 static struct queue *make_queue(struct app *app, const struct job_conf *conf)
 {
-    struct server *source = find_server(app, conf->source.server);
-    struct server *dead = find_server(app, conf->dead.server);
+    struct server *source = servers_find(&app->servers, conf->source.server);
+    struct server *dead = servers_find(&app->servers, conf->dead.server);
     if (!source && !dead)
         return NULL;
     struct queue *queue =
@@ -151,7 +64,7 @@ static int make_job(struct app *app, const struct job_conf *conf, struct app_job
     };
     char name[17];
     name_queue(app, conf, name);
-    struct server *server = find_server(app, conf->sink.server);
+    struct server *server = servers_find(&app->servers, conf->sink.server);
     struct sink *sink = conf->sink.kind == SINK_MYSQL
                             ? sink_mysql_new(conf, server ? server->mysql : NULL, name)
                             : sink_print_new(conf);
@@ -257,7 +170,7 @@ static void finish_jobs(struct app *app)
 static void take_down(struct app *app)
 {
     struct hr_timeout limit = {0};
-    int r = hr_timeout_enter(&limit, CLOSE_AT_MOST);
+    int r = hr_timeout_enter(&limit, ANSWER_AT_MOST);
     r = hr_timeout_leave(&limit, r < 0 ? r : admin_close(app->admin));
     if (r < 0)
         log_debug("admin server: closing: %s", hr_error_message(r));
@@ -265,7 +178,7 @@ static void take_down(struct app *app)
     for (size_t i = 0; i < app->n_jobs; i++)
         job_done(&app->jobs[i].job);
     free(app->jobs);
-    close_servers(app);
+    servers_close(&app->servers);
     batch_free_spares();
     budget_done(&app->budget);
     solitude_done(&app->solitude);
@@ -304,9 +217,17 @@ static int keep_notified(void *arg)
     }
 }
 
+static void log_report(const struct hr_report *report, void *cookie)
+{
+    log_warn("%s%s%s%s%s", report->task[0] ? "task " : "", report->task,
+             report->task[0] ? ": " : "", report->message,
+             report->error ? hr_error_text(report->error->code) : "");
+}
+
 int app_run(void *arg)
 {
     struct app *app = arg;
+    hr_loop_set_report(hr_running_loop(), log_report, app);
     app->started = hr_now();
     gethostname(app->host, sizeof(app->host) - 1);
     budget_init(&app->budget, app->settings->memory_limit);
@@ -314,7 +235,7 @@ int app_run(void *arg)
     hr_event_init(&app->stop);
     signal(SIGPIPE, SIG_IGN);
 
-    int r = open_servers(app);
+    int r = servers_open(&app->servers, app->settings);
     if (r >= 0)
         r = make_jobs(app);
     if (r >= 0)

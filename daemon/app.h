@@ -7,18 +7,11 @@
 
 #include "daemon/instance.h"
 #include "daemon/job.h"
+#include "daemon/servers.h"
 #include "daemon/settings.h"
 #include "daemon/sweep.h"
 
 struct admin;
-
-/* A server of the configuration and the client that talks to it; one of the two is NULL. */
-struct server {
-    const struct server_conf *conf;
-    hr_redis *redis;
-    hr_mysql_pool *mysql;
-    uint64_t reconnects;
-};
 
 /* A job and what keeps it company. */
 struct app_job {
@@ -33,8 +26,7 @@ struct app {
     char host[256];
     struct budget budget;
     struct solitude solitude;
-    struct server *servers;
-    size_t n_servers;
+    struct servers servers;
     struct app_job *jobs;
     size_t n_jobs, ended;
     struct admin *admin;

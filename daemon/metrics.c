@@ -170,15 +170,15 @@ static void put_servers(struct evbuffer *to, const struct app *app)
 {
     struct hr_pool_stats stats;
     head(to, "headrace_server_up", "gauge", "1 when the latest attempt to connect worked.");
-    for (size_t i = 0; i < app->n_servers; i++) {
-        server_stats(&app->servers[i], &stats);
+    for (size_t i = 0; i < app->servers.count; i++) {
+        server_stats(&app->servers.items[i], &stats);
         evbuffer_add_printf(to, "headrace_server_up{server=\"%s\"} %d\n",
-                            app->servers[i].conf->name, stats.up);
+                            app->servers.items[i].conf->name, stats.up);
     }
     head(to, "headrace_server_connections", "gauge", "Connections, by state.");
-    for (size_t i = 0; i < app->n_servers; i++) {
-        const char *name = app->servers[i].conf->name;
-        server_stats(&app->servers[i], &stats);
+    for (size_t i = 0; i < app->servers.count; i++) {
+        const char *name = app->servers.items[i].conf->name;
+        server_stats(&app->servers.items[i], &stats);
         evbuffer_add_printf(to,
                             "headrace_server_connections{server=\"%s\",state=\"lent\"} %u\n"
                             "headrace_server_connections{server=\"%s\",state=\"idle\"} %u\n",
@@ -186,9 +186,9 @@ static void put_servers(struct evbuffer *to, const struct app *app)
     }
     head(to, "headrace_server_reconnects_total", "counter",
          "Connections opened, and attempts that failed.");
-    for (size_t i = 0; i < app->n_servers; i++) {
-        const char *name = app->servers[i].conf->name;
-        server_stats(&app->servers[i], &stats);
+    for (size_t i = 0; i < app->servers.count; i++) {
+        const char *name = app->servers.items[i].conf->name;
+        server_stats(&app->servers.items[i], &stats);
         evbuffer_add_printf(
             to,
             "headrace_server_reconnects_total{server=\"%s\",cause=\"opened\"} %" PRIu64 "\n"

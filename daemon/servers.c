@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/servers.h"
+
+#include "core/timeout.h"
+#include "daemon/log.h"
+
+/* What closing the connections to one server may take. */
+#define CLOSE_AT_MOST hr_seconds(2)
+
+struct server *servers_find(const struct servers *servers, const struct server_conf *conf)
+{
+    for (size_t i = 0; i < servers->count; i++) {
+        if (servers->items[i].conf == conf)
+            return &servers->items[i];
+    }
+    return NULL;
+}
+
+/* The longest lease of the jobs that write to this server bounds how long a silent session lives.
+ */
+static hr_usec longest_lease(const struct settings *settings, const struct server_conf *conf)
+{
+    hr_usec longest = 0;
+    for (size_t i = 0; i < settings->n_jobs; i++) {
+        const struct job_conf *job = &settings->jobs[i];
+        if (job->sink.server == conf && job->source.lease > longest)
+            longest = job->source.lease;
+    }
+    return longest;
+}
+
+static int open_server(const struct settings *settings, const struct server_conf *conf,
+                       struct server *ret)
+{
+    struct server server = {.conf = conf};
+    if (conf->kind == SERVER_REDIS) {
+        server.redis = hr_redis_new(&(struct hr_redis_options){
+            .url = conf->url,
+            .password = conf->password,
+            .client_name = "headraced",
+            .connections = conf->connections,
+            .connect_timeout = conf->connect_timeout,
+            .command_timeout = conf->command_timeout,
+        });
+    } else {
+        hr_usec lease = longest_lease(settings, conf);
+        server.mysql = hr_mysql_pool_new(&(struct hr_mysql_options){
+            .url = conf->url,
+            .password = conf->password,
+            .connections = conf->connections,
+            .connect_timeout = conf->connect_timeout,
+            .query_timeout = conf->command_timeout,
+            /* Both free the ledger key of an owner that is frozen or unreachable (protocol.md 3).
+             */
+            .wait_timeout = 2 * lease > hr_seconds(60) ? 2 * lease : hr_seconds(60),
+            .write_timeout = lease,
+        });
+    }
+    if (!server.redis && !server.mysql)
+        return hr_fail_because(-EINVAL, "server %s: %s", conf->name, hr_last_error()->message);
+    *ret = server;
+    return 0;
+}
+
+int servers_open(struct servers *servers, const struct settings *settings)
+{
+    servers->items = calloc(settings->n_servers + 1, sizeof(*servers->items));
+    if (!servers->items)
+        return hr_fail(-ENOMEM, "opening servers: out of memory");
+    for (; servers->count < settings->n_servers; servers->count++) {
+        int r = open_server(settings, &settings->servers[servers->count],
+                            &servers->items[servers->count]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+void servers_close(struct servers *servers)
+{
+    for (size_t i = 0; i < servers->count; i++) {
+        struct server *server = &servers->items[i];
+        struct hr_timeout limit = {0};
+        int r = hr_timeout_enter(&limit, CLOSE_AT_MOST);
+        if (r >= 0 && server->redis)
+            r = hr_redis_close(server->redis);
+        if (r >= 0 && server->mysql)
+            r = hr_mysql_pool_close(server->mysql);
+        r = hr_timeout_leave(&limit, r);
+        if (r < 0)
+            log_debug("server %s: closing: %s", server->conf->name, hr_error_message(r));
+        hr_redis_free(server->redis);
+        hr_mysql_pool_free(server->mysql);
+    }
+    free(servers->items);
+}
