@@ -36,6 +36,7 @@ static int open_server(const struct settings *settings, const struct server_conf
     if (conf->kind == SERVER_REDIS) {
         server.redis = hr_redis_new(&(struct hr_redis_options){
             .url = conf->url,
+            .user = conf->user,
             .password = conf->password,
             .client_name = "headraced",
             .connections = conf->connections,
@@ -46,6 +47,7 @@ static int open_server(const struct settings *settings, const struct server_conf
         hr_usec lease = longest_lease(settings, conf);
         server.mysql = hr_mysql_pool_new(&(struct hr_mysql_options){
             .url = conf->url,
+            .user = conf->user,
             .password = conf->password,
             .connections = conf->connections,
             .connect_timeout = conf->connect_timeout,

@@ -51,7 +51,8 @@ static int server_init(struct hr__mysql_server *server, const struct hr_mysql_op
     if (server->url.scheme != HR_URL_MYSQL)
         return hr_fail(-EINVAL, "mysql: url: it has to begin with mysql://");
     const char *password = options->password ? options->password : server->url.password;
-    if (password && !(server->password = strdup(password)))
+    if (hr_url_set_user(&server->url, options->user) < 0 ||
+        (password && !(server->password = strdup(password))))
         return hr_fail(-ENOMEM, "mysql: no memory for a pool");
     name_server(server);
     server->connect_timeout = or_default(options->connect_timeout, hr_seconds(3));

@@ -21,7 +21,8 @@ typedef struct hr_mysql_result hr_mysql_result;
 
 struct hr_mysql_options {
     const char *url;         /* mysql://; copied */
-    const char *password;    /* when it is not in the URL; copied */
+    const char *user;        /* when it is not in the URL; copied */
+    const char *password;    /* likewise */
     unsigned connections;    /* at most; 0: 4 */
     hr_usec connect_timeout; /* 0: 3 s */
     hr_usec query_timeout;   /* one statement; 0: 30 s */

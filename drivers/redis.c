@@ -66,6 +66,8 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
         return hr_fail(-EINVAL, "redis: the url begins with neither redis:// nor unix://");
     if (options->client_name && strpbrk(options->client_name, " \t\r\n"))
         return hr_fail(-EINVAL, "redis: a client's name has no blanks");
+    if (hr_url_set_user(&target->url, options->user) < 0)
+        return hr_fail(-ENOMEM, "redis: no memory for a client");
     r = copy_string(options->password, &target->password);
     if (r == 0)
         r = copy_string(options->client_name, &target->client_name);

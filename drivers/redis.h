@@ -18,7 +18,8 @@ typedef struct hr_redis_conn hr_redis_conn;
 
 struct hr_redis_options {
     const char *url;         /* redis://, unix://; copied */
-    const char *password;    /* when it is not in the URL; copied */
+    const char *user;        /* of an ACL, when it is not in the URL; copied */
+    const char *password;    /* likewise */
     const char *client_name; /* CLIENT SETNAME; NULL: none */
     unsigned connections;    /* of one's own, at most; 0: 4. The shared one comes on top */
     hr_usec connect_timeout; /* whole way to ready; 0: 3 s */

@@ -367,3 +367,15 @@ void hr_url_done(struct hr_url *url)
     free(url->database);
     *url = (struct hr_url){0};
 }
+
+int hr_url_set_user(struct hr_url *url, const char *user)
+{
+    if (!user)
+        return 0;
+    char *copy = strdup(user);
+    if (!copy)
+        return -ENOMEM;
+    free(url->user);
+    url->user = copy;
+    return 0;
+}

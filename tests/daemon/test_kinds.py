@@ -185,3 +185,19 @@ def test_tcp_serves_metrics_and_health_and_nothing_else(redis, mariadb, headrace
     assert ask("/jobs/orders/pause", "POST") == 404
     assert ask("/metrics", "POST") == 405
     assert ask("/metrics", host="evil.example") == 421
+
+
+def test_user_and_password_beside_the_url(redis, mariadb, headraced):
+    redis.client.acl_setuser("app", enabled=True, passwords=["+s3cret"], keys=["*"], commands=["+@all"])
+    redis.client.acl_setuser("default", enabled=True, reset_passwords=True, passwords=["+other"])
+    mariadb.execute("CREATE USER worker@localhost IDENTIFIED BY 'geheim'")
+    mariadb.execute("GRANT ALL ON shop.* TO worker@localhost")
+    redis.client.connection_pool.connection_kwargs["password"] = "other"
+    redis.client.rpush("orders", *orders(10))
+    daemon = headraced(redis, mariadb, env={"SECRET": "geheim"}, main={"servers": {
+        "queue": {"redis": {"user": "app", "password": "s3cret"}},
+        "shop": {"mysql": {"url": mariadb.url.replace("app@", ""), "user": "worker",
+                           "password": "${SECRET}"}}}})
+    daemon.until_drained(redis)
+    assert mariadb.count("orders") == 10
+    assert "geheim" not in daemon.log and "s3cret" not in daemon.log
