@@ -70,13 +70,12 @@ static int run(void *arg)
     else
         printf("%" PRId64 " waiting, %" PRId64 " rows of 100 and more\n", f.waiting, f.rows);
 
-    if (f.redis)
-        (void)hr_redis_close(f.redis);
-    if (f.mysql)
-        (void)hr_mysql_pool_close(f.mysql);
+    int closed = f.redis ? hr_redis_close(f.redis) : 0;
+    if (closed >= 0 && f.mysql)
+        closed = hr_mysql_pool_close(f.mysql);
     hr_redis_free(f.redis);
     hr_mysql_pool_free(f.mysql);
-    return r;
+    return r < 0 ? r : closed;
 }
 
 int main(int argc, char **argv)
