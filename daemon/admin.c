@@ -327,7 +327,7 @@ static int listen_local(struct admin *admin, const char *path)
     if (strlen(path) >= sizeof(address.sun_path))
         return hr_fail(-ENAMETOOLONG, "http.listen unix:%s: the path is longer than %zu bytes",
                        path, sizeof(address.sun_path) - 1);
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     if (is_served(&address))
         return hr_fail(-EADDRINUSE, "http.listen unix:%s: another daemon listens there", path);
     unlink(path);
@@ -342,7 +342,7 @@ static int listen_local(struct admin *admin, const char *path)
         close(fd);
         return hr_fail(-error, "http.listen unix:%s: %s", path, strerror(error));
     }
-    strcpy(admin->socket, path);
+    memcpy(admin->socket, path, strlen(path) + 1);
     if (!admin->local)
         admin->local = make_server(admin, local_request);
     if (!admin->local) {

@@ -132,7 +132,7 @@ static int write_envelope(struct dead_walk *walk, const struct dead_letter *lett
 {
     const struct queue *queue = walk->queue;
     struct failure why;
-    struct deadletter read;
+    struct deadletter read = {0};
     int r = deadletter_read(walk->arena, letter->bytes, letter->len, &read, &why);
     if (r == -EBADMSG)
         return 1;
@@ -213,7 +213,7 @@ static int put_back_from_afar(struct dead_walk *walk, const struct dead_letter *
 int dead_retry(struct dead_walk *walk, const struct dead_letter *letter, enum dead_done *ret)
 {
     hr_auto(hr_reply_freep) hr_reply *payload = NULL;
-    struct deadletter read;
+    struct deadletter read = {0};
     struct hr_redis_arg envelope;
     int r = write_envelope(walk, letter, &read, &payload, &envelope);
     if (r < 0)

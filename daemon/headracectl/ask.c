@@ -28,7 +28,7 @@ static int parse(const struct ctl *ctl, struct http_answer *answer, struct reply
 /* The jobs that are there, for somebody who named another one. */
 static int refuse_job(struct ctl *ctl)
 {
-    struct reply reply;
+    struct reply reply = {0};
     char name[80], names[512] = "";
     snprintf(name, sizeof(name), "%s", ctl->args[0]);
     int status = ask(ctl, "/jobs", NULL, 0, &reply);
@@ -90,8 +90,8 @@ static int refuse(struct ctl *ctl, int status, const struct reply *reply)
 static int ask_any(struct ctl *ctl, const char *path, const char *body, size_t len, bool silent,
                    struct reply *ret)
 {
-    struct http_answer answer;
-    struct reply reply;
+    struct http_answer answer = {0};
+    struct reply reply = {0};
     int status = http_ask(ctl, body ? "POST" : "GET", path, body, len, &answer);
     if (status == 0)
         status = parse(ctl, &answer, &reply);

@@ -192,8 +192,8 @@ static const char *summary(const struct job_conf *job)
     if (job->source.kind == SOURCE_LINES)
         return "each line goes out once a run; nothing is kept for a second attempt";
     static const char *const texts[] = {
-        [EXACTLY_ONCE] = "each item ends as exactly one row, is dropped by a rule, or is one dead "
-                         "letter, whatever dies when",
+        [EXACTLY_ONCE] = ("each item ends as exactly one row, is dropped by a rule, or is one dead "
+                          "letter, whatever dies when"),
         [AT_LEAST_ONCE] = "each item goes out at least once: none is lost, some may come twice",
         [AT_MOST_ONCE] = "each item goes out at most once: none comes twice, some may be lost",
     };
