@@ -137,9 +137,9 @@ TEST(s9_6_cancels_caused_by_the_abort_are_not_listed_and_errors_of_cleanups_are)
 {
     struct hr_task_group group = {0};
     struct child c[] = {
-        {hr_ms(10),      -EIO          },
-        {  hr_seconds(60)},
-        { hr_seconds(60),        0, 0, -EPIPE}
+        {.span = hr_ms(10),      .outcome = -EIO},
+        {.span = hr_seconds(60)},
+        {.span = hr_seconds(60),   .at_cancel = -EPIPE               },
     };
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     add(&group, "a", &c[0]);
