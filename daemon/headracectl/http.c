@@ -139,7 +139,7 @@ int http_ask(struct ctl *ctl, const char *method, const char *path, const char *
              struct http_answer *ret)
 {
     int patience = strcmp(method, "GET") == 0 ? PATIENCE_GET : PATIENCE_POST;
-    int fd;
+    int fd = -1;
     int status = open_socket(ctl, patience, &fd);
     if (status != 0)
         return status;
