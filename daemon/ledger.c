@@ -43,7 +43,7 @@ int ledger_prepare(struct ledger *ledger)
     return r < 0 ? r : engine_check(conn, "headrace_ledger");
 }
 
-int ledger_insert(struct ledger *ledger, hr_mysql_tx *tx, const struct batch *batch)
+int ledger_insert(struct ledger *ledger, hr_mysql_tx *tx, const struct batch *batch, bool ahead)
 {
     char sql[256];
     snprintf(sql, sizeof(sql),
@@ -51,7 +51,7 @@ int ledger_insert(struct ledger *ledger, hr_mysql_tx *tx, const struct batch *ba
              "(0x%s, %zu, 0x%016" PRIx64 ", 0x%s)",
              batch->id, batch->n, batch->digest, ledger->queue);
     /* As text it goes out together with BEGIN, in one round trip. */
-    return hr_mysql_exec(tx, sql, HR_NO_ARGS);
+    return ahead ? hr_mysql_exec_ahead(tx, sql) : hr_mysql_exec(tx, sql, HR_NO_ARGS);
 }
 
 int ledger_decide(hr_mysql_tx *tx, const struct batch *batch, enum verdict verdict)

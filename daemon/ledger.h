@@ -29,8 +29,10 @@ extern const char ledger_ddl[];
  * record says what to do. */
 hr_async int ledger_prepare(struct ledger *ledger);
 
-/* The first statement of a batch's transaction. HR_EREPLY with native 1062: it is decided, ask. */
-hr_async int ledger_insert(struct ledger *ledger, hr_mysql_tx *tx, const struct batch *batch);
+/* The first statement of a batch's transaction. HR_EREPLY with native 1062: it is decided, ask.
+ * ahead: the next call tells (hr_mysql_exec_ahead()). */
+hr_async int ledger_insert(struct ledger *ledger, hr_mysql_tx *tx, const struct batch *batch,
+                           bool ahead);
 
 /* Writes what was decided into the batch's row, where there is more to say than "all went in". */
 hr_async int ledger_decide(hr_mysql_tx *tx, const struct batch *batch, enum verdict verdict);

@@ -139,6 +139,7 @@ int hr__mysql_borrow(hr_mysql_pool *pool, hr_mysql_conn **ret)
     conn->pool = pool->pool;
     conn->scope = false;
     conn->ended = false;
+    conn->ahead_refused = false;
     *ret = conn;
     return 0;
 }
@@ -177,7 +178,8 @@ void hr_mysql_release(hr_mysql_conn *conn)
     enum hr_pool_return state = HR_POOL_CLEAN;
     if (conn->broken)
         state = HR_POOL_BROKEN;
-    else if (conn->ahead || (conn->mysql->server_status & SERVER_STATUS_IN_TRANS))
+    else if (conn->ahead || conn->ahead_exec ||
+             (conn->mysql->server_status & SERVER_STATUS_IN_TRANS))
         state = HR_POOL_DIRTY;
     hr_pool_release(conn->pool, conn, state);
 }

@@ -270,7 +270,7 @@ static hr_async int send_all(struct bulk *bulk, size_t from)
         size_t left = bulk->rows - done;
         int r = bulk->conn->has_bulk ? send_some_as_arrays(bulk, from + done, left, &n)
                                      : send_some_as_text(bulk, from + done, left, &n);
-        if (r == HR_EREPLY && !bulk->conn->broken)
+        if (r == HR_EREPLY && !bulk->conn->broken && !bulk->conn->ahead_refused)
             r = refused(bulk, done);
         if (r < 0)
             return r;

@@ -184,7 +184,7 @@ int hr__mysql_send_ahead(hr_mysql_conn *conn, const char *sql)
     return 0;
 }
 
-int hr__mysql_settle(hr_mysql_conn *conn, bool sent)
+static hr_async int settle_first(hr_mysql_conn *conn, bool sent)
 {
     if (!conn->ahead)
         return 0;
@@ -200,9 +200,27 @@ int hr__mysql_settle(hr_mysql_conn *conn, bool sent)
     return 0;
 }
 
+int hr__mysql_settle(hr_mysql_conn *conn, bool sent)
+{
+    int r = settle_first(conn, sent);
+    if (r < 0 || !conn->ahead_exec)
+        return r;
+    bool failed = mysql_read_query_result(conn->mysql);
+    conn->wait.heard = sent;
+    conn->ahead_exec = false;
+    if (failed) {
+        conn->ahead_refused = true;
+        return hr__mysql_error(conn);
+    }
+    hr__mysql_note(conn);
+    return 0;
+}
+
 int hr__mysql_text(hr_mysql_conn *conn, const char *sql, size_t len)
 {
     int r = hr__mysql_check_packet(conn, len);
+    if (r >= 0 && conn->ahead_exec)
+        r = hr__mysql_settle(conn, false);
     if (r < 0)
         return r;
     if (mysql_send_query(conn->mysql, sql, len))

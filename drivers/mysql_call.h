@@ -30,8 +30,9 @@ int hr__mysql_check_packet(const hr_mysql_conn *conn, size_t bytes);
 /* Sends a statement and does not read its reply; sql is a literal. Nothing may be ahead already. */
 hr_async int hr__mysql_send_ahead(hr_mysql_conn *conn, const char *sql);
 
-/* Reads the reply that is due from it, if any. sent: the request behind it has left as well. An
- * error there breaks the connection, since what was sent behind has built on it. */
+/* Reads the replies that are due from statements sent ahead, if any. sent: the request behind them
+ * has left as well. A refusal breaks the connection, since what was sent behind has built on it;
+ * that of hr_mysql_exec_ahead() only dooms the transaction. */
 hr_async int hr__mysql_settle(hr_mysql_conn *conn, bool sent);
 
 /* Sends a statement as text and reads the head of its reply; mysql_field_count() tells whether rows

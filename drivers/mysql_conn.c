@@ -218,6 +218,7 @@ static hr_async int open_within_limit(hr_mysql_conn *conn)
     r = log_in(conn);
     if (r < 0)
         return r;
+    hr__mysql_stmts_attach(conn);
     learn_server(conn);
     return set_up_session(conn);
 }
@@ -288,7 +289,7 @@ static hr_async int conn_reset(void *arg)
 static bool conn_alive(void *arg)
 {
     const hr_mysql_conn *conn = arg;
-    return !conn->broken && (conn->ahead || hr__mysql_wait_quiet(&conn->wait));
+    return !conn->broken && (conn->ahead || conn->ahead_exec || hr__mysql_wait_quiet(&conn->wait));
 }
 
 const struct hr_conn_ops hr__mysql_conn_ops = {

@@ -27,12 +27,17 @@ struct hr_mysql_conn {
     struct hr__mysql_server *server;
     hr_pool *pool; /* who lent it */
     struct hr__mysql_stmts stmts;
-    const char *ahead; /* a statement that was sent and whose reply nobody has read, or NULL */
-    bool busy;         /* a call is under way */
-    bool broken;       /* of no further use */
-    bool scope;        /* lent by hr_mysql_begin() */
-    bool ended;        /* since BEGIN: the transaction is no longer open */
-    bool closed_well;  /* the latest transaction was committed or rolled back by name */
+    const char *ahead;  /* a statement that was sent and whose reply nobody has read, or NULL */
+    bool ahead_exec;    /* and another one behind it: of hr_mysql_exec_ahead() */
+    int ahead_error;    /* the code that either failed with while a prepared statement was run */
+    bool ahead_refused; /* the transaction is lost: its statement sent ahead was refused */
+    struct st_mariadb_methods methods; /* the library's, but one of ours among them */
+    int (*read_stmt_result)(MYSQL *m); /* which it replaces */
+    bool busy;                         /* a call is under way */
+    bool broken;                       /* of no further use */
+    bool scope;                        /* lent by hr_mysql_begin() */
+    bool ended;                        /* since BEGIN: the transaction is no longer open */
+    bool closed_well; /* the latest transaction was committed or rolled back by name */
     bool is_mariadb, has_bulk;
     bool timeout_ends; /* 1205 rolls back the transaction (innodb_rollback_on_timeout) */
     unsigned version;

@@ -87,10 +87,6 @@ int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_st
     size_t len = strlen(sql);
     uint64_t hash = hash_text(sql, len);
 
-    /* A reply that is due has to be read first, since libmariadb reads the next one it sees. */
-    int r = hr__mysql_settle(conn, false);
-    if (r < 0)
-        return r;
     struct hr__mysql_stmt *stmt = find(&conn->stmts, sql, len, hash);
     if (stmt) {
         hr_list_remove(&stmt->link);
@@ -99,7 +95,9 @@ int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_st
         return 0;
     }
 
-    r = hr__mysql_check_packet(conn, len);
+    int r = hr__mysql_check_packet(conn, len);
+    if (r >= 0) /* libmariadb takes the next reply it sees for its own */
+        r = hr__mysql_settle(conn, false);
     if (r < 0)
         return r;
     while (conn->stmts.count >= HR__MYSQL_STMTS_MAX) {
@@ -121,10 +119,34 @@ int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_st
     return 0;
 }
 
+/* Called by libmariadb, on the task that executes a statement, where the reply to it is next: those
+ * of the statements before it come first. What was refused there decides, and the statement's own
+ * reply is read all the same, so that none stays behind. */
+static int read_stmt_result(MYSQL *m)
+{
+    hr_mysql_conn *conn = hr_container_of(m->methods, hr_mysql_conn, methods);
+    conn->ahead_error = hr__mysql_settle(conn, true);
+    if (conn->broken)
+        return 1;
+    int failed = conn->read_stmt_result(m);
+    return failed || conn->ahead_error < 0;
+}
+
+void hr__mysql_stmts_attach(hr_mysql_conn *conn)
+{
+    conn->methods = *conn->mysql->methods;
+    conn->read_stmt_result = conn->methods.db_read_stmt_result;
+    conn->methods.db_read_stmt_result = read_stmt_result;
+    conn->mysql->methods = &conn->methods;
+}
+
 int hr__mysql_stmt_run(hr_mysql_conn *conn, struct hr__mysql_stmt *stmt)
 {
     conn->wait.heard = false;
+    conn->ahead_error = 0;
     if (mysql_stmt_execute(stmt->handle)) {
+        if (conn->ahead_error < 0)
+            return conn->ahead_error;
         unsigned number = mysql_stmt_errno(stmt->handle);
         int r = hr__mysql_stmt_error(conn, stmt->handle);
         if (number == ER_UNKNOWN_STMT_HANDLER || number == ER_NEED_REPREPARE) {

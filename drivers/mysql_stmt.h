@@ -17,6 +17,10 @@ struct hr__mysql_stmts {
     unsigned count;
 };
 
+/* To a connection that has logged in: its statements then may follow others whose replies nobody
+ * has read (hr__mysql_send_ahead()). */
+void hr__mysql_stmts_attach(hr_mysql_conn *conn);
+
 void hr__mysql_stmts_init(struct hr__mysql_stmts *stmts);
 
 /* Frees the handles of a connection that is closed; nothing is sent. */

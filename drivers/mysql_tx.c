@@ -9,6 +9,8 @@
  */
 #include "drivers/mysql_tx.h"
 
+#include <string.h>
+
 #include "drivers/mysql_call.h"
 
 static hr_async int begin(hr_mysql_conn *conn)
@@ -48,6 +50,32 @@ int hr_mysql_begin(hr_mysql_pool *pool, hr_mysql_tx **ret)
         return r;
     *ret = hr_take(tx);
     return 0;
+}
+
+static hr_async int exec_ahead(hr_mysql_tx *tx, const char *sql)
+{
+    size_t len = strlen(sql);
+    int r = hr__mysql_check_packet(tx, len);
+    if (r >= 0 && tx->ahead_exec)
+        r = hr__mysql_settle(tx, false);
+    if (r < 0)
+        return r;
+    if (mysql_send_query(tx->mysql, sql, len))
+        return hr__mysql_error(tx);
+    tx->ahead_exec = true;
+    return 0;
+}
+
+int hr_mysql_exec_ahead(hr_mysql_tx *tx, const char *sql)
+{
+    struct hr__mysql_call call;
+    int r = hr__mysql_enter(&call, tx, tx->server->query_timeout);
+    return r < 0 ? r : hr__mysql_leave(&call, exec_ahead(tx, sql));
+}
+
+bool hr_mysql_ahead_refused(const hr_mysql_tx *tx)
+{
+    return tx->ahead_refused;
 }
 
 static hr_async int end(hr_mysql_tx *tx, const char *sql)

@@ -14,6 +14,14 @@ typedef hr_mysql_conn hr_mysql_tx;
  * first statement, and nothing of it is committed. Codes as hr_mysql_exec(). */
 HR_PUBLIC hr_async int hr_mysql_begin(hr_mysql_pool *pool, hr_mysql_tx **ret);
 
+/* Sends a statement that gives no rows; its reply is read together with that of the next call,
+ * which saves a round trip where that is a bulk or has arguments. Should it be refused, the next
+ * call fails with its code and record, whatever the server made of the call's own statement, which
+ * was executed all the same: what the two did can only be rolled back, and hr_mysql_ahead_refused()
+ * is true until the loan ends. 0, or codes as hr_mysql_exec(). */
+HR_PUBLIC hr_async int hr_mysql_exec_ahead(hr_mysql_tx *tx, const char *sql);
+HR_PUBLIC bool hr_mysql_ahead_refused(const hr_mysql_tx *tx);
+
 /* 0: durable as the server is configured. HR_ELOST, -ETIMEDOUT, -ECANCELED with sent: unknown.
  * -EINVAL: the transaction was over before (hr_mysql_in_transaction()), so this would not commit
  * what the caller thinks. The loan ends with tx_end in any case. */

@@ -24,6 +24,12 @@ static int finish(struct hr_mysql_conn *tx)
     return hr_mysql_commit(tx);
 }
 
+/* The ledger's insert was refused because its row is there. */
+static bool is_decided(int code)
+{
+    return code == HR_EREPLY && hr_last_error()->native == ER_DUP_ENTRY;
+}
+
 /* Protocol 4.4, steps 1 to 6. *ret_unknown: the COMMIT was sent and its outcome is not known. */
 static int transact(struct commit *commit, struct batch *batch, enum verdict verdict,
                     bool *ret_unknown)
@@ -36,19 +42,19 @@ static int transact(struct commit *commit, struct batch *batch, enum verdict ver
     if (batch_expired(batch))
         return hr_fail(LEASE_UNSURE, "waiting for the lease to be renewed");
 
+    bool rows = verdict == VERDICT_ITEMS && batch_count(batch, FATE_LIVE) > 0;
+    bool ahead = rows && commit->plain;
     if (commit->ledger) {
-        r = ledger_insert(commit->ledger, tx, batch);
-        if (r == HR_EREPLY && hr_last_error()->native == ER_DUP_ENTRY)
-            return ALREADY_DECIDED;
+        r = ledger_insert(commit->ledger, tx, batch, ahead);
         if (r < 0)
-            return r;
+            return is_decided(r) ? ALREADY_DECIDED : r;
     }
-    if (verdict == VERDICT_ITEMS && batch_count(batch, FATE_LIVE) > 0)
+    if (rows)
         r = commit->rows(commit->arg, tx, batch);
     if (r >= 0 && commit->ledger)
         r = ledger_decide(tx, batch, verdict);
     if (r < 0)
-        return r;
+        return hr_mysql_ahead_refused(tx) && is_decided(r) ? ALREADY_DECIDED : r;
     r = finish(tx);
     *ret_unknown = r == HR_ELOST || r == -ETIMEDOUT || r == -ECANCELED;
     return r;

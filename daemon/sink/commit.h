@@ -11,6 +11,9 @@ struct commit {
     struct sink *sink;
     hr_mysql_pool *pool;
     struct ledger *ledger; /* NULL: at_least_once and at_most_once, which keep none */
+    /* Rows go as a plain INSERT, which may be sent before it is known that the batch is not
+     * decided: it goes with the transaction. Of other statements only who writes them knows. */
+    bool plain;
     /* Sends the live items' rows inside the transaction and decides the fate of those that are
      * refused. 0, or the code that ends the attempt. */
     int (*rows)(void *arg, hr_mysql_tx *tx, struct batch *batch);

@@ -38,7 +38,7 @@ static int send_each(struct isolate *isolate, size_t from, size_t n)
             continue;
         hr_auto(hr_error_done) struct hr_error error;
         hr_error_copy(&error, hr_last_error());
-        if (about_a_row(r, &error))
+        if (!hr_mysql_ahead_refused(isolate->tx) && about_a_row(r, &error))
             r = set_aside(isolate, row, r, &error);
         if (r < 0)
             return r;
@@ -66,7 +66,7 @@ int isolate_send(struct isolate *isolate, size_t from, size_t n)
             return 0;
         hr_auto(hr_error_done) struct hr_error error;
         hr_error_copy(&error, hr_last_error());
-        if (!about_a_row(code, &error))
+        if (hr_mysql_ahead_refused(isolate->tx) || !about_a_row(code, &error))
             return code;
         int row = find_refused(isolate, n, code);
         if (row < 0)

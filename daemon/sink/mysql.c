@@ -169,6 +169,7 @@ static int mysql_commit(struct sink *sink, struct batch *batch, enum verdict ver
         .sink = sink,
         .pool = mysql->pool,
         .ledger = keeps_ledger(mysql) ? &mysql->ledger : NULL,
+        .plain = sink->conf->sink.table != NULL,
         .rows = write_rows,
         .arg = &attempt,
     };

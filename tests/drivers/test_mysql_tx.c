@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "drivers/mysql_bulk.h"
 #include "drivers/mysql_conn.h"
 #include "tests/drivers/mysql_test.h"
 
@@ -64,6 +65,81 @@ TEST_REAL(a_transaction_begun_and_left_at_once_leaves_the_connection_in_order)
     struct hr_pool_stats stats;
     hr_mysql_pool_get_stats(pool, &stats);
     ASSERT_EQ(stats.opened, 1);
+    mysql_test_done(pool);
+}
+
+/* Inserts two rows by a bulk. */
+static int insert_two(hr_mysql_tx *tx, int64_t first)
+{
+    const int64_t ids[] = {first, first + 1};
+    const struct hr_mysql_column column = {HR_MYSQL_INT, {.ints = ids}};
+    return hr_mysql_bulk(tx, "INSERT INTO t VALUES (?)", &column, 1, 0, 2);
+}
+
+TEST_REAL(a_statement_sent_ahead_goes_in_with_what_follows_it)
+{
+    mysql_test_table("id INT PRIMARY KEY");
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    for (int i = 0; i < 30; i += 10) { /* prepared first, then with three replies due at once */
+        hr_mysql_tx *tx = mysql_test_begin(pool);
+        char sql[64];
+        snprintf(sql, sizeof(sql), "INSERT INTO t VALUES (%d)", i);
+        ASSERT_ERR(hr_mysql_exec_ahead(tx, sql), 0);
+        ASSERT_EQ(insert_two(tx, i + 1), 2);
+        ASSERT_FALSE(hr_mysql_ahead_refused(tx));
+        ASSERT_ERR(hr_mysql_commit(tx), 0);
+        hr_mysql_tx_end(&tx);
+        ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM t"), i / 10 * 3 + 3);
+    }
+    mysql_test_done(pool);
+}
+
+TEST_REAL(a_statement_sent_ahead_that_is_refused_fails_the_next_call_and_dooms_the_transaction)
+{
+    mysql_test_table("id INT PRIMARY KEY");
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    hr_mysql_tx *tx = mysql_test_begin(pool);
+    ASSERT_EQ(insert_two(tx, 1), 2); /* prepares the statement */
+    ASSERT_ERR(hr_mysql_commit(tx), 0);
+    hr_mysql_tx_end(&tx);
+
+    /* The bulk behind it is good, is bad itself, goes as text, or is the COMMIT. */
+    for (int way = 0; way < 4; way++) {
+        tx = mysql_test_begin(pool);
+        ASSERT_ERR(hr_mysql_exec_ahead(tx, "INSERT INTO t VALUES (1)"), 0);
+        int r = way < 2    ? insert_two(tx, way == 0 ? 5 : 2)
+                : way == 2 ? hr_mysql_exec(tx, "INSERT INTO t VALUES (5)", HR_NO_ARGS)
+                           : hr_mysql_commit(tx);
+        ASSERT_ERR(r, HR_EREPLY);
+        ASSERT_EQ(hr_last_error()->native, 1062);
+        ASSERT_TRUE(strstr(hr_last_error()->message, "'1'") != NULL);
+        ASSERT_TRUE(hr_mysql_ahead_refused(tx));
+        hr_mysql_tx_end(&tx);
+        ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM t"), 2);
+    }
+
+    tx = mysql_test_begin(pool);
+    ASSERT_FALSE(hr_mysql_ahead_refused(tx));
+    ASSERT_EQ(insert_two(tx, 5), 2);
+    ASSERT_ERR(hr_mysql_commit(tx), 0);
+    hr_mysql_tx_end(&tx);
+    ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM t"), 4);
+    struct hr_pool_stats stats;
+    hr_mysql_pool_get_stats(pool, &stats);
+    ASSERT_EQ(stats.opened, 1);
+    mysql_test_done(pool);
+}
+
+TEST_REAL(a_statement_sent_ahead_and_left_alone_is_rolled_back)
+{
+    mysql_test_table("id INT PRIMARY KEY");
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    hr_mysql_tx *tx = mysql_test_begin(pool);
+    ASSERT_ERR(hr_mysql_exec_ahead(tx, "INSERT INTO t VALUES (1)"), 0);
+    hr_mysql_tx_end(&tx);
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    ASSERT_STR(mysql_test_value(conn, "SELECT COUNT(*) FROM t", HR_NO_ARGS), "0");
+    hr_mysql_release(conn);
     mysql_test_done(pool);
 }
 
