@@ -61,6 +61,8 @@ static pid_t spawn(const struct mariadb_server *server, const char *const argv[]
     char with_sbin[4096];
     snprintf(with_sbin, sizeof(with_sbin), "%s:/usr/sbin:/usr/bin", path ? path : "");
     setenv("PATH", with_sbin, 1);
+    /* At its start a server deletes temporary tables that it finds, also another server's. */
+    setenv("TMPDIR", server->dir, 1);
     execvp(argv[0], (char *const *)argv);
     dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
     _exit(127);
