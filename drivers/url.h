@@ -32,4 +32,4 @@ HR_PUBLIC void hr_url_done(struct hr_url *url);
 
 /* Puts a user that is given beside the URL in the place of the URL's own; NULL changes nothing. 0
  * or -ENOMEM. */
-int hr_url_set_user(struct hr_url *url, const char *user);
+HR_PUBLIC int hr_url_set_user(struct hr_url *url, const char *user);
