@@ -37,7 +37,6 @@ struct item {
 struct batch {
     struct hr_list link; /* among the batches that the job holds */
     char id[33], token[33];
-    char print[17];      /* of the sink, as the claimer wrote it */
     unsigned generation; /* 1 for the claimer, +1 at each takeover */
     unsigned crashes;
     uint64_t digest; /* over the lengths and bytes of all entries in order */

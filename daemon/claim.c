@@ -87,7 +87,6 @@ static int begin_batch(struct queue *queue, const char *id, const char *token, h
     struct batch *batch = batch_new(id, token, reply, first, d);
     if (!batch)
         return -ENOMEM;
-    memcpy(batch->print, queue->print, sizeof(batch->print));
     batch->generation = 1;
     batch->until = asked + queue->conf->source.lease;
     *ret = batch;

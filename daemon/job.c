@@ -32,8 +32,17 @@ const char *job_state_name(enum job_state state)
     return names[state];
 }
 
+static const char foreign_text[] =
+    "batches wait that were claimed for another sink or delivery: run the configuration they were "
+    "claimed under until they are done";
+
 void job_set_state(struct job *job, enum job_state state, enum error_class class, const char *text)
 {
+    if (state == JOB_RUNNING && job->foreign > 0) {
+        state = JOB_MISCONFIGURED;
+        class = CLASS_CONFIG;
+        text = foreign_text;
+    }
     if (job->state == JOB_STOPPED ||
         (job->state == state && strcmp(job->reason, text ? text : "") == 0))
         return;
@@ -55,6 +64,15 @@ void job_set_state_error(struct job *job, enum job_state state, int code)
     char text[HR_ERROR_MESSAGE_MAX];
     error_describe(code, hr_last_error(), text, sizeof(text));
     job_set_state(job, state, error_classify(code, hr_last_error()), text);
+}
+
+void job_set_foreign(struct job *job, uint64_t batches)
+{
+    job->foreign = batches;
+    if (batches > 0 && job->state == JOB_RUNNING)
+        job_set_state(job, JOB_RUNNING, CLASS_UNKNOWN, NULL);
+    else if (batches == 0 && strcmp(job->reason, foreign_text) == 0)
+        job_set_state(job, JOB_RUNNING, CLASS_UNKNOWN, NULL);
 }
 
 bool job_healthy(const struct job *job)

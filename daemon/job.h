@@ -32,6 +32,7 @@ struct job {
     enum job_state state;
     enum error_class reason_class;
     char reason[HR_ERROR_MESSAGE_MAX]; /* why it is not running; never data of items */
+    uint64_t foreign; /* abandoned batches that only another configuration can finish */
 
     struct hr_list held;          /* batches that we own */
     struct hr_lock turn;          /* whoever holds it waits for the next batch */
@@ -52,6 +53,10 @@ void job_set_state(struct job *job, enum job_state state, enum error_class class
 
 /* As job_set_state(), with what the running task's error record tells about code. */
 void job_set_state_error(struct job *job, enum job_state state, int code);
+
+/* Notes how many abandoned batches were claimed for another sink or delivery. While there are any,
+ * the job does its own work and is unhealthy, as nobody does theirs. */
+void job_set_foreign(struct job *job, uint64_t batches);
 
 /* A job that works: running, waiting for nothing but items. For /readyz and /healthz. */
 bool job_healthy(const struct job *job);

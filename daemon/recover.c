@@ -2,13 +2,13 @@
 /*
  * A batch that may have crashed its owner is handled with nothing else in the process (R7): first
  * be alone, then take it over. One that was let go cleanly and never crashed anyone keeps company.
+ * A batch whose outcome would be written elsewhere, as its print tells, is not even taken over.
  */
 #include "daemon/recover.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/claim.h"
 #include "daemon/hash.h"
 #include "daemon/log.h"
 #include "daemon/lua/scripts.h"
@@ -17,6 +17,9 @@
  * rounds, where halves would need 10. */
 #define LIST_MAX 64
 #define CHILDREN 10
+
+/* Between two looks, however long a lease is: a batch that was let go waits for anyone. */
+#define LOOK_AT_MOST hr_seconds(5)
 
 struct orphan {
     char id[33];
@@ -31,27 +34,29 @@ static bool is_suspect(const struct orphan *orphan)
     return !orphan->clean || orphan->crashes > 0 || orphan->generation < 1;
 }
 
-static int list(struct queue *queue, bool predecessor, struct orphan *ret, size_t *ret_n)
+static int list(struct job *job, struct queue *queue, bool predecessor, struct orphan *ret,
+                size_t *ret_n)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
     const struct hr_redis_arg keys[] = {hr_redis_str(queue->own), hr_redis_str(queue->leases)};
-    const struct hr_redis_arg instance = hr_redis_str(queue->instance);
-    const struct hr_redis_arg most = hr_redis_int(LIST_MAX);
-    const struct queue_call mine = {&script_mine, keys, &instance, 1, 1};
-    const struct queue_call expired = {&script_expired, keys, &most, 2, 1};
+    const struct hr_redis_arg whose[] = {hr_redis_str(queue->instance), hr_redis_str(queue->print)};
+    const struct hr_redis_arg most[] = {hr_redis_int(LIST_MAX), hr_redis_str(queue->print)};
+    const struct queue_call mine = {&script_mine, keys, whose, 1, 2};
+    const struct queue_call expired = {&script_expired, keys, most, 2, 2};
     int r = queue_ask(queue, &reply, predecessor ? &mine : &expired);
     if (r < 0)
         return r;
 
+    job_set_foreign(job, (uint64_t)hr_reply_int(hr_reply_at(reply, 0)));
     size_t n = hr_reply_len(reply) / 4;
     if (n > LIST_MAX)
         n = LIST_MAX;
     for (size_t i = 0; i < n; i++) {
-        const char *id = hr_reply_str(hr_reply_at(reply, 4 * i), NULL);
+        const char *id = hr_reply_str(hr_reply_at(reply, 4 * i + 1), NULL);
         snprintf(ret[i].id, sizeof(ret[i].id), "%s", id ? id : "");
-        ret[i].generation = hr_reply_int(hr_reply_at(reply, 4 * i + 1));
-        ret[i].clean = hr_reply_int(hr_reply_at(reply, 4 * i + 2)) == 1;
-        ret[i].crashes = hr_reply_int(hr_reply_at(reply, 4 * i + 3));
+        ret[i].generation = hr_reply_int(hr_reply_at(reply, 4 * i + 2));
+        ret[i].clean = hr_reply_int(hr_reply_at(reply, 4 * i + 3)) == 1;
+        ret[i].crashes = hr_reply_int(hr_reply_at(reply, 4 * i + 4));
     }
     *ret_n = n;
     return 0;
@@ -64,14 +69,9 @@ static int as_batch(const struct orphan *orphan, const char *token, hr_reply *re
     int64_t generation = hr_reply_int(hr_reply_at(reply, 0));
     int64_t crashes = hr_reply_int(hr_reply_at(reply, 1));
     size_t d = (size_t)hr_reply_int(hr_reply_at(reply, 2));
-    const char *print = hr_reply_str(hr_reply_at(reply, 3), NULL);
-    char name[17];
-    snprintf(name, sizeof(name), "%s", print ? print : "");
-
     struct batch *batch = batch_new(orphan->id, token, reply, 4, d);
     if (!batch)
         return -ENOMEM;
-    memcpy(batch->print, name, sizeof(batch->print));
     batch->generation = (unsigned)generation;
     batch->crashes = (unsigned)crashes;
     batch->begun = true; /* an earlier owner may have */
@@ -112,17 +112,7 @@ static int take_over(struct job *job, struct queue *queue, const struct orphan *
     return r < 0 ? r : 1;
 }
 
-/* The outcome of this batch would be, or is, written elsewhere: not to be touched. */
-static bool is_foreign(struct job *job, struct queue *queue, const struct batch *batch)
-{
-    if (strcmp(batch->print, queue->print) == 0)
-        return false;
-    job_set_state(job, JOB_MISCONFIGURED, CLASS_CONFIG,
-                  "a batch was claimed for another sink or delivery: finish it with the "
-                  "configuration it was claimed under");
-    return true;
-}
-
+/* 1 when the batch was ours and is dealt with, 0 when it was not to be had, or a code. */
 static int handle(struct job *job, struct queue *queue, const struct orphan *orphan,
                   bool predecessor)
 {
@@ -130,18 +120,14 @@ static int handle(struct job *job, struct queue *queue, const struct orphan *orp
     int r = take_over(job, queue, orphan, predecessor, &batch);
     if (r <= 0)
         return r;
-    if (is_foreign(job, queue, batch)) {
-        r = claim_hand_back(queue, batch);
-        batch_free(batch);
-        return r;
-    }
     job->stats.recovered++;
     log_job(LOG_INFO, job->conf->name, CLASS_CRASH,
             "batch %s of %zu items taken over, generation %u, crashes %u", batch->id, batch->n,
             batch->generation, batch->crashes);
     budget_adjust(job->budget, 0, batch->bytes);
     batch->charged = batch->bytes;
-    return job_handle(job, batch);
+    r = job_handle(job, batch);
+    return r < 0 ? r : 1;
 }
 
 static int recover_one(struct job *job, struct queue *queue, const struct orphan *orphan,
@@ -160,38 +146,48 @@ static int recover_one(struct job *job, struct queue *queue, const struct orphan
     return r;
 }
 
-static int recover_all(struct job *job, struct queue *queue, bool predecessor)
-{
-    struct orphan orphans[LIST_MAX];
-    size_t n = 0;
-    int r = list(queue, predecessor, orphans, &n);
-    for (size_t i = 0; i < n && r >= 0 && !job->stopping; i++)
-        r = recover_one(job, queue, &orphans[i], predecessor);
-    return r;
-}
-
-/* After an outage of Redis the living renew first: nothing is taken over until the connection has
- * been up for one lease. */
+/* After an outage of Redis the living renew first: nothing that may have a living owner is taken
+ * over until the connection has been up for one lease. */
 static bool settled(const struct queue *queue)
 {
     hr_usec up = hr_redis_up_since(queue->redis);
     return up != HR_FOREVER && hr_now() - up >= queue->conf->source.lease;
 }
 
+/* How many batches were taken over and dealt with, or a code. */
+static int recover_all(struct job *job, struct queue *queue, bool predecessor)
+{
+    struct orphan orphans[LIST_MAX];
+    size_t n = 0;
+    int handled = 0;
+    int r = list(job, queue, predecessor, orphans, &n);
+    for (size_t i = 0; i < n && r >= 0 && !job->stopping; i++) {
+        /* A batch that was let go, or is the child of a split, has no owner who could renew. */
+        if (!predecessor && !orphans[i].clean && !settled(queue))
+            continue;
+        r = recover_one(job, queue, &orphans[i], predecessor);
+        handled += r > 0;
+    }
+    return r < 0 ? r : handled;
+}
+
 int recover_batches(struct job *job, struct queue *queue)
 {
-    hr_usec tick = queue->conf->source.lease / 3;
+    hr_usec third = queue->conf->source.lease / 3;
+    hr_usec tick = third < LOOK_AT_MOST ? third : LOOK_AT_MOST;
     bool predecessor = true;
     for (;;) {
         int r = job_until_able(job);
         if (r < 0)
             return r;
-        if (predecessor || settled(queue)) {
-            r = recover_all(job, queue, predecessor);
-            predecessor = predecessor && r < 0;
-        }
+        r = recover_all(job, queue, predecessor);
         if (r == -ECANCELED)
             return r;
+        /* What it has split or renamed is waiting already. */
+        bool more = r > 0 || (predecessor && r >= 0);
+        predecessor = predecessor && r < 0;
+        if (more)
+            continue;
         r = job_nap(job, predecessor ? hr_ms(200) : tick);
         if (r < 0)
             return r;

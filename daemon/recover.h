@@ -7,7 +7,8 @@
 #include "daemon/job.h"
 
 /* Takes over what our predecessor of the same instance name left, then looks for leases that are
- * over, every third of a lease, until the job is to end. HR_ESHUTDOWN or -ECANCELED. */
+ * over, every third of a lease and at least every five seconds, until the job is to end.
+ * HR_ESHUTDOWN or -ECANCELED. */
 hr_async int recover_batches(struct job *job, struct queue *queue);
 
 /* Cuts a batch whose split is in the ledger into smaller ones. 0, or a code of queue_insist(). */

@@ -261,28 +261,52 @@ def sink_print(redis, mariadb, daemon):
 
 
 def test_a_batch_of_another_sink_is_not_touched(redis, mariadb, headraced):
-    """The outcome of such a batch would be written elsewhere: it is held, and status says so."""
+    """The outcome of such a batch would be written elsewhere: it stays as it is, status says so for as
+    long as it lies there, and the job does its own work."""
     s = Scripts(redis.client, "orders", sink="another")
     redis.client.rpush("orders", *orders(5))
     s.claim("%032x" % 5, token="gone", lease=1)
+    before = s.own("%032x" % 5)
     daemon = headraced(redis, mariadb, job=SLOW)
     daemon.until(lambda: not daemon.healthy(), what="unhealthy")
     more = orders(50, seed=2)
     redis.client.rpush("orders", *more)
-    daemon.until(lambda: s.own("%032x" % 5).instance == "one", what="the batch held")
-    assert mariadb.count("orders") in range(0, 51)
-    assert s.batch("%032x" % 5) == orders(5)
-    assert daemon.stop() == 0
-    assert s.batch("%032x" % 5) == orders(5)
+    daemon.until(lambda: mariadb.count("orders") == 50, what="its own items done")
+    assert not daemon.healthy() and daemon.status()["state"] == "misconfigured"
+    assert s.own("%032x" % 5) == before and s.batch("%032x" % 5) == orders(5)
+    daemon.restart()
+    daemon.until(lambda: daemon.status()["state"] == "misconfigured", what="unhealthy after a restart")
+    s.takeover("%032x" % 5, 1, "theirs")
+    assert s.ack("%032x" % 5, "theirs") == b"OK"
+    daemon.until(daemon.healthy, what="healthy again by itself")
+    everything_once(redis, mariadb, more)
+
+
+def test_what_was_let_go_cleanly_is_taken_at_once(redis, mariadb, headraced):
+    """It has no living owner: nobody waits a lease of ten minutes for one that could renew."""
+    pushed = orders(20)
+    one = headraced(redis, mariadb, job={**SLOW, **LONG_LEASE}, main={"shutdown": {"grace": "1s"}},
+                    instance="one")
+    with mariadb.connect(autocommit=False) as lock, lock.cursor() as cursor:
+        cursor.execute("SELECT * FROM orders FOR UPDATE")
+        redis.client.rpush("orders", *pushed)
+        one.until(lambda: mariadb.in_transaction() > 0, what="a batch begun")
+        assert one.stop() == 0
+        lock.rollback()
+    assert redis.client.hlen(hr("orders", "own")) == 1
+    two = headraced(redis, mariadb, job={**SLOW, **LONG_LEASE}, instance="two")
+    two.until_drained(redis, timeout=30)
+    everything_once(redis, mariadb, pushed)
 
 
 def test_a_batch_whose_items_somebody_deleted_is_cleared_up(redis, mariadb, headraced):
-    s = Scripts(redis.client, "orders")
+    daemon = headraced(redis, mariadb, job=SLOW)
+    s = Scripts(redis.client, "orders", sink=sink_print(redis, mariadb, daemon))
+    daemon.kill()
     redis.client.rpush("orders", *orders(5))
     s.claim("%032x" % 5, token="gone", lease=1)
     redis.client.delete(s.key("batch:%032x" % 5))
-    daemon = headraced(redis, mariadb, job=SLOW)
-    daemon.until_drained(redis)
+    daemon.start().until_drained(redis)
     assert "%032x" % 5 in daemon.log, "and the log says so"
 
 

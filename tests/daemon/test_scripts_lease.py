@@ -96,6 +96,19 @@ def test_mine_does_not_list_children_that_nobody_owns(s):
     assert s.mine() == [] and len(s.expired()) == 2
 
 
+def test_batches_of_another_print_are_counted_and_passed_over(s):
+    """They must not hide those behind them either, however few are asked for."""
+    for id, sink in (("1", "theirs"), ("2", "theirs"), ("3", "theirs"), ("4", "print"), ("5", "print")):
+        s.print = sink
+        claimed(s, id)
+        s.client.zadd(s.key("leases"), {id: int(id)})
+    assert s.foreign("print") == 3 and s.foreign("theirs") == 2 and s.foreign("") == 0
+    assert [x.id for x in s.expired(sink="print")] == ["4", "5"]
+    assert [x.id for x in s.expired(limit=1, sink="print")] == ["4"]
+    assert [x.id for x in s.mine(sink="print")] in (["4", "5"], ["5", "4"])
+    assert s.foreign("print", instance="one") == 3 and s.foreign("print", instance="two") == 0
+
+
 # takeover
 
 def test_takeover_waits_until_the_lease_is_over(s):

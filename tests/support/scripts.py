@@ -74,14 +74,21 @@ class Scripts:
     def renew(self, *pairs, lease=LONG):
         return self.run("renew", "own leases", lease, *[x for pair in pairs for x in pair])
 
-    def _listed(self, reply):
-        return [Listed(reply[i].decode(), *reply[i + 1:i + 4]) for i in range(0, len(reply), 4)]
+    @staticmethod
+    def _listed(reply):
+        return [Listed(reply[i].decode(), *reply[i + 1:i + 4]) for i in range(1, len(reply), 4)]
 
-    def expired(self, limit=1000):
-        return self._listed(self.run("expired", "own leases", limit))
+    def expired(self, limit=1000, sink=""):
+        return self._listed(self.run("expired", "own leases", limit, sink))
 
-    def mine(self, instance=None):
-        return self._listed(self.run("mine", "own", instance or self.instance))
+    def mine(self, instance=None, sink=""):
+        return self._listed(self.run("mine", "own", instance or self.instance, sink))
+
+    def foreign(self, sink, instance=None, limit=1000):
+        """How many batches expired() or, for an instance, mine() pass over: of another sink's print."""
+        if instance:
+            return self.run("mine", "own", instance, sink)[0]
+        return self.run("expired", "own leases", limit, sink)[0]
 
     def takeover(self, id, gen, token, lease=LONG, predecessor=False):
         """Taken, None, or b"MISSING"."""
