@@ -81,7 +81,7 @@ static int make_job(struct app *app, const struct job_conf *conf, struct app_job
         return hr_fail_because(-ENOMEM, "job %s: %s", conf->name, hr_last_error()->message);
     }
     job_init(job, conf, source, sink);
-    ret->sweep = (struct sweep){.queue = queue, .keep = conf->ledger_keep};
+    ret->sweep = (struct sweep){.queue = queue, .keep = conf->ledger_keep, .able = &job->able};
     if (server)
         ret->sweep.ledger.pool = server->mysql;
     memcpy(ret->sweep.ledger.queue, name, sizeof(name));

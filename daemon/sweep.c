@@ -109,14 +109,16 @@ int sweep_run(void *arg)
 {
     struct sweep *sweep = arg;
     for (;;) {
-        int r = hr_sleep(EVERY);
+        int r = hr_event_wait(sweep->able);
         if (r >= 0)
             r = sweep_once(sweep);
-        if (r == -ECANCELED)
-            return r;
-        if (r < 0)
+        if (r < 0 && r != -ECANCELED)
             log_job(LOG_WARNING, sweep->queue->conf->name, error_classify(r, hr_last_error()),
                     "sweeping the ledger: %s; again in %lld s", hr_error_message(r),
                     (long long)(EVERY / 1000000));
+        if (r != -ECANCELED)
+            r = hr_sleep(EVERY);
+        if (r == -ECANCELED)
+            return r;
     }
 }

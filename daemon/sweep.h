@@ -15,10 +15,12 @@ struct sweep {
     struct ledger ledger;
     struct queue *queue;
     hr_usec keep;
-    uint64_t swept; /* rows deleted since the start */
+    struct hr_event *able; /* set while the sink works: the table is there then */
+    uint64_t swept;        /* rows deleted since the start */
 };
 
-/* Sweeps every few minutes, one daemon at a time, until cancelled; arg is a struct sweep. */
+/* Sweeps as soon as the sink works and every few minutes from then on, one daemon at a time, until
+ * cancelled; arg is a struct sweep. */
 hr_async int sweep_run(void *arg);
 
 /* Sweeps once. The number of rows deleted, or a code. */
