@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A version byte, then 'S' for a split, or for each failed item: its index, 'D' or 'R', the delay
- * in ms, the code, and four texts. Numbers are varints, texts carry their length in
- * one.
+ * in ms, the code, and four texts; at the end a check over all of it. Numbers are varints, texts
+ * carry their length in one.
+ *
+ * The check is there because damage would be believed: an item that is not named any more would
+ * count as a row.
  */
 #include "daemon/outcome.h"
 
 #include <string.h>
 
+#include "daemon/hash.h"
+
 #define VERSION 1
+
+#define CHECK_BYTES sizeof(uint64_t)
 
 /* Most bytes one item takes: varints of ten bytes, a letter, the texts. */
 #define ITEM_MAX (8 * 10 + 2 + sizeof(struct failure))
@@ -62,18 +69,44 @@ static void get_text(struct reader *reader, char *ret, size_t size)
     reader->at += len;
 }
 
+/* The check over len bytes, least significant byte first. */
+static void make_check(const char *data, size_t len, char ret[CHECK_BYTES])
+{
+    struct hash hash = {0};
+    hash_add(&hash, data, len);
+    for (size_t i = 0; i < CHECK_BYTES; i++)
+        ret[i] = (char)(hash.value >> (8 * i));
+}
+
+static void put_check(struct outcome *outcome)
+{
+    make_check(outcome->data, outcome->len, outcome->data + outcome->len);
+    outcome->len += CHECK_BYTES;
+}
+
+/* Whether the bytes are whole and of our version. */
+static bool is_sound(const char *data, size_t len)
+{
+    char check[CHECK_BYTES];
+    if (len <= 1 + CHECK_BYTES || data[0] != VERSION)
+        return false;
+    make_check(data, len - CHECK_BYTES, check);
+    return memcmp(data + len - CHECK_BYTES, check, CHECK_BYTES) == 0;
+}
+
 int outcome_encode(struct outcome *ret, const struct batch *batch, bool split)
 {
     size_t failed = batch_count(batch, FATE_DEAD) + batch_count(batch, FATE_RETRY);
     *ret = (struct outcome){0};
     if (!split && failed == 0)
         return 0;
-    ret->data = malloc(2 + (split ? 0 : failed * ITEM_MAX));
+    ret->data = malloc(2 + (split ? 0 : failed * ITEM_MAX) + CHECK_BYTES);
     if (!ret->data)
         return hr_fail(-ENOMEM, "batch %s: no memory for its outcome", batch->id);
     ret->data[ret->len++] = VERSION;
     if (split) {
         ret->data[ret->len++] = 'S';
+        put_check(ret);
         return 0;
     }
     for (size_t i = 0; i < batch->n; i++) {
@@ -89,6 +122,7 @@ int outcome_encode(struct outcome *ret, const struct batch *batch, bool split)
         put_text(ret, item->failure->message);
         put_text(ret, item->failure->value);
     }
+    put_check(ret);
     return 0;
 }
 
@@ -121,12 +155,16 @@ int outcome_decode(const char *data, size_t len, struct batch *batch, bool *ret_
 {
     for (size_t i = 0; i < batch->n; i++)
         batch_clear(batch, i);
-    *ret_split = len == 2 && data[0] == VERSION && data[1] == 'S';
-    if (len == 0 || *ret_split)
+    *ret_split = false;
+    if (len == 0)
         return 0;
 
-    struct reader reader = {data + 1, data + len, data[0] != VERSION};
-    bool sound = !reader.damaged;
+    bool sound = is_sound(data, len);
+    struct reader reader = {data + 1, data + (sound ? len - CHECK_BYTES : 1), false};
+    if (sound && reader.end - reader.at == 1 && *reader.at == 'S') {
+        *ret_split = true;
+        return 0;
+    }
     while (sound && reader.at < reader.end)
         sound = get_item(&reader, batch);
     if (!sound)

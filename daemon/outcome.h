@@ -19,6 +19,6 @@ int outcome_encode(struct outcome *ret, const struct batch *batch, bool split);
 void outcome_done(struct outcome *outcome);
 
 /* Sets the fates of the batch's items as the bytes (none: nothing failed) say; the others are live
- * and went in. -EBADMSG
- * when the bytes are not an outcome of this batch. */
+ * and went in. 0, or
+ * -EBADMSG when the bytes are damaged or no outcome of this batch. */
 int outcome_decode(const char *data, size_t len, struct batch *batch, bool *ret_split);

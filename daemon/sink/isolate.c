@@ -7,7 +7,6 @@
 #include "daemon/sink/isolate.h"
 
 #include "daemon/errors.h"
-#include "drivers/mysql_bulk.h"
 
 #define STATEMENTS_MAX 100
 
@@ -50,7 +49,9 @@ static int send_each(struct isolate *isolate, size_t from, size_t n)
  * when the server cannot tell, or a code when it could not be asked. */
 static int find_refused(struct isolate *isolate, size_t n, int code)
 {
-    int row = code == HR_EREPLY ? hr_mysql_refused_row(isolate->tx) : 0;
+    if (code != HR_EREPLY || !isolate->refused_row)
+        return 0;
+    int row = isolate->refused_row(isolate->arg, isolate->tx);
     return row > 0 && (size_t)row > n ? 0 : row;
 }
 

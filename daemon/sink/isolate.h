@@ -16,6 +16,9 @@ struct isolate {
     /* Sends rows [from, from + n) as one statement, all or nothing. ≥ 0, or a code as the drivers
      * have it. */
     int (*send)(void *arg, hr_mysql_tx *tx, size_t from, size_t n);
+    /* Which row (1-based) of the statement that was just refused was it? 0 when the server cannot
+     * tell, or a code that ends the attempt. NULL: it never can. */
+    int (*refused_row)(void *arg, hr_mysql_tx *tx);
     /* Told why a single row was refused: 0 sets the row aside, a negative code ends the attempt. */
     int (*refused)(void *arg, size_t row, int code, const struct hr_error *error);
     unsigned statements, bad; /* counted while it runs */

@@ -108,6 +108,11 @@ static bool is_done_already(const struct attempt *attempt, const struct hr_error
            (!keeps_ledger(attempt->mysql) && again);
 }
 
+static int find_refused_row(void *arg, hr_mysql_tx *tx)
+{
+    return hr_mysql_refused_row(tx);
+}
+
 static int row_refused(void *arg, size_t row, int code, const struct hr_error *error)
 {
     struct attempt *attempt = arg;
@@ -134,6 +139,7 @@ static int write_rows(void *arg, hr_mysql_tx *tx, struct batch *batch)
         .tx = tx,
         .arg = attempt,
         .send = send_rows,
+        .refused_row = find_refused_row,
         .refused = row_refused,
         .rows = attempt->rows.n,
     };

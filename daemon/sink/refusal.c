@@ -6,33 +6,32 @@
 
 #define ER_DUP_ENTRY 1062
 
-/* The text between the first occurrence of before and the next end after it; false when absent. */
-static bool between(const char *text, const char *before, char end, const char **ret,
-                    size_t *ret_len)
+/* The last place where words stand in the text, or NULL. The server's own words come after the
+ * value that it quotes, and the value may hold anything. */
+static const char *find_last(const char *text, const char *words)
 {
-    const char *start = strstr(text, before);
-    if (!start)
-        return false;
-    start += strlen(before);
-    const char *stop = strchr(start, end);
+    const char *last = NULL;
+    for (const char *at = text; (at = strstr(at, words)); at++)
+        last = at;
+    return last;
+}
+
+/* Copies what stands between the last occurrence of words and the next end after it. */
+static bool copy_between(const char *text, const char *words, char end, char *ret, size_t size)
+{
+    const char *start = find_last(text, words);
+    const char *stop = start ? strchr(start + strlen(words), end) : NULL;
     if (!stop)
         return false;
-    *ret = start;
-    *ret_len = (size_t)(stop - start);
+    start += strlen(words);
+    snprintf(ret, size, "%.*s", (int)(stop - start), start);
     return true;
 }
 
-/* The column a message is about: … column 'c' …, … column `db`.`table`.`c` …, Column 'c' … */
-static void find_column(const char *message, char *ret, size_t size)
+/* The last of `db`.`table`.`c`, which begins at at. */
+static void copy_last_name(const char *at, char *ret, size_t size)
 {
-    const char *name;
-    size_t len;
-    if (between(message, "olumn '", '\'', &name, &len)) {
-        snprintf(ret, size, "%.*s", (int)len, name);
-        return;
-    }
-    const char *quoted = strstr(message, "olumn `");
-    for (const char *at = quoted ? quoted + 6 : NULL; at && *at == '`';) {
+    while (at && *at == '`') {
         const char *stop = strchr(at + 1, '`');
         if (!stop)
             return;
@@ -41,11 +40,24 @@ static void find_column(const char *message, char *ret, size_t size)
     }
 }
 
+/* The column a message is about: … column 'c' …, Column 'c' …, Field 'c' …, … column
+ * `db`.`table`.`c` …, … FOREIGN KEY (`c`) … */
+static void find_column(const char *message, char *ret, size_t size)
+{
+    const char *quoted = find_last(message, "olumn `");
+    if (quoted)
+        copy_last_name(quoted + 6, ret, size);
+    else if (!copy_between(message, "olumn '", '\'', ret, size) &&
+             !copy_between(message, "FOREIGN KEY (`", '`', ret, size) &&
+             strncmp(message, "Field '", 7) == 0)
+        copy_between(message, "Field '", '\'', ret, size);
+}
+
 /* Duplicate entry 'v' for key 'k': the value may hold quotes, the key comes last. */
 static void find_duplicate(const char *message, struct failure *ret)
 {
     const char *entry = strstr(message, "entry '");
-    const char *key = strstr(message, "' for key '");
+    const char *key = find_last(message, "' for key '");
     if (!entry || !key || key < entry + 7)
         return;
     failure_set_value(ret, entry + 7, (size_t)(key - entry - 7));
