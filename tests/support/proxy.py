@@ -18,6 +18,7 @@ class _Link:
         self.client = client_writer
         self.server = None
         self.lose_reply = False  # the server's next answer goes nowhere, then the link is cut
+        self.held = False  # nothing goes up
         self.task = None
 
 
@@ -117,6 +118,20 @@ class Proxy:
         It runs in the proxy's thread: it may signal a process or set a flag, no more."""
         self._do(self._watch(pattern, "pass", times, action))
 
+    def hold_request(self, pattern, action=None):
+        """The next request containing the pattern, and all that follows it on its connection, waits
+        on the way until let_go(): a server that carries it out late. action as in on_request()."""
+        self._do(self._watch(pattern, "hold", 1, action))
+
+    def let_go(self):
+        """Ends hold_request() for what is held now."""
+        self._do(self._let_go())
+
+    @property
+    def holding(self):
+        """How many connections hold_request() holds."""
+        return sum(link.held for link in self.links)
+
     @property
     def pending(self):
         """How many of the requests that lose_reply() and the like wait for have not come yet."""
@@ -173,6 +188,10 @@ class Proxy:
     async def _release(self):
         kept, self._kept = self._kept, set()
         await self._cut(kept)
+
+    async def _let_go(self):
+        for link in self.links:
+            link.held = False
 
     async def _shut(self):
         await self._stop_listening()
@@ -233,7 +252,7 @@ class Proxy:
         await reader.read(65536)
 
     def _held(self, link, direction):
-        return direction in self._stalled or link in self._kept
+        return direction in self._stalled or link in self._kept or (link.held and direction == "up")
 
     async def _pump(self, link, reader, writer, direction):
         try:
@@ -249,6 +268,11 @@ class Proxy:
                 if link.lose_reply and direction == "down":
                     await self._drain(reader)
                     return
+                if watch is not None and watch.fate == "hold":
+                    link.held = True
+                    if watch.action:
+                        watch.action()
+                        watch.action = None
                 lost = watch is not None and watch.fate == "lose_request"
                 if not lost:
                     await self._pass(link, data, writer, direction)
