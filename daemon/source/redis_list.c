@@ -122,15 +122,29 @@ static int redis_list_next(struct source *source, struct batch **ret)
     }
 }
 
+/* Retries that were just put aside may be due before the last claim could know (R3). */
+static void expect_retries(struct redis_list *list, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        hr_usec due = hr_later(hr_now(), batch->items[i].delay);
+        if (batch->items[i].fate == FATE_RETRY && due < list->quiet_until)
+            list->quiet_until = due;
+    }
+}
+
 static int redis_list_finish(struct source *source, struct batch *batch)
 {
+    struct redis_list *list = hr_container_of(source, struct redis_list, source);
     if (batch->token[0] == '\0') /* at most once */
         return acknowledge_apart(source->job, source->queue, batch);
     if (batch->collided)
         return recover_rename(source->queue, batch);
     if (batch->split)
         return recover_split(source->queue, batch);
-    return acknowledge(source->job, source->queue, batch);
+    int r = acknowledge(source->job, source->queue, batch);
+    if (r >= 0)
+        expect_retries(list, batch);
+    return r;
 }
 
 static int redis_list_give_back(struct source *source, struct batch *batch)
