@@ -11,8 +11,10 @@
 #define STATEMENTS_MAX 100
 
 /* Errors that are about a row, or may be: the others end the attempt. */
-static bool about_a_row(int code, const struct hr_error *error)
+static bool about_a_row(struct isolate *isolate, int code, const struct hr_error *error)
 {
+    if (isolate->refused_ahead && isolate->refused_ahead(isolate->arg, isolate->tx))
+        return false;
     enum error_class class = error_classify(code, error);
     return class == CLASS_ROW || class == CLASS_SIZE || class == CLASS_UNKNOWN;
 }
@@ -37,7 +39,7 @@ static int send_each(struct isolate *isolate, size_t from, size_t n)
             continue;
         hr_auto(hr_error_done) struct hr_error error;
         hr_error_copy(&error, hr_last_error());
-        if (!hr_mysql_ahead_refused(isolate->tx) && about_a_row(r, &error))
+        if (about_a_row(isolate, r, &error))
             r = set_aside(isolate, row, r, &error);
         if (r < 0)
             return r;
@@ -67,7 +69,7 @@ int isolate_send(struct isolate *isolate, size_t from, size_t n)
             return 0;
         hr_auto(hr_error_done) struct hr_error error;
         hr_error_copy(&error, hr_last_error());
-        if (hr_mysql_ahead_refused(isolate->tx) || !about_a_row(code, &error))
+        if (!about_a_row(isolate, code, &error))
             return code;
         int row = find_refused(isolate, n, code);
         if (row < 0)

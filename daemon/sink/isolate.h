@@ -16,6 +16,9 @@ struct isolate {
     /* Sends rows [from, from + n) as one statement, all or nothing. ≥ 0, or a code as the drivers
      * have it. */
     int (*send)(void *arg, hr_mysql_tx *tx, size_t from, size_t n);
+    /* Was it what had gone ahead of the rows that was refused, not a row? That ends the attempt.
+     * NULL: nothing goes ahead. Does not wait. */
+    bool (*refused_ahead)(void *arg, hr_mysql_tx *tx);
     /* Which row (1-based) of the statement that was just refused was it? 0 when the server cannot
      * tell, or a code that ends the attempt. NULL: it never can. */
     int (*refused_row)(void *arg, hr_mysql_tx *tx);

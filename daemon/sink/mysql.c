@@ -108,6 +108,11 @@ static bool is_done_already(const struct attempt *attempt, const struct hr_error
            (!keeps_ledger(attempt->mysql) && again);
 }
 
+static bool refused_ahead(void *arg, hr_mysql_tx *tx)
+{
+    return hr_mysql_ahead_refused(tx);
+}
+
 static int find_refused_row(void *arg, hr_mysql_tx *tx)
 {
     return hr_mysql_refused_row(tx);
@@ -139,6 +144,7 @@ static int write_rows(void *arg, hr_mysql_tx *tx, struct batch *batch)
         .tx = tx,
         .arg = attempt,
         .send = send_rows,
+        .refused_ahead = refused_ahead,
         .refused_row = find_refused_row,
         .refused = row_refused,
         .rows = attempt->rows.n,

@@ -26,6 +26,7 @@ struct server {
     unsigned in[ROWS_MAX]; /* how often the row went in */
     int named;             /* of the last statement */
     unsigned statements, fatal_at;
+    bool ahead; /* what went ahead of the rows was refused, with an error that could be a row's */
 };
 
 static int name_row(const struct server *s, size_t from, size_t n)
@@ -72,6 +73,12 @@ static int refused_row(void *arg, hr_mysql_tx *tx)
     struct server *s = arg;
     hr_fail(-EINVAL, "a record that must not be shown for the row");
     return s->named > 0 ? s->named : 0;
+}
+
+static bool refused_ahead(void *arg, hr_mysql_tx *tx)
+{
+    struct server *s = arg;
+    return s->ahead;
 }
 
 static int refused(void *arg, size_t row, int code, const struct hr_error *error)
@@ -170,6 +177,18 @@ TEST(an_error_that_is_not_about_a_row_ends_the_attempt_wherever_it_comes)
         ASSERT_ERR(isolate_send(&isolate, 0, 1000), HR_EREPLY);
         ASSERT_EQ(hr_last_error()->native, 1213);
         ASSERT_EQ(s.statements, at);
+    }
+}
+
+TEST(a_refusal_of_what_went_ahead_sets_no_row_aside)
+{
+    for (size_t rows = 1; rows <= 2; rows++) {
+        struct server s = {.naming = NAMES_FIRST, .rows = rows, .bad = {[0] = true}, .ahead = true};
+        struct isolate isolate = isolate_of(&s);
+        isolate.refused_ahead = refused_ahead;
+        ASSERT_ERR(isolate_send(&isolate, 0, rows), HR_EREPLY);
+        ASSERT_EQ(s.statements, 1);
+        ASSERT_FALSE(s.set_aside[0]);
     }
 }
 
