@@ -143,6 +143,15 @@ static void drain_jobs(struct app *app, bool hurry)
         job_drain(&app->jobs[i].job, hurry);
 }
 
+/* Waits for it, as it may be in the middle of a sweep. Only exactly_once has a ledger to sweep. */
+static void end_sweeper(struct app_job *job)
+{
+    if (!job->sweeper)
+        return;
+    hr_future_cancel(job->sweeper, NULL);
+    (void)hr_join(hr_take(job->sweeper));
+}
+
 /* Lets the jobs finish what is begun, within the grace; then cuts them short. */
 static void finish_jobs(struct app *app)
 {
@@ -160,9 +169,7 @@ static void finish_jobs(struct app *app)
             log_warn("ending the jobs: %s", hr_error_message(done));
     }
     for (size_t i = 0; i < app->n_jobs; i++) {
-        if (app->jobs[i].sweeper) /* only exactly_once has a ledger to sweep */
-            hr_future_cancel(app->jobs[i].sweeper, NULL);
-        app->jobs[i].sweeper = hr_future_unref(app->jobs[i].sweeper);
+        end_sweeper(&app->jobs[i]);
         app->jobs[i].run = hr_future_unref(app->jobs[i].run);
     }
 }

@@ -170,11 +170,17 @@ static int lines_next(struct source *source, struct batch **ret)
         }
     }
     int r = budget_charge(job->budget, n);
-    if (r >= 0)
-        r = solitude_join(job->solitude);
-    if (r >= 0)
+    if (r < 0)
+        return r;
+    r = solitude_join(job->solitude);
+    if (r >= 0) {
         r = take(lines, n, cut > 0, ret);
-    if (r >= 0)
+        if (r < 0)
+            solitude_leave(job->solitude);
+    }
+    if (r < 0)
+        budget_adjust(job->budget, n, 0);
+    else
         (*ret)->charged = n;
     return r;
 }
