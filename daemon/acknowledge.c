@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dead letters and envelopes are written into the batch's arena and handed to one script. Dead
- * letters for another server are pushed before it: they may come twice then, with the same id.
+ * Dead letters and envelopes are written into an arena and handed to one script. Dead letters for
+ * another server are pushed before it: they may come twice then, with the same id.
  */
 #include "daemon/acknowledge.h"
 
@@ -11,8 +11,16 @@
 #include "daemon/log.h"
 #include "daemon/lua/scripts.h"
 
+/* What is written is a few times as long as the payloads, which a claim has bounded. A limit on top
+ * of that would leave a decided batch that nobody can finish. */
+static struct arena *new_arena(void)
+{
+    return arena_new(SIZE_MAX);
+}
+
 /* A dead letter of item i, in the arena. */
-static int write_letter(struct job *job, struct batch *batch, size_t i, struct hr_redis_arg *ret)
+static int write_letter(struct job *job, const struct batch *batch, size_t i, struct arena *arena,
+                        struct hr_redis_arg *ret)
 {
     const struct item *item = &batch->items[i];
     struct deadletter letter = {
@@ -30,7 +38,7 @@ static int write_letter(struct job *job, struct batch *batch, size_t i, struct h
     batch_item_id(batch, i, letter.id);
     const char *text;
     size_t len;
-    int r = deadletter_write(batch->arena, &letter, &text, &len);
+    int r = deadletter_write(arena, &letter, &text, &len);
     if (r < 0)
         return hr_fail(r, "batch %s: no memory for its dead letters", batch->id);
     *ret = hr_redis_bytes(text, len);
@@ -38,7 +46,8 @@ static int write_letter(struct job *job, struct batch *batch, size_t i, struct h
 }
 
 /* Index, delay and envelope of item i: three arguments of the script. */
-static int write_retry(struct batch *batch, size_t i, struct hr_redis_arg ret[3])
+static int write_retry(const struct batch *batch, size_t i, struct arena *arena,
+                       struct hr_redis_arg ret[3])
 {
     const struct item *item = &batch->items[i];
     struct envelope envelope = {
@@ -49,7 +58,7 @@ static int write_retry(struct batch *batch, size_t i, struct hr_redis_arg ret[3]
         .payload_len = item->len,
     };
     batch_item_id(batch, i, envelope.id);
-    char *bytes = arena_alloc(batch->arena, envelope_size(&envelope));
+    char *bytes = arena_alloc(arena, envelope_size(&envelope));
     if (!bytes)
         return hr_fail(-ENOMEM, "batch %s: no memory for its retries", batch->id);
     ret[0] = hr_redis_int((int64_t)i);
@@ -59,15 +68,15 @@ static int write_retry(struct batch *batch, size_t i, struct hr_redis_arg ret[3]
 }
 
 /* Fills letters and retries, in the order of the items. */
-static int write_moves(struct job *job, struct batch *batch, struct hr_redis_arg *letters,
-                       struct hr_redis_arg *retries)
+static int write_moves(struct job *job, const struct batch *batch, struct arena *arena,
+                       struct hr_redis_arg *letters, struct hr_redis_arg *retries)
 {
     int r = 0;
     for (size_t i = 0; i < batch->n && r >= 0; i++) {
         if (batch->items[i].fate == FATE_DEAD) {
-            r = write_letter(job, batch, i, letters++);
+            r = write_letter(job, batch, i, arena, letters++);
         } else if (batch->items[i].fate == FATE_RETRY) {
-            r = write_retry(batch, i, retries);
+            r = write_retry(batch, i, arena, retries);
             retries += 3;
         }
     }
@@ -95,10 +104,11 @@ static int push_letters(struct queue *queue, const struct hr_redis_arg *letters,
 int acknowledge_apart(struct job *job, struct queue *queue, struct batch *batch)
 {
     size_t n = batch_count(batch, FATE_DEAD);
+    hr_auto(arena_freep) struct arena *arena = new_arena();
     hr_auto(hr_freep) struct hr_redis_arg *letters = calloc(n + 1, sizeof(*letters));
-    if (!letters)
+    if (!arena || !letters)
         return hr_fail(-ENOMEM, "batch %s: no memory for its dead letters", batch->id);
-    int r = write_moves(job, batch, letters, NULL);
+    int r = write_moves(job, batch, arena, letters, NULL);
     if (r < 0)
         return r;
     if (queue)
@@ -112,11 +122,12 @@ int acknowledge(struct job *job, struct queue *queue, struct batch *batch)
 {
     size_t n_letters = batch_count(batch, FATE_DEAD);
     size_t n_args = 3 + n_letters + 3 * batch_count(batch, FATE_RETRY);
+    hr_auto(arena_freep) struct arena *arena = new_arena();
     hr_auto(hr_freep) struct hr_redis_arg *args = calloc(n_args, sizeof(*args));
-    if (!args)
+    if (!arena || !args)
         return hr_fail(-ENOMEM, "batch %s: no memory to acknowledge it", batch->id);
     struct hr_redis_arg *letters = args + 3;
-    int r = write_moves(job, batch, letters, letters + n_letters);
+    int r = write_moves(job, batch, arena, letters, letters + n_letters);
     if (r < 0)
         return r;
 

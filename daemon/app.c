@@ -149,7 +149,9 @@ static void end_sweeper(struct app_job *job)
     if (!job->sweeper)
         return;
     hr_future_cancel(job->sweeper, NULL);
-    (void)hr_join(hr_take(job->sweeper));
+    int r = hr_join(hr_take(job->sweeper));
+    if (r < 0 && r != -ECANCELED)
+        log_debug("ending the sweep: %s", hr_error_message(r));
 }
 
 /* Lets the jobs finish what is begun, within the grace; then cuts them short. */

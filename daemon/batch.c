@@ -10,8 +10,11 @@
 
 #include "daemon/hash.h"
 
-/* Most memory that the decoded items of one batch may take. */
-#define ARENA_MAX ((size_t)64 << 20)
+/* Most memory that the decoded items of one batch may take: much for one hostile item, and for each
+ * byte of a large batch several times what usual items need, or the last ones would pay for the
+ * first. */
+#define ARENA_BASE     ((size_t)64 << 20)
+#define ARENA_PER_BYTE 16
 
 #define SPARES_MAX 8
 
@@ -22,7 +25,7 @@ static struct {
 
 static struct arena *take_arena(void)
 {
-    return spares.count > 0 ? spares.items[--spares.count] : arena_new(ARENA_MAX);
+    return spares.count > 0 ? spares.items[--spares.count] : arena_new(ARENA_BASE);
 }
 
 static void give_arena(struct arena *arena)
@@ -91,6 +94,14 @@ static void add_entry(struct batch *batch, size_t i, const char *entry, size_t l
         open_envelope(batch, i, entry, len);
 }
 
+/* All entries are in. */
+static struct batch *seal(struct batch *batch, const struct hash *digest)
+{
+    batch->digest = digest->value;
+    arena_set_limit(batch->arena, ARENA_BASE + ARENA_PER_BYTE * batch->bytes);
+    return batch;
+}
+
 struct batch *batch_new(const char *id, const char *token, hr_reply *reply, size_t first, size_t d)
 {
     size_t len = hr_reply_len(reply);
@@ -109,8 +120,7 @@ struct batch *batch_new(const char *id, const char *token, hr_reply *reply, size
         }
         add_entry(batch, i, entry, len, &digest);
     }
-    batch->digest = digest.value;
-    return batch;
+    return seal(batch, &digest);
 }
 
 static size_t count_lines(const char *data, size_t len)
@@ -137,8 +147,7 @@ struct batch *batch_of_lines(const char *id, char *data, size_t len)
         data += line + 1;
         len -= end ? line + 1 : line;
     }
-    batch->digest = digest.value;
-    return batch;
+    return seal(batch, &digest);
 }
 
 struct batch *batch_free(struct batch *batch)

@@ -7,6 +7,10 @@
 /* What closing the connections to one server may take. */
 #define CLOSE_AT_MOST hr_seconds(2)
 
+/* Bytes of a dead letter besides its payload, and what may wait to be sent in any case. */
+#define LETTER_BESIDES ((size_t)8 * 1024)
+#define COMMAND_LEAST  ((size_t)16 << 20)
+
 struct server *servers_find(const struct servers *servers, const struct server_conf *conf)
 {
     for (size_t i = 0; i < servers->count; i++) {
@@ -29,6 +33,20 @@ static hr_usec longest_lease(const struct settings *settings, const struct serve
     return longest;
 }
 
+/* The longest command is an acknowledgement of nothing but dead letters, each with the item's
+ * payload, of which JSON may need six bytes for one. It has to get through, however long it is. */
+static size_t longest_command(const struct settings *settings)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < settings->n_jobs; i++) {
+        const struct job_conf *job = &settings->jobs[i];
+        size_t payloads = job->sink.batch_bytes + job->source.max_payload;
+        size_t length = 6 * payloads + job->sink.batch_rows * LETTER_BESIDES;
+        longest = length > longest ? length : longest;
+    }
+    return longest > COMMAND_LEAST ? longest : COMMAND_LEAST;
+}
+
 static int open_server(const struct settings *settings, const struct server_conf *conf,
                        struct server *ret)
 {
@@ -42,6 +60,7 @@ static int open_server(const struct settings *settings, const struct server_conf
             .connections = conf->connections,
             .connect_timeout = conf->connect_timeout,
             .command_timeout = conf->command_timeout,
+            .max_pending = longest_command(settings),
         });
     } else {
         hr_usec lease = longest_lease(settings, conf);

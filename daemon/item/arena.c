@@ -36,6 +36,11 @@ struct arena *arena_new(size_t limit)
     return a;
 }
 
+void arena_set_limit(struct arena *a, size_t limit)
+{
+    a->limit = limit;
+}
+
 struct arena *arena_free(struct arena *a)
 {
     if (!a)
@@ -75,8 +80,9 @@ static struct chunk *add_chunk(struct arena *a, size_t size)
         wish = CHUNK_MAX;
     if (wish < size)
         wish = size;
-    if (wish > a->limit - a->held)
-        wish = a->limit - a->held;
+    size_t left = a->held < a->limit ? a->limit - a->held : 0;
+    if (wish > left)
+        wish = left;
     if (wish < size) {
         a->error = -E2BIG;
         return NULL;

@@ -16,6 +16,9 @@ struct arena;
 /* Makes an arena that holds at most limit bytes. NULL when out of memory. */
 struct arena *arena_new(size_t limit);
 
+/* Sets another limit; what was handed out already stays. */
+void arena_set_limit(struct arena *a, size_t limit);
+
 /* Gives everything back to the system. NULL is fine; returns NULL. */
 struct arena *arena_free(struct arena *a);
 static inline void arena_freep(struct arena **a)

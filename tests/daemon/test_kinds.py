@@ -201,3 +201,14 @@ def test_user_and_password_beside_the_url(redis, mariadb, headraced):
     daemon.until_drained(redis)
     assert mariadb.count("orders") == 10
     assert "geheim" not in daemon.log and "s3cret" not in daemon.log
+
+
+def test_a_payload_that_is_long_and_longer_still_as_json_is_a_dead_letter(redis, mariadb, headraced):
+    job = {"source": {"redis_list": {"max_payload": "16MiB"}}}
+    daemon = headraced(redis, mariadb, job=job)
+    redis.client.rpush("orders", b"\x01" * (12 << 20), orders(1)[0])
+    daemon.until_drained(redis)
+    assert mariadb.count("orders") == 1
+    letter, = dead_letters(redis.client, "orders")
+    assert letter["error"]["class"] == "decode" and len(letter["payload"]) == 12 << 20
+    assert daemon.metric("headrace_leases_recovered_total") == 0, "acknowledged at the first attempt"
