@@ -14,7 +14,7 @@
 
 #define FIRST_ROOM 4096
 
-static void fd_close(int *fd)
+static void fd_close(const int *fd)
 {
     if (*fd >= 0)
         close(*fd);

@@ -69,7 +69,7 @@ void hr__error_write(struct hr_error *record, int code, const char *fmt, va_list
         copy_text(record->task, sizeof(record->task), hr__task_name(task));
 }
 
-int hr_fail(int code, const char *fmt, ...)
+int(hr_fail)(int code, const char *fmt, ...)
 {
     struct hr_error *record = record_of_caller();
     struct hr_error *old = hr_take(record->cause);
@@ -84,8 +84,8 @@ int hr_fail(int code, const char *fmt, ...)
     return code;
 }
 
-int hr_fail_native(int code, int native, const char *state, const char *kind, bool sent,
-                   const char *fmt, ...)
+int(hr_fail_native)(int code, int native, const char *state, const char *kind, bool sent,
+                    const char *fmt, ...)
 {
     struct hr_error *record = record_of_caller();
     struct hr_error fresh;
@@ -102,7 +102,7 @@ int hr_fail_native(int code, int native, const char *state, const char *kind, bo
     return code;
 }
 
-int hr_fail_because(int code, const char *fmt, ...)
+int(hr_fail_because)(int code, const char *fmt, ...)
 {
     struct hr_error *record = record_of_caller();
     struct hr_error *cause = NULL;

@@ -66,6 +66,12 @@ HR_PUBLIC int hr_fail_native(int code, int native, const char *state, const char
 /* As hr_fail(), keeping the present record as the new one's cause (cut when memory is out). */
 HR_PUBLIC int hr_fail_because(int code, const char *fmt, ...) hr_printf_like(2, 3);
 
+#ifdef __clang_analyzer__ /* it does not look into them: what they yield is negative */
+#define hr_fail(...)         (hr_fail(__VA_ARGS__), -1)
+#define hr_fail_native(...)  (hr_fail_native(__VA_ARGS__), -1)
+#define hr_fail_because(...) (hr_fail_because(__VA_ARGS__), -1)
+#endif
+
 /* The record of the running task, or the thread's. Valid until the next failure or suspension. */
 HR_PUBLIC const struct hr_error *hr_last_error(void);
 

@@ -168,7 +168,7 @@ int hr_wait_fd(int fd, int directions)
     return io ? hr_io_wait(io, directions) : hr_last_error()->code;
 }
 
-static void closep(int *fd)
+static void closep(const int *fd)
 {
     if (*fd >= 0)
         close(*fd);

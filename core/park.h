@@ -43,4 +43,4 @@ void hr__future_watch(hr_future *future, struct hr__watch *watch);
 
 /* Holds cancels of the task back, or lets them through again; nests. A request that comes meanwhile
  * is counted, wakes nobody, and is delivered at the first suspension after the last release. */
-void hr__task_hold_cancels(hr_task *task, bool hold);
+void hr__task_hold_cancels(hr_task *handle, bool hold);

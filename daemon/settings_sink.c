@@ -201,13 +201,13 @@ static int read_columns(struct hr_conf *conf, const struct hr_conf_node *table,
     int read = read_params(conf, map, &sink->params, &sink->n_params);
     if (read == -ENOMEM || r < 0 || read < 0)
         return read == -ENOMEM ? read : -EINVAL;
-    if (map->n == 0)
+    if (sink->n_params == 0)
         return hr_conf_error(conf, map, "names no column");
 
     const char **names = hr_conf_alloc(conf->mem, map->n * sizeof(*names));
     if (!names)
         return -ENOMEM;
-    for (size_t i = 0; i < map->n; i++) {
+    for (size_t i = 0; i < sink->n_params; i++) {
         names[i] = sink->params[i].column = sink->params[i].name;
         if (!is_identifier(names[i], strlen(names[i])))
             r = hr_conf_error_key(conf, map->items[i], "is not the name of a column");

@@ -103,13 +103,13 @@ static int fail(hr_mysql_conn *conn, unsigned number, const char *state, const c
                           "mysql %s: %s", conn->server->name, text);
 }
 
-int hr__mysql_error(hr_mysql_conn *conn)
+int(hr__mysql_error)(hr_mysql_conn *conn)
 {
     MYSQL *m = conn->mysql;
     return fail(conn, mysql_errno(m), mysql_sqlstate(m), mysql_error(m));
 }
 
-int hr__mysql_stmt_error(hr_mysql_conn *conn, MYSQL_STMT *stmt)
+int(hr__mysql_stmt_error)(hr_mysql_conn *conn, MYSQL_STMT *stmt)
 {
     if (!mysql_stmt_errno(stmt))
         return hr__mysql_error(conn);

@@ -23,6 +23,10 @@ int hr__mysql_leave(struct hr__mysql_call *call, int code);
  * connection as broken where it is. */
 int hr__mysql_error(hr_mysql_conn *conn);
 int hr__mysql_stmt_error(hr_mysql_conn *conn, MYSQL_STMT *stmt);
+#ifdef __clang_analyzer__ /* it does not look into them: what they yield is negative */
+#define hr__mysql_error(conn)            (hr__mysql_error(conn), -1)
+#define hr__mysql_stmt_error(conn, stmt) (hr__mysql_stmt_error(conn, stmt), -1)
+#endif
 
 /* Refuses a request that the server would close the connection for. */
 int hr__mysql_check_packet(const hr_mysql_conn *conn, size_t bytes);

@@ -100,7 +100,7 @@ void text_format(char *ret, size_t size, const char *format, va_list args)
     text_excerpt(ret, size, text, len < sizeof text ? len : sizeof text - 1);
 }
 
-int failure_set(struct failure *f, const char *error_class, int code, const char *format, ...)
+int(failure_set)(struct failure *f, const char *error_class, int code, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

@@ -43,6 +43,7 @@ static void store(const struct hr_mysql_column *column, size_t row, const struct
         break;
     default:
         ((const char **)column->texts)[row] = value->is_null ? "" : value->text;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): texts have lengths */
         ((unsigned long *)column->lengths)[row] = value->is_null ? 0 : value->len;
         break;
     }
