@@ -25,7 +25,8 @@ TEST_PLAIN(digests_never_change)
     assert_digest(1, (const char *[]){"a"}, "9a7c6d2ea45568c9");
     assert_digest(2, (const char *[]){"ab", "c"}, "c46a5679752b9f07");
     assert_digest(2, (const char *[]){"a", "bc"}, "9ffb433f7a3d7327");
-    assert_digest(3, (const char *[]){"{\"order_uid\": \"größe\"}", "", "null"}, "e4b60d34e0c8f038");
+    assert_digest(3, (const char *[]){"{\"order_uid\": \"größe\"}", "", "null"},
+                  "e4b60d34e0c8f038");
 }
 
 TEST_PLAIN(names_never_change)
@@ -40,7 +41,8 @@ TEST_PLAIN(names_never_change)
 TEST_PLAIN(ids_of_children_never_change)
 {
     static const char parent[] = "00112233445566778899aabbccddeeff";
-    static const char *const want[] = {"e33b41a13f1589310e9dacb5a1a40441", "9a392deadb0835dff48aaac7ab1ab8da"};
+    static const char *const want[] = {"e33b41a13f1589310e9dacb5a1a40441",
+                                       "9a392deadb0835dff48aaac7ab1ab8da"};
     char id[33];
     hash_child_id(parent, 0, id);
     ASSERT_STR(id, want[0]);
