@@ -127,6 +127,7 @@ def scripts_of_a_life(s):
     s.dead_retry(0, "dead 1", "b:1", "env")
     s.dead_rm(0, "dead 2")
     s.giveback("2")
+    s.put_back("b:2", "env")
     return keys
 
 
