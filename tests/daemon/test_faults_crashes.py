@@ -153,7 +153,7 @@ def test_frozen_beyond_its_lease_and_continued(redis, mariadb, headraced):
     with mariadb.connect(autocommit=False) as lock, lock.cursor() as cursor:
         cursor.execute("SELECT * FROM orders FOR UPDATE")  # the gap of an empty table: inserts wait
         redis.client.rpush("orders", *pushed)
-        one.until(lambda: mariadb.in_transaction() > 0, what="a transaction of the first daemon")
+        one.until(lambda: own(redis) > 0 and mariadb.in_transaction() > 0, what="a transaction of the first daemon")
         one.freeze()
         lock.rollback()
     two = headraced(redis, mariadb, job=small(), instance="two")
@@ -205,7 +205,7 @@ def test_a_host_vanishes_in_mid_transaction(redis, mariadb, headraced, new_proxy
     with mariadb.connect(autocommit=False) as lock, lock.cursor() as cursor:
         cursor.execute("SELECT * FROM orders FOR UPDATE")
         redis.client.rpush("orders", *pushed)
-        one.until(lambda: mariadb.in_transaction() > 0, what="an open transaction")
+        one.until(lambda: own(redis) > 0 and mariadb.in_transaction() > 0, what="an open transaction")
         proxy.vanish()
         one.kill()
         lock.rollback()

@@ -64,7 +64,8 @@ def test_items_whose_batch_was_begun_are_released_not_given_back(redis, mariadb,
     with mariadb.connect(autocommit=False) as lock, lock.cursor() as cursor:
         cursor.execute("SELECT * FROM orders FOR UPDATE")
         redis.client.rpush("orders", *pushed)
-        daemon.until(lambda: mariadb.in_transaction() > 0, what="a transaction")
+        daemon.until(lambda: redis.client.hlen(hr("orders", "own")) == 1 and mariadb.in_transaction() > 0,
+                     what="a transaction with a batch, not the making of the ledger's table")
         stopped(daemon, 2)
         lock.rollback()
     nothing_held(redis)

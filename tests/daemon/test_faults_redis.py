@@ -290,7 +290,8 @@ def test_what_was_let_go_cleanly_is_taken_at_once(redis, mariadb, headraced):
     with mariadb.connect(autocommit=False) as lock, lock.cursor() as cursor:
         cursor.execute("SELECT * FROM orders FOR UPDATE")
         redis.client.rpush("orders", *pushed)
-        one.until(lambda: mariadb.in_transaction() > 0, what="a batch begun")
+        one.until(lambda: redis.client.hlen(hr("orders", "own")) == 1 and mariadb.in_transaction() > 0,
+                  what="a batch begun")
         assert one.stop() == 0
         lock.rollback()
     assert redis.client.hlen(hr("orders", "own")) == 1
