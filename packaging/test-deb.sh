@@ -155,6 +155,7 @@ step "boot"
 boot
 [ "$(inside systemctl is-active headraced)" = inactive ] || fail "runs without a configuration"
 [ "$(inside systemctl is-enabled headraced)" = enabled ] || fail "is not enabled"
+inside systemd-analyze verify --man=no headraced.service headraced@2.service || fail "systemd minds the units"
 
 step "a job"
 inside mariadb -e "
@@ -164,6 +165,7 @@ inside mariadb -e "
     GRANT ALL ON shop.* TO headrace@localhost" || fail "MariaDB does not answer"
 cat >"$plain/etc/headrace/headrace.yaml" <<'YAML'
 version: 1
+instance: "%H-%i"
 servers:
   queue: { redis: { url: "redis://127.0.0.1:6379/0" } }
   shop: { mysql: { url: "mysql://headrace@/shop?socket=/run/mysqld/mysqld.sock" } }
@@ -181,7 +183,10 @@ inside headracectl check --config /etc/headrace || fail "headracectl check refus
 inside systemctl start headraced || fail "the service does not start"
 push first
 wait_for "the first row" 20 rows_are 1
-inside headracectl status >/dev/null || fail "headracectl status finds no daemon"
+inside setpriv --reuid nobody --regid headrace --clear-groups headracectl status ||
+    fail "a member of the group cannot ask for the status"
+! inside setpriv --reuid nobody --regid nogroup --clear-groups headracectl status >/dev/null ||
+    fail "anyone can ask for the status"
 inside systemctl show -P StatusText headraced
 [ "$(inside stat -c '%a %G' /run/headrace/admin.sock)" = '660 headrace' ] ||
     fail "the admin socket is $(inside stat -c '%a %U:%G' /run/headrace/admin.sock)"
@@ -195,6 +200,7 @@ wait_for "a restart" 20 sh -c "[ \"\$(nsenter -t $init -a -r systemctl show -P M
 push second
 wait_for "a row after the restart" 20 rows_are 2
 inside systemctl start headraced@2 || fail "a second instance does not start"
+inside headracectl status --socket /run/headrace/2/admin.sock >/dev/null || fail "the second instance does not answer"
 inside systemctl stop headraced headraced@2 || fail "the services do not stop"
 [ "$(inside systemctl show -P Result headraced)" = success ] || fail "it did not stop cleanly"
 
