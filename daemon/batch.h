@@ -75,6 +75,12 @@ void batch_freep(struct batch **batch);
 /* True when nothing may be begun with the batch any more: it is stale, or its lease may be over. */
 bool batch_expired(const struct batch *batch);
 
+/* Redis keeps it for another attempt, under our token. Not so at most once, and lines. */
+static inline bool batch_is_kept(const struct batch *batch)
+{
+    return batch->token[0] != '\0';
+}
+
 /* Decides an item's fate with the reason, which is copied. When memory is out the reason is lost,
  * the fate is not. */
 void batch_fail(struct batch *batch, size_t i, enum fate fate, const struct failure *failure);

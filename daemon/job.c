@@ -231,8 +231,7 @@ static int decide(struct job *job, struct batch *batch)
         process_batch(job, batch);
     }
     batch_settle(batch);
-    bool returnable = batch->token[0] != '\0';
-    if (job->stopping && returnable && !batch->begun)
+    if (job->stopping && batch_is_kept(batch) && !batch->begun)
         return SINK_STOPPED;
     return sink->ops->commit(sink, batch, VERDICT_ITEMS);
 }
@@ -252,7 +251,7 @@ static int decide_again(struct job *job, struct batch *batch, int code)
     return job->sink->ops->commit(job->sink, batch, VERDICT_ITEMS);
 }
 
-static void count(struct job *job, const struct batch *batch, hr_usec took)
+static void count_items(struct job *job, const struct batch *batch)
 {
     struct job_stats *stats = &job->stats;
     for (size_t i = 0; i < batch->n && !batch->split; i++) {
@@ -265,6 +264,12 @@ static void count(struct job *job, const struct batch *batch, hr_usec took)
         if (item->fate == FATE_DEAD)
             stats->dead_by_class[error_class_named(item->failure->error_class)]++;
     }
+}
+
+static void count(struct job *job, const struct batch *batch, hr_usec took)
+{
+    struct job_stats *stats = &job->stats;
+    count_items(job, batch);
     stats->batches_ok++;
     stats->ledger_hits += batch->learned;
     stats->batch_rows = (unsigned)batch->n;
@@ -301,20 +306,67 @@ static int give_back(struct job *job, struct batch *batch)
     return r;
 }
 
+/* Has the source carry out what was decided. What it cannot do stays for the next owner, or is lost
+ * where there is none: nobody else would tell. */
+static int finish(struct job *job, struct batch *batch)
+{
+    int r = job->source->ops->finish ? job->source->ops->finish(job->source, batch) : 0;
+    if (r >= 0 || r == -ECANCELED)
+        return r;
+    char text[HR_ERROR_MESSAGE_MAX];
+    error_describe(r, hr_last_error(), text, sizeof(text));
+    enum error_class class = error_classify(r, hr_last_error());
+    job->stats.batches_failed[class]++;
+    log_job(LOG_ERR, job->conf->name, class, "batch %s is decided but not acknowledged: %s; %s",
+            batch->id, text,
+            batch_is_kept(batch) ? "again when its lease is over" : "its dead letters are lost");
+    return r;
+}
+
+/* A batch that nobody keeps for another attempt: what did not go in becomes dead letters, unless a
+ * COMMIT of unknown outcome may have taken it in. */
+static void bury(struct job *job, struct batch *batch, int code)
+{
+    if (batch->unknown && job->conf->delivery == AT_MOST_ONCE) {
+        log_job(LOG_WARNING, job->conf->name, CLASS_CONNECTION,
+                "batch %s: whether its %zu items are in is not known; they are not tried again",
+                batch->id, batch_count(batch, FATE_LIVE));
+        return;
+    }
+    struct failure failure;
+    failure_set(&failure, error_class_name(error_classify(code, hr_last_error())),
+                hr_last_error()->native, "not taken in: %s",
+                code == SINK_STOPPED ? "the job has ended" : hr_error_message(code));
+    for (size_t i = 0; i < batch->n; i++) {
+        if (batch->items[i].fate == FATE_LIVE)
+            batch_fail(batch, i, FATE_DEAD, &failure);
+    }
+    count_items(job, batch);
+    struct hr_timeout limit = {0};
+    int r = hr_timeout_enter(&limit, job->stopping ? LAST_WORDS : HR_FOREVER);
+    if (r >= 0)
+        r = hr_timeout_leave(&limit, finish(job, batch));
+    if (r < 0)
+        log_job(LOG_WARNING, job->conf->name, CLASS_CONNECTION, "batch %s is lost: %s", batch->id,
+                hr_error_text(r));
+}
+
 /* A batch that was not decided: who is at fault, and what becomes of it. */
 static int undecided(struct job *job, struct batch *batch, int code)
 {
     enum error_class class = error_classify(code, hr_last_error());
-    if (code == SINK_NOT_OURS && !batch->collided)
-        return 0;
     if (code == SINK_NOT_OURS)
-        return job->source->ops->finish(job->source, batch);
-    if (code != SINK_STOPPED && code != -ECANCELED) {
+        return batch->collided ? finish(job, batch) : 0;
+    bool kept = batch_is_kept(batch);
+    if (code != SINK_STOPPED && code != -ECANCELED && (kept || !error_is_outage(class))) {
         job->stats.batches_failed[class]++;
         job_set_state_error(job, JOB_MISCONFIGURED, code);
         disable(job);
     }
-    give_back(job, batch);
+    if (kept)
+        give_back(job, batch);
+    else
+        bury(job, batch, code);
     return code == -ECANCELED ? code : 0;
 }
 
@@ -337,7 +389,7 @@ int job_handle(struct job *job, struct batch *batch)
     } else {
         bool doubtful = suspicious(batch);
         count(job, batch, hr_now() - began);
-        r = job->source->ops->finish ? job->source->ops->finish(job->source, batch) : 0;
+        r = finish(job, batch);
         if (doubtful) {
             job_set_state(job, JOB_MISCONFIGURED, CLASS_UNKNOWN,
                           "more than half of a batch met errors of class unknown");

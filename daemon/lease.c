@@ -33,7 +33,7 @@ static int collect(struct hr_list *held, struct renewal **ret)
     n = 0;
     hr_list_foreach (node, held) {
         const struct batch *batch = hr_list_entry(node, struct batch, link);
-        if (batch->stale || batch->token[0] == '\0') /* at most once: Redis holds nothing */
+        if (batch->stale || !batch_is_kept(batch))
             continue;
         memcpy(renewals[n].id, batch->id, sizeof(batch->id));
         memcpy(renewals[n].token, batch->token, sizeof(batch->token));

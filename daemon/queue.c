@@ -92,7 +92,8 @@ void queue_random_id(char ret[33])
 struct hr_redis_arg queue_batch_key(const struct queue *queue, const char *id,
                                     char buffer[QUEUE_BATCH_KEY_MAX])
 {
-    int len = snprintf(buffer, QUEUE_BATCH_KEY_MAX, "%sbatch:%s", queue->prefix, id);
+    /* An id may be what somebody wrote into our keys: cut, it names no batch. */
+    int len = snprintf(buffer, QUEUE_BATCH_KEY_MAX, "%sbatch:%.32s", queue->prefix, id);
     hr_assert(len > 0 && len < QUEUE_BATCH_KEY_MAX);
     return hr_redis_bytes(buffer, (size_t)len);
 }

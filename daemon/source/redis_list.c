@@ -135,7 +135,7 @@ static void expect_retries(struct redis_list *list, const struct batch *batch)
 static int redis_list_finish(struct source *source, struct batch *batch)
 {
     struct redis_list *list = hr_container_of(source, struct redis_list, source);
-    if (batch->token[0] == '\0') /* at most once */
+    if (!batch_is_kept(batch)) /* at most once */
         return acknowledge_apart(source->job, source->queue, batch);
     if (batch->collided)
         return recover_rename(source->queue, batch);
@@ -149,7 +149,7 @@ static int redis_list_finish(struct source *source, struct batch *batch)
 
 static int redis_list_give_back(struct source *source, struct batch *batch)
 {
-    return batch->token[0] == '\0' ? 0 : claim_hand_back(source->queue, batch);
+    return claim_hand_back(source->queue, batch);
 }
 
 static int redis_list_attend(struct source *source)

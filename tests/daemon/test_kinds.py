@@ -209,6 +209,19 @@ def test_a_payload_that_is_long_and_longer_still_as_json_is_a_dead_letter(redis,
     redis.client.rpush("orders", b"\x01" * (12 << 20), orders(1)[0])
     daemon.until_drained(redis)
     assert mariadb.count("orders") == 1
-    letter, = dead_letters(redis.client, "orders")
+    letter, = dead_letters(redis.client)
     assert letter["error"]["class"] == "decode" and len(letter["payload"]) == 12 << 20
     assert daemon.metric("headrace_leases_recovered_total") == 0, "acknowledged at the first attempt"
+
+
+def test_lines_that_the_table_refuses_as_a_whole_are_dead_letters(folder, mariadb):
+    """Nobody keeps them for another attempt: a statement that is wrong must not lose them."""
+    mariadb.execute("CREATE TRIGGER late BEFORE INSERT ON orders FOR EACH ROW"
+                    " INSERT INTO missing VALUES (1)")
+    job = {"source": {"lines": {"path": "-"}},
+           "sink": {"mysql": {"server": "shop", "table": "orders", "columns": PARAMS}}}
+    status, _, err = run_once(folder, job, b"".join(item + b"\n" for item in orders(3)),
+                              main={"servers": {"shop": {"mysql": {"url": mariadb.url}}}})
+    assert status == 0 and mariadb.count("orders") == 0, err
+    letters = [json.loads(line) for line in err.splitlines() if line.startswith(b"{")]
+    assert [(x["error"]["class"], x["error"]["code"]) for x in letters] == [("config", 1146)] * 3
