@@ -209,6 +209,7 @@ void batch_settle(struct batch *batch)
 {
     for (size_t i = 0; i < batch->n; i++)
         batch->items[i].settled = batch->items[i].fate != FATE_LIVE;
+    batch->settled = arena_mark(batch->arena);
 }
 
 void batch_rewind(struct batch *batch)
@@ -217,6 +218,7 @@ void batch_rewind(struct batch *batch)
         if (!batch->items[i].settled)
             batch_clear(batch, i);
     }
+    arena_rewind(batch->arena, batch->settled);
 }
 
 unsigned batch_attempts(const struct batch *batch, size_t i)

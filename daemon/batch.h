@@ -56,8 +56,9 @@ struct batch {
     char *lines;     /* … or this does */
     struct envelope *envelopes;
     size_t n_envelopes;
-    struct arena *arena; /* holds the decoded items and what became of them */
-    int64_t seen;        /* when it was claimed or taken over, ms since 1970 */
+    struct arena *arena;       /* holds the decoded items and what became of them */
+    struct arena_mark settled; /* what lies behind it is the sink's, for one attempt */
+    int64_t seen;              /* when it was claimed or taken over, ms since 1970 */
 };
 
 /* Makes a batch of the entries of a reply from place first on, of which the first d are envelopes;

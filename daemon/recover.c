@@ -171,6 +171,16 @@ static int recover_all(struct job *job, struct queue *queue, bool predecessor)
     return r < 0 ? r : handled;
 }
 
+/* Outages are told by those who claim; whatever else keeps batches from being recovered is not. */
+static void tell(struct job *job, int code)
+{
+    enum error_class class = error_classify(code, hr_last_error());
+    char text[HR_ERROR_MESSAGE_MAX];
+    error_describe(code, hr_last_error(), text, sizeof(text));
+    if (!error_is_outage(class) && code != HR_ESHUTDOWN)
+        log_job(LOG_ERR, job->conf->name, class, "looking for batches to recover: %s", text);
+}
+
 int recover_batches(struct job *job, struct queue *queue)
 {
     hr_usec third = queue->conf->source.lease / 3;
@@ -183,6 +193,8 @@ int recover_batches(struct job *job, struct queue *queue)
         r = recover_all(job, queue, predecessor);
         if (r == -ECANCELED)
             return r;
+        if (r < 0)
+            tell(job, r);
         /* What it has split or renamed is waiting already. */
         bool more = r > 0 || (predecessor && r >= 0);
         predecessor = predecessor && r < 0;

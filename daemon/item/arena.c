@@ -103,6 +103,24 @@ static struct chunk *add_chunk(struct arena *a, size_t size)
     return c;
 }
 
+struct arena_mark arena_mark(const struct arena *a)
+{
+    return (struct arena_mark){a->current, a->current ? a->current->used : 0};
+}
+
+void arena_rewind(struct arena *a, struct arena_mark mark)
+{
+    struct chunk *c = mark.chunk;
+    if (!c)
+        return;
+    c->used = mark.used;
+    a->current = c;
+    for (; c; c = c->next) {
+        c->used = c == a->current ? c->used : 0;
+        c->newest = NULL;
+    }
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
     if (size > SIZE_MAX - ALIGN) {

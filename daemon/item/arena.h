@@ -16,6 +16,14 @@ struct arena;
 /* Makes an arena that holds at most limit bytes. NULL when out of memory. */
 struct arena *arena_new(size_t limit);
 
+/* Where an arena is: arena_rewind() takes back what was handed out since arena_mark(). */
+struct arena_mark {
+    void *chunk; /* NULL: nowhere; rewinding to it changes nothing */
+    size_t used;
+};
+struct arena_mark arena_mark(const struct arena *a);
+void arena_rewind(struct arena *a, struct arena_mark mark);
+
 /* Sets another limit; what was handed out already stays. */
 void arena_set_limit(struct arena *a, size_t limit);
 

@@ -99,6 +99,25 @@ static void every_size_of_arena_is_enough_or_an_error(void **state)
     assert_true(limit > 1000 && limit < 100000);
 }
 
+static void a_rewound_arena_hands_the_same_memory_out_again(void **state)
+{
+    hr_auto(arena_freep) struct arena *a = arena_new((size_t)4 << 20);
+    char *kept = arena_alloc(a, 1000);
+    assert_non_null(kept);
+    memset(kept, 'k', 1000);
+    struct arena_mark mark = arena_mark(a);
+    for (int attempt = 0; attempt < 100; attempt++) {
+        for (int i = 0; i < 20; i++) {
+            char *piece = arena_alloc(a, 50000);
+            assert_non_null(piece);
+            memset(piece, 'x', 50000);
+        }
+        arena_rewind(a, mark);
+    }
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(kept[i], 'k');
+}
+
 int test_memory(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +125,7 @@ int test_memory(void)
         ITEM_TEST(a_reset_keeps_a_working_size_and_no_more),
         ITEM_TEST(the_limit_is_an_error_of_the_data),
         ITEM_TEST(every_size_of_arena_is_enough_or_an_error),
+        ITEM_TEST(a_rewound_arena_hands_the_same_memory_out_again),
     };
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
 }
