@@ -8,6 +8,9 @@
 
 #include "daemon/settings_tables.h"
 
+/* Longest name of a list. */
+#define KEY_MAX 512
+
 static const struct hr_conf_choice jitter_choices[] = {
     {"full", true},
     {"none",      false},
@@ -232,6 +235,16 @@ static int check_decode(struct hr_conf *conf, const struct hr_conf_node *map,
     return 0;
 }
 
+/* The names of the keys beside the list are made from it, in buffers (QUEUE_BATCH_KEY_MAX). */
+static int check_key(struct hr_conf *conf, const struct hr_conf_node *map,
+                     const struct job_conf *job)
+{
+    if (!job->source.key || strlen(job->source.key) <= KEY_MAX)
+        return 0;
+    return hr_conf_error(conf, get2(hr_conf_get(map, "source"), "redis_list", "key"),
+                         "is longer than %d bytes", KEY_MAX);
+}
+
 static int check_job(struct hr_conf *conf, const struct hr_conf_node *map, void *object)
 {
     struct job_conf *job = object;
@@ -243,7 +256,7 @@ static int check_job(struct hr_conf *conf, const struct hr_conf_node *map, void 
     int results[] = {
         check_delivery(conf, map, job),    check_spans(conf, map, job),
         check_memory(conf, map, job),      check_decode(conf, map, job),
-        check_dead_letter(conf, map, job),
+        check_dead_letter(conf, map, job), check_key(conf, map, job),
     };
     int r = 0;
     for (size_t i = 0; i < HR_ARRAY_LEN(results); i++)
