@@ -10,7 +10,6 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
-#include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,7 +54,8 @@ static const struct admin_route *const tables[] = {
     admin_health_routes,
 };
 
-void admin_put_string(struct evbuffer *to, const char *text, size_t len)
+/* Writes a JSON string of bytes that are UTF-8. */
+static void put_utf8(struct evbuffer *to, const char *text, size_t len)
 {
     evbuffer_add(to, "\"", 1);
     size_t plain = 0;
@@ -86,6 +86,17 @@ int admin_refuse(struct admin_call *call, int status, const char *fmt, ...)
     admin_put_string(call->answer, text, strlen(text));
     evbuffer_add_printf(call->answer, "}\n");
     return status;
+}
+
+void admin_put_string(struct evbuffer *to, const char *text, size_t len)
+{
+    if (text_is_utf8(text, len)) {
+        put_utf8(to, text, len);
+        return;
+    }
+    size_t size = 3 * len + 1; /* U+FFFD takes three bytes */
+    hr_auto(hr_freep) char *clean = malloc(size);
+    put_utf8(to, clean ? clean : "", clean ? text_excerpt(clean, size, text, len) : 0);
 }
 
 char *admin_query_text(const struct admin_call *call, const char *name)

@@ -2,7 +2,6 @@
 #include "daemon/app.h"
 
 #include <inttypes.h>
-#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -93,6 +93,17 @@ static int begin_batch(struct queue *queue, const char *id, const char *token, h
     return 0;
 }
 
+/* Whether dead letters on another server, which the script cannot see, are at their limit. */
+static int is_remote_full(struct queue *queue)
+{
+    uint64_t limit = queue->conf->dead.limit_items;
+    if (!queue->dead_remote || limit == UINT64_MAX)
+        return 0;
+    hr_auto(hr_reply_freep) hr_reply *length = NULL;
+    int r = hr_redis_command(queue->dead_redis, &length, "LLEN %s", queue->dead);
+    return r < 0 ? r : (uint64_t)hr_reply_int(length) >= limit;
+}
+
 int claim_batch(struct queue *queue, unsigned max_items, size_t max_bytes, struct claim *ret)
 {
     bool keep = queue->conf->delivery != AT_MOST_ONCE;
@@ -102,10 +113,17 @@ int claim_batch(struct queue *queue, unsigned max_items, size_t max_bytes, struc
     if (keep)
         queue_random_id(token);
 
+    int r = is_remote_full(queue);
+    if (r != 0) {
+        claim.answer = CLAIM_FULL;
+        if (r > 0)
+            *ret = claim;
+        return r < 0 ? r : 0;
+    }
     hr_usec asked = hr_boottime();
     hr_reply *reply = NULL;
     size_t first = 3;
-    int r = ask(queue, id, token, max_items, max_bytes, &reply);
+    r = ask(queue, id, token, max_items, max_bytes, &reply);
     if (keep && may_have_happened(r)) {
         asked = hr_boottime();
         first = 1;

@@ -48,7 +48,6 @@ void job_set_state(struct job *job, enum job_state state, enum error_class class
         return;
     bool changed = job->state != state;
     job->state = state;
-    job->reason_class = class;
     snprintf(job->reason, sizeof(job->reason), "%s", text ? text : "");
     if (!changed)
         return;
@@ -229,6 +228,9 @@ static int decide(struct job *job, struct batch *batch)
         retry_bury_crashed(batch);
     } else {
         process_batch(job, batch);
+        size_t held = batch_memory(batch);
+        budget_adjust(job->budget, batch->charged, held);
+        batch->charged = held;
     }
     batch_settle(batch);
     if (job->stopping && batch_is_kept(batch) && !batch->begun)

@@ -30,7 +30,6 @@ struct job {
     struct job_stats stats;
 
     enum job_state state;
-    enum error_class reason_class;
     char reason[HR_ERROR_MESSAGE_MAX]; /* why it is not running; never data of items */
     uint64_t foreign; /* abandoned batches that only another configuration can finish */
 

@@ -10,10 +10,10 @@
 #include "daemon/batch.h"
 #include "daemon/queue.h"
 
-/* Renews until it is cancelled. held is the job's list of batches (struct batch, link). on_stale,
- * called for a batch that was lost, may be NULL. Returns -ECANCELED. */
 struct lease_keeper {
     struct queue *queue;
-    struct hr_list *held;
+    struct hr_list *held; /* batches of the job (struct batch, link) */
 };
-hr_async int lease_keep(void *keeper);
+
+/* Renews until it is cancelled; arg is a struct lease_keeper. -ECANCELED. */
+hr_async int lease_keep(void *arg);

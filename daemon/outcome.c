@@ -13,6 +13,10 @@
 
 #include "daemon/hash.h"
 
+/* With more failed items than this only class, number and column are remembered of each, so that
+ * the outcome fits its column (MEDIUMBLOB, 16 MiB). */
+#define TEXTS_MAX 16000
+
 #define VERSION 1
 
 #define CHECK_BYTES sizeof(uint64_t)
@@ -119,8 +123,8 @@ int outcome_encode(struct outcome *ret, const struct batch *batch, bool split)
         put_number(ret, (uint64_t)(unsigned)item->failure->code);
         put_text(ret, item->failure->error_class);
         put_text(ret, item->failure->column);
-        put_text(ret, item->failure->message);
-        put_text(ret, item->failure->value);
+        put_text(ret, failed > TEXTS_MAX ? "" : item->failure->message);
+        put_text(ret, failed > TEXTS_MAX ? "" : item->failure->value);
     }
     put_check(ret);
     return 0;

@@ -93,6 +93,10 @@ static int process_item(struct job *job, struct batch *batch, size_t i, struct f
     const struct job_conf *conf = job->conf;
     struct item *item = &batch->items[i];
     maybe_crash(item);
+    /* The claim sets these aside by itself, unless dead letters go to another server. */
+    if (item->len > conf->source.max_payload && !item->envelope)
+        return failure_set(why, error_class_name(CLASS_MAX_PAYLOAD), 0,
+                           "the payload is longer than %zu bytes", conf->source.max_payload);
     int r = conf->decode == DECODE_JSON
                 ? json_parse(batch->arena, item->payload, item->len, &item->value, why)
                 : json_string(batch->arena, item->payload, item->len, &item->value);

@@ -47,6 +47,21 @@ static size_t longest_command(const struct settings *settings)
     return longest > COMMAND_LEAST ? longest : COMMAND_LEAST;
 }
 
+/* How long the server keeps a silent session: long enough for the leases, and shorter than any
+ * ledger that these jobs keep, or a frozen owner could outlive its batch's row. */
+static hr_usec wait_timeout(const struct settings *settings, const struct server_conf *conf,
+                            hr_usec lease)
+{
+    hr_usec wait = 2 * lease > hr_seconds(60) ? 2 * lease : hr_seconds(60);
+    for (size_t i = 0; i < settings->n_jobs; i++) {
+        const struct job_conf *job = &settings->jobs[i];
+        if (job->sink.server == conf && job->delivery == EXACTLY_ONCE &&
+            wait > job->ledger_keep / 2)
+            wait = job->ledger_keep / 2;
+    }
+    return wait;
+}
+
 static int open_server(const struct settings *settings, const struct server_conf *conf,
                        struct server *ret)
 {
@@ -73,7 +88,7 @@ static int open_server(const struct settings *settings, const struct server_conf
             .query_timeout = conf->command_timeout,
             /* Both free the ledger key of an owner that is frozen or unreachable (protocol.md 3).
              */
-            .wait_timeout = 2 * lease > hr_seconds(60) ? 2 * lease : hr_seconds(60),
+            .wait_timeout = wait_timeout(settings, conf, lease),
             .write_timeout = lease,
         });
     }

@@ -30,6 +30,6 @@ struct job_stats {
     uint64_t ledger_hits; /* batches that turned out to be decided already */
     uint64_t handed_back;
     unsigned batch_rows; /* of the latest batch */
-    struct histogram sink_duration, item_wait;
+    struct histogram sink_duration;
     double last_progress; /* seconds since 1970; 0: none yet */
 };

@@ -67,6 +67,22 @@ static void tell(struct job *job, int code)
     job_set_state_error(job, config ? JOB_MISCONFIGURED : JOB_WAITING, code);
 }
 
+/* batch.wait: gives a list that does not fill a batch so long to fill up. */
+static int let_fill(struct redis_list *list)
+{
+    struct job *job = list->source.job;
+    const struct sink_conf *sink = &job->conf->sink;
+    if (sink->batch_wait == 0)
+        return 0;
+    hr_auto(hr_reply_freep) hr_reply *length = NULL;
+    int r =
+        hr_redis_command(list->source.queue->redis, &length, "LLEN %s", list->source.queue->list);
+    if (r < 0)
+        return r;
+    int64_t ready = hr_reply_int(length);
+    return ready > 0 && ready < sink->batch_rows ? job_nap(job, sink->batch_wait) : 0;
+}
+
 /* What an answer means, and the wait that it asks for. An empty list is looked at when the next
  * batch is wanted. */
 static int answered(struct redis_list *list, const struct claim *claim)
@@ -99,6 +115,8 @@ static int redis_list_next(struct source *source, struct batch **ret)
             return HR_ESHUTDOWN;
         struct claim answer = {0};
         int r = look(list);
+        if (r >= 0)
+            r = let_fill(list);
         if (r >= 0)
             r = claim(list, &answer);
         if (r >= 0) {

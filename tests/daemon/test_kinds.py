@@ -154,6 +154,48 @@ def test_dead_letters_may_go_to_another_server(redis, new_redis, mariadb, headra
     assert redis.client.keys("*") == []
 
 
+def elsewhere(other, **dead):
+    return {"main": {"servers": {"other": {"redis": {"url": other.url}}}},
+            "job": {"source": {"redis_list": {"max_payload": "1KiB"}},
+                    "dead_letter": {"redis_list": {"server": "other", "key": "morgue"}, **dead}}}
+
+
+def test_too_long_items_are_dead_letters_on_another_server_too(redis, new_redis, mariadb, headraced):
+    other = new_redis()
+    long = encode({**order(99), "extra": "x" * 2000})
+    redis.client.rpush("orders", *orders(20), long)
+    headraced(redis, mariadb, **elsewhere(other)).until_drained(redis)
+    [letter] = dead_letters(other.client, "morgue")
+    assert (letter["error"]["class"], letter["payload"].encode()) == ("max_payload", long)
+    assert mariadb.count("orders") == 20
+
+
+def test_a_full_dead_list_on_another_server_stops_claiming(redis, new_redis, mariadb, headraced):
+    other = new_redis()
+    other.client.rpush("morgue", "one", "two")
+    redis.client.rpush("orders", *orders(20))
+    daemon = headraced(redis, mariadb, **elsewhere(other, limit={"items": 2}))
+    daemon.until(lambda: daemon.status()["state"] == "dead letters full", what="full")
+    assert not daemon.healthy() and redis.client.llen("orders") == 20
+    other.client.delete("morgue")
+    daemon.until_drained(redis)
+    assert mariadb.count("orders") == 20
+
+
+def test_a_batch_that_is_not_full_waits_for_more(redis, mariadb, headraced):
+    daemon = headraced(redis, mariadb, job={"source": {"redis_list": {"lease": "60s"}},
+                                            **sink(batch={"rows": 50, "wait": "30s"})})
+    daemon.until(daemon.healthy, what="healthy")
+    redis.client.rpush("orders", *orders(50))
+    daemon.until(lambda: mariadb.count("orders") == 50, 5, what="a full batch at once")
+    redis.client.rpush("orders", encode(order(77)))
+    daemon.until(lambda: daemon.status()["ready"] == 1, what="one waits")
+    redis.client.rpush("orders", *[encode(order(100 + i)) for i in range(20)])
+    assert daemon.status()["leased"] == 0 and daemon.status()["ready"] == 21
+    assert daemon.stop() == 0
+    assert redis.client.llen("orders") == 21
+
+
 def test_two_lists_with_one_hash_tag_do_not_mix(redis, mariadb, headraced, new_mariadb):
     mariadb.execute("CREATE TABLE returns LIKE orders")
     jobs = {}
