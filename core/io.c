@@ -174,6 +174,14 @@ static void closep(const int *fd)
         close(*fd);
 }
 
+/* The descriptor is the caller's from now on: closep() leaves it alone. */
+static int take(int *fd)
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
 /* A unix socket whose listener is behind gives EAGAIN, and no descriptor ever becomes ready. */
 static int connect_retrying(int fd, const struct sockaddr *address, socklen_t len)
 {
@@ -218,7 +226,6 @@ int hr_connect(const struct sockaddr *address, unsigned len, int *ret)
         r = finish_connect(fd);
     if (r < 0)
         return r == -ECANCELED ? r : hr_fail(r, "connect: %s", hr_error_text(r));
-    *ret = fd;
-    fd = -1;
+    *ret = take(&fd);
     return 0;
 }

@@ -91,11 +91,13 @@ static int push_letters(struct queue *queue, const struct hr_redis_arg *letters,
     for (size_t i = 0; i < n;) {
         int r = hr_redis_command(queue->dead_redis, NULL, "RPUSH %s %b", queue->dead,
                                  letters[i].data, letters[i].len);
-        if (r >= 0)
+        if (r >= 0) {
             i++;
-        else if (r == -ECANCELED || !error_is_outage(error_classify(r, hr_last_error())))
-            return r;
-        else if ((r = hr_sleep(hr_backoff_next(&pause))) < 0)
+            continue;
+        }
+        if (r != -ECANCELED && error_is_outage(error_classify(r, hr_last_error())))
+            r = hr_sleep(hr_backoff_next(&pause));
+        if (r < 0)
             return r;
     }
     return 0;

@@ -68,9 +68,8 @@ void job_set_state_error(struct job *job, enum job_state state, int code)
 void job_set_foreign(struct job *job, uint64_t batches)
 {
     job->foreign = batches;
-    if (batches > 0 && job->state == JOB_RUNNING)
-        job_set_state(job, JOB_RUNNING, CLASS_UNKNOWN, NULL);
-    else if (batches == 0 && strcmp(job->reason, foreign_text) == 0)
+    bool was_said = strcmp(job->reason, foreign_text) == 0;
+    if (batches > 0 ? job->state == JOB_RUNNING : was_said)
         job_set_state(job, JOB_RUNNING, CLASS_UNKNOWN, NULL);
 }
 

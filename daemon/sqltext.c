@@ -75,9 +75,8 @@ static const char *skip_quoted(const char *at)
 {
     char quote = *at++;
     for (; *at; at++) {
-        if (*at == '\\' && quote != '`' && at[1])
-            at++;
-        else if (*at == quote && at[1] == quote)
+        bool escapes = *at == '\\' && quote != '`' && at[1];
+        if (escapes || (*at == quote && at[1] == quote))
             at++;
         else if (*at == quote)
             return at + 1;

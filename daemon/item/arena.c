@@ -162,7 +162,7 @@ void *arena_resize(struct arena *a, void *p, size_t old, size_t size)
     return moved;
 }
 
-int arena_error(const struct arena *a)
+int(arena_error)(const struct arena *a)
 {
     return a->error;
 }

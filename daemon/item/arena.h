@@ -47,6 +47,9 @@ void *arena_resize(struct arena *a, void *p, size_t old, size_t size);
 
 /* Why the last NULL: -E2BIG for the limit (the data's fault), -ENOMEM for the machine's memory. */
 int arena_error(const struct arena *a);
+#ifdef __clang_analyzer__ /* it does not look into it: after a NULL this is negative */
+#define arena_error(a) (arena_error(a), -1)
+#endif
 
 /* Bytes held from the system, for the memory budget. */
 size_t arena_held(const struct arena *a);

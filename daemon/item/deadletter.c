@@ -166,7 +166,7 @@ static int finish(struct builder *b, const char **ret, size_t *ret_len)
     int r = b->error;
     if (r == 0)
         r = json_object(b->arena, b->members, b->n, &v);
-    return r < 0 ? r : json_write(b->arena, v, ret, ret_len, &ignored);
+    return r == 0 ? json_write(b->arena, v, ret, ret_len, &ignored) : r;
 }
 
 int deadletter_write(struct arena *a, const struct deadletter *d, const char **ret, size_t *ret_len)
@@ -191,7 +191,7 @@ int deadletter_frame(struct arena *a, const struct deadletter *d, const char **r
     int r = finish(&before, &texts[0], &lens[0]);
     if (r == 0)
         r = finish(&after, &texts[1], &lens[1]);
-    if (r < 0)
+    if (r != 0)
         return r;
 
     /* `{…}` becomes `{…,` in front and `,…}` behind. */

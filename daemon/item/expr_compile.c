@@ -91,7 +91,7 @@ static int parse_assignment(struct parser *p, struct node **ret)
     if (r == 0 && parser_at(p, "="))
         return expr_refuse(p->lexer.error, p->token.offset,
                            "assignments do not chain: use `|` between them");
-    return r < 0 ? r : node_new(p, NODE_ASSIGN, *ret, right, ret);
+    return r == 0 ? node_new(p, NODE_ASSIGN, *ret, right, ret) : r;
 }
 
 int parse_alternative(struct parser *p, struct node **ret)
@@ -107,7 +107,7 @@ int parse_alternative(struct parser *p, struct node **ret)
     if (r == 0)
         r = parse_alternative(p, &right);
     p->nesting--;
-    return r < 0 ? r : node_new(p, NODE_ALTERNATIVE, *ret, right, ret);
+    return r == 0 ? node_new(p, NODE_ALTERNATIVE, *ret, right, ret) : r;
 }
 
 int parse_pipe_rest(struct parser *p, struct node **ret)

@@ -137,7 +137,7 @@ static int change(struct run *run, const struct json_value *v, const struct step
         *ret = value ? value : json_null();
         return 0;
     }
-    const struct json_value *inner;
+    const struct json_value *inner = NULL;
     int r = take_step(run, v, steps, &inner);
     if (r < 0)
         return r;
@@ -206,7 +206,7 @@ static int eval_comparison(struct run *run, const struct node *n, const struct j
         r = eval(run, n->right, in, &right);
     if (r == 0)
         r = built(run, json_compare(run->arena, left, right, &order));
-    if (r < 0)
+    if (r != 0)
         return r;
     const bool answers[] = {
         [COMPARE_EQ] = order == 0,
@@ -241,7 +241,7 @@ static int eval_pipe(struct run *run, const struct node *n, const struct json_va
 {
     const struct json_value *between;
     int r = eval(run, n->left, in, &between);
-    return r < 0 ? r : eval(run, n->right, between, ret);
+    return r == 0 ? eval(run, n->right, between, ret) : r;
 }
 
 static int eval_change(struct run *run, const struct node *n, const struct json_value *in,

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int expr_refuse(struct expr_error *error, size_t offset, const char *format, ...)
+int(expr_refuse)(struct expr_error *error, size_t offset, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

@@ -41,3 +41,6 @@ bool token_is(const struct token *t, const char *text);
 /* Fills the error and returns -EINVAL. */
 int expr_refuse(struct expr_error *error, size_t offset, const char *format, ...)
     hr_printf_like(3, 4);
+#ifdef __clang_analyzer__ /* it does not look into it */
+#define expr_refuse(...) (expr_refuse(__VA_ARGS__), -1)
+#endif

@@ -20,7 +20,7 @@ int token_shown(const struct token *t)
     return (int)(t->len < 60 ? t->len : 60);
 }
 
-int parser_needs_libjq(struct parser *p)
+int(parser_needs_libjq)(struct parser *p)
 {
     const struct token *t = &p->token;
     return expr_refuse(p->lexer.error, t->offset,
@@ -29,7 +29,7 @@ int parser_needs_libjq(struct parser *p)
 }
 
 /* The token at hand does not belong here: it is beyond us, or wrong. */
-int parser_unexpected(struct parser *p, const char *wanted)
+int(parser_unexpected)(struct parser *p, const char *wanted)
 {
     static const char *const beyond[] = {
         ",",   "+",      "-",       "*",   "/",     "%",      "?",      "..", "|=",
@@ -54,7 +54,7 @@ int parser_expect(struct parser *p, const char *text, const char *wanted)
 
 /* ---- nodes ---- */
 
-int parser_no_room(struct parser *p)
+int(parser_no_room)(struct parser *p)
 {
     int r = arena_error(p->expr->arena);
     if (r == -E2BIG)
@@ -62,7 +62,7 @@ int parser_no_room(struct parser *p)
     return r;
 }
 
-int parser_too_deep(struct parser *p)
+int(parser_too_deep)(struct parser *p)
 {
     return expr_refuse(p->lexer.error, p->token.offset, "nested deeper than %d levels",
                        EXPR_DEPTH_MAX);

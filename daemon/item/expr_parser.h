@@ -34,6 +34,12 @@ int parser_needs_libjq(struct parser *p);
 /* What to return after a NULL from the arena; for too many levels. */
 int parser_no_room(struct parser *p);
 int parser_too_deep(struct parser *p);
+#ifdef __clang_analyzer__ /* it does not look into them: they only refuse */
+#define parser_unexpected(p, wanted) (parser_unexpected(p, wanted), -1)
+#define parser_needs_libjq(p)        (parser_needs_libjq(p), -1)
+#define parser_no_room(p)            (parser_no_room(p), -1)
+#define parser_too_deep(p)           (parser_too_deep(p), -1)
+#endif
 
 /* Makes room for one more in an array of n elements. */
 int parser_grow(struct parser *p, void **items, size_t n, size_t size);

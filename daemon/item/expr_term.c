@@ -154,7 +154,7 @@ static int parse_array(struct parser *p, struct node **ret)
         r = parser_expect(p, "]", "`]`");
     if (r == 0)
         r = node_new(p, NODE_ARRAY, NULL, NULL, ret);
-    if (r < 0)
+    if (r != 0)
         return r;
     (*ret)->members = NULL;
     (*ret)->elements = elements;
@@ -266,7 +266,7 @@ static int parse_object(struct parser *p, struct node **ret)
         r = parser_expect(p, "}", "`}`");
     if (r == 0)
         r = node_new(p, NODE_OBJECT, NULL, NULL, ret);
-    if (r < 0)
+    if (r != 0)
         return r;
     (*ret)->members = members;
     (*ret)->elements = NULL;
@@ -291,7 +291,7 @@ static int parse_delete(struct parser *p, struct node **ret)
                            "have");
     if (r == 0)
         r = parser_expect(p, ")", "`)`");
-    return r < 0 ? r : node_new(p, NODE_DELETE, path, NULL, ret);
+    return r == 0 ? node_new(p, NODE_DELETE, path, NULL, ret) : r;
 }
 
 /* true, false, null, not, del(path); every other name is a function we do not have. */
@@ -370,7 +370,7 @@ static int parse_bare_term(struct parser *p, struct node **ret)
         int r = parser_advance(p);
         if (r == 0)
             r = parse_pipe(p, ret);
-        return r < 0 ? r : parser_expect(p, ")", "`)`");
+        return r == 0 ? parser_expect(p, ")", "`)`") : r;
     }
     return parser_unexpected(p, "a value");
 }
@@ -382,5 +382,5 @@ int parse_term(struct parser *p, struct node **ret)
     p->nesting++;
     int r = parser_at(p, "-") ? parse_negative(p, ret) : parse_bare_term(p, ret);
     p->nesting--;
-    return r < 0 ? r : parse_postfix(p, ret);
+    return r == 0 ? parse_postfix(p, ret) : r;
 }

@@ -34,18 +34,13 @@ static bool make_column(struct arena *arena, enum bound_kind kind, size_t n,
 static void store(const struct hr_mysql_column *column, size_t row, const struct bound *value)
 {
     ((bool *)column->nulls)[row] = value->is_null;
-    switch (column->type) {
-    case HR_MYSQL_INT:
-        ((int64_t *)column->ints)[row] = value->is_null ? 0 : value->i;
-        break;
-    case HR_MYSQL_UINT:
-        ((uint64_t *)column->uints)[row] = value->is_null ? 0 : value->u;
-        break;
-    default:
+    if (column->lengths) {
         ((const char **)column->texts)[row] = value->is_null ? "" : value->text;
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): texts have lengths */
         ((unsigned long *)column->lengths)[row] = value->is_null ? 0 : value->len;
-        break;
+    } else if (column->type == HR_MYSQL_UINT) {
+        ((uint64_t *)column->uints)[row] = value->is_null ? 0 : value->u;
+    } else {
+        ((int64_t *)column->ints)[row] = value->is_null ? 0 : value->i;
     }
 }
 
