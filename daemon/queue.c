@@ -132,11 +132,15 @@ int queue_wait(struct queue *queue, hr_usec span)
     int r = hr_redis_acquire(queue->redis, &conn);
     if (r < 0)
         return r;
+    /* Leaving it early can lose nothing, so to the client it is a command like any other: a cancel
+     * closes the connection at once, even when the server is frozen. */
+    hr_usec most = queue->conf->source.server->command_timeout / 2;
+    span = span < 1000 ? 1000 : span < most ? span : most;
     const char *end = queue->conf->source.head_right ? "RIGHT" : "LEFT";
     char seconds[24];
-    snprintf(seconds, sizeof(seconds), "%.3f", (double)(span < 1000 ? 1000 : span) / 1e6);
-    return hr_redis_conn_command(conn, NULL, span, "BLMOVE %s %s %s %s %s", queue->list,
-                                 queue->list, end, end, seconds);
+    snprintf(seconds, sizeof(seconds), "%.3f", (double)span / 1e6);
+    return hr_redis_conn_command(conn, NULL, 0, "BLMOVE %s %s %s %s %s", queue->list, queue->list,
+                                 end, end, seconds);
 }
 
 /* Where the ids of batches begin in an answer of counts.lua. */
