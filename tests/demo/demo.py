@@ -20,6 +20,7 @@ from demo.orders import Series, encode, make  # noqa: E402
 from demo.progress import Progress  # noqa: E402
 from demo.report import Report  # noqa: E402
 from demo.stage import Stage  # noqa: E402
+from support.headraced import BUILD  # noqa: E402
 
 BAD = 37
 KILLS = 3
@@ -120,14 +121,16 @@ def story(killed_at, daemon):
 
 def tell_how_to_go_on(stage, n):
     order = encode(make(n)).decode()
+    ask = f"{os.path.relpath(os.path.join(BUILD, 'headracectl'))} --socket {stage.daemon.admin_socket}"
     print(f"""All three run on. Push an order, and see its row:
 
   redis-cli -s {stage.redis.socket} RPUSH orders '{order}'
   mariadb -S {stage.mariadb.socket} -u root shop -e 'SELECT * FROM orders ORDER BY id DESC LIMIT 1'
 
-What became of the bad ones:
+How the job fares, and what became of the bad ones:
 
-  redis-cli -s {stage.redis.socket} LRANGE orders:dead 0 1
+  {ask} status
+  {ask} dead ls orders --limit 5
 
 The configuration is in {stage.daemon.config}, the log is {stage.daemon.log_path}.
 Stop everything and remove it with
