@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 jobs=2
 results=build/results
 
-ci_stages=(format shell length gcc layers clang asan ucontext stories units docs lint fuzz)
+ci_stages=(format shell length statements gcc layers clang asan ucontext stories units docs lint fuzz)
 more_stages=(tsan valgrind asan-stories)
 
 # The builds: compiler and options of each. Fault points are for builds that nobody ships; warnings
@@ -117,6 +117,14 @@ stage_length()
         echo "$long"
         return 1
     }
+}
+
+# What the runtime promises, and how much of it a test pins; its last line is shown.
+stage_statements()
+{
+    /usr/bin/python3 tests/statements.py | tee "$results/$stage.all"
+    tail -n 1 "$results/$stage.all" >"$results/$stage.note"
+    rm "$results/$stage.all"
 }
 
 stage_gcc()
@@ -230,7 +238,7 @@ run_stage()
 {
     stage=$1
     local log=$results/$stage.log start=$SECONDS status
-    rm -f "$results/$stage.count"
+    rm -f "$results/$stage.count" "$results/$stage.note"
     printf '%-13s' "$stage"
     # Not as a condition: the shell would forget errexit inside.
     set +e
@@ -256,6 +264,7 @@ run_stage()
     fi
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     printf '%5d passed  %3d failed  %3d skipped  %4d s\n' "$p" "$f" "$s" $((SECONDS - start))
+    [ ! -s "$results/$stage.note" ] || sed 's/^/    /' "$results/$stage.note"
     [ "$f" = 0 ] || {
         failures+=("$stage")
         echo "--- $stage: the end of $log"

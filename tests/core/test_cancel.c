@@ -56,7 +56,7 @@ TEST(s3_1_cancel_interrupts_the_present_suspension_and_is_counted)
     hr_future_unref(task);
 }
 
-TEST(s3_2_and_3_3_cancel_only_requests_the_body_ends_it)
+TEST(s3_2_s3_3_cancel_only_requests_the_body_ends_it)
 {
     struct probe p = {0};
     hr_task *task = spawn_probe(&p);
@@ -141,7 +141,7 @@ TEST(s3_7_a_child_that_swallows_the_cancel_gives_its_value)
     hr_future_unref(outer_task);
 }
 
-TEST(s3_8_and_3_23_cancelling_a_future_cancels_all_who_await_it_but_raises_no_count)
+TEST(s3_8_s3_23_cancelling_a_future_cancels_all_who_await_it_but_raises_no_count)
 {
     hr_auto(hr_future_unrefp) hr_future *future = hr_future_new(NULL);
     struct probe one = {.awaits = future}, two = {.awaits = future};
@@ -191,7 +191,7 @@ TEST(s3_10_a_cancel_turned_into_another_error_is_its_cause)
     hr_future_unref(task);
 }
 
-TEST(s3_11_and_3_12_a_swallowed_cancel_is_over)
+TEST(s3_11_s3_12_a_swallowed_cancel_is_over)
 {
     struct probe p = {.swallow = true, .cleanup_ms = 1};
     hr_task *task = spawn_probe(&p);
@@ -341,7 +341,7 @@ static int spawns_and_sleeps(void *child)
     return r;
 }
 
-TEST(s3_21_and_3_22_cancel_touches_neither_siblings_nor_children_not_awaited)
+TEST(s3_21_s3_22_cancel_touches_neither_siblings_nor_children_not_awaited)
 {
     hr_task *child = NULL;
     struct probe sibling = {.swallow = true};

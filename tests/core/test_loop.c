@@ -91,7 +91,7 @@ static int queue_two(void *arg)
     return 5;
 }
 
-TEST_PLAIN(s11_4_and_11_5_run_until_complete_leaves_the_rest_queued)
+TEST_PLAIN(s11_4_s11_5_run_until_complete_leaves_the_rest_queued)
 {
     order[0] = '\0';
     hr_loop *loop = new_loop();
@@ -116,7 +116,7 @@ static int stop_and_note(void *letter)
     return 0;
 }
 
-TEST_PLAIN(s11_6_stop_lets_the_pass_finish_and_s11_9_the_loop_runs_again)
+TEST_PLAIN(s11_6_s11_9_stop_lets_the_pass_finish_and_the_loop_runs_again)
 {
     order[0] = '\0';
     hr_loop *loop = new_loop();
@@ -156,7 +156,7 @@ TEST_PLAIN(s11_8_stopped_before_completion_is_an_error_of_its_own)
     hr_loop_free(loop);
 }
 
-TEST_PLAIN(s11_9_and_11_10_a_closed_loop_refuses_everything)
+TEST_PLAIN(s11_9_s11_10_a_closed_loop_refuses_everything)
 {
     hr_loop *loop = new_loop();
     ASSERT_ERR(hr_loop_close(loop), 0);
@@ -180,7 +180,7 @@ static int run_another(void *loop)
     return 0;
 }
 
-TEST_PLAIN(s11_10_and_11_11_and_20_2_one_loop_runs_in_a_thread)
+TEST_PLAIN(s11_10_s11_11_s20_2_one_loop_runs_in_a_thread)
 {
     hr_loop *loop = new_loop(), *other = new_loop();
     ASSERT_ERR(hr_loop_run_until_complete(loop, spawn_on(loop, run_another, other)), 0);
@@ -201,7 +201,7 @@ static void *run_in_thread(void *result)
     return NULL;
 }
 
-TEST_PLAIN(s11_12_and_11_13_each_thread_may_run_a_loop_of_its_own)
+TEST_PLAIN(s11_12_s11_13_each_thread_may_run_a_loop_of_its_own)
 {
     pthread_t threads[3];
     int results[3];
@@ -406,7 +406,7 @@ static void *send_all(void *arg)
     return NULL;
 }
 
-TEST_REAL(s12_1_and_12_2_calls_of_other_threads_arrive_all_and_in_order)
+TEST_REAL(s12_1_s12_2_calls_of_other_threads_arrive_all_and_in_order)
 {
     struct sender sender = {.loop = hr_running_loop(), .done = hr_future_new(NULL)};
     pthread_t threads[3];
@@ -442,7 +442,7 @@ static int leave_behind(void *child)
     return 3;
 }
 
-TEST_PLAIN(s20_1_and_20_3_run_returns_mains_outcome_and_ends_what_it_left)
+TEST_PLAIN(s20_1_s20_3_run_returns_mains_outcome_and_ends_what_it_left)
 {
     hr_task *left = NULL;
     ASSERT_ERR(hr_run(leave_behind, &left), 3);

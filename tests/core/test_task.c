@@ -46,7 +46,7 @@ static hr_task *spawn_nap(intptr_t ms)
     return hr_create_task(NULL, nap, (void *)ms);
 }
 
-TEST(s2_1_and_2_2_bodies_start_after_the_spawning_slice_in_spawn_order)
+TEST(s2_1_s2_2_bodies_start_after_the_spawning_slice_in_spawn_order)
 {
     order[0] = '\0';
     ASSERT_ERR(hr_spawn("a", note, a), 0);
