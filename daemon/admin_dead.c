@@ -47,6 +47,9 @@ static int count_letters(const struct queue *queue, uint64_t *ret)
     return r;
 }
 
+#define CLASSES                                                                                    \
+    "(there are: row, size, unknown, decode, expect, expression, precision, max_payload, crash)"
+
 static bool is_class(const char *name)
 {
     return strcmp(error_class_name(error_class_named(name)), name) == 0;
@@ -139,7 +142,7 @@ static int get_dead(struct admin_call *call)
     hr_auto(hr_freep) char *id = admin_query_text(call, "id");
     hr_auto(hr_freep) char *class = admin_query_text(call, "class");
     if (class && !is_class(class))
-        return admin_refuse(call, 400, "there is no error class %.40s", class);
+        return admin_refuse(call, 400, "there is no error class %.40s " CLASSES, class);
     uint64_t limit = admin_query_number(call, "limit", 100);
     hr_auto(dead_walk_done) struct dead_walk walk;
     int r = dead_walk_init(&walk, dead_queue(call), admin_query_number(call, "offset", 0));
@@ -327,7 +330,7 @@ static int read_work(struct admin_call *call, struct arena *arena, struct work *
     if (text)
         snprintf(work->class, sizeof(work->class), "%.*s", (int)len, text);
     if (class && (!text || !is_class(work->class)))
-        return admin_refuse(call, 400, "there is no error class %s", work->class);
+        return admin_refuse(call, 400, "there is no error class %s " CLASSES, work->class);
     const char *digits = limit ? json_text(limit, &len) : NULL;
     work->limit = digits ? strtoull(digits, NULL, 10) : UINT64_MAX;
     work->dry = dry && json_is_true(dry);

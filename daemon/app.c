@@ -258,7 +258,8 @@ int app_run(void *arg)
         r = start_jobs(app);
     hr_future *notifier = NULL;
     if (r >= 0) {
-        log_info("ready: instance %s, %zu jobs", app->settings->instance, app->n_jobs);
+        log_info("ready: instance %s, %zu job%s", app->settings->instance, app->n_jobs,
+                 app->n_jobs == 1 ? "" : "s");
         app->ready = true;
         notify_ready();
         notifier = hr_create_task("notify", keep_notified, app);

@@ -107,6 +107,18 @@ static int report_missing_param(struct hr_conf *conf, const struct hr_conf_node 
                             sql->names[i], sql->names[i]);
 }
 
+/* Whether a name that is no parameter stands in a statement all the same, as ':name'. */
+static bool stands_in_quotes(const char *sql, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = strchr(sql, ':'); at; at = strchr(at + 1, ':')) {
+        if (at > sql && strchr("'\"`", at[-1]) && strncmp(at + 1, name, len) == 0 &&
+            at[1 + len] == at[-1])
+            return true;
+    }
+    return false;
+}
+
 /* Every name of the statement has a value and every value is used. */
 static int match_params(struct hr_conf *conf, const struct hr_conf_node *statement,
                         const struct sqltext *sql, const struct hr_conf_node *map,
@@ -122,7 +134,10 @@ static int match_params(struct hr_conf *conf, const struct hr_conf_node *stateme
         while (k < sql->n_names && strcmp(sql->names[k], params[i].name) != 0)
             k++;
         if (k == sql->n_names)
-            r = hr_conf_error_key(conf, map->items[i], "the statement has no :%s", params[i].name);
+            r = hr_conf_error_key(conf, map->items[i], "the statement has no :%s%s", params[i].name,
+                                  stands_in_quotes(sql->sql, params[i].name)
+                                      ? " (inside quotes it is text: write it without them)"
+                                      : "");
     }
     return r;
 }

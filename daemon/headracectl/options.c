@@ -41,6 +41,19 @@ static const struct {
     {~0U,          "  -h, --help             print this, exit; also behind a command"          },
 };
 
+/* How a command says that an option is not for it. */
+static const struct {
+    unsigned takes;
+    const char *refusal;
+} foreign_options[] = {
+    {TAKES_SOCKET, "--socket: it reads files"    },
+    {TAKES_CONFIG, "--config: it asks the daemon"},
+    {TAKES_CHOICE, "--all or --dry-run"          },
+    {TAKES_CLASS,  "--class"                     },
+    {TAKES_LIMIT,  "--limit"                     },
+    {TAKES_ONLINE, "--online"                    },
+};
+
 int ctl_fail(const struct ctl *ctl, int status, const char *fmt, ...)
 {
     char text[2048];
@@ -144,24 +157,17 @@ static int check_use(const struct ctl *ctl, unsigned used)
     if (used & TAKES_ONLINE & c->takes)
         return ctl_fail(ctl, EX_USAGE,
                         "check --online is not in this version: check reads files only");
-    for (size_t i = 0; i < HR_ARRAY_LEN(option_lines); i++) {
-        if (used & option_lines[i].takes & ~c->takes & 0xff)
+    for (size_t i = 0; i < HR_ARRAY_LEN(foreign_options); i++) {
+        if (used & foreign_options[i].takes & ~c->takes)
             return ctl_fail(ctl, EX_USAGE, "%s does not take %s (see headracectl %s --help)",
-                            c->name,
-                            option_lines[i].takes == TAKES_CHOICE   ? "--all or --dry-run"
-                            : option_lines[i].takes == TAKES_SOCKET ? "--socket: it reads files"
-                            : option_lines[i].takes == TAKES_CONFIG ? "--config: it asks the daemon"
-                            : option_lines[i].takes == TAKES_CLASS  ? "--class"
-                                                                    : "--limit",
-                            c->name);
+                            c->name, foreign_options[i].refusal, c->name);
     }
-    if (used & TAKES_ONLINE)
-        return ctl_fail(ctl, EX_USAGE, "%s does not take --online", c->name);
-    if (ctl->n_args < c->least || ctl->n_args > c->most)
-        return ctl_fail(ctl, EX_USAGE, "%s (usage: headracectl %s %s)",
-                        ctl->n_args < c->least ? "an argument is missing" : "too many arguments",
-                        c->name, c->args);
-    return -1;
+    if (ctl->n_args >= c->least && ctl->n_args <= c->most)
+        return -1;
+    const char *what = ctl->n_args < c->least ? "an argument is missing" : "too many arguments";
+    return ctl_fail(ctl, EX_USAGE, "%s (usage: headracectl %s%s%s%s)", what, c->name,
+                    c->args[0] ? " " : "", c->args,
+                    c->takes & TAKES_CONFIG ? " [--config FILE|DIR]" : "");
 }
 
 static bool parse_limit(const char *text, uint64_t *ret)
