@@ -15,6 +15,7 @@
 #include "daemon/dead.h"
 #include "daemon/hash_set.h"
 #include "daemon/log.h"
+#include "daemon/plural.h"
 
 /* What one answer lists at most, and about how many bytes of it. */
 #define LIST_MOST  1000
@@ -363,10 +364,11 @@ static int act(struct admin_call *call, bool retry)
     if (r >= 0 || work->done == 0)
         return r < 0 ? r : say_done(call, work);
     bool outage = error_is_outage(error_classify(r, hr_last_error()));
-    log_warn("job %s: after %" PRIu64 " dead letters by admin socket: %s", call->job->conf->name,
-             work->done, hr_error_message(r));
-    return admin_refuse(call, outage ? 503 : 500, "%" PRIu64 " letters were %s, then: %s",
-                        work->done, retry ? "retried" : "removed", hr_error_message(r));
+    log_warn("job %s: after %" PRIu64 " dead %s by admin socket: %s", call->job->conf->name,
+             work->done, plural(work->done, "letter", "letters"), hr_error_message(r));
+    return admin_refuse(call, outage ? 503 : 500, "%" PRIu64 " %s %s, then: %s", work->done,
+                        plural(work->done, "letter was", "letters were"),
+                        retry ? "retried" : "removed", hr_error_message(r));
 }
 
 static int retry_dead(struct admin_call *call)

@@ -9,6 +9,7 @@
 #include "daemon/admin.h"
 #include "daemon/app.h"
 #include "daemon/log.h"
+#include "daemon/plural.h"
 
 /* What one command pushes at most. */
 #define PUSH_ITEMS 500
@@ -52,8 +53,8 @@ static int refuse_rest(struct admin_call *call, int code, uint64_t pushed)
     bool outage = error_is_outage(error_classify(code, hr_last_error()));
     char why[HR_ERROR_MESSAGE_MAX];
     snprintf(why, sizeof(why), "%s", hr_error_message(code));
-    return admin_refuse(call, outage ? 503 : 500, "%" PRIu64 " items were pushed, then: %s%s",
-                        pushed, why,
+    return admin_refuse(call, outage ? 503 : 500, "%" PRIu64 " %s pushed, then: %s%s", pushed,
+                        plural(pushed, "item was", "items were"), why,
                         unknown ? "; whether the next ones are in the list is not known" : "");
 }
 
@@ -78,7 +79,8 @@ static int enqueue(struct admin_call *call)
             return refuse_rest(call, r, pushed);
         pushed += push->n - 2;
     }
-    log_info("job %s: %" PRIu64 " items pushed by admin socket", job->conf->name, pushed);
+    log_info("job %s: %" PRIu64 " %s pushed by admin socket", job->conf->name, pushed,
+             plural(pushed, "item", "items"));
     evbuffer_add_printf(call->answer, "{\"pushed\":%" PRIu64 "}\n", pushed);
     return 200;
 }

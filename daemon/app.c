@@ -11,6 +11,7 @@
 #include "daemon/hash.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
+#include "daemon/plural.h"
 
 /* What requests to the admin server may take at the end. */
 #define ANSWER_AT_MOST hr_seconds(2)
@@ -258,8 +259,8 @@ int app_run(void *arg)
         r = start_jobs(app);
     hr_future *notifier = NULL;
     if (r >= 0) {
-        log_info("ready: instance %s, %zu job%s", app->settings->instance, app->n_jobs,
-                 app->n_jobs == 1 ? "" : "s");
+        log_info("ready: instance %s, %zu %s", app->settings->instance, app->n_jobs,
+                 plural(app->n_jobs, "job", "jobs"));
         app->ready = true;
         notify_ready();
         notifier = hr_create_task("notify", keep_notified, app);
@@ -301,6 +302,7 @@ void app_status_line(const struct app *app, char *ret, size_t size)
         dead += job->stats.dead;
         working += job_healthy(job);
     }
-    snprintf(ret, size, "%zu of %zu jobs work; %" PRIu64 " items done, %" PRIu64 " dead letters",
-             working, app->n_jobs, ok, dead);
+    snprintf(ret, size, "%zu of %zu %s; %" PRIu64 " %s done, %" PRIu64 " dead %s", working,
+             app->n_jobs, plural(app->n_jobs, "job works", "jobs work"), ok,
+             plural(ok, "item", "items"), dead, plural(dead, "letter", "letters"));
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "daemon/plural.h"
 #include "daemon/process.h"
 #include "daemon/retry.h"
 
@@ -329,9 +330,10 @@ static int finish(struct job *job, struct batch *batch)
 static void bury(struct job *job, struct batch *batch, int code)
 {
     if (batch->unknown && job->conf->delivery == AT_MOST_ONCE) {
+        size_t live = batch_count(batch, FATE_LIVE);
         log_job(LOG_WARNING, job->conf->name, CLASS_CONNECTION,
-                "batch %s: whether its %zu items are in is not known; they are not tried again",
-                batch->id, batch_count(batch, FATE_LIVE));
+                "batch %s: whether its %zu %s in is not known; nothing of it is tried again",
+                batch->id, live, plural(live, "item is", "items are"));
         return;
     }
     struct failure failure;

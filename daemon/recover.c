@@ -12,6 +12,7 @@
 #include "daemon/hash.h"
 #include "daemon/log.h"
 #include "daemon/lua/scripts.h"
+#include "daemon/plural.h"
 
 /* Batches listed at once, and children of a split: 10 of them find one bad item among 1,000 in 3
  * rounds, where halves would need 10. */
@@ -122,8 +123,8 @@ static int handle(struct job *job, struct queue *queue, const struct orphan *orp
         return r;
     job->stats.recovered++;
     log_job(LOG_INFO, job->conf->name, CLASS_CRASH,
-            "batch %s of %zu items taken over, generation %u, crashes %u", batch->id, batch->n,
-            batch->generation, batch->crashes);
+            "batch %s of %zu %s taken over, generation %u, crashes %u", batch->id, batch->n,
+            plural(batch->n, "item", "items"), batch->generation, batch->crashes);
     budget_adjust(job->budget, 0, batch->bytes);
     batch->charged = batch->bytes;
     r = job_handle(job, batch);

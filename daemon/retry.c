@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/retry.h"
 
+#include "daemon/plural.h"
 #include "drivers/backoff.h"
 
 static bool too_old(const struct job_conf *conf, const struct batch *batch, size_t i)
@@ -34,7 +35,8 @@ void retry_bury_crashed(struct batch *batch)
 {
     struct failure failure;
     failure_set(&failure, "crash", 0,
-                "whoever worked on this item alone ended without a word, %u times", batch->crashes);
+                "whoever worked on this item alone ended without a word, %u %s", batch->crashes,
+                plural(batch->crashes, "time", "times"));
     for (size_t i = 0; i < batch->n; i++)
         batch_fail(batch, i, FATE_DEAD, &failure);
 }

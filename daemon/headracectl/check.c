@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "daemon/headracectl/files.h"
+#include "daemon/plural.h"
 
 static void print_json(const struct settings *settings, const struct hr_conf_diags *diags)
 {
@@ -29,7 +30,7 @@ int check_command(struct ctl *ctl)
     if (!settings)
         return EX_CONFIG;
     if (!ctl->json)
-        printf("ok: %zu job%s, %zu server%s\n", settings->n_jobs, settings->n_jobs == 1 ? "" : "s",
-               settings->n_servers, settings->n_servers == 1 ? "" : "s");
+        printf("ok: %zu %s, %zu %s\n", settings->n_jobs, plural(settings->n_jobs, "job", "jobs"),
+               settings->n_servers, plural(settings->n_servers, "server", "servers"));
     return EX_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "daemon/headracectl/ask.h"
 #include "daemon/headracectl/print.h"
+#include "daemon/plural.h"
 
 /* What the daemon is asked to do, as JSON; to be freed. NULL: no memory. */
 static char *write_order(const struct ctl *ctl, size_t *ret_len)
@@ -80,7 +81,7 @@ static int act(struct ctl *ctl, const char *rest, const char *key, const char *d
     if (ctl->json)
         ask_print(&reply);
     else
-        printf("%s: %" PRIu64 " dead letter%s %s%s\n", ctl->args[0], n, n == 1 ? "" : "s",
+        printf("%s: %" PRIu64 " dead %s %s%s\n", ctl->args[0], n, plural(n, "letter", "letters"),
                ctl->dry_run ? "would be " : "", done);
     if (!ctl->json && doubled > 0)
         printf("%s: %" PRIu64 " more had been pushed twice and are gone\n", ctl->args[0], doubled);

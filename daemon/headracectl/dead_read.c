@@ -7,6 +7,7 @@
 
 #include "daemon/headracectl/ask.h"
 #include "daemon/headracectl/print.h"
+#include "daemon/plural.h"
 
 #define LIST_DEFAULT 50
 #define PAGE_MOST    1000
@@ -18,8 +19,9 @@ static void print_row(const struct json_value *letter)
     struct text column = reply_text(letter, "error.column");
     struct text message = reply_text(letter, "error.message");
     if (reply_truth(letter, "unreadable")) {
-        printf("index %" PRIu64 ": not a dead letter, %" PRIu64 " bytes\n",
-               reply_number(letter, "index"), reply_number(letter, "bytes"));
+        printf("index %" PRIu64 ": not a dead letter, %" PRIu64 " %s\n",
+               reply_number(letter, "index"), reply_number(letter, "bytes"),
+               plural(reply_number(letter, "bytes"), "byte", "bytes"));
         return;
     }
     print_safely(stdout, id.bytes, id.len);

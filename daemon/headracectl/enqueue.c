@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/headracectl/ask.h"
+#include "daemon/plural.h"
 
 #define PART_BYTES ((size_t)1024 * 1024)
 #define LINE_BYTES ((size_t)7 * 1024 * 1024) /* the admin server takes bodies of 8 MiB */
@@ -89,16 +90,17 @@ static int send_part(struct ctl *ctl, struct input *input, const char *path, uin
     if (len == 0)
         return ctl_fail(ctl, EX_DATAERR,
                         "%s:%" PRIu64 ": a line of more than 7 MiB cannot be pushed; %" PRIu64
-                        " items before it have been",
-                        input->name, input->lines + 1, *pushed);
+                        " %s before it %s been",
+                        input->name, input->lines + 1, *pushed, plural(*pushed, "item", "items"),
+                        plural(*pushed, "has", "have"));
     hr_auto(ask_done) struct reply reply = {0};
     int status = ask(ctl, path, input->bytes, len, &reply);
     if (status != 0) {
         if (*pushed > 0)
             fprintf(stderr,
-                    "headracectl: %" PRIu64 " items had been pushed before, up to line %" PRIu64
+                    "headracectl: %" PRIu64 " %s had been pushed before, up to line %" PRIu64
                     " of %s\n",
-                    *pushed, input->lines, input->name);
+                    *pushed, plural(*pushed, "item", "items"), input->lines, input->name);
         return status;
     }
     *pushed += reply_number(reply.json, "pushed");
@@ -126,6 +128,7 @@ int enqueue_command(struct ctl *ctl)
     if (ctl->json)
         printf("{\"pushed\":%" PRIu64 "}\n", pushed);
     else
-        printf("%s: %" PRIu64 " item%s pushed\n", ctl->args[0], pushed, pushed == 1 ? "" : "s");
+        printf("%s: %" PRIu64 " %s pushed\n", ctl->args[0], pushed,
+               plural(pushed, "item", "items"));
     return EX_OK;
 }

@@ -9,6 +9,7 @@
 #include "daemon/headracectl/files.h"
 #include "daemon/headracectl/print.h"
 #include "daemon/headracectl/promise.h"
+#include "daemon/plural.h"
 
 /* Sentences, each a member of a list in JSON, a line with a dash for eyes. */
 struct story {
@@ -84,11 +85,10 @@ static void say_source(struct story *story, const struct job_conf *job)
             say(story, "A claimed batch is ours for %s without a sign of life.",
                 span(source->lease, a));
     }
-    say(story,
-        "Up to %u items or %s make a batch; %u batches are in flight at once, each for %s "
-        "at most.",
-        job->sink.batch_rows, size(job->sink.batch_bytes, a), job->concurrency,
-        span(job->timeout, b));
+    say(story, "Up to %u %s or %s make a batch; %u %s in flight at once, each for %s at most.",
+        job->sink.batch_rows, plural(job->sink.batch_rows, "item", "items"),
+        size(job->sink.batch_bytes, a), job->concurrency,
+        plural(job->concurrency, "batch is", "batches are"), span(job->timeout, b));
     say(story, "An item longer than %s is a dead letter, unread.", size(source->max_payload, a));
 }
 
@@ -142,10 +142,11 @@ static void say_failures(struct story *story, const struct job_conf *job)
     bool retried = job->source.kind == SOURCE_REDIS_LIST && job->delivery != AT_MOST_ONCE;
     if (retried)
         say(story,
-            "An item that fails for a reason of its own that may pass is tried %u times in "
+            "An item that fails for a reason of its own that may pass is tried %u %s in "
             "%s, after %s growing to %s%s; it waits in Redis.",
-            retry->attempts, span(retry->max_age, a), span(retry->backoff_first, b),
-            span(retry->backoff_max, c), retry->jitter_full ? ", at random" : "");
+            retry->attempts, plural(retry->attempts, "time", "times"), span(retry->max_age, a),
+            span(retry->backoff_first, b), span(retry->backoff_max, c),
+            retry->jitter_full ? ", at random" : "");
     if (!job->dead.server)
         say(story, "Dead letters go to standard error.");
     else if (job->dead.limit_items == UINT64_MAX)

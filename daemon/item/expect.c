@@ -3,6 +3,7 @@
 
 #include "daemon/item/moment.h"
 #include "daemon/item/number.h"
+#include "daemon/plural.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -328,7 +329,8 @@ static int check_string(const struct rule *rule, const struct json_value *v, str
     if (n >= rule->min_characters && n <= rule->max_characters)
         return 0;
     char detail[64];
-    snprintf(detail, sizeof detail, "but has %llu characters", (unsigned long long)n);
+    snprintf(detail, sizeof detail, "but has %llu %s", (unsigned long long)n,
+             plural(n, "character", "characters"));
     return violated(rule, v, detail, why);
 }
 

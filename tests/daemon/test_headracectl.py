@@ -2,6 +2,7 @@
 """headracectl against a real daemon: each command, each exit status, and what is said."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -331,6 +332,17 @@ def test_enqueue_says_which_line_is_too_long(stuck, redis):
     redis.client.delete("orders")
 
 
+def test_one_of_a_thing_is_told_as_one(stuck):
+    stuck.ctl("pause", "orders")
+    assert stuck.ctl("enqueue", "orders", stdin=b"one\n") == "orders: 1 item pushed\n"
+    said = stuck.ctl.error("enqueue", "orders", stdin=b"a\n" + b"x" * 9_000_000, want=DATA)
+    assert "1 item before it has been" in said
+    out = stuck.ctl("dead", "rm", "orders", "--all", "--limit", "1", "--dry-run")
+    assert out == "orders: 1 dead letter would be removed\n"
+    assert "instance story, 1 job\n" in re.sub(r"instance \S+,", "instance story,", stuck.log)
+    assert "job orders: 1 item pushed by admin socket\n" in stuck.log
+
+
 def test_an_empty_input_pushes_nothing(stuck):
     assert "0 items pushed" in stuck.ctl("enqueue", "orders", stdin=b"")
     assert "0 items pushed" in stuck.ctl("enqueue", "orders", stdin=b"\n\n")
@@ -349,6 +361,7 @@ def test_an_empty_input_pushes_nothing(stuck):
     (["status", "-x"], "unknown option -x"),
     (["pause"], "an argument is missing (usage: headracectl pause JOB)"),
     (["pause", "a", "b"], "too many arguments"),
+    (["check", "DIR"], "too many arguments (usage: headracectl check [--config FILE|DIR])"),
     (["status", "--all"], "status does not take --all"),
     (["status", "--config", "x"], "status does not take --config: it asks the daemon"),
     (["check", "--socket", "x"], "check does not take --socket: it reads files"),
@@ -370,8 +383,9 @@ def test_an_option_without_its_value():
 def test_a_job_or_class_that_is_not_there(stuck):
     assert "the daemon has no job ordrs (did you mean orders?)" in stuck.ctl.error("pause", "ordrs", want=USAGE)
     assert "(its jobs: orders)" in stuck.ctl.error("dead", "ls", "x/../y z", want=USAGE)
-    assert "no error class rwo" in stuck.ctl.error("dead", "ls", "orders", "--class", "rwo", want=USAGE)
-    assert "no error class rwo" in stuck.ctl.error("dead", "rm", "orders", "--class", "rwo", want=USAGE)
+    for act in "ls", "rm":
+        said = stuck.ctl.error("dead", act, "orders", "--class", "rwo", want=USAGE)
+        assert "no error class rwo (there are: row, size, unknown, decode, expect, " in said
 
 
 def test_a_file_that_cannot_be_pushed(stuck, tmp_path):
