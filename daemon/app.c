@@ -202,6 +202,8 @@ static void stop_asked(void *arg)
 
 static void ignored(void *arg)
 {
+    struct app *app = arg;
+    app->hangups++;
     log_info("SIGHUP: the configuration is read at the start only");
 }
 

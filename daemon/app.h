@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "daemon/age.h"
 #include "daemon/instance.h"
 #include "daemon/job.h"
 #include "daemon/servers.h"
@@ -17,6 +18,7 @@ struct admin;
 struct app_job {
     struct job job;
     struct sweep sweep;
+    struct age age; /* as /metrics is asked for */
     hr_future *run, *sweeper;
 };
 
@@ -32,6 +34,7 @@ struct app {
     struct admin *admin;
     hr_usec started;
     struct hr_event stop; /* set by SIGTERM or SIGINT */
+    uint64_t hangups;     /* SIGHUPs, which read nothing anew */
     bool ready, stopping;
 };
 
@@ -42,7 +45,7 @@ hr_async int app_run(void *arg);
 /* The job of that name, or NULL. */
 struct job *app_job(struct app *app, const char *name);
 
-/* All jobs work, and every server answers: what /readyz says. */
+/* All jobs work: what /healthz says. */
 bool app_healthy(const struct app *app);
 
 /* One line of live numbers, for systemd and logs. */

@@ -69,6 +69,7 @@ static struct batch *make(const char *id, const char *token, size_t n, size_t d)
         batch->n = n;
         batch->n_envelopes = d < n ? d : n;
         batch->seen = hr_walltime() / 1000;
+        batch->came = hr_now();
         snprintf(batch->id, sizeof(batch->id), "%s", id);
         snprintf(batch->token, sizeof(batch->token), "%s", token);
         batch->arena = take_arena();

@@ -58,7 +58,8 @@ struct batch {
     size_t n_envelopes;
     struct arena *arena;       /* holds the decoded items and what became of them */
     struct arena_mark settled; /* what lies behind it is the sink's, for one attempt */
-    int64_t seen;              /* when it was claimed or taken over, ms since 1970 */
+    int64_t seen;              /* when it was claimed or taken over, ms since 1970 … */
+    hr_usec came;              /* … and by hr_now() */
 };
 
 /* Makes a batch of the entries of a reply from place first on, of which the first d are envelopes;

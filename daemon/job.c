@@ -253,9 +253,29 @@ static int decide_again(struct job *job, struct batch *batch, int code)
     return job->sink->ops->commit(job->sink, batch, VERDICT_ITEMS);
 }
 
+/* How long items waited from their first claim to their final outcome. Those without an envelope
+ * were claimed with the batch. */
+static void count_waits(struct job_stats *stats, const struct batch *batch)
+{
+    uint64_t fresh = 0;
+    for (size_t i = 0; i < batch->n; i++) {
+        if (batch->items[i].fate == FATE_RETRY)
+            continue;
+        if (batch->items[i].envelope)
+            histogram_add(&stats->item_wait, hr_walltime() - 1000 * batch_first_seen(batch, i), 1);
+        else
+            fresh++;
+    }
+    histogram_add(&stats->item_wait, hr_now() - batch->came, fresh);
+}
+
 static void count_items(struct job *job, const struct batch *batch)
 {
     struct job_stats *stats = &job->stats;
+    if (!batch->split)
+        count_waits(stats, batch);
+    if (batch->generation == 1)
+        stats->taken += batch->n - batch->n_envelopes;
     for (size_t i = 0; i < batch->n && !batch->split; i++) {
         const struct item *item = &batch->items[i];
         stats->ok += item->fate == FATE_LIVE;
@@ -276,7 +296,7 @@ static void count(struct job *job, const struct batch *batch, hr_usec took)
     stats->ledger_hits += batch->learned;
     stats->batch_rows = (unsigned)batch->n;
     stats->last_progress = (double)hr_walltime() / 1e6;
-    histogram_add(&stats->sink_duration, took);
+    histogram_add(&stats->sink_duration, took, 1);
 }
 
 /* Half of a batch meeting errors that nobody knows is not the items' fault. */

@@ -5,6 +5,7 @@
  *
  * Base units, bounded labels, never ids or keys from data.
  */
+#include <dirent.h>
 #include <event2/buffer.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -132,30 +133,62 @@ static void put_histogram(struct evbuffer *to, const struct app *app, const char
     }
 }
 
-/* Asks Redis for the lists; jobs whose Redis does not answer are left out. */
-static void put_queues(struct evbuffer *to, const struct app *app)
+/* What one look at a job's list told. */
+struct look {
+    struct queue_counts counts;
+    hr_usec age;
+    bool known;
+};
+
+static void put_counts(struct evbuffer *to, const char *name, const struct job *job,
+                       const struct queue_counts *counts)
 {
+    const struct {
+        const char *state;
+        uint64_t count;
+    } rows[] = {
+        {"ready",   counts->ready  },
+        {"leased",  counts->leased },
+        {"delayed", counts->delayed},
+        {"dead",    counts->dead   },
+    };
+    for (size_t k = 0; k < HR_ARRAY_LEN(rows); k++)
+        evbuffer_add_printf(to, "%s{job=\"%s\",state=\"%s\"} %" PRIu64 "\n", name, job->conf->name,
+                            rows[k].state, rows[k].count);
+}
+
+/* Asks Redis for the lists; jobs whose Redis does not answer are left out. */
+static int put_queues(struct evbuffer *to, struct app *app)
+{
+    hr_auto(hr_freep) struct look *looks = calloc(app->n_jobs + 1, sizeof(*looks));
+    if (!looks)
+        return hr_fail(-ENOMEM, "counting the lists: out of memory");
+    for (size_t i = 0; i < app->n_jobs; i++) {
+        struct job *job = &app->jobs[i].job;
+        if (job->conf->source.kind != SOURCE_REDIS_LIST ||
+            queue_count(job->source->queue, &looks[i].counts) < 0)
+            continue;
+        looks[i].known = true;
+        looks[i].age = age_look(&app->jobs[i].age, looks[i].counts.ready,
+                                job->stats.taken + job_held(job), hr_now());
+    }
+
     const char *name = "headrace_queue_items";
     head(to, name, "gauge", "Items in Redis, by state.");
     for (size_t i = 0; i < app->n_jobs; i++) {
-        const struct job *job = &app->jobs[i].job;
-        struct queue_counts counts;
-        if (job->conf->source.kind != SOURCE_REDIS_LIST ||
-            queue_count(job->source->queue, &counts) < 0)
-            continue;
-        const struct {
-            const char *state;
-            uint64_t count;
-        } rows[] = {
-            {"ready",   counts.ready  },
-            {"leased",  counts.leased },
-            {"delayed", counts.delayed},
-            {"dead",    counts.dead   },
-        };
-        for (size_t k = 0; k < HR_ARRAY_LEN(rows); k++)
-            evbuffer_add_printf(to, "%s{job=\"%s\",state=\"%s\"} %" PRIu64 "\n", name,
-                                job->conf->name, rows[k].state, rows[k].count);
+        if (looks[i].known)
+            put_counts(to, name, &app->jobs[i].job, &looks[i].counts);
     }
+    name = "headrace_queue_oldest_age_seconds";
+    head(to, name, "gauge",
+         "How long the oldest item has been in the list at most, as far as scrapes tell: a list "
+         "keeps no dates.");
+    for (size_t i = 0; i < app->n_jobs; i++) {
+        if (looks[i].known)
+            evbuffer_add_printf(to, "%s{job=\"%s\"} %.3f\n", name, app->jobs[i].job.conf->name,
+                                (double)looks[i].age / 1e6);
+    }
+    return 0;
 }
 
 static void server_stats(const struct server *server, struct hr_pool_stats *ret)
@@ -215,6 +248,18 @@ static double resident_memory(void)
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
+/* Entries of /proc/self/fd, less the one that reading it takes. */
+static double open_files(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    long count = -1;
+    for (const struct dirent *entry = NULL; folder && (entry = readdir(folder));)
+        count += entry->d_name[0] != '.';
+    if (folder)
+        closedir(folder);
+    return count > 0 ? (double)count : 0;
+}
+
 static void put_process(struct evbuffer *to, const struct app *app)
 {
     struct hr_loop_stats loop;
@@ -223,6 +268,10 @@ static void put_process(struct evbuffer *to, const struct app *app)
               (double)loop.lag / 1e6);
     put_gauge(to, "headrace_tasks", "Tasks that have not ended.", (double)loop.tasks);
     put_gauge(to, "headrace_memory_bytes", "Charged to limits.memory.", (double)app->budget.used);
+    head(to, "headrace_config_reloads_total", "counter",
+         "Requests to read the configuration anew, by what came of them.");
+    evbuffer_add_printf(to, "headrace_config_reloads_total{result=\"ignored\"} %" PRIu64 "\n",
+                        app->hangups);
     head(to, "headrace_build_info", "gauge", "Always 1.");
     evbuffer_add_printf(to, "headrace_build_info{version=\"%s\"} 1\n", HEADRACE_VERSION);
 
@@ -233,6 +282,10 @@ static void put_process(struct evbuffer *to, const struct app *app)
     head(to, "process_cpu_seconds_total", "counter", "User and system time.");
     evbuffer_add_printf(to, "process_cpu_seconds_total %.6f\n", cpu);
     put_gauge(to, "process_resident_memory_bytes", "Resident memory.", resident_memory());
+    put_gauge(to, "process_open_fds", "Open files and sockets.", open_files());
+    struct rlimit files = {0};
+    getrlimit(RLIMIT_NOFILE, &files);
+    put_gauge(to, "process_max_fds", "Open files and sockets at most.", (double)files.rlim_cur);
     put_gauge(to, "process_start_time_seconds", "Start, seconds since 1970.",
               (double)(hr_walltime() - (hr_now() - app->started)) / 1e6);
 }
@@ -246,11 +299,16 @@ static int get_metrics(struct admin_call *call)
     put_finished(to, app);
     put_attempts(to, app);
     put_dead_letters(to, app);
-    put_queues(to, app);
+    int r = put_queues(to, call->app);
+    if (r < 0)
+        return r;
     each_job(to, app, "headrace_last_progress_timestamp_seconds", "gauge",
              "When a batch was last decided; 0: not yet.", last_progress);
     put_histogram(to, app, "headrace_sink_duration_seconds", "From claim to decision of a batch.",
                   offsetof(struct job_stats, sink_duration));
+    put_histogram(to, app, "headrace_item_wait_seconds",
+                  "From the first claim of an item to its final outcome, over all its attempts.",
+                  offsetof(struct job_stats, item_wait));
     each_job(to, app, "headrace_sink_batch_rows", "gauge", "Items of the latest batch.",
              batch_rows);
     each_job(to, app, "headrace_leases_recovered_total", "counter",

@@ -17,7 +17,8 @@ struct histogram {
     double sum; /* seconds */
 };
 
-void histogram_add(struct histogram *histogram, hr_usec span);
+/* Counts n times the same span. */
+void histogram_add(struct histogram *histogram, hr_usec span, uint64_t n);
 
 struct job_stats {
     uint64_t claimed;
@@ -29,7 +30,9 @@ struct job_stats {
     uint64_t recovered;   /* leases taken over */
     uint64_t ledger_hits; /* batches that turned out to be decided already */
     uint64_t handed_back;
+    uint64_t taken;      /* items that left their list for good, at their first attempt */
     unsigned batch_rows; /* of the latest batch */
     struct histogram sink_duration;
+    struct histogram item_wait;
     double last_progress; /* seconds since 1970; 0: none yet */
 };

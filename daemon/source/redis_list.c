@@ -120,6 +120,7 @@ static int redis_list_next(struct source *source, struct batch **ret)
         if (r >= 0)
             r = claim(list, &answer);
         if (r >= 0) {
+            job->stats.taken += answer.oversized;
             job->stats.dead += answer.oversized;
             job->stats.claimed += answer.oversized;
             job->stats.dead_by_class[CLASS_MAX_PAYLOAD] += answer.oversized;
