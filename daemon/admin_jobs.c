@@ -29,9 +29,14 @@ static void put_job(struct evbuffer *to, const struct job *job, const struct que
         ",\"claimed\":%" PRIu64 ",\"finished\":{\"ok\":%" PRIu64 ",\"dropped\":%" PRIu64
         ",\"duplicate\":%" PRIu64 ",\"dead\":%" PRIu64 "},\"retried\":%" PRIu64
         ",\"recovered\":%" PRIu64 ",\"ledger_hits\":%" PRIu64 ",\"handed_back\":%" PRIu64
-        ",\"last_progress\":%.3f}",
+        ",\"last_progress\":%.3f",
         stats->claimed, stats->ok, stats->dropped, stats->duplicate, stats->dead, stats->retried,
         stats->recovered, stats->ledger_hits, stats->handed_back, stats->last_progress);
+    /* Which rows of headrace_ledger are this job's: those of former lists have to be told apart. */
+    const struct app_job *whole = hr_container_of(job, struct app_job, job);
+    if (job->conf->delivery == EXACTLY_ONCE)
+        evbuffer_add_printf(to, ",\"ledger_queue\":\"%s\"", whole->sweep.ledger.queue);
+    evbuffer_add_printf(to, "}");
 }
 
 /* The counts of a job's list in Redis; NULL where it has none, or Redis does not answer. */

@@ -12,6 +12,13 @@
 #define EVERY   hr_seconds(180)
 #define AT_ONCE 500
 
+/* How far a sweep has come: rows that Redis holds stay, and are passed by. */
+struct place {
+    char touched[32], id[33];
+};
+
+static const struct place beginning = {"1970-01-02 00:00:00", ""};
+
 /* One daemon at a time sweeps the rows of a list; whoever comes second leaves it alone. */
 static int lock(struct sweep *sweep, hr_mysql_conn *conn)
 {
@@ -30,13 +37,17 @@ static int unlock(struct sweep *sweep, hr_mysql_conn *conn)
     return hr_mysql_query(conn, &result, "SELECT RELEASE_LOCK(?)", HR_ARGS(hr_s(name)));
 }
 
-static int find_old(struct sweep *sweep, hr_mysql_conn *conn, hr_mysql_result **ret)
+/* The next old rows behind *after, oldest first. */
+static int find_old(struct sweep *sweep, hr_mysql_conn *conn, const struct place *after,
+                    hr_mysql_result **ret)
 {
     return hr_mysql_query(
         conn, ret,
-        "SELECT LOWER(HEX(id)) FROM headrace_ledger WHERE queue = UNHEX(?) AND "
-        "touched < NOW() - INTERVAL ? SECOND ORDER BY touched LIMIT ?",
-        HR_ARGS(hr_s(sweep->ledger.queue), hr_i(sweep->keep / 1000000), hr_i(AT_ONCE)));
+        "SELECT LOWER(HEX(id)), CAST(touched AS CHAR) FROM headrace_ledger WHERE queue = UNHEX(?) "
+        "AND touched >= ? AND (touched > ? OR id > UNHEX(?)) AND "
+        "touched < NOW() - INTERVAL ? SECOND ORDER BY touched, id LIMIT ?",
+        HR_ARGS(hr_s(sweep->ledger.queue), hr_s(after->touched), hr_s(after->touched),
+                hr_s(after->id), hr_i(sweep->keep / 1000000), hr_i(AT_ONCE)));
 }
 
 /* Which of the rows' batches does Redis still hold? Not reachable: nothing is swept. */
@@ -72,17 +83,27 @@ static int delete_rows(struct sweep *sweep, hr_mysql_conn *conn, const hr_mysql_
     return hr_mysql_exec(conn, sql, HR_NO_ARGS);
 }
 
-/* Sweeps up to AT_ONCE rows; *ret_found says how many were old enough. How many went, or a code. */
-static int sweep_some(struct sweep *sweep, hr_mysql_conn *conn, int *ret_found)
+/* Sweeps up to AT_ONCE rows behind *place and moves it on; *ret_found says how many were old
+ * enough. How many went, or a code. */
+static int sweep_some(struct sweep *sweep, hr_mysql_conn *conn, struct place *place, int *ret_found)
 {
     hr_auto(hr_mysql_result_freep) hr_mysql_result *rows = NULL;
     hr_auto(hr_reply_freep) hr_reply *held = NULL;
-    int n = find_old(sweep, conn, &rows);
-    if (n < 0)
+    int n = find_old(sweep, conn, place, &rows);
+    if (n <= 0) {
+        *ret_found = 0;
         return n;
+    }
+    int r = ask_redis(sweep, rows, (size_t)n, &held);
+    if (r >= 0)
+        r = delete_rows(sweep, conn, rows, (size_t)n, held);
+    if (r < 0)
+        return r;
+    size_t last = (size_t)n - 1;
+    snprintf(place->id, sizeof(place->id), "%s", hr_mysql_text(rows, last, 0, NULL));
+    snprintf(place->touched, sizeof(place->touched), "%s", hr_mysql_text(rows, last, 1, NULL));
     *ret_found = n;
-    int r = n > 0 ? ask_redis(sweep, rows, (size_t)n, &held) : 0;
-    return r < 0 || n == 0 ? r : delete_rows(sweep, conn, rows, (size_t)n, held);
+    return r;
 }
 
 int sweep_once(struct sweep *sweep)
@@ -93,11 +114,12 @@ int sweep_once(struct sweep *sweep)
         r = lock(sweep, conn);
     if (r <= 0)
         return r;
+    struct place place = beginning;
     int deleted = 0, found = 0;
     do {
-        r = sweep_some(sweep, conn, &found);
+        r = sweep_some(sweep, conn, &place, &found);
         deleted += r > 0 ? r : 0;
-    } while (r > 0 && found == AT_ONCE);
+    } while (r >= 0 && found == AT_ONCE);
     int unlocked = unlock(sweep, conn);
     sweep->swept += (uint64_t)deleted;
     if (r >= 0)

@@ -122,6 +122,9 @@ static void print_job(const struct json_value *job)
     print_line(job, "batches", (const char *const[]){"recovered", "ledger_hits", NULL});
     print_line(job, "items",
                (const char *const[]){"claimed", "held", "retried", "handed_back", NULL});
+    struct text ledger = reply_text(job, "ledger_queue");
+    if (ledger.len > 0)
+        printf("ledger     rows of queue 0x%.*s\n", (int)ledger.len, ledger.bytes);
     print_progress(job);
 }
 

@@ -86,6 +86,12 @@ def test_status_tells_how_each_job_fares(stuck):
     assert stuck.ctl.json("status", "orders")["dead"] == 3
 
 
+def test_status_names_the_rows_that_are_the_jobs_in_the_ledger(stuck, mariadb):
+    [(queue,)] = mariadb.execute("SELECT DISTINCT LOWER(HEX(queue)) FROM headrace_ledger")
+    assert stuck.ctl.json("status", "orders")["ledger_queue"] == queue
+    assert f"rows of queue 0x{queue}\n" in stuck.ctl("status", "orders")
+
+
 def test_status_of_a_job_in_trouble_is_told_with_its_reason(redis, mariadb, headraced):
     mariadb.execute("ALTER TABLE orders DROP COLUMN note")
     redis.client.rpush("orders", *orders(5))

@@ -227,6 +227,29 @@ def test_r11_what_redis_holds_is_not_swept(redis, mariadb, headraced, new_proxy)
     everything_once(redis, mariadb, pushed + gone + young)
 
 
+def test_r11_held_rows_do_not_hide_those_behind_them(redis, mariadb, headraced):
+    """More rows stay than a sweep looks at in one go, and all are older than what may go."""
+    s = Scripts(redis.client, "orders", instance="another")
+    daemon, pushed = headraced(redis, mariadb, job=job()), orders(20)
+    redis.client.rpush("orders", *pushed)
+    daemon.until_drained(redis)
+    daemon.stop()
+    gone = {id for (id,) in mariadb.execute("SELECT LOWER(HEX(id)) FROM headrace_ledger")}
+    mariadb.execute("UPDATE headrace_ledger SET touched = NOW() - INTERVAL 4 DAY")
+    held = [f"{i:032x}" for i in range(1, 601)]
+    redis.client.rpush("orders", *orders(600, seed=2))
+    for id in held:
+        s.claim(id, items=1)
+    mariadb.execute("INSERT INTO headrace_ledger (id, n, digest, queue, touched) SELECT UNHEX(a.id), 1, 'd',"
+                    " l.queue, NOW() - INTERVAL 5 DAY FROM (" +
+                    " UNION ALL ".join(f"SELECT '{id}' AS id" for id in held) + ") a,"
+                    " (SELECT queue FROM headrace_ledger LIMIT 1) l")
+    daemon.start()
+    daemon.until(lambda: mariadb.count("headrace_ledger") <= len(held), what="the sweep")
+    kept = {id for (id,) in mariadb.execute("SELECT LOWER(HEX(id)) FROM headrace_ledger")}
+    assert gone and kept == set(held)
+
+
 def test_r11_without_redis_nothing_is_swept(new_redis, mariadb, headraced):
     redis, pushed = new_redis(appendonly="yes"), orders(20)
     daemon = headraced(redis, mariadb, job=job())
