@@ -227,7 +227,9 @@ static int decide(struct job *job, struct batch *batch)
             return sink->ops->commit(sink, batch, VERDICT_SPLIT);
         retry_bury_crashed(batch);
     } else {
-        process_batch(job, batch);
+        int r = process_batch(job, batch);
+        if (r < 0)
+            return r;
         size_t held = batch_memory(batch);
         budget_adjust(job->budget, batch->charged, held);
         batch->charged = held;

@@ -8,19 +8,12 @@
 #include "core/fault.h"
 
 #include "daemon/item/expect.h"
+#include "daemon/log.h"
 #include "daemon/retry.h"
+#include "drivers/backoff.h"
 
-/* What goes wrong with an item's own data will go wrong again: no second attempt. Only memory may
- * be there the next time. */
-static void fail(struct job *job, struct batch *batch, size_t i, int code, struct failure *why)
-{
-    if (code == -ENOMEM) {
-        failure_set(why, error_class_name(CLASS_ENVIRONMENT), 0, "out of memory");
-        retry_or_bury(job->conf, batch, i, why);
-    } else {
-        batch_fail(batch, i, FATE_DEAD, why);
-    }
-}
+/* Some 20 s in all. */
+#define LOOKS_FOR_MEMORY 8
 
 static int number(struct arena *arena, int64_t value, const struct json_value **ret)
 {
@@ -109,15 +102,54 @@ static int process_item(struct job *job, struct batch *batch, size_t i, struct f
     return r;
 }
 
-void process_batch(struct job *job, struct batch *batch)
+/* Takes each live item that has not been through yet on its way; what goes wrong with an item's own
+ * data will go wrong again, so it is dead. Returns how many found no memory: they are as before. */
+static size_t process_rest(struct job *job, struct batch *batch)
 {
+    size_t starved = 0;
     for (size_t i = 0; i < batch->n; i++) {
         struct item *item = &batch->items[i];
-        if (item->fate != FATE_LIVE)
+        if (item->fate != FATE_LIVE || item->value)
             continue;
+        struct arena_mark before = arena_mark(batch->arena);
         struct failure why;
         int r = process_item(job, batch, i, &why);
-        if (r < 0)
-            fail(job, batch, i, r, &why);
+        if (r == -ENOMEM) {
+            item->value = NULL;
+            arena_rewind(batch->arena, before);
+            starved++;
+        } else if (r < 0) {
+            batch_fail(batch, i, FATE_DEAD, &why);
+        }
     }
+    return starved;
+}
+
+/* For these items there is no memory however long we wait: that may be what they ask for. */
+static void use_up_attempt(struct job *job, struct batch *batch)
+{
+    struct failure why;
+    failure_set(&why, error_class_name(CLASS_ENVIRONMENT), 0, "out of memory");
+    for (size_t i = 0; i < batch->n; i++) {
+        if (batch->items[i].fate == FATE_LIVE && !batch->items[i].value)
+            retry_or_bury(job->conf, batch, i, &why);
+    }
+}
+
+int process_batch(struct job *job, struct batch *batch)
+{
+    struct hr_backoff pause = {hr_ms(100), hr_seconds(5), 2, false, 0};
+    size_t starved;
+    while ((starved = process_rest(job, batch)) > 0 && pause.attempt < LOOKS_FOR_MEMORY) {
+        if (pause.attempt == 0)
+            log_job(LOG_WARNING, job->conf->name, CLASS_ENVIRONMENT,
+                    "out of memory for %zu of %zu items; they wait for others to give some back",
+                    starved, batch->n);
+        int r = job_nap(job, hr_backoff_next(&pause));
+        if (r < 0)
+            return r == HR_ESHUTDOWN ? SINK_STOPPED : r;
+    }
+    if (starved > 0)
+        use_up_attempt(job, batch);
+    return 0;
 }

@@ -7,5 +7,8 @@
 #include "daemon/job.h"
 
 /* Decodes all live items of the batch and takes them through the job's contract and steps; what
- * fails is a dead letter, what a rule drops is dropped. Never waits. */
-void process_batch(struct job *job, struct batch *batch);
+ * fails is a dead letter, what a rule drops is dropped. Where our own memory is out, the items that
+ * found none wait for a while, which is not their fault; what finds none even then has used up an
+ * attempt, so that an item which can never fit ends as a dead letter. 0, SINK_STOPPED when the job
+ * is to end while they wait, or -ECANCELED. */
+hr_async int process_batch(struct job *job, struct batch *batch);
