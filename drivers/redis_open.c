@@ -158,6 +158,8 @@ static int open_in_time(const struct hr__redis_target *target, struct hr__redis_
     if (!conn)
         return -ENOMEM;
     r = introduce(conn, target, ret_id);
+    if (r == 0 && !hr__redis_conn_alive(conn)) /* lost behind the last answer */
+        r = hr_error_raise(hr__redis_conn_error(conn));
     if (r < 0) {
         hr__redis_conn_fail(conn, r, 0);
         hr__redis_conn_unref(conn);

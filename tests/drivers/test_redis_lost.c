@@ -137,6 +137,30 @@ TEST(a_reply_that_nobody_asked_for_ends_the_connection)
     fake_client_end(redis, &fake);
 }
 
+/* Ends the first connection together with the answer that makes it ready. */
+static void end_when_ready(struct fake_peer *peer)
+{
+    if (peer->number > 1) {
+        fake_echo(peer);
+        return;
+    }
+    if (fake_next(peer) && fake_say(peer, "+PONG\r\n-ERR the server goes away\r\n"))
+        fake_silence(peer);
+}
+
+TEST(a_connection_lost_in_the_moment_it_became_ready_is_replaced)
+{
+    struct fake_redis fake;
+    fake_start(&fake, end_when_ready, NULL);
+    hr_redis *redis = fake_client(&fake, NULL);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "ONE"), -ENOTCONN);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "the server goes away"));
+    ASSERT_ERR(hr_sleep(hr_seconds(1)), 0);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "TWO"), 0);
+    ASSERT_EQ(fake.accepted, 2);
+    fake_client_end(redis, &fake);
+}
+
 static void answer_deep(struct fake_peer *peer)
 {
     if (!fake_introduce(peer) || !fake_next(peer))
