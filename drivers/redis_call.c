@@ -217,6 +217,7 @@ int hr__redis_call_begin(struct hr__redis_call *call, struct hr__redis_conn *con
         if (r == -ENOTCONN || r == -ETIMEDOUT || r == -ECANCELED)
             (void)explain(call);
         hr_event_done(&call->done);
+        hr__redis_wake_room(conn); /* a turn that was not used is the next one's */
         hr__redis_conn_unref(conn);
         return r;
     }

@@ -295,6 +295,74 @@ TEST(a_peer_that_stops_reading_in_the_middle_of_a_command_is_left)
     fake_client_end(redis, &fake);
 }
 
+/* Answers commands of two words, once somebody says that it may read on. */
+static bool may_read;
+
+static void read_later(struct fake_peer *peer)
+{
+    static char drop[64 * 1024];
+    if (!fake_introduce(peer))
+        return;
+    while (!may_read) {
+        if (hr_sleep(hr_ms(1)) < 0)
+            return;
+    }
+    for (int lines = 0;;) {
+        ssize_t n = recv(peer->fd, drop, sizeof(drop), 0);
+        if (n == 0 || (n < 0 && (errno != EAGAIN || hr_io_wait(peer->io, HR_READ) < 0)))
+            return;
+        for (ssize_t i = 0; i < n; i++) {
+            lines += drop[i] == '\n';
+            if (drop[i] == '\n' && lines % 5 == 0 && !fake_say(peer, "+OK\r\n"))
+                return;
+        }
+    }
+}
+
+struct sized {
+    hr_redis *redis;
+    size_t size;
+    int code;
+    hr_usec at;
+};
+
+static int push_sized(void *arg)
+{
+    struct sized *sized = arg;
+    char *value = malloc(sized->size);
+    ASSERT_TRUE(value);
+    memset(value, 'v', sized->size);
+    sized->code = hr_redis_command(sized->redis, NULL, "X %b", value, sized->size);
+    sized->at = test_clock_now();
+    free(value);
+    return 0;
+}
+
+TEST(who_had_his_turn_for_room_and_does_not_use_it_passes_it_on)
+{
+    struct fake_redis fake;
+    may_read = false;
+    fake_start(&fake, read_later, NULL);
+    hr_redis *redis = fake_client(
+        &fake, &(struct hr_redis_options){.max_pending = 500000, .command_timeout = hr_ms(900)});
+    static const size_t sizes[] = {400000, 400000, 600000, 10};
+    struct sized sized[HR_ARRAY_LEN(sizes)];
+    hr_task *tasks[HR_ARRAY_LEN(sizes)];
+    for (size_t i = 0; i < HR_ARRAY_LEN(sizes); i++) {
+        sized[i] = (struct sized){.redis = redis, .size = sizes[i]};
+        tasks[i] = hr_create_task(NULL, push_sized, &sized[i]);
+    }
+    ASSERT_ERR(hr_sleep(hr_ms(10)), 0);
+    may_read = true;
+    for (size_t i = 0; i < HR_ARRAY_LEN(sizes); i++)
+        ASSERT_ERR(hr_join(tasks[i]), 0);
+    ASSERT_ERR(sized[1].code, 0);
+    ASSERT_ERR(sized[2].code, -ENOBUFS);
+    ASSERT_ERR(sized[3].code, 0);
+    ASSERT_TRUE(sized[3].at < hr_ms(100));
+    fake_client_end(redis, &fake);
+}
+
 static void reads_all(struct fake_peer *peer)
 {
     if (!fake_introduce(peer))
