@@ -49,6 +49,7 @@ struct hr_pool {
     struct hr_list workers;
     struct hr_list borrowers;
     unsigned n_idle, n_lent, n_opening, n_resetting, n_waiting;
+    unsigned n_asked; /* connections that are pinged for a borrower of their own */
 
     uint64_t generation;
     struct hr_error error; /* why the latest opening failed */
@@ -100,7 +101,7 @@ static void unref(hr_pool *pool)
 
 static unsigned count_all(const hr_pool *pool)
 {
-    return pool->n_idle + pool->n_lent + pool->n_opening + pool->n_resetting;
+    return pool->n_idle + pool->n_lent + pool->n_opening + pool->n_resetting + pool->n_asked;
 }
 
 /* Wakes who waits in hr_pool_close() once nothing is out. */
@@ -384,9 +385,9 @@ static int check_idle(hr_pool *pool, struct entry *entry, struct entry **ret)
         return 0;
     }
     if (pool->ops->ping && hr_later(entry->used, pool->options.ping_after) <= hr_now()) {
-        pool->n_resetting++;
+        pool->n_asked++;
         int r = pool->ops->ping(entry->conn);
-        pool->n_resetting--;
+        pool->n_asked--;
         if (r < 0 || is_outdated(pool, entry)) {
             destroy_entry(pool, entry, r >= 0);
             serve(pool);
@@ -527,7 +528,7 @@ void hr_pool_free(hr_pool *pool)
 void hr_pool_get_stats(const hr_pool *pool, struct hr_pool_stats *ret)
 {
     *ret = (struct hr_pool_stats){
-        .open = pool->n_idle + pool->n_lent + pool->n_resetting,
+        .open = pool->n_idle + pool->n_lent + pool->n_resetting + pool->n_asked,
         .lent = pool->n_lent,
         .idle = pool->n_idle,
         .waiting = pool->n_waiting,

@@ -371,6 +371,23 @@ TEST(one_that_idled_long_is_asked_first)
     pool_end(pool);
 }
 
+TEST(asking_one_that_idled_long_holds_nobody_else_up)
+{
+    hr_pool *pool = pool_new(2);
+    hr_pool_release(pool, acquire(pool), HR_POOL_CLEAN);
+    ASSERT_ERR(hr_sleep(hr_seconds(11)), 0);
+    int order = 0;
+    struct borrower first = {.pool = pool, .keeps = hr_seconds(5), .order = &order}, second = first;
+    hr_task *a = hr_create_task("first", borrow, &first);
+    hr_task *b = hr_create_task("second", borrow, &second);
+    ASSERT_ERR(hr_join(a), 0);
+    ASSERT_ERR(hr_join(b), 0);
+    ASSERT_EQ(driver.pinged, 1);
+    ASSERT_EQ(driver.opened, 2);
+    ASSERT_TRUE(second.got_at <= hr_seconds(11) + hr_ms(1));
+    pool_end(pool);
+}
+
 TEST(idle_connections_are_closed_after_a_while)
 {
     hr_pool *pool = pool_new(2);
