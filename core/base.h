@@ -18,21 +18,26 @@ typedef int64_t hr_usec;
 /* The span that never ends: no timer is armed for it. */
 #define HR_FOREVER INT64_MAX
 
-/* Spans in the units people write; they saturate at HR_FOREVER instead of overflowing. */
+/* Spans in the units people write. What does not fit, however large or negative, saturates. */
 static inline hr_usec hr_ms(int64_t ms)
 {
-    return ms > INT64_MAX / 1000 ? HR_FOREVER : ms * 1000;
+    hr_usec span;
+    return !__builtin_mul_overflow(ms, 1000, &span) ? span : ms > 0 ? HR_FOREVER : INT64_MIN;
 }
 
 static inline hr_usec hr_seconds(int64_t s)
 {
-    return s > INT64_MAX / 1000000 ? HR_FOREVER : s * 1000000;
+    hr_usec span;
+    return !__builtin_mul_overflow(s, 1000000, &span) ? span : s > 0 ? HR_FOREVER : INT64_MIN;
 }
 
 /* The moment a span after another; saturates likewise. */
 static inline hr_usec hr_later(hr_usec moment, hr_usec span)
 {
-    return moment > 0 && span >= HR_FOREVER - moment ? HR_FOREVER : moment + span;
+    hr_usec later;
+    return !__builtin_add_overflow(moment, span, &later) ? later
+           : span > 0                                    ? HR_FOREVER
+                                                         : INT64_MIN;
 }
 
 /* Marks a call that may suspend the running task; its result is worth checking. Where a task has to

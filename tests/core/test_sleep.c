@@ -87,6 +87,19 @@ TEST(s10_4_a_cancelled_sleep_takes_its_timer_back)
     ASSERT_EQ(stats.timers, 0);
 }
 
+TEST_PLAIN(s10_5_spans_of_any_size_saturate)
+{
+    ASSERT_EQ(hr_ms(-3), -3000);
+    ASSERT_EQ(hr_ms(INT64_MAX / 1000), INT64_MAX / 1000 * 1000);
+    ASSERT_EQ(hr_ms(INT64_MAX / 1000 + 1), HR_FOREVER);
+    ASSERT_EQ(hr_ms(INT64_MIN), INT64_MIN);
+    ASSERT_EQ(hr_seconds(INT64_MAX), HR_FOREVER);
+    ASSERT_EQ(hr_seconds(INT64_MIN / 1000), INT64_MIN);
+    ASSERT_EQ(hr_later(1, HR_FOREVER), HR_FOREVER);
+    ASSERT_EQ(hr_later(5, -7), -2);
+    ASSERT_EQ(hr_later(-2, INT64_MIN), INT64_MIN);
+}
+
 TEST(s10_5_very_long_spans_do_not_overflow)
 {
     hr_task *forever = hr_create_task(NULL, sleep_forever, NULL);
