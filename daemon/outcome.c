@@ -148,7 +148,7 @@ static bool get_item(struct reader *reader, struct batch *batch)
     get_text(reader, failure.column, sizeof(failure.column));
     get_text(reader, failure.message, sizeof(failure.message));
     get_text(reader, failure.value, sizeof(failure.value));
-    if (reader->damaged || i >= batch->n || (verb != 'D' && verb != 'R'))
+    if (reader->damaged || i >= batch->n || (verb != 'D' && verb != 'R') || delay > INT64_MAX)
         return false;
     batch_fail(batch, i, verb == 'D' ? FATE_DEAD : FATE_RETRY, &failure);
     batch->items[i].delay = hr_ms((int64_t)delay);

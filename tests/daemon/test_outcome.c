@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "daemon/hash.h"
 #include "tests/daemon/daemon_test.h"
 
 /* Failures of every kind and length, among items that went in. */
@@ -118,6 +119,38 @@ TEST(every_damaged_bit_and_every_missing_byte_is_refused)
         ASSERT_TRUE(outcome.len > 0);
         assert_every_damage_is_refused(&outcome, batch);
     }
+}
+
+/* The outcome of a batch whose first item is to be tried again after so long, as anybody might have
+ * written it: the check holds. */
+static size_t forge(uint64_t delay_ms, char *ret)
+{
+    size_t len = 0;
+    ret[len++] = 1;
+    ret[len++] = 0;
+    ret[len++] = 'R';
+    for (; delay_ms > 0x7f; delay_ms >>= 7)
+        ret[len++] = (char)(delay_ms | 0x80);
+    ret[len++] = (char)delay_ms;
+    memset(ret + len, 0, 5);
+    len += 5;
+    struct hash hash = {0};
+    hash_add(&hash, ret, len);
+    for (size_t i = 0; i < 8; i++)
+        ret[len++] = (char)(hash.value >> (8 * i));
+    return len;
+}
+
+TEST(a_delay_that_no_clock_can_hold_is_refused_or_is_for_ever)
+{
+    hr_auto(batch_freep) struct batch *batch = test_batch_of(1);
+    bool split;
+    char bytes[64];
+    ASSERT_ERR(outcome_decode(bytes, forge(1500, bytes), batch, &split), 0);
+    ASSERT_EQ(batch->items[0].delay, hr_ms(1500));
+    ASSERT_ERR(outcome_decode(bytes, forge(INT64_MAX, bytes), batch, &split), 0);
+    ASSERT_EQ(batch->items[0].delay, HR_FOREVER);
+    ASSERT_ERR(outcome_decode(bytes, forge(UINT64_MAX, bytes), batch, &split), -EBADMSG);
 }
 
 TEST(the_outcome_of_a_larger_batch_is_refused)
