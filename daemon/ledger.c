@@ -69,8 +69,8 @@ static int read_row(const hr_mysql_result *row, struct batch *batch, enum ledger
 {
     char digest[17];
     snprintf(digest, sizeof(digest), "%016" PRIX64, batch->digest);
-    if ((uint64_t)hr_mysql_int(row, 0, 0) != batch->n ||
-        strcmp(hr_mysql_text(row, 0, 1, NULL), digest) != 0) {
+    const char *known = hr_mysql_text(row, 0, 1, NULL);
+    if ((uint64_t)hr_mysql_int(row, 0, 0) != batch->n || !known || strcmp(known, digest) != 0) {
         *ret = LEDGER_COLLISION;
         return 0;
     }
