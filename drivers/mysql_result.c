@@ -24,13 +24,21 @@ static int grow(void **array, size_t *room, size_t need, size_t unit)
     return 0;
 }
 
+/* Whether so much more may be taken: a cell without bytes, an SQL NULL for one, takes room too. */
+static int check_limit(const hr_mysql_result *result, size_t more)
+{
+    size_t taken = result->used + result->n_cells * sizeof(struct hr__mysql_cell);
+    if (taken > result->limit || more > result->limit - taken)
+        return hr_fail(-EMSGSIZE, "a result of more than %zu bytes", result->limit);
+    return 0;
+}
+
 /* Appends bytes of that length and a NUL; *ret is where they go. */
 static int add_bytes(hr_mysql_result *result, size_t len, struct hr__mysql_cell *ret, char **ret_to)
 {
-    size_t taken = result->used + result->n_cells * sizeof(struct hr__mysql_cell);
-    if (len >= result->limit || taken + len + 1 > result->limit)
-        return hr_fail(-EMSGSIZE, "a result of more than %zu bytes", result->limit);
-    int r = grow((void **)&result->bytes, &result->size, result->used + len + 1, 1);
+    int r = check_limit(result, len < SIZE_MAX ? len + 1 : len);
+    if (r == 0)
+        r = grow((void **)&result->bytes, &result->size, result->used + len + 1, 1);
     if (r < 0)
         return r;
     *ret = (struct hr__mysql_cell){.at = result->used, .len = len};
@@ -42,8 +50,10 @@ static int add_bytes(hr_mysql_result *result, size_t len, struct hr__mysql_cell 
 
 static int add_null(hr_mysql_result *result)
 {
-    int r =
-        grow((void **)&result->cells, &result->room, result->n_cells + 1, sizeof(*result->cells));
+    int r = check_limit(result, sizeof(*result->cells));
+    if (r == 0)
+        r = grow((void **)&result->cells, &result->room, result->n_cells + 1,
+                 sizeof(*result->cells));
     if (r < 0)
         return r;
     result->cells[result->n_cells++] = (struct hr__mysql_cell){.at = SIZE_MAX};

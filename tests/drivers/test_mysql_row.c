@@ -159,6 +159,22 @@ TEST_REAL(a_mysql_result_is_bounded)
     mysql_test_done(pool);
 }
 
+TEST_REAL(a_mysql_result_of_nothing_but_null_is_bounded_too)
+{
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.max_result = 100000});
+    for (int prepared = 0; prepared < 2; prepared++) {
+        hr_mysql_conn *conn = mysql_test_acquire(pool);
+        hr_auto(hr_mysql_result_freep) hr_mysql_result *rows = NULL;
+        ASSERT_ERR(hr_mysql_query(conn, &rows,
+                                  prepared ? "SELECT NULL FROM seq_1_to_10000 LIMIT ?"
+                                           : "SELECT NULL FROM seq_1_to_10000",
+                                  prepared ? HR_ARGS(hr_i(20000)) : HR_NO_ARGS),
+                   -EMSGSIZE);
+        hr_mysql_release(conn);
+    }
+    mysql_test_done(pool);
+}
+
 TEST_REAL(a_mysql_result_outlives_its_connection)
 {
     hr_mysql_pool *pool = mysql_test_pool(NULL);
