@@ -148,6 +148,8 @@ static void session_sql(const hr_mysql_conn *conn, char *sql, size_t size)
 /* By name, as a server need not have all of them. */
 static void note_variable(hr_mysql_conn *conn, const char *name, const char *value)
 {
+    if (!name || !value)
+        return;
     if (strcmp(name, "max_allowed_packet") == 0)
         conn->max_packet = strtoull(value, NULL, 10);
     else if (strcmp(name, "innodb_rollback_on_timeout") == 0)
@@ -170,6 +172,11 @@ static hr_async int set_up_session(hr_mysql_conn *conn)
         return r;
     hr_auto(hr_mysql_result_freep) hr_mysql_result *rows = NULL;
     int n = hr__mysql_result_of_text(conn, &rows);
+    if (n > 0 && hr_mysql_columns(rows) != 2) {
+        conn->broken = true;
+        return hr_fail(-EPROTO, "mysql %s: SHOW VARIABLES with %zu columns", conn->server->name,
+                       hr_mysql_columns(rows));
+    }
     for (int i = 0; i < n; i++)
         note_variable(conn, hr_mysql_text(rows, (size_t)i, 0, NULL),
                       hr_mysql_text(rows, (size_t)i, 1, NULL));

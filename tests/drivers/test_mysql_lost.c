@@ -348,6 +348,8 @@ struct liar {
     int listener;
     const char *greeting;
     size_t len;
+    const char *answers; /* to all that it hears after that, or NULL */
+    size_t n_answers;
     char heard[512];
     size_t n_heard;
 };
@@ -375,6 +377,11 @@ static int lie(void *arg)
     if (hr_wait_fd(fd, HR_READ) >= 0)
         n = read(fd, liar->heard, sizeof(liar->heard));
     liar->n_heard = n > 0 ? (size_t)n : 0;
+    if (liar->answers && write(fd, liar->answers, liar->n_answers) != (ssize_t)liar->n_answers)
+        return -EIO;
+    char more[512];
+    while (liar->answers && hr_wait_fd(fd, HR_READ) >= 0 && read(fd, more, sizeof(more)) > 0)
+        ;
     close(fd);
     return 0;
 }
@@ -405,27 +412,27 @@ static bool heard(const struct liar *liar, const char *word)
     return memmem(liar->heard, liar->n_heard, word, strlen(word)) != NULL;
 }
 
+/* A greeting of MariaDB up to the name of the way to log in; the length in front is put in. */
+#define GREETING                                                                                   \
+    "\0\0\0\0"                                                                                     \
+    "\x0a"                                                                                         \
+    "5.5.5-10.11.0-MariaDB\0"                                                                      \
+    "\1\0\0\0"                                                                                     \
+    "abcdefgh\0"                                                                                   \
+    "\xfe\xf7"                                                                                     \
+    "\x2d"                                                                                         \
+    "\2\0"                                                                                         \
+    "\xff\x81"                                                                                     \
+    "\x15"                                                                                         \
+    "\0\0\0\0\0\0"                                                                                 \
+    "\x1d\0\0\0"                                                                                   \
+    "ijklmnopqrst\0"
+
 TEST_REAL(mysql_never_sends_a_password_in_the_clear)
 {
-    static const char greeting[] = "\x5e\0\0\0"
-                                   "\x0a"
-                                   "5.5.5-10.11.0-MariaDB\0"
-                                   "\1\0\0\0"
-                                   "abcdefgh\0"
-                                   "\xfe\xf7"
-                                   "\x2d"
-                                   "\2\0"
-                                   "\xff\x81"
-                                   "\x15"
-                                   "\0\0\0\0\0\0"
-                                   "\x1d\0\0\0"
-                                   "ijklmnopqrst\0"
-                                   "mysql_clear_password";
+    char greeting[] = GREETING "mysql_clear_password";
+    greeting[0] = (char)(sizeof(greeting) - 4);
     struct liar liar = {.greeting = greeting, .len = sizeof(greeting)};
-    char copy[sizeof(greeting)];
-    memcpy(copy, greeting, sizeof(greeting));
-    copy[0] = (char)(sizeof(greeting) - 4);
-    liar.greeting = copy;
     struct hr_error error = {0};
     ASSERT_TRUE(meet_liar(&liar, &error) < 0);
     ASSERT_FALSE(heard(&liar, "s3cret"));
@@ -456,6 +463,30 @@ TEST_REAL(a_server_that_is_too_busy_says_so)
     ASSERT_ERR(meet_liar(&liar, &error), HR_EREPLY);
     ASSERT_EQ(error.native, 1040);
     ASSERT_FALSE(error.sent);
+    hr_error_done(&error);
+}
+
+/* The head of a result with one column. */
+#define ONE_COLUMN                                                                                 \
+    "\1\0\0\1\1"                                                                                   \
+    "\x18\0\0\2\3def\0\0\0\1v\0\0\x0c\x2d\0\xff\0\0\0\xfd\0\0\0\0\0"                               \
+    "\5\0\0\3\xfe\0\0\2\0"
+
+TEST_REAL(a_server_that_answers_another_question_is_left)
+{
+    char greeting[] = GREETING "mysql_native_password";
+    greeting[0] = (char)(sizeof(greeting) - 4);
+    /* OK to the login, OK to SET, and for the list of two variables one column with NULL in it. */
+    static const char answers[] = "\7\0\0\2\0\0\0\2\0\0\0"
+                                  "\7\0\0\1\0\0\0\2\0\0\0" ONE_COLUMN "\1\0\0\4\xfb"
+                                  "\5\0\0\5\xfe\0\0\2\0";
+    struct liar liar = {.greeting = greeting,
+                        .len = sizeof(greeting),
+                        .answers = answers,
+                        .n_answers = sizeof(answers) - 1};
+    struct hr_error error = {0};
+    ASSERT_ERR(meet_liar(&liar, &error), -EPROTO);
+    ASSERT_TRUE(strstr(error.message, "1 columns"));
     hr_error_done(&error);
 }
 
