@@ -42,14 +42,15 @@ static void name_server(struct hr__mysql_server *server)
 
 static int server_init(struct hr__mysql_server *server, const struct hr_mysql_options *options)
 {
-    const char *what;
-    size_t offset;
-    int r = hr_url_parse(options->url, &server->url, &what, &offset);
+    const char *what = "it is missing";
+    size_t offset = 0;
+    int r = options->url ? hr_url_parse(options->url, &server->url, &what, &offset) : -EINVAL;
+    if (r == -ENOMEM)
+        return hr_fail(r, "mysql: no memory for a pool");
     if (r < 0)
-        return hr_fail(r, "mysql: url: %s (at character %zu)", r == -ENOMEM ? "no memory" : what,
-                       r == -ENOMEM ? 0 : offset + 1);
+        return hr_fail(r, "mysql: the url is wrong at character %zu: %s", offset + 1, what);
     if (server->url.scheme != HR_URL_MYSQL)
-        return hr_fail(-EINVAL, "mysql: url: it has to begin with mysql://");
+        return hr_fail(-EINVAL, "mysql: the url does not begin with mysql://");
     const char *password = options->password ? options->password : server->url.password;
     if (hr_url_set_user(&server->url, options->user) < 0 ||
         (password && !(server->password = strdup(password))))

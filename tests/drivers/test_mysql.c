@@ -70,7 +70,7 @@ TEST_REAL(mysql_that_is_not_there_is_not_connected)
 
 TEST_PLAIN(a_mysql_url_is_checked_before_anything_else)
 {
-    const char *bad[] = {"redis://localhost", "mysql://user@host:port/x", "", "mysql:"};
+    const char *bad[] = {NULL, "redis://localhost", "mysql://user@host:port/x", "", "mysql:"};
     for (size_t i = 0; i < HR_ARRAY_LEN(bad); i++) {
         ASSERT_TRUE(hr_mysql_pool_new(&(struct hr_mysql_options){.url = bad[i]}) == NULL);
         ASSERT_EQ(hr_last_error()->code, -EINVAL);
