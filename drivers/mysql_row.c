@@ -127,10 +127,14 @@ int hr_mysql_describe(hr_mysql_conn *conn, const char *select, struct hr_mysql_f
     if (r < 0)
         return r;
     struct hr__mysql_stmt *stmt;
+    hr_auto(hr_freep) struct hr_mysql_field *described = NULL;
     r = hr__mysql_stmt_get(conn, select, &stmt);
     if (r == 0) {
-        r = describe_fields(conn, stmt->handle, ret);
+        r = describe_fields(conn, stmt->handle, &described);
         hr__mysql_stmt_drop(conn, stmt);
     }
-    return hr__mysql_leave(&call, r);
+    r = hr__mysql_leave(&call, r);
+    if (r >= 0)
+        *ret = hr_take(described);
+    return r;
 }
