@@ -132,6 +132,25 @@ def test_sigterm_while_a_server_is_frozen(redis, mariadb, headraced, away):
     everything_once(redis, mariadb, pushed)
 
 
+@pytest.mark.parametrize("noticed", [False, True], ids=["just frozen", "known to be frozen"])
+def test_sigterm_when_idle_and_redis_is_frozen(redis, mariadb, headraced, noticed):
+    """Nothing is held, so nothing has to be told to Redis: one command may still be on its way."""
+    daemon = headraced(redis, mariadb, job=SLOW, main={
+        "servers": {"queue": {"redis": {"timeouts": {"connect": "4s", "command": "4s"}}}}})
+    daemon.until(daemon.healthy, what="healthy")
+    redis.freeze()
+    try:
+        if noticed:
+            daemon.until(lambda: not daemon.healthy(), what="the frozen server noticed")
+        before = time.monotonic()
+        daemon.signal(signal.SIGTERM)
+        assert daemon.wait(timeout=20) == 0
+        assert time.monotonic() - before < 4 + 1
+    finally:
+        redis.thaw()
+    assert redis.client.keys("*") == []
+
+
 def test_a_second_sigterm_changes_nothing(redis, mariadb, headraced):
     pushed = orders(3_000)
     daemon = headraced(redis, mariadb, job=SLOW, main=GRACE)
