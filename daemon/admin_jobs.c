@@ -14,10 +14,11 @@ static void put_job(struct evbuffer *to, const struct job *job, const struct que
     const struct job_stats *stats = &job->stats;
     evbuffer_add_printf(to, "{\"name\":");
     admin_put_string(to, job->conf->name, strlen(job->conf->name));
-    evbuffer_add_printf(to, ",\"state\":\"%s\",\"reason\":", job_state_name(job->state));
-    admin_put_string(to, job->reason, strlen(job->reason));
+    evbuffer_add_printf(
+        to, ",\"state\":\"%s\",\"reason\":", job_state_name(status_state(&job->status)));
+    admin_put_string(to, status_reason(&job->status), strlen(status_reason(&job->status)));
     evbuffer_add_printf(to, ",\"healthy\":%s,\"held\":%" PRIu64,
-                        job_healthy(job) ? "true" : "false", job_held(job));
+                        status_healthy(&job->status) ? "true" : "false", job_held(job));
     if (counts)
         evbuffer_add_printf(to,
                             ",\"ready\":%" PRIu64 ",\"leased\":%" PRIu64 ",\"delayed\":%" PRIu64

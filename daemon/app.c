@@ -290,7 +290,7 @@ bool app_healthy(const struct app *app)
 {
     bool healthy = app->ready && !app->stopping;
     for (size_t i = 0; i < app->n_jobs; i++)
-        healthy &= job_healthy(&app->jobs[i].job);
+        healthy &= status_healthy(&app->jobs[i].job.status);
     return healthy;
 }
 
@@ -302,7 +302,7 @@ void app_status_line(const struct app *app, char *ret, size_t size)
         const struct job *job = &app->jobs[i].job;
         ok += job->stats.ok;
         dead += job->stats.dead;
-        working += job_healthy(job);
+        working += status_healthy(&job->status);
     }
     snprintf(ret, size, "%zu of %zu %s; %" PRIu64 " %s done, %" PRIu64 " dead %s", working,
              app->n_jobs, plural(app->n_jobs, "job works", "jobs work"), ok,

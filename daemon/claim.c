@@ -176,8 +176,9 @@ int claim_hand_back(struct queue *queue, struct batch *batch)
         hr_redis_str(batch->token),
         hr_redis_str(queue->conf->source.head_right ? "right" : "left"),
     };
+    const struct hr_redis_arg kept[] = {args[0], args[1], hr_redis_int(batch->crashes)};
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
     if (batch->begun || batch->generation != 1)
-        return queue_insist(queue, &reply, &(struct queue_call){&script_release, keys, args, 2, 2});
+        return queue_insist(queue, &reply, &(struct queue_call){&script_release, keys, kept, 2, 3});
     return queue_insist(queue, &reply, &(struct queue_call){&script_giveback, keys, args, 6, 3});
 }

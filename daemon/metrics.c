@@ -345,7 +345,7 @@ static int get_healthz(struct admin_call *call)
     const struct job *job = app_job(call->app, name);
     if (!job)
         return admin_refuse(call, 404, "no such job");
-    return say(call, job_healthy(job));
+    return say(call, status_healthy(&job->status));
 }
 
 const struct admin_route admin_health_routes[] = {

@@ -115,14 +115,18 @@ int queue_insist(struct queue *queue, hr_reply **ret, const struct queue_call *c
     struct hr_backoff pause = {hr_ms(20), hr_seconds(3), 2, true, 0};
     for (;;) {
         int r = queue_ask(queue, ret, call);
-        if (r >= 0 && pause.attempt > 0)
-            tell(queue, 0);
-        if (r >= 0 || r == -ECANCELED || !error_is_outage(error_classify(r, hr_last_error())))
+        bool again =
+            r < 0 && r != -ECANCELED && error_is_outage(error_classify(r, hr_last_error()));
+        if (again) {
+            tell(queue, r);
+            r = hr_sleep(hr_backoff_next(&pause));
+            again = r >= 0;
+        }
+        if (!again) {
+            if (pause.attempt > 0)
+                tell(queue, 0);
             return r;
-        tell(queue, r);
-        r = hr_sleep(hr_backoff_next(&pause));
-        if (r < 0)
-            return r;
+        }
     }
 }
 

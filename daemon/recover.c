@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/handle.h"
 #include "daemon/hash.h"
 #include "daemon/log.h"
 #include "daemon/lua/scripts.h"
@@ -35,6 +36,10 @@ static bool is_suspect(const struct orphan *orphan)
     return !orphan->clean || orphan->crashes > 0 || orphan->generation < 1;
 }
 
+static const char foreign_text[] =
+    "batches wait that were claimed for another sink or delivery: run the configuration they were "
+    "claimed under until they are done";
+
 static int list(struct job *job, struct queue *queue, bool predecessor, struct orphan *ret,
                 size_t *ret_n)
 {
@@ -48,7 +53,10 @@ static int list(struct job *job, struct queue *queue, bool predecessor, struct o
     if (r < 0)
         return r;
 
-    job_set_foreign(job, (uint64_t)hr_reply_int(hr_reply_at(reply, 0)));
+    if (hr_reply_int(hr_reply_at(reply, 0)) > 0)
+        status_say(&job->status, SPEAKER_RECOVERY, JOB_MISCONFIGURED, CLASS_CONFIG, foreign_text);
+    else
+        status_works(&job->status, SPEAKER_RECOVERY);
     size_t n = hr_reply_len(reply) / 4;
     if (n > LIST_MAX)
         n = LIST_MAX;
@@ -127,7 +135,7 @@ static int handle(struct job *job, struct queue *queue, const struct orphan *orp
             plural(batch->n, "item", "items"), batch->generation, batch->crashes);
     budget_adjust(job->budget, 0, batch->bytes);
     batch->charged = batch->bytes;
-    r = job_handle(job, batch);
+    r = handle_batch(job, batch);
     return r < 0 ? r : 1;
 }
 
@@ -162,7 +170,7 @@ static int recover_all(struct job *job, struct queue *queue, bool predecessor)
     size_t n = 0;
     int handled = 0;
     int r = list(job, queue, predecessor, orphans, &n);
-    for (size_t i = 0; i < n && r >= 0 && !job->stopping; i++) {
+    for (size_t i = 0; i < n && r >= 0 && !job->stopping && job->able.set; i++) {
         /* A batch that was let go, or is the child of a split, has no owner who could renew. */
         if (!predecessor && !orphans[i].clean && !settled(queue))
             continue;

@@ -31,11 +31,13 @@ void solitude_done(struct solitude *solitude)
 
 int solitude_join(struct solitude *solitude)
 {
-    while (solitude->hermits > 0 || solitude->alone) {
-        int r = hr_event_wait(&solitude->calm);
-        if (r < 0)
-            return r;
-    }
+    int r = 0;
+    solitude->joiners++;
+    while (r >= 0 && (solitude->hermits > 0 || solitude->alone))
+        r = hr_event_wait(&solitude->calm);
+    solitude->joiners--;
+    if (r < 0)
+        return r;
     solitude->company++;
     settle(solitude);
     return 0;
@@ -46,6 +48,19 @@ void solitude_leave(struct solitude *solitude)
     hr_assert(solitude->company > 0);
     solitude->company--;
     settle(solitude);
+}
+
+int solitude_pause(struct solitude *solitude, hr_usec span)
+{
+    solitude_leave(solitude);
+    int r = hr_sleep(span);
+    if (r >= 0)
+        r = solitude_join(solitude);
+    if (r >= 0)
+        return 0;
+    solitude->company++;
+    settle(solitude);
+    return r;
 }
 
 int solitude_begin(struct solitude *solitude)

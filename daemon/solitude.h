@@ -13,6 +13,7 @@
 
 struct solitude {
     unsigned company;      /* batches that run side by side */
+    unsigned joiners;      /* who waits to join it */
     unsigned hermits;      /* who waits to be alone */
     bool alone;            /* somebody is */
     struct hr_event calm;  /* set while company may come in */
@@ -26,6 +27,16 @@ void solitude_done(struct solitude *solitude);
 hr_async int solitude_join(struct solitude *solitude);
 void solitude_leave(struct solitude *solitude);
 
+/* Leaves the company for so long and joins again. Cancelled, it is in the company at once, for the
+ * cleaning up that follows. 0, or -ECANCELED. */
+hr_async int solitude_pause(struct solitude *solitude, hr_usec span);
+
 /* Waits until everybody has left, then is alone. 0, or -ECANCELED: not alone. */
 hr_async int solitude_begin(struct solitude *solitude);
 void solitude_end(struct solitude *solitude);
+
+/* True when somebody waits for those who are in, in company or alone, to be done. */
+static inline bool solitude_is_awaited(const struct solitude *solitude)
+{
+    return solitude->joiners > 0 || solitude->hermits > 0;
+}

@@ -98,28 +98,18 @@ static bool try_again(struct commit *commit, int code, bool unknown)
     return error_is_outage(error_classify(code, hr_last_error()));
 }
 
-/* Tells that the sink waits, then waits before the next attempt: outages longer and longer, a
- * conflict only for a moment. SINK_STOPPED when the sink is to end. */
-static int wait_for_sink(struct sink *sink, hr_mysql_pool *pool, int code,
+/* Waits before the next attempt: in an outage longer and longer, after a conflict only for a
+ * moment.
+ */
+static int wait_for_sink(struct sink *sink, hr_mysql_pool *pool, struct batch *batch, int code,
                          struct hr_backoff *outage)
 {
     enum error_class class = error_classify(code, hr_last_error());
     struct hr_backoff soon = {hr_ms(5), hr_ms(50), 1, true, 0};
-    if (sink->stopping)
-        return SINK_STOPPED;
-    if (class == CLASS_TRANSIENT)
-        return hr_sleep(hr_backoff_next(&soon));
-    sink->changed(sink->cookie, code);
+    struct hr_backoff *backoff = class == CLASS_TRANSIENT ? &soon : outage;
     if (class == CLASS_FAILOVER)
         hr_mysql_pool_flush(pool);
-    return hr_sleep(hr_backoff_next(outage));
-}
-
-/* Tells once that the sink works again after waits. */
-static void works_again(struct sink *sink, const struct hr_backoff *outage)
-{
-    if (outage->attempt > 0)
-        sink->changed(sink->cookie, 0);
+    return sink->wait(sink->cookie, batch, code, hr_backoff_next(backoff));
 }
 
 static struct hr_backoff longer_and_longer(void)
@@ -134,13 +124,12 @@ int commit_ask(struct sink *sink, hr_mysql_pool *pool, struct ledger *ledger, st
     while (!batch->stale) {
         int r = ledger_ask(ledger, batch, ret);
         if (r >= 0) {
-            works_again(sink, &outage);
             batch->collided = *ret == LEDGER_COLLISION;
             batch->learned = *ret == LEDGER_ITEMS || *ret == LEDGER_SPLIT;
             return batch->collided ? SINK_NOT_OURS : 0;
         }
         if (r != -ECANCELED && error_is_outage(error_classify(r, hr_last_error())))
-            r = wait_for_sink(sink, pool, r, &outage);
+            r = wait_for_sink(sink, pool, batch, r, &outage);
         if (r < 0)
             return r;
     }
@@ -158,13 +147,11 @@ int commit_batch(struct commit *commit, struct batch *batch, enum verdict verdic
             r = learn(commit, batch);
         else if (r >= 0)
             batch->split = verdict == VERDICT_SPLIT;
-        if (r >= 0) {
-            works_again(commit->sink, &outage);
+        if (r >= 0)
             return 0;
-        }
         if (r == -ECANCELED || r == SINK_NOT_OURS || !try_again(commit, r, unknown))
             return r;
-        r = wait_for_sink(commit->sink, commit->pool, r, &outage);
+        r = wait_for_sink(commit->sink, commit->pool, batch, r, &outage);
         if (r < 0)
             return r;
         batch_rewind(batch);

@@ -15,6 +15,7 @@
 enum {
     SINK_NOT_OURS = -2001, /* the batch is somebody else's now: drop it */
     SINK_STOPPED = -2002,  /* given up because of the drain: hand the batch back */
+    SINK_LET_GO = -2003,   /* given up because others would wait with it: hand the batch back */
 };
 
 struct sink;
@@ -28,20 +29,20 @@ struct sink_ops {
     int (*ask)(struct sink *sink, struct batch *batch, enum ledger_answer *ret);
     /* Makes what was decided final: all live items go in, or the verdict alone. Returns 0 when it
      * is final, with each item's fate in the batch (an item that is still live went in); or a code
-     * with nothing done. Waits out outages, unless the sink is stopping. */
+     * with nothing done. Waits out outages by wait(). */
     int (*commit)(struct sink *sink, struct batch *batch, enum verdict verdict);
     void (*free)(struct sink *sink); /* does not wait */
 };
 
-/* What the sink tells while it waits: the code, explained by the running task's error record; 0
- * when it works again. */
-typedef void sink_state(void *cookie, int code);
+/* How the sink waits for its server before another attempt with a batch: tells why (the code, which
+ * the running task's error record explains), and sleeps for so long. 0: try again; SINK_STOPPED,
+ * SINK_LET_GO: give up; -ECANCELED. */
+typedef int sink_wait(void *cookie, struct batch *batch, int code, hr_usec span);
 
 struct sink {
     const struct sink_ops *ops;
     const struct job_conf *conf;
-    bool stopping; /* give up instead of waiting for a server */
-    sink_state *changed;
+    sink_wait *wait;
     void *cookie;
 };
 

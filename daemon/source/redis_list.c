@@ -5,6 +5,8 @@
  * Waiting is a blocking look at the list, never longer than a second or than the next retry is due,
  * and every return of it is followed by a claim (R3).
  */
+#include <string.h>
+
 #include "daemon/acknowledge.h"
 #include "daemon/claim.h"
 #include "daemon/job.h"
@@ -56,15 +58,15 @@ static int look(struct redis_list *list)
     job_look_begin(job);
     int r = queue_wait(list->source.queue, span < LOOK_AT_MOST ? span : LOOK_AT_MOST);
     r = job_look_end(job, r);
-    if (r == HR_EREPLY) /* OOM: the look is refused, a claim is not; or a key of another type */
-        return job_nap(job, hr_ms(50));
-    return r;
+    /* A server without memory refuses the look, not the claim that frees some. */
+    bool full = r == HR_EREPLY && strcmp(hr_last_error()->kind, "OOM") == 0;
+    return full ? job_nap(job, hr_ms(50)) : r;
 }
 
 static void tell(struct job *job, int code)
 {
     bool config = error_classify(code, hr_last_error()) == CLASS_CONFIG;
-    job_set_state_error(job, config ? JOB_MISCONFIGURED : JOB_WAITING, code);
+    status_say_error(&job->status, SPEAKER_SOURCE, config ? JOB_MISCONFIGURED : JOB_WAITING, code);
 }
 
 /* batch.wait: gives a list that does not fill a batch so long to fill up. */
@@ -91,16 +93,17 @@ static int answered(struct redis_list *list, const struct claim *claim)
     hr_backoff_reset(&list->outage);
     switch (claim->answer) {
     case CLAIM_FULL:
-        job_set_state(job, JOB_FULL, CLASS_CONFIG, "remove or retry some dead letters");
+        status_say(&job->status, SPEAKER_SOURCE, JOB_FULL, CLASS_CONFIG,
+                   "remove or retry some dead letters");
         return job_nap(job, LOOK_AT_MOST);
     case CLAIM_PAUSED:
-        job_set_state(job, JOB_PAUSED, CLASS_CONFIG, "by hand");
+        status_say(&job->status, SPEAKER_SOURCE, JOB_PAUSED, CLASS_CONFIG, "by hand");
         return job_nap(job, LOOK_AT_MOST);
     case CLAIM_NOTHING:
     case CLAIM_AGAIN:
     case CLAIM_BATCH:
     default:
-        job_set_state(job, JOB_RUNNING, CLASS_UNKNOWN, NULL);
+        status_works(&job->status, SPEAKER_SOURCE);
         list->quiet_until = claim->soonest > 0 ? hr_later(hr_now(), claim->soonest) : 0;
         return 0;
     }
@@ -117,6 +120,8 @@ static int redis_list_next(struct source *source, struct batch **ret)
         int r = look(list);
         if (r >= 0)
             r = let_fill(list);
+        if (r >= 0)
+            r = job_until_able(job);
         if (r >= 0)
             r = claim(list, &answer);
         if (r >= 0) {

@@ -9,7 +9,7 @@ from redis import ResponseError
 
 from support.check import everything_once, hr
 from support.orders import orders
-from support.scripts import Scripts, preload, sha1
+from support.scripts import Scripts, preload, sha1, sink_print
 
 ONE_ATTEMPT = {"retry": {"attempts": 1}}
 SLOW = {"sink": {"mysql": {"batch": {"rows": 20}}}, **ONE_ATTEMPT}
@@ -247,17 +247,6 @@ def test_r4_a_claim_executed_late_is_an_orphan_that_is_recovered(redis, mariadb,
     s.claim(late, token="forgotten", items=20, lease=1000)
     daemon.until_drained(redis)
     everything_once(redis, mariadb, pushed)
-
-
-def sink_print(redis, mariadb, daemon):
-    """The print of the daemon's sink, as it stands in a batch of its own."""
-    with mariadb.connect(autocommit=False) as lock, lock.cursor() as cursor:
-        cursor.execute("LOCK TABLES orders WRITE")
-        redis.client.rpush("orders", *orders(1, seed=77))
-        value = daemon.until(lambda: redis.client.hvals(hr("orders", "own")), what="a batch")[0]
-    daemon.until_drained(redis)
-    mariadb.execute("DELETE FROM orders")
-    return value.decode().split(" ")[5]
 
 
 def test_a_batch_of_another_sink_is_not_touched(redis, mariadb, headraced):

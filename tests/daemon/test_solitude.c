@@ -123,3 +123,46 @@ TEST(company_that_gives_up_waiting_is_not_in)
     solitude_end(&s.solitude);
     solitude_done(&s.solitude);
 }
+
+static int pause_a_while(void *arg)
+{
+    struct story *s = arg;
+    int r = solitude_pause(&s->solitude, hr_ms(5));
+    s->disturbed |= r >= 0 && s->alone;
+    s->done++;
+    return r;
+}
+
+TEST(a_pause_of_the_company_is_enough_to_be_alone)
+{
+    struct story s = {0};
+    solitude_init(&s.solitude);
+    ASSERT_ERR(solitude_join(&s.solitude), 0);
+    hr_auto(hr_future_unrefp) hr_future *hermit = hr_create_task("hermit", be_alone, &s);
+    test_passes(2);
+    ASSERT_TRUE(solitude_is_awaited(&s.solitude));
+    ASSERT_ERR(pause_a_while(&s), 0);
+    ASSERT_FALSE(s.disturbed);
+    ASSERT_EQ(test_clock_now(), hr_ms(10));
+    ASSERT_FALSE(solitude_is_awaited(&s.solitude));
+    ASSERT_ERR(hr_await(hermit), 0);
+    solitude_leave(&s.solitude);
+    solitude_done(&s.solitude);
+}
+
+TEST(a_pause_that_is_cancelled_ends_in_company_at_once)
+{
+    struct story s = {0};
+    solitude_init(&s.solitude);
+    ASSERT_ERR(solitude_join(&s.solitude), 0);
+    hr_auto(hr_future_unrefp) hr_future *pause = hr_create_task("pause", pause_a_while, &s);
+    test_passes(2);
+    ASSERT_EQ(s.solitude.company, 0);
+    ASSERT_ERR(solitude_begin(&s.solitude), 0);
+    hr_future_cancel(pause, "enough");
+    ASSERT_ERR(hr_await(pause), -ECANCELED);
+    ASSERT_EQ(s.solitude.company, 1);
+    solitude_end(&s.solitude);
+    solitude_leave(&s.solitude);
+    solitude_done(&s.solitude);
+}

@@ -6,6 +6,7 @@ import json
 import os
 
 from support.check import hr
+from support.orders import orders
 
 FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "daemon", "lua")
 NAMES = sorted(f[:-4] for f in os.listdir(FOLDER) if f.endswith(".lua"))
@@ -34,6 +35,17 @@ def preload(client):
     """So that the first request already goes by its hash."""
     for name in NAMES:
         client.script_load(source(name))
+
+
+def sink_print(redis, mariadb, daemon):
+    """The print of the daemon's sink, as it stands in a batch of its own."""
+    with mariadb.connect(autocommit=False) as lock, lock.cursor() as cursor:
+        cursor.execute("LOCK TABLES orders WRITE")
+        redis.client.rpush("orders", *orders(1, seed=77))
+        value = daemon.until(lambda: redis.client.hvals(hr("orders", "own")), what="a batch")[0]
+    daemon.until_drained(redis)
+    mariadb.execute("DELETE FROM orders")
+    return value.decode().split(" ")[5]
 
 
 class Scripts:
@@ -104,8 +116,8 @@ class Scripts:
     def giveback(self, id, token="t", head="left"):
         return self.run("giveback", f"own leases batch:{id} delayed later list", id, token, head)
 
-    def release(self, id, token="t"):
-        return self.run("release", "own leases", id, token)
+    def release(self, id, token="t", crashes=0):
+        return self.run("release", "own leases", id, token, crashes)
 
     def split(self, id, token, limit, *children):
         names = f"own leases batch:{id} " + " ".join("batch:" + c for c in children)
