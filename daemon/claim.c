@@ -88,7 +88,7 @@ static int begin_batch(struct queue *queue, const char *id, const char *token, h
     if (!batch)
         return -ENOMEM;
     batch->generation = 1;
-    batch->until = asked + queue->conf->source.lease;
+    batch->until = batch_is_kept(batch) ? asked + queue->conf->source.lease : HR_FOREVER;
     *ret = batch;
     return 0;
 }

@@ -5,7 +5,9 @@ import pymysql
 import pytest
 
 from support.check import everything_once, hr
+from support.headraced import order_job
 from support.orders import orders, uid
+from support.scripts import Scripts, sink_print
 from support.servers import COMMIT
 
 # One attempt an item: an outage that used it up would be a dead letter.
@@ -260,6 +262,55 @@ def test_a_wrong_statement_pauses_the_job(redis, mariadb, headraced, sql, becaus
     daemon.kill()
     assert redis.client.llen("orders") + sum(
         redis.client.llen(k) for k in redis.client.keys(hr("orders", "batch:*"))) == len(pushed)
+
+
+@pytest.mark.parametrize("delivery", ["exactly_once", "at_most_once"])
+def test_the_outage_of_one_jobs_server_is_not_another_jobs(redis, new_mariadb, headraced, delivery):
+    """A suspect is handled alone in the process; to be alone, nobody waits for an outage to end."""
+    mariadb, away = new_mariadb(unique=False), new_mariadb("others", unique=False)
+    jobs = {"orders": order_job(), "others": order_job("others", "others", delivery=delivery,
+                                                       sink={"mysql": {"server": "away"}})}
+    daemon = headraced(redis, mariadb, jobs=jobs,
+                       main={"servers": {"away": {"mysql": {"url": away.url}}}})
+    s = Scripts(redis.client, "orders", sink=sink_print(redis, mariadb, daemon))
+    pushed, others = orders(50), orders(2_000, seed=5)
+    away.kill()
+    redis.client.rpush("others", *others)
+    daemon.until(lambda: not daemon.healthy(), what="unhealthy")
+    redis.client.set(s.key("paused"), "while a daemon claims and dies")
+    daemon.until(lambda: daemon.status()["state"] == "paused", what="the pause seen")
+    redis.client.rpush("orders", *pushed)
+    with redis.client.pipeline() as at_once:
+        at_once.delete(s.key("paused"))
+        Scripts(at_once, "orders", sink=s.print).claim("%032x" % 8, token="gone", items=20, lease=1)
+        at_once.execute()
+    daemon.until_drained(redis)
+    assert not daemon.healthy() and daemon.metric("headrace_leases_recovered_total", job="orders") == 1
+    everything_once(redis, mariadb, pushed)
+    away.start()
+    daemon.until(lambda: away.count("others") == len(others), what="the other job's rows")
+    daemon.until_drained(redis, key="others")
+    everything_once(redis, away, others, key="others", table="others")
+
+
+def test_one_item_is_enough_to_be_misconfigured(redis, mariadb, headraced):
+    """The worker that waits for the next item has nothing to complain of, and does not hide it."""
+    daemon = headraced(redis, mariadb, job=ONE_ATTEMPT)
+    redis.client.rpush("orders", *orders(10))
+    daemon.until_drained(redis)
+    mariadb.execute("RENAME TABLE orders TO elsewhere")
+    pushed = orders(1, seed=2)
+    redis.client.rpush("orders", *pushed)
+    daemon.until(lambda: daemon.status()["state"] == "misconfigured", what="misconfigured")
+    daemon.until(lambda: redis.client.info("clients")["blocked_clients"] == 0, what="the look to end")
+    redis.client.rpush("orders", *orders(1, seed=3))
+    for _ in range(20):
+        assert daemon.status()["state"] == "misconfigured" and "1146" in daemon.status()["reason"]
+    assert not daemon.healthy() and no_attempt_used(redis)
+    assert redis.client.llen("orders") == 1, "nothing more is claimed"
+    mariadb.execute("RENAME TABLE elsewhere TO orders")
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, orders(10) + pushed + orders(1, seed=3))
 
 
 def test_a_table_without_transactions_pauses_the_job(redis, mariadb, headraced):
