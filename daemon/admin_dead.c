@@ -14,8 +14,8 @@
 #include "daemon/app.h"
 #include "daemon/dead.h"
 #include "daemon/hash_set.h"
+#include "daemon/item/plural.h"
 #include "daemon/log.h"
-#include "daemon/plural.h"
 
 /* What one answer lists at most, and about how many bytes of it. */
 #define LIST_MOST  1000

@@ -8,8 +8,8 @@
 
 #include "daemon/admin.h"
 #include "daemon/app.h"
+#include "daemon/item/plural.h"
 #include "daemon/log.h"
-#include "daemon/plural.h"
 
 /* What one command pushes at most. */
 #define PUSH_ITEMS 500

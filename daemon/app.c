@@ -9,9 +9,9 @@
 
 #include "daemon/admin.h"
 #include "daemon/hash.h"
+#include "daemon/item/plural.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
-#include "daemon/plural.h"
 
 /* What requests to the admin server may take at the end. */
 #define ANSWER_AT_MOST hr_seconds(2)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/handle.h"
 
+#include "daemon/item/plural.h"
 #include "daemon/log.h"
-#include "daemon/plural.h"
 #include "daemon/process.h"
 #include "daemon/retry.h"
 

@@ -11,9 +11,9 @@
 
 #include "daemon/handle.h"
 #include "daemon/hash.h"
+#include "daemon/item/plural.h"
 #include "daemon/log.h"
 #include "daemon/lua/scripts.h"
-#include "daemon/plural.h"
 
 /* Batches listed at once, and children of a split: 10 of them find one bad item among 1,000 in 3
  * rounds, where halves would need 10. */

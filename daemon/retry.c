@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/retry.h"
 
-#include "daemon/plural.h"
+#include "daemon/item/plural.h"
 #include "drivers/backoff.h"
 
 static bool too_old(const struct job_conf *conf, const struct batch *batch, size_t i)

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "daemon/headracectl/files.h"
-#include "daemon/plural.h"
+#include "daemon/item/plural.h"
 
 static void print_json(const struct settings *settings, const struct hr_conf_diags *diags)
 {

@@ -7,7 +7,7 @@
 
 #include "daemon/headracectl/ask.h"
 #include "daemon/headracectl/print.h"
-#include "daemon/plural.h"
+#include "daemon/item/plural.h"
 
 /* What the daemon is asked to do, as JSON; to be freed. NULL: no memory. */
 static char *write_order(const struct ctl *ctl, size_t *ret_len)

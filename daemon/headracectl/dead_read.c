@@ -7,7 +7,7 @@
 
 #include "daemon/headracectl/ask.h"
 #include "daemon/headracectl/print.h"
-#include "daemon/plural.h"
+#include "daemon/item/plural.h"
 
 #define LIST_DEFAULT 50
 #define PAGE_MOST    1000

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/headracectl/ask.h"
-#include "daemon/plural.h"
+#include "daemon/item/plural.h"
 
 #define PART_BYTES ((size_t)1024 * 1024)
 #define LINE_BYTES ((size_t)7 * 1024 * 1024) /* the admin server takes bodies of 8 MiB */

@@ -9,7 +9,7 @@
 #include "daemon/headracectl/files.h"
 #include "daemon/headracectl/print.h"
 #include "daemon/headracectl/promise.h"
-#include "daemon/plural.h"
+#include "daemon/item/plural.h"
 
 /* Sentences, each a member of a list in JSON, a line with a dash for eyes. */
 struct story {

@@ -3,7 +3,7 @@
 
 #include "daemon/item/moment.h"
 #include "daemon/item/number.h"
-#include "daemon/plural.h"
+#include "daemon/item/plural.h"
 
 #include <errno.h>
 #include <stdio.h>
