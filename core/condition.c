@@ -28,8 +28,10 @@ int hr_condition_wait(hr_condition *condition)
     bool notified;
     hr_lock_release(condition->lock);
     int r = hr__line_wait(&condition->waiters, "a condition", &notified);
+    hr__be_patient(true);
     while (hr_lock_acquire(condition->lock) < 0)
         r = -ECANCELED; /* each request interrupts one attempt; the next one may work */
+    hr__be_patient(false);
     if (r < 0 && notified)
         hr_condition_notify(condition, 1);
     return r;

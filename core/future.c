@@ -60,7 +60,8 @@ static void drop_value(hr_future *future)
         free_value(value);
 }
 
-static void report_unread(hr_future *future)
+/* Kept out of the way of freeing: its record would be cleared each time. */
+static __attribute__((noinline)) void report_unread(hr_future *future)
 {
     struct hr_error bare = {.code = future->status, .cut = true};
     const struct hr_error *error = future->error ? future->error : &bare;
@@ -260,6 +261,18 @@ const struct hr_error *hr_future_error(hr_future *future)
     bare = (struct hr_error){.code = future->status, .cut = true};
     snprintf(bare.message, sizeof(bare.message), "%s", hr_error_text(future->status));
     return &bare;
+}
+
+const char *hr_future_state(const hr_future *future)
+{
+    switch (future->state) {
+    case HR__PENDING:
+        return "pending";
+    case HR__CANCELLED:
+        return "cancelled";
+    default:
+        return future->status < 0 ? "failed" : "finished";
+    }
 }
 
 const char *hr_future_cancel_reason(const hr_future *future)

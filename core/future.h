@@ -60,6 +60,9 @@ HR_PUBLIC void *hr_future_take(hr_future *future);
 /* The error's record; NULL when it did not fail. Reading marks it as seen. */
 HR_PUBLIC const struct hr_error *hr_future_error(hr_future *future);
 
+/* Its state in a word for people: "pending", "finished", "failed" or "cancelled". */
+HR_PUBLIC const char *hr_future_state(const hr_future *future);
+
 /* The reason given to cancel, or NULL. */
 HR_PUBLIC const char *hr_future_cancel_reason(const hr_future *future);
 

@@ -4,6 +4,7 @@
  */
 #include "core/gather.h"
 
+#include "core/park.h"
 #include "core/wait.h"
 
 void hr_futures_add(struct hr_futures *futures, hr_future *future)
@@ -49,12 +50,14 @@ static int end_all(const struct hr_futures *futures, const char *reason)
     int r = 0;
 
     cancel_all(futures, reason);
+    hr__be_patient(true);
     for (size_t i = 0; i < futures->count; i++) {
         while (hr__wait_done(futures->items[i], HR_FOREVER, "cancelled futures") == -ECANCELED) {
             r = -ECANCELED;
             cancel_all(futures, reason);
         }
     }
+    hr__be_patient(false);
     return r;
 }
 

@@ -119,10 +119,14 @@ static bool wait_for_children(struct hr_task_group *group)
         r = hr__park(&waiter, "the tasks of its group");
         group->exit = NULL;
         if (r < 0) {
+            if (!cancelled)
+                hr__be_patient(true);
             cancelled = true;
             end_all(group, "the task that waits for its group was cancelled");
         }
     }
+    if (cancelled)
+        hr__be_patient(false);
     return cancelled;
 }
 
@@ -147,7 +151,7 @@ static int outcome(struct hr_task_group *group, int code, bool cancelled)
     }
     /* A cancel that the error hides is not lost. */
     if (foreign)
-        hr__task(group->request.task)->must_cancel = true;
+        hr__task(group->request.task)->must_cancel |= HR__CANCEL_ASKED;
     return group->failures > body_failed ? raise_failures(group) : hr_error_raise(&group->error);
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/base.h"
 #include "core/buf.h"
+#include "core/cancel_scope.h"
 #include "core/clock.h"
 #include "core/condition.h"
 #include "core/dump.h"
@@ -17,6 +18,7 @@
 #include "core/group.h"
 #include "core/io.h"
 #include "core/list.h"
+#include "core/local.h"
 #include "core/lock.h"
 #include "core/log.h"
 #include "core/loop.h"

@@ -17,6 +17,7 @@ _Thread_local struct hr_loop *hr__loop_running;
 static void loop_free(hr_loop *loop)
 {
     hr__poll_close(loop);
+    hr__overflow_done(&loop->fault_stack);
     hr_error_done(&loop->fatal_error);
     pthread_mutex_destroy(&loop->wake_lock);
     free(loop);
@@ -85,6 +86,7 @@ static int enter(hr_loop *loop)
     if (hr__loop_running || loop->running)
         return hr_fail(-EBUSY, "a loop runs already");
     hr__coro_init_thread(&loop->main);
+    hr__overflow_watch(&loop->fault_stack);
     loop->running = true;
     hr__loop_running = loop;
     return 0;
@@ -94,6 +96,7 @@ static void leave(hr_loop *loop)
 {
     loop->running = false;
     hr__loop_running = NULL;
+    hr__overflow_unwatch(&loop->fault_stack);
 }
 
 /* Runs until stopped. 0, or the fatal code that a task ended with. */

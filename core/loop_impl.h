@@ -11,6 +11,7 @@
 #include "core/coro.h"
 #include "core/fiber.h"
 #include "core/loop.h"
+#include "core/overflow.h"
 #include "core/ready.h"
 #include "core/task_impl.h"
 #include "core/timer.h"
@@ -27,6 +28,7 @@ struct hr_loop {
     uint64_t look_at; /* after this many slices the clock is read */
     hr_usec now;      /* the clock, as of the last look */
     bool stopping;    /* leave after the present pass */
+    bool away;        /* a fiber runs, not the loop's own stack */
     hr_usec slow_slice;
     uint64_t passes;
     struct hr__coro main; /* the stack that runs callbacks and libevent */
@@ -60,6 +62,7 @@ struct hr_loop {
     size_t futures;    /* alive; they keep the struct */
     bool freed;        /* free the struct with the last future */
     pthread_t thread;
+    struct hr__fault_stack fault_stack;
     int fatal; /* the fatal code that stopped it */
     struct hr_error fatal_error;
 
@@ -89,6 +92,9 @@ void hr__loop_release(struct hr_loop *loop);
 
 /* Leaves the running task (its record is parked, or it queued itself) until it is resumed. */
 void hr__sched_suspend(struct hr_loop *loop, struct hr__task *task);
+
+/* Runs a task that is in no queue up to its first suspension, then goes on here. */
+void hr__sched_start(struct hr_loop *loop, struct hr__task *task);
 
 /* What a fiber does between two tasks. */
 void hr__sched_idle(struct hr__fiber *fiber);

@@ -31,11 +31,11 @@ static void queue_task(struct hr__task *task)
     hr__ready_append(&task->future.loop->ready, &task->ready);
 }
 
-int hr__task_take_cancel(struct hr__task *task)
+int hr__task_deliver_cancel(struct hr__task *task)
 {
-    if (hr_likely(!task->must_cancel || task->shielded))
+    if (task->shielded || (task->must_cancel == HR__CANCEL_STANDS && task->patient))
         return 0;
-    task->must_cancel = false;
+    task->must_cancel &= HR__CANCEL_STANDS;
     const char *reason = task->future.cancel_reason;
     return hr_fail(-ECANCELED, "%s", reason ? reason : hr_error_text(-ECANCELED));
 }
@@ -98,14 +98,14 @@ static hr_future *cancel_one(struct hr__task *task, const char *reason)
     task->cancelling++;
     hr__future_set_reason(&task->future, reason);
     if (!waiter || waiter->woken || task->shielded) {
-        task->must_cancel = true;
+        task->must_cancel |= HR__CANCEL_ASKED;
         return NULL;
     }
     if (waiter->future && !hr_future_done(waiter->future) && !task->in_cancel) {
         task->in_cancel = true;
         return waiter->future;
     }
-    task->must_cancel = true;
+    task->must_cancel |= HR__CANCEL_ASKED;
     hr_list_remove(&waiter->link);
     queue_task(task);
     return NULL;
@@ -142,11 +142,20 @@ void hr__task_hold_cancels(hr_task *handle, bool hold)
         task->shielded--;
 }
 
+void hr__be_patient(bool patient)
+{
+    struct hr__task *task = hr__task_running();
+    if (task && patient)
+        task->patient++;
+    else if (task)
+        task->patient--;
+}
+
 unsigned hr_task_uncancel(hr_task *handle)
 {
     struct hr__task *task = hr__task(handle);
     if (task->cancelling > 0 && --task->cancelling == 0)
-        task->must_cancel = false;
+        task->must_cancel &= HR__CANCEL_STANDS;
     return task->cancelling;
 }
 
@@ -175,7 +184,7 @@ static int wait_until_done(struct hr__task *task, hr_future *future)
 
     /* A request that comes along is passed on, as one that came while waiting would be. */
     if (task->must_cancel && !task->shielded) {
-        task->must_cancel = false;
+        task->must_cancel &= HR__CANCEL_STANDS;
         hr_future_cancel(future, task->future.cancel_reason);
         if (hr_future_done(future))
             return 0;
@@ -183,7 +192,9 @@ static int wait_until_done(struct hr__task *task, hr_future *future)
     hr_future_ref(future);
     await.waiter.future = future;
     hr__future_watch(future, &await.watch);
+    task->patient++; /* a cancel that stands has gone on to the future, or will */
     r = hr__park(&await.waiter, "a future");
+    task->patient--;
     hr_list_remove(&await.watch.link);
     hr_future_unref(future);
     return r;

@@ -44,3 +44,8 @@ void hr__future_watch(hr_future *future, struct hr__watch *watch);
 /* Holds cancels of the task back, or lets them through again; nests. A request that comes meanwhile
  * is counted, wakes nobody, and is delivered at the first suspension after the last release. */
 void hr__task_hold_cancels(hr_task *handle, bool hold);
+
+/* For waits of the running task that have to go on until something is over, and have passed the
+ * cancel on already: while it is patient only a new request interrupts, not one that stands
+ * (core/cancel_scope.h). Nests. */
+void hr__be_patient(bool patient);

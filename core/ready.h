@@ -28,6 +28,13 @@ static inline void hr__ready_append(struct hr__ready_queue *queue, struct hr__re
     queue->last = entry;
 }
 
+/* Puts an entry in front of what is left of the present pass. */
+static inline void hr__ready_prepend(struct hr__ready_queue *queue, struct hr__ready *entry)
+{
+    entry->next = queue->first;
+    queue->first = entry;
+}
+
 /* The first entry; the queue must not be empty. */
 static inline struct hr__ready *hr__ready_pop(struct hr__ready_queue *queue)
 {

@@ -16,7 +16,8 @@ int hr__request_init(struct hr__request *request, const char *what)
 
     *request = (struct hr__request){
         .task = &task->future,
-        .before = task->cancelling - (task->must_cancel && task->cancelling > 0),
+        .before =
+            task->cancelling - ((task->must_cancel & HR__CANCEL_ASKED) && task->cancelling > 0),
     };
     return 0;
 }
@@ -36,6 +37,7 @@ bool hr__request_settle(struct hr__request *request)
     request->made = false;
     if (hr_task_uncancel(request->task) > request->before)
         return true;
-    task->must_cancel = false; /* nobody's but ours: the code after the scope never sees it */
+    /* It is nobody's but ours: the code after the scope never sees it. */
+    task->must_cancel &= HR__CANCEL_STANDS;
     return false;
 }

@@ -113,8 +113,34 @@ void hr__task_run(struct hr__ready *entry, bool drop)
     hr_assert(!drop); /* a loop closes when its tasks have ended */
     hr_loop *loop = hr_container_of(entry, struct hr__task, ready)->future.loop;
     struct hr__coro *next = next_context(loop);
-    if (next != &loop->main)
-        hr__coro_switch(&loop->main, next);
+    if (next == &loop->main)
+        return;
+    loop->away = true;
+    hr__coro_switch(&loop->main, next);
+    loop->away = false;
+}
+
+/* Where a callback goes on after the task that it started: never run, but found in front. */
+static void callback_goes_on(struct hr__ready *entry, bool drop) {}
+
+void hr__sched_start(hr_loop *loop, struct hr__task *child)
+{
+    struct hr__task *self = loop->current;
+    struct hr__ready back = {.run = callback_goes_on};
+
+    if (!self && loop->away) { /* a destructor, on a stack that has no task any more */
+        hr__ready_append(&loop->ready, &child->ready);
+        return;
+    }
+    hr__ready_prepend(&loop->pass, self ? &self->ready : &back);
+    hr__ready_prepend(&loop->pass, &child->ready);
+    if (self) {
+        self->queued = true;
+        hr__sched_suspend(loop, self);
+    } else {
+        hr__task_run(&child->ready, false);
+        hr__ready_pop(&loop->pass);
+    }
 }
 
 static void run_pass(hr_loop *loop)

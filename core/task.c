@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/local_impl.h"
 #include "core/loop_impl.h"
 
 static void set_name(struct hr__task *task, const char *name)
@@ -19,8 +20,9 @@ static void set_name(struct hr__task *task, const char *name)
 }
 
 /* Field by field: zeroing the whole struct first costs as much as the rest of a spawn. */
-static void init(struct hr__task *task, hr_loop *loop, const struct hr_task_options *options,
-                 hr_task_fn *fn, void *arg)
+static inline __attribute__((always_inline)) void init(struct hr__task *task, hr_loop *loop,
+                                                       const struct hr_task_options *options,
+                                                       hr_task_fn *fn, void *arg)
 {
     hr__future_init(&task->future, loop, true);
     task->future.refs = 2; /* the caller's and the loop's */
@@ -34,7 +36,10 @@ static void init(struct hr__task *task, hr_loop *loop, const struct hr_task_opti
     task->free_arg = options->free_arg;
     task->stack_size = options->stack_size ? options->stack_size : loop->fibers.size;
     task->cancelling = task->shielded = task->close_round = 0;
-    task->must_cancel = task->in_cancel = false;
+    task->standing = 0;
+    task->patient = task->must_cancel = 0;
+    task->in_cancel = false;
+    task->locals = loop->current ? hr__locals_ref(loop->current->locals) : NULL;
     task->queued = true;
     task->number = ++loop->tasks_made;
     task->name[0] = '\0';
@@ -42,11 +47,10 @@ static void init(struct hr__task *task, hr_loop *loop, const struct hr_task_opti
         set_name(task, options->name);
 }
 
-hr_task *hr_create_task_with(const struct hr_task_options *options, hr_task_fn *fn, void *arg)
+/* A task that is in nobody's queue yet. Inlined always: spawning is a hot path. */
+static inline __attribute__((always_inline)) struct hr__task *
+make(hr_loop *loop, const struct hr_task_options *options, hr_task_fn *fn, void *arg)
 {
-    hr_loop *loop = hr__loop_for(options->loop);
-    if (!loop)
-        return NULL;
     struct hr__task *task = malloc(sizeof(*task));
     if (!task) {
         hr_fail(-ENOMEM, "no memory for a task");
@@ -55,6 +59,15 @@ hr_task *hr_create_task_with(const struct hr_task_options *options, hr_task_fn *
     init(task, loop, options, fn, arg);
     hr_list_append(&loop->tasks, &task->all);
     loop->task_count++;
+    return task;
+}
+
+hr_task *hr_create_task_with(const struct hr_task_options *options, hr_task_fn *fn, void *arg)
+{
+    hr_loop *loop = hr__loop_for(options->loop);
+    struct hr__task *task = loop ? make(loop, options, fn, arg) : NULL;
+    if (!task)
+        return NULL;
     hr__ready_append(&loop->ready, &task->ready);
     return &task->future;
 }
@@ -62,6 +75,31 @@ hr_task *hr_create_task_with(const struct hr_task_options *options, hr_task_fn *
 hr_task *hr_create_task(const char *name, hr_task_fn *fn, void *arg)
 {
     return hr_create_task_with(&(struct hr_task_options){.name = name}, fn, arg);
+}
+
+hr_task *hr_start_task(const char *name, hr_task_fn *fn, void *arg)
+{
+    hr_loop *loop = hr__loop_for(hr__loop_running);
+    struct hr__task *task =
+        loop ? make(loop, &(struct hr_task_options){.name = name}, fn, arg) : NULL;
+    if (!task)
+        return NULL;
+    hr__sched_start(loop, task);
+    return &task->future;
+}
+
+hr_future *hr_ensure_task(hr_future *future, const char *name, hr_task_fn *fn, void *arg)
+{
+    if (!future)
+        return hr_create_task(name, fn, arg);
+    hr_loop *loop = hr__loop_for(NULL);
+    if (!loop)
+        return NULL;
+    if (future->loop != loop) {
+        hr_fail(HR_EWRONGLOOP, "the future belongs to another loop");
+        return NULL;
+    }
+    return hr_future_ref(future);
 }
 
 int hr_spawn(const char *name, hr_task_fn *fn, void *arg)
@@ -79,6 +117,10 @@ static void end(struct hr__task *task, int status)
     hr_loop *loop = task->future.loop;
     hr_list_remove(&task->all);
     loop->task_count--;
+    if (task->locals) {
+        hr__locals_unref(task->locals);
+        task->locals = NULL;
+    }
     if (task->close_round != 0 && task->close_round == loop->close_round && --loop->close_left == 0)
         loop->stopping = true;
     if (status == -ECANCELED)

@@ -33,6 +33,15 @@ HR_PUBLIC hr_task *hr_create_task_with(const struct hr_task_options *options, hr
 /* Spawns and lets go of the handle: 0, or the error that hr_create_task() would have recorded. */
 HR_PUBLIC int hr_spawn(const char *name, hr_task_fn *fn, void *arg);
 
+/* As hr_create_task(), but the body runs inside this call until it first suspends or ends, with the
+ * new task as the current one; the caller's slice goes on afterwards. Good where most bodies need
+ * not wait: the handle of one that is over is done. In a destructor it only queues the task. */
+HR_PUBLIC hr_task *hr_start_task(const char *name, hr_task_fn *fn, void *arg);
+
+/* For calls that take a future or a function: a reference to the future where there is one, else a
+ * new task. NULL, with a record: as hr_create_task(), or HR_EWRONGLOOP. */
+HR_PUBLIC hr_future *hr_ensure_task(hr_future *future, const char *name, hr_task_fn *fn, void *arg);
+
 /* Called inside a task: gives it a value besides its status, as hr_future_set_result() would. */
 HR_PUBLIC void hr_task_return(void *value, hr_free_fn *free_fn);
 

@@ -12,6 +12,13 @@
 #define HR__TASK_NAME_MAX 24
 
 struct hr__fiber;
+struct hr__locals;
+
+/* Why the next suspension gives -ECANCELED; 0: it does not. */
+enum {
+    HR__CANCEL_ASKED = 1,  /* a request waits to be delivered, once */
+    HR__CANCEL_STANDS = 2, /* the task is in a cancelled scope: delivered each time */
+};
 
 struct hr__task {
     struct hr_future future;
@@ -28,10 +35,13 @@ struct hr__task {
     unsigned cancelling;  /* requests outstanding */
     unsigned shielded;    /* depth of shielded scopes: while it is not 0, no cancel is delivered */
     unsigned close_round; /* the round of the loop's closing that cancelled it; 0: none */
-    bool must_cancel;     /* a request waits for the next suspension */
-    bool queued;          /* in the ready queue */
-    bool in_cancel;       /* a request is on its way down through it */
-    uint64_t number;      /* for the generated name */
+    unsigned short standing;      /* cancelled scopes that it is in */
+    unsigned char patient;        /* depth of waits that only a new request may interrupt */
+    unsigned char must_cancel;    /* HR__CANCEL_… */
+    bool in_cancel;               /* a request is on its way down through it */
+    bool queued;                  /* in the ready queue */
+    struct hr__locals *locals;    /* its own values; NULL: none */
+    uint64_t number;              /* for the generated name */
     char name[HR__TASK_NAME_MAX]; /* "" until somebody asks for a generated one */
 };
 
@@ -48,7 +58,11 @@ const char *hr__task_name(struct hr__task *task);
 struct hr__task *hr__task_running(void);
 
 /* Takes the pending cancel, if one may be delivered now: then -ECANCELED, told in the record. */
-int hr__task_take_cancel(struct hr__task *task);
+int hr__task_deliver_cancel(struct hr__task *task);
+static inline int hr__task_take_cancel(struct hr__task *task)
+{
+    return hr_likely(!task->must_cancel) ? 0 : hr__task_deliver_cancel(task);
+}
 
 /* Whether the task (NULL: there is none) may wait for the future: 0, or a code of hr_await(). */
 int hr__await_check(const hr_future *future, struct hr__task *task);

@@ -26,10 +26,12 @@ static int end(hr_future *future, const char *reason)
     int r = 0;
 
     hr_future_cancel(future, reason);
+    hr__be_patient(true);
     while (hr__wait_done(future, HR_FOREVER, "a cancelled future") == -ECANCELED) {
         r = -ECANCELED;
         hr_future_cancel(future, "its waiter was cancelled");
     }
+    hr__be_patient(false);
     return r;
 }
 

@@ -2,8 +2,12 @@
 /*
  * Cancellation, semantics 3.
  */
+#include <string.h>
+
+#include "core/group.h"
 #include "core/park.h"
 #include "core/task.h"
+#include "core/timeout.h"
 
 #include "tests/support/hrtest.h"
 
@@ -495,4 +499,85 @@ TEST(held_cancels_are_delivered_at_the_first_suspension_afterwards)
     ASSERT_ERR(p.seen, 0);
     ASSERT_ERR(p.later, -ECANCELED);
     ASSERT_EQ(test_clock_now(), hr_ms(5));
+}
+
+static int in_a_scope(void *arg)
+{
+    struct hr_timeout limit = {0};
+    ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(1)), 0);
+    int r = hr_timeout_leave(&limit, hr_sleep(hr_seconds(1)));
+    ASSERT_ERR(r, -ETIMEDOUT);
+
+    struct hr_task_group group = {0};
+    ASSERT_ERR(hr_task_group_enter(&group), 0);
+    hr_task_group_cancel(&group);
+    ASSERT_ERR(hr_task_group_leave(&group, hr_sleep(hr_seconds(1))), 0);
+    return (int)hr_task_cancelling(hr_current_task());
+}
+
+TEST(s3_18_scopes_and_groups_take_their_requests_back)
+{
+    ASSERT_ERR(hr_join(hr_create_task(NULL, in_a_scope, NULL)), 0);
+
+    /* Also under a request of somebody else, which they leave where it is. */
+    hr_task_cancel(hr_current_task(), NULL);
+    ASSERT_ERR(hr_yield(), -ECANCELED);
+    ASSERT_EQ(in_a_scope(NULL), 1);
+    ASSERT_EQ(hr_task_uncancel(hr_current_task()), 0);
+}
+
+static char unwound[8];
+
+static void unwind(const char *letter)
+{
+    size_t length = strlen(unwound);
+    unwound[length] = *letter;
+    unwound[length + 1] = 0;
+}
+
+static int nested_cleanups(void *arg)
+{
+    hr_auto(unwind) char first = 'a';
+    hr_auto(unwind) char second = 'b';
+    (void)first, (void)second;
+    return hr_sleep(hr_seconds(60));
+}
+
+TEST(s3_25_cleanups_run_on_a_cancel_innermost_first)
+{
+    unwound[0] = '\0';
+    hr_task *task = hr_create_task(NULL, nested_cleanups, NULL);
+    test_passes(1);
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), -ECANCELED);
+    ASSERT_STR(unwound, "ba");
+}
+
+struct who {
+    hr_future *awaits;
+    bool me;
+};
+
+static int whose_cancel(void *arg)
+{
+    struct who *who = arg;
+    ASSERT_ERR(hr_await(who->awaits), -ECANCELED);
+    who->me = hr_task_cancelling(hr_current_task()) > 0;
+    return 0;
+}
+
+TEST(s3_26_a_body_can_tell_its_own_cancel_from_that_of_what_it_awaited)
+{
+    struct who mine = {hr_future_new(NULL), false}, other = {hr_future_new(NULL), true};
+    hr_task *a = hr_create_task(NULL, whose_cancel, &mine);
+    hr_task *b = hr_create_task(NULL, whose_cancel, &other);
+    test_passes(1);
+    hr_task_cancel(a, NULL);
+    hr_future_cancel(other.awaits, NULL);
+    ASSERT_ERR(hr_join(a), 0);
+    ASSERT_ERR(hr_join(b), 0);
+    ASSERT_TRUE(mine.me);
+    ASSERT_FALSE(other.me);
+    hr_future_unref(mine.awaits);
+    hr_future_unref(other.awaits);
 }

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "core/dump.h"
 #include "tests/support/hrtest.h"
 
 static int destroyed;
@@ -448,4 +449,50 @@ TEST(setting_the_cancelled_code_as_an_error_cancels)
     ASSERT_TRUE(hr_future_cancelled(future));
     hr_auto(hr_future_unrefp) hr_future *wrong = hr_future_new(NULL);
     ASSERT_ERR(hr_future_set_error(wrong, 7, "not negative"), -EINVAL);
+}
+
+TEST(s1_22_a_state_has_a_name_for_people)
+{
+    hr_future *future = hr_future_new(NULL);
+    ASSERT_STR(hr_future_state(future), "pending");
+    ASSERT_ERR(hr_future_set_result(future, NULL, NULL), 0);
+    ASSERT_STR(hr_future_state(future), "finished");
+    hr_future_unref(future);
+    future = hr_future_new(NULL);
+    ASSERT_ERR(hr_future_set_error(future, -EIO, "no"), 0);
+    ASSERT_STR(hr_future_state(future), "failed");
+    ASSERT_ERR(hr_future_status(future), -EIO);
+    hr_future_unref(future);
+    future = hr_future_new(NULL);
+    hr_future_cancel(future, NULL);
+    ASSERT_STR(hr_future_state(future), "cancelled");
+    hr_future_unref(future);
+}
+
+static int wait_for_nobody(void *future)
+{
+    return hr_await(future);
+}
+
+TEST(s1_23_a_future_that_nobody_completes_costs_nothing_and_shows_in_the_dump)
+{
+    hr_future *never = hr_future_new(NULL);
+    hr_task *task = hr_create_task("waiter", wait_for_nobody, never);
+    test_passes(1);
+    struct hr_loop_stats before, after;
+    hr_loop_get_stats(hr_running_loop(), &before);
+    ASSERT_ERR(hr_sleep(hr_seconds(3600)), 0);
+    hr_loop_get_stats(hr_running_loop(), &after);
+    ASSERT_EQ(after.slices - before.slices, 1); /* this task's own */
+
+    char *text = NULL;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+    hr_dump_tasks(NULL, file);
+    fclose(file);
+    ASSERT_TRUE(strstr(text, "waiter                  waits for a future, since 3600.000 s"));
+    free(text);
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), -ECANCELED);
+    hr_future_unref(never);
 }

@@ -191,29 +191,3 @@ TEST(s2_22_parked_tasks_use_little_and_stacks_go_back_afterwards)
     ASSERT_ERR(hr_sleep(hr_ms(5)), 0); /* idle for once */
     ASSERT_TRUE(hr_running_loop()->fibers.cached <= 1024);
 }
-
-static int overflow(int depth)
-{
-    volatile char frame[4000];
-    frame[0] = (char)depth;
-    return depth == INT_MAX ? 0 : overflow(depth + 1) + frame[0];
-}
-
-static int overflow_stack(void *arg)
-{
-    return overflow(0);
-}
-
-TEST_PLAIN(s2_21_an_overflow_hits_the_guard)
-{
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        signal(SIGSEGV, SIG_DFL);
-        (void)!hr_run(overflow_stack, NULL);
-        _exit(0);
-    }
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
-}

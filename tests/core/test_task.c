@@ -333,3 +333,180 @@ TEST(s2_22_a_larger_stack_can_be_used_to_its_end)
     struct hr_task_options options = {.stack_size = 8 << 20};
     ASSERT_ERR(hr_join(hr_create_task_with(&options, use_much_stack, NULL)), 0);
 }
+
+static int sleep_twice(void)
+{
+    int r = hr_sleep(hr_ms(1));
+    return r < 0 ? r : hr_sleep(hr_ms(2));
+}
+
+TEST(s2_6_a_function_that_is_called_waits_in_the_callers_task)
+{
+    hr_task *self = hr_current_task();
+    struct hr_loop_stats before, after;
+    hr_loop_get_stats(hr_running_loop(), &before);
+    ASSERT_ERR(sleep_twice(), 0);
+    hr_loop_get_stats(hr_running_loop(), &after);
+    ASSERT_PTR(hr_current_task(), self);
+    ASSERT_EQ(test_clock_now(), hr_ms(3));
+    ASSERT_EQ(after.slices - before.slices, 2); /* one a sleep: no task came in between */
+}
+
+static int ensure_foreign(void *future)
+{
+    ASSERT_PTR(hr_ensure_task(future, NULL, seven, NULL), NULL);
+    return hr_last_error()->code;
+}
+
+TEST_PLAIN(s2_18_what_is_another_loops_is_refused)
+{
+    hr_loop *loop = hr_loop_new(NULL);
+    hr_future *future = hr_future_new(loop);
+    ASSERT_PTR(hr_ensure_task(future, NULL, seven, NULL), NULL);
+    ASSERT_ERR(hr_last_error()->code, HR_ENOLOOP);
+    ASSERT_ERR(hr_run(ensure_foreign, future), HR_EWRONGLOOP);
+    hr_future_unref(future);
+    hr_loop_free(loop);
+}
+
+TEST(s2_18_a_future_stays_what_it_is_and_a_function_becomes_a_task)
+{
+    hr_future *future = hr_future_new(NULL);
+    hr_future *same = hr_ensure_task(future, NULL, seven, NULL);
+    ASSERT_PTR(same, future);
+    hr_future_unref(same);
+    hr_future_unref(future);
+    ASSERT_ERR(hr_join(hr_ensure_task(NULL, "seven", seven, NULL)), 7);
+}
+
+struct eager {
+    hr_task *self;
+    int yielded;
+    int errno_seen;
+};
+
+static int eager_run(void *arg)
+{
+    struct eager *eager = arg;
+    eager->self = hr_current_task();
+    errno = EBADF;
+    note(a);
+    eager->yielded = hr_yield();
+    eager->errno_seen = errno;
+    note(c);
+    return 5;
+}
+
+TEST(s2_20_a_started_task_runs_to_its_first_suspension_inside_the_call)
+{
+    struct eager eager = {0};
+    hr_task *self = hr_current_task();
+    order[0] = '\0';
+    errno = ENOENT;
+    hr_task *task = hr_start_task("eager", eager_run, &eager);
+    ASSERT_EQ(errno, ENOENT);
+    note(b);
+    ASSERT_STR(order, "ab");
+    ASSERT_PTR(eager.self, task);
+    ASSERT_PTR(hr_current_task(), self);
+    ASSERT_FALSE(hr_future_done(task));
+    ASSERT_ERR(hr_join(task), 5);
+    ASSERT_STR(order, "abc");
+    ASSERT_EQ(eager.errno_seen, EBADF);
+}
+
+TEST(s2_20_a_body_that_is_over_leaves_a_done_handle)
+{
+    hr_task *task = hr_start_task(NULL, seven, NULL);
+    ASSERT_TRUE(hr_future_done(task));
+    ASSERT_ERR(hr_join(task), 7);
+    task = hr_start_task(NULL, fails, NULL);
+    ASSERT_TRUE(hr_future_done(task));
+    ASSERT_ERR(hr_join(task), -EIO);
+}
+
+static int start_another(void *arg)
+{
+    hr_task *inner = hr_start_task("inner", note, a);
+    ASSERT_TRUE(hr_future_done(inner));
+    hr_future_unref(inner);
+    inner = hr_start_task("napper", nap, (void *)1);
+    note(b);
+    return hr_join(inner);
+}
+
+TEST(s2_20_starts_nest_and_keep_the_others_in_line)
+{
+    order[0] = '\0';
+    hr_task *waiting = hr_create_task("waiting", note, c);
+    hr_task *task = hr_start_task("outer", start_another, NULL);
+    ASSERT_STR(order, "ab"); /* nobody else ran meanwhile */
+    ASSERT_ERR(hr_join(waiting), 0);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_STR(order, "abc");
+}
+
+static int cancel_starter(void *starter)
+{
+    hr_task_cancel(starter, "by the child");
+    return hr_yield();
+}
+
+TEST(s2_20_the_starter_can_be_cancelled_meanwhile)
+{
+    hr_task *task = hr_start_task(NULL, cancel_starter, hr_current_task());
+    ASSERT_ERR(hr_yield(), -ECANCELED);
+    ASSERT_EQ(hr_task_uncancel(hr_current_task()), 0);
+    ASSERT_ERR(hr_join(task), 0);
+}
+
+static void note_from_callback(void *letter)
+{
+    note(letter);
+}
+
+static void start_in_callback(void *arg)
+{
+    hr_task *task = hr_start_task("from a callback", start_another, NULL);
+    note(b);
+    ASSERT_PTR(hr_current_task(), NULL);
+    *(hr_task **)arg = task;
+}
+
+TEST(s2_20_callbacks_may_start_tasks_too)
+{
+    hr_task *task = NULL;
+    order[0] = '\0';
+    ASSERT_TRUE(hr_call_soon(start_in_callback, &task));
+    ASSERT_TRUE(hr_call_soon(note_from_callback, c));
+    test_passes(1);
+    ASSERT_STR(order, "abbc");
+    ASSERT_ERR(hr_join(task), 0);
+}
+
+static void start_in_destructor(void *arg)
+{
+    *(hr_task **)arg = hr_start_task("from a destructor", note, a);
+    note(b);
+}
+
+static int leave_a_value(void *arg)
+{
+    hr_task_return(arg, start_in_destructor);
+    return -EIO; /* the value is destroyed */
+}
+
+TEST(s2_20_a_destructor_only_queues)
+{
+    hr_task *task = NULL;
+    order[0] = '\0';
+    ASSERT_ERR(hr_join(hr_create_task(NULL, leave_a_value, &task)), -EIO);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_STR(order, "ba");
+}
+
+TEST_PLAIN(s2_20_without_a_running_loop_nothing_starts)
+{
+    ASSERT_PTR(hr_start_task(NULL, seven, NULL), NULL);
+    ASSERT_ERR(hr_last_error()->code, HR_ENOLOOP);
+}

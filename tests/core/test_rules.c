@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What holds for every call, semantics 0.
+ */
+#include "core/headrace.h"
+
+#include "tests/support/hrtest.h"
+
+static int seven(void *arg)
+{
+    return 7;
+}
+
+TEST_PLAIN(s0_1_a_call_that_would_wait_outside_of_a_task_says_so)
+{
+    hr_loop *loop = hr_loop_new(NULL);
+    hr_auto(hr_futures_done) struct hr_futures pending = {0};
+    hr_futures_add(&pending, hr_future_new(loop));
+    hr_future *future = pending.items[0];
+
+    hr_event event;
+    hr_event_init(&event);
+    hr_lock lock;
+    hr_lock_init(&lock);
+    ASSERT_ERR(hr_lock_try(&lock), 0);
+    hr_semaphore none;
+    hr_semaphore_init(&none, 0, false);
+    hr_auto(hr_queue_freep) hr_queue *queue = hr_queue_new(0, NULL);
+    void *item;
+
+    ASSERT_ERR(hr_await(future), HR_ENOTASK);
+    ASSERT_ERR(hr_wait_for(hr_future_ref(future), hr_ms(1)), HR_ENOTASK);
+    ASSERT_ERR(hr_shield(hr_future_ref(future)), HR_ENOTASK);
+    ASSERT_ERR(hr_gather(&pending, 0), HR_ENOTASK);
+    ASSERT_ERR(hr_wait(&pending, HR_ALL_COMPLETED, hr_ms(1)), HR_ENOTASK);
+    ASSERT_ERR(hr_yield(), HR_ENOTASK);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), HR_ENOTASK);
+    ASSERT_ERR(hr_sleep_until(hr_now()), HR_ENOTASK);
+    ASSERT_ERR(hr_event_wait(&event), HR_ENOTASK);
+    ASSERT_ERR(hr_lock_acquire(&lock), HR_ENOTASK);
+    ASSERT_ERR(hr_semaphore_acquire(&none), HR_ENOTASK);
+    ASSERT_ERR(hr_queue_get(queue, &item), HR_ENOTASK);
+    ASSERT_FALSE(hr_future_done(future)); /* and none of them did anything */
+
+    hr_loop_free(loop);
+}
+
+static bool called;
+
+static void note_call(void *arg)
+{
+    called = true;
+}
+
+static void note_done(hr_future *future, void *cookie)
+{
+    called = true;
+}
+
+TEST(s0_3_no_callback_runs_inside_the_call_that_brings_it_about)
+{
+    called = false;
+    hr_future *future = hr_future_new(NULL);
+    ASSERT_ERR(hr_future_add_done_callback(future, note_done, NULL), 0);
+    ASSERT_ERR(hr_future_set_result(future, NULL, NULL), 0);
+    ASSERT_FALSE(called);
+    test_passes(1);
+    ASSERT_TRUE(called);
+
+    called = false;
+    ASSERT_ERR(hr_future_add_done_callback(future, note_done, NULL), 0); /* done already */
+    ASSERT_FALSE(called);
+    test_passes(1);
+    ASSERT_TRUE(called);
+    hr_future_unref(future);
+
+    called = false;
+    future = hr_future_new(NULL);
+    ASSERT_ERR(hr_future_add_done_callback(future, note_done, NULL), 0);
+    hr_future_cancel(future, NULL);
+    ASSERT_TRUE(hr_call_later(-1, note_call, NULL));
+    ASSERT_ERR(hr_call_soon_threadsafe(hr_running_loop(), note_call, NULL), 0);
+    ASSERT_FALSE(called);
+    test_passes(2);
+    ASSERT_TRUE(called);
+    hr_future_unref(future);
+}
+
+TEST(s0_4_misuse_has_its_code_and_changes_nothing)
+{
+    hr_task *task = hr_create_task(NULL, seven, NULL);
+    ASSERT_ERR(hr_future_set_result(task, NULL, NULL), -EINVAL);
+    ASSERT_ERR(hr_future_set_error(task, -EIO, "no"), -EINVAL);
+    ASSERT_ERR(hr_await(hr_current_task()), HR_ESELFAWAIT);
+    ASSERT_ERR(hr_loop_close(hr_running_loop()), -EBUSY);
+    ASSERT_ERR(hr_run(seven, NULL), -EBUSY);
+    ASSERT_ERR(hr_join(task), 7);
+
+    hr_lock lock;
+    hr_lock_init(&lock);
+    ASSERT_ERR(hr_lock_release(&lock), -EINVAL);
+    ASSERT_ERR(hr_lock_try(&lock), 0);
+}
