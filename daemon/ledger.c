@@ -43,13 +43,18 @@ int ledger_prepare(struct ledger *ledger)
     return r < 0 ? r : engine_check(conn, "headrace_ledger");
 }
 
-int ledger_insert(struct ledger *ledger, hr_mysql_tx *tx, const struct batch *batch, bool ahead)
+void ledger_sql(const struct ledger *ledger, const struct batch *batch, char ret[LEDGER_SQL_MAX])
 {
-    char sql[256];
-    snprintf(sql, sizeof(sql),
+    snprintf(ret, LEDGER_SQL_MAX,
              "INSERT INTO headrace_ledger (id, n, digest, queue) VALUES "
              "(0x%s, %zu, 0x%016" PRIx64 ", 0x%s)",
              batch->id, batch->n, batch->digest, ledger->queue);
+}
+
+int ledger_insert(struct ledger *ledger, hr_mysql_tx *tx, const struct batch *batch, bool ahead)
+{
+    char sql[LEDGER_SQL_MAX];
+    ledger_sql(ledger, batch, sql);
     /* As text it goes out together with BEGIN, in one round trip. */
     return ahead ? hr_mysql_exec_ahead(tx, sql) : hr_mysql_exec(tx, sql, HR_NO_ARGS);
 }

@@ -29,8 +29,12 @@ extern const char ledger_ddl[];
  * record says what to do. */
 hr_async int ledger_prepare(struct ledger *ledger);
 
-/* The first statement of a batch's transaction. HR_EREPLY with native 1062: it is decided, ask.
- * ahead: the next call tells (hr_mysql_exec_ahead()). */
+/* The first statement of a batch's transaction, written into ret. Refused with 1062: it is decided,
+ * ask. */
+#define LEDGER_SQL_MAX 256
+void ledger_sql(const struct ledger *ledger, const struct batch *batch, char ret[LEDGER_SQL_MAX]);
+
+/* Sends it. ahead: the next call tells (hr_mysql_exec_ahead()). */
 hr_async int ledger_insert(struct ledger *ledger, hr_mysql_tx *tx, const struct batch *batch,
                            bool ahead);
 

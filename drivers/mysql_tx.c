@@ -39,6 +39,14 @@ static hr_async int begin_call(hr_mysql_conn *conn)
     return r < 0 ? r : hr__mysql_leave(&call, begin(conn));
 }
 
+int hr_mysql_tx_acquire(hr_mysql_pool *pool, hr_mysql_tx **ret)
+{
+    int r = hr__mysql_borrow(pool, ret);
+    if (r >= 0)
+        (*ret)->closed_well = true;
+    return r;
+}
+
 int hr_mysql_begin(hr_mysql_pool *pool, hr_mysql_tx **ret)
 {
     hr_auto(hr_mysql_tx_end) hr_mysql_tx *tx = NULL;

@@ -14,6 +14,10 @@ typedef hr_mysql_conn hr_mysql_tx;
  * first statement, and nothing of it is committed. Codes as hr_mysql_exec(). */
 HR_PUBLIC hr_async int hr_mysql_begin(hr_mysql_pool *pool, hr_mysql_tx **ret);
 
+/* Borrows a connection and begins nothing yet: hr_mysql_restart() does, or hr_mysql_once() all at
+ * once. Codes as hr_mysql_acquire(). */
+HR_PUBLIC hr_async int hr_mysql_tx_acquire(hr_mysql_pool *pool, hr_mysql_tx **ret);
+
 /* Sends a statement that gives no rows; its reply is read together with that of the next call,
  * which saves a round trip where that is a bulk or has arguments. Should it be refused, the next
  * call fails with its code and record, whatever the server made of the call's own statement, which
@@ -30,7 +34,8 @@ HR_PUBLIC hr_async int hr_mysql_commit(hr_mysql_tx *tx);
 /* Takes everything back. */
 HR_PUBLIC hr_async int hr_mysql_rollback(hr_mysql_tx *tx);
 
-/* The next BEGIN on the same loan, after commit or rollback (else -EINVAL); as hr_mysql_begin(). */
+/* BEGIN on a loan in which nothing is open: after tx_acquire, commit or rollback (else -EINVAL); as
+ * hr_mysql_begin(). */
 HR_PUBLIC hr_async int hr_mysql_restart(hr_mysql_tx *tx);
 
 /* Gives the connection back; one that was not committed goes back dirty, and the pool rolls it back

@@ -30,19 +30,58 @@ static bool is_decided(int code)
     return code == HR_EREPLY && hr_last_error()->native == ER_DUP_ENTRY;
 }
 
+static bool is_unknown(int code)
+{
+    return code == HR_ELOST || code == -ETIMEDOUT || code == -ECANCELED;
+}
+
+/* The batch may be begun with now, as far as its lease tells. */
+static int begun(struct batch *batch)
+{
+    batch->begun = true;
+    if (batch_expired(batch))
+        return hr_fail(LEASE_UNSURE, "waiting for the lease to be renewed");
+    return 0;
+}
+
+/* The same steps in one request, where there is nothing to tell of any item but that it is in. The
+ * connection was alive before the look at the lease: one that sleeps through a freeze between that
+ * and the request is closed by the server, as one that has begun is. */
+static int transact_at_once(struct commit *commit, struct batch *batch, hr_mysql_tx *tx,
+                            bool *ret_unknown)
+{
+    if (!commit->once || !commit->ledger || batch_count(batch, FATE_DEAD) > 0 ||
+        batch_count(batch, FATE_RETRY) > 0)
+        return -ENOTSUP;
+    int r = begun(batch);
+    if (r < 0)
+        return r;
+    char sql[LEDGER_SQL_MAX];
+    ledger_sql(commit->ledger, batch, sql);
+    r = commit->once(commit->arg, tx, sql);
+    *ret_unknown = is_unknown(r);
+    return r;
+}
+
 /* Protocol 4.4, steps 1 to 6. *ret_unknown: the COMMIT was sent and its outcome is not known. */
 static int transact(struct commit *commit, struct batch *batch, enum verdict verdict,
                     bool *ret_unknown)
 {
     hr_auto(hr_mysql_tx_end) hr_mysql_tx *tx = NULL;
-    int r = hr_mysql_begin(commit->pool, &tx);
+    int r = hr_mysql_tx_acquire(commit->pool, &tx);
     if (r < 0)
         return r;
-    batch->begun = true;
-    if (batch_expired(batch))
-        return hr_fail(LEASE_UNSURE, "waiting for the lease to be renewed");
-
     bool rows = verdict == VERDICT_ITEMS && batch_count(batch, FATE_LIVE) > 0;
+    r = rows ? transact_at_once(commit, batch, tx, ret_unknown) : -ENOTSUP;
+    if (r != HR_EREPLY && r != -ENOTSUP)
+        return r;
+    /* Step by step, which shows what it was that was refused. */
+    r = hr_mysql_restart(tx);
+    if (r >= 0)
+        r = begun(batch);
+    if (r < 0)
+        return r;
+
     bool ahead = rows && commit->plain;
     if (commit->ledger) {
         r = ledger_insert(commit->ledger, tx, batch, ahead);
@@ -56,7 +95,7 @@ static int transact(struct commit *commit, struct batch *batch, enum verdict ver
     if (r < 0)
         return hr_mysql_ahead_refused(tx) && is_decided(r) ? ALREADY_DECIDED : r;
     r = finish(tx);
-    *ret_unknown = r == HR_ELOST || r == -ETIMEDOUT || r == -ECANCELED;
+    *ret_unknown = is_unknown(r);
     return r;
 }
 

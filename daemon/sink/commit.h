@@ -14,6 +14,9 @@ struct commit {
     /* Rows go as a plain INSERT, which may be sent before it is known that the batch is not
      * decided: it goes with the transaction. Of other statements only who writes them knows. */
     bool plain;
+    /* Sends ledger_row (SQL), the live items' rows and COMMIT in one request, if these are few.
+     * Codes of hr_mysql_once(): -ENOTSUP when they are to go step by step. NULL: always so. */
+    int (*once)(void *arg, hr_mysql_tx *tx, const char *ledger_row);
     /* Sends the live items' rows inside the transaction and decides the fate of those that are
      * refused. 0, or the code that ends the attempt. */
     int (*rows)(void *arg, hr_mysql_tx *tx, struct batch *batch);

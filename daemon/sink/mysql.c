@@ -12,8 +12,15 @@
 #include "daemon/sink/isolate.h"
 #include "daemon/sink/refusal.h"
 #include "daemon/sink/rows.h"
+#include "drivers/mysql_once.h"
 
 #define ER_DUP_ENTRY 1062
+
+/* So many rows at most go in one request with all the rest of the transaction: more are cheaper as
+ * an array. After a refusal none do for a while, as more refusals are likely. */
+#define ONCE_ROWS    16
+#define ONCE_BYTES   (16 * 1024)
+#define CAREFUL_SPAN hr_seconds(1)
 
 /* So often at most are columns read again because of values that do not fit. */
 #define LEARN_EVERY hr_seconds(1)
@@ -24,6 +31,7 @@ struct mysql_sink {
     struct ledger ledger;
     struct column *columns; /* of the parameters, in their order; all unknown until probed */
     hr_usec learned;        /* when they were read */
+    hr_usec careful_until;  /* transactions go step by step */
 };
 
 /* One attempt at a batch's rows. */
@@ -95,6 +103,21 @@ static int send_rows(void *arg, hr_mysql_tx *tx, size_t from, size_t n)
     for (size_t k = 0; k < conf->n_params; k++)
         args[k] = rows_arg(&attempt->rows, from, k);
     return hr_mysql_exec(tx, conf->sql, (struct hr_mysql_args){args, conf->n_params});
+}
+
+static int send_once(void *arg, hr_mysql_tx *tx, const char *ledger_row)
+{
+    const struct attempt *attempt = arg;
+    const struct rows *rows = &attempt->rows;
+    struct mysql_sink *mysql = attempt->mysql;
+    if (rows->n > ONCE_ROWS || attempt->batch->bytes > ONCE_BYTES ||
+        hr_now() < mysql->careful_until)
+        return -ENOTSUP;
+    int r = hr_mysql_once(tx, ledger_row, mysql->sink.conf->sink.sql, rows->columns, rows->n_params,
+                          rows->n);
+    if (r == HR_EREPLY)
+        mysql->careful_until = hr_later(hr_now(), CAREFUL_SPAN);
+    return r;
 }
 
 /* What a duplicate key means here: the job's word, or, without a ledger, that an earlier attempt of
@@ -182,6 +205,7 @@ static int mysql_commit(struct sink *sink, struct batch *batch, enum verdict ver
         .pool = mysql->pool,
         .ledger = keeps_ledger(mysql) ? &mysql->ledger : NULL,
         .plain = sink->conf->sink.table != NULL,
+        .once = sink->conf->sink.table ? send_once : NULL,
         .rows = write_rows,
         .arg = &attempt,
     };

@@ -13,7 +13,7 @@ from support.headraced import POISON, POISONOUS, has_fault_points
 from support.orders import orders
 from support.process import until
 from support.scripts import preload, sha1
-from support.servers import COMMIT
+from support.servers import COMMIT, ONCE
 
 SMALL = {"sink": {"mysql": {"batch": {"rows": 20}}}, "limits": {"concurrency": 4}}
 
@@ -104,12 +104,13 @@ def test_killed_at_a_takeover(redis, mariadb, headraced, new_proxy, moment):
     everything_once(redis, mariadb, pushed)
 
 
+@pytest.mark.parametrize("rows, commit", [(20, COMMIT), (5, ONCE)], ids=["apart", "at-once"])
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_killed_at_its_commit(redis, mariadb, headraced, new_proxy, moment):
+def test_killed_at_its_commit(redis, mariadb, headraced, new_proxy, moment, rows, commit):
     proxy, pushed = new_proxy(mariadb), orders(500)
-    daemon = headraced(redis, proxy, job=small())
+    daemon = headraced(redis, proxy, job=small(sink={"mysql": {"batch": {"rows": rows}}}))
     at_request = proxy.lose_request if moment == "before" else proxy.on_request
-    at_request(COMMIT, action=lambda: daemon.signal(signal.SIGKILL))
+    at_request(commit, action=lambda: daemon.signal(signal.SIGKILL))
     redis.client.rpush("orders", *pushed)
     until(lambda: not daemon.running or daemon.drained(redis.client), what="the kill")
     daemon.kill()
@@ -165,13 +166,14 @@ def test_frozen_beyond_its_lease_and_continued(redis, mariadb, headraced):
     everything_once(redis, mariadb, pushed + more)
 
 
-def test_frozen_between_commit_and_acknowledgement(redis, mariadb, headraced, new_proxy):
+@pytest.mark.parametrize("n, commit", [(20, COMMIT), (5, ONCE)], ids=["apart", "at-once"])
+def test_frozen_between_commit_and_acknowledgement(redis, mariadb, headraced, new_proxy, n, commit):
     """The ledger tells the second daemon that the rows are in."""
-    proxy, pushed = new_proxy(mariadb), orders(20)
+    proxy, pushed = new_proxy(mariadb), orders(n)
     one = headraced(redis, proxy, job=small(), instance="one")
-    proxy.on_request(COMMIT, lambda: one.signal(signal.SIGSTOP))
+    proxy.on_request(commit, lambda: one.signal(signal.SIGSTOP))
     redis.client.rpush("orders", *pushed)
-    one.until(lambda: proxy.pending == 0 and mariadb.count("orders") == 20, what="the rows")
+    one.until(lambda: proxy.pending == 0 and mariadb.count("orders") == n, what="the rows")
     two = headraced(redis, proxy, job=small(), instance="two")
     two.until_drained(redis)
     assert two.metric("headrace_ledger_hits_total", job="orders") == 1

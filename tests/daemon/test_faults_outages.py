@@ -8,11 +8,14 @@ from support.check import everything_once, hr
 from support.headraced import order_job
 from support.orders import orders, uid
 from support.scripts import Scripts, sink_print
-from support.servers import COMMIT
+from support.servers import COMMIT, ONCE
 
 # One attempt an item: an outage that used it up would be a dead letter.
 ONE_ATTEMPT = {"retry": {"attempts": 1}}
 SLOW = {"sink": {"mysql": {"batch": {"rows": 20}}}, **ONE_ATTEMPT}
+FEW = {"sink": {"mysql": {"batch": {"rows": 5}}}, **ONE_ATTEMPT}
+# A commit of its own, and one in the request that does it all.
+COMMITS = pytest.mark.parametrize("job, commit", [(SLOW, COMMIT), (FEW, ONCE)], ids=["apart", "at-once"])
 
 
 def no_attempt_used(redis):
@@ -51,12 +54,13 @@ def test_mariadb_goes_away_for_longer_than_a_lease(redis, mariadb, headraced):
     assert daemon.metric("headrace_leases_recovered_total", job="orders") == 0
 
 
-def test_mariadb_is_killed_during_commits(redis, mariadb, headraced, new_proxy):
+@COMMITS
+def test_mariadb_is_killed_during_commits(redis, mariadb, headraced, new_proxy, job, commit):
     """The outcome of such a commit is unknown until the ledger is asked."""
     proxy, pushed = new_proxy(mariadb), orders(3_000)
-    daemon = headraced(redis, proxy, job=SLOW)
+    daemon = headraced(redis, proxy, job=job)
     for part in range(6):
-        proxy.on_request(COMMIT, lambda: mariadb.signal(9))
+        proxy.on_request(commit, lambda: mariadb.signal(9))
         redis.client.rpush("orders", *pushed[part * 500:part * 500 + 500])
         daemon.until(lambda: not mariadb.running, what="the kill at a commit")
         mariadb.kill()
@@ -65,12 +69,13 @@ def test_mariadb_is_killed_during_commits(redis, mariadb, headraced, new_proxy):
     everything_once(redis, mariadb, pushed)
 
 
+@COMMITS
 @pytest.mark.parametrize("fate", ["lose_reply", "lose_request"])
-def test_a_commit_whose_reply_never_comes(redis, mariadb, headraced, new_proxy, fate):
+def test_a_commit_whose_reply_never_comes(redis, mariadb, headraced, new_proxy, fate, job, commit):
     """Committed or not: the next transaction's ledger row tells."""
     proxy, pushed = new_proxy(mariadb), orders(200)
-    daemon = headraced(redis, proxy, job=SLOW)
-    getattr(proxy, fate)(COMMIT, times=5)
+    daemon = headraced(redis, proxy, job=job)
+    getattr(proxy, fate)(commit, times=5)
     redis.client.rpush("orders", *pushed)
     daemon.until_drained(redis)
     assert proxy.pending == 0

@@ -198,6 +198,8 @@ class MariaDBServer(Process):
 
 # COM_QUERY and its text: a commit on the wire, told from READ COMMITTED in a session's set-up.
 COMMIT = b"\x03COMMIT"
+# Where a batch of a few rows has its whole transaction in one request.
+ONCE = b"\x03BEGIN NOT ATOMIC"
 
 # Small files make the copy of a datadir cheap; they must be the same at bootstrap and afterwards.
 _SIZES = {
