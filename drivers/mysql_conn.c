@@ -15,10 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/io.h"
+#include "drivers/dial.h"
 #include "drivers/mysql_call.h"
 #include "drivers/mysql_result.h"
-#include "drivers/resolve.h"
 
 /* Ways to log in that never show the password to the server or to who listens. */
 #define AUTH_PLUGINS                                                                               \
@@ -30,46 +29,8 @@
 static int no_connection(const struct hr__mysql_server *server, const char *why)
 {
     int native = server->url.socket ? CR_CONNECTION_ERROR : CR_CONN_HOST_ERROR;
-    return hr_fail_native(-ENOTCONN, native, "HY000", NULL, false, "mysql %s: cannot connect: %s",
-                          server->name, why);
-}
-
-/* A listener with a full backlog refuses a unix socket at once, where TCP would wait its turn. */
-static hr_async int connect_unix(const struct hr__mysql_server *server, int *ret)
-{
-    struct hr_address address;
-    int r = hr_address_unix(server->url.socket, &address);
-    if (r < 0)
-        return no_connection(server, hr_error_text(r));
-    for (hr_usec pause = hr_ms(1);; pause = pause < hr_ms(50) ? pause * 2 : pause) {
-        r = hr_connect((const struct sockaddr *)&address.addr, address.len, ret);
-        if (r != -EAGAIN)
-            break;
-        r = hr_sleep(pause);
-        if (r < 0)
-            return r;
-    }
-    return r < 0 && r != -ECANCELED ? no_connection(server, hr_error_text(r)) : r;
-}
-
-static hr_async int connect_tcp(const struct hr__mysql_server *server, int *ret)
-{
-    struct hr_address addresses[HR_ADDRESSES_MAX];
-    int n = hr_resolve(server->url.host, server->url.port, addresses);
-    if (n < 0)
-        return n == -ECANCELED ? n : no_connection(server, hr_error_message(n));
-    int r = -EHOSTUNREACH;
-    for (int i = 0; i < n; i++) {
-        r = hr_connect((const struct sockaddr *)&addresses[i].addr, addresses[i].len, ret);
-        if (r >= 0 || r == -ECANCELED)
-            return r;
-    }
-    return no_connection(server, hr_error_text(r));
-}
-
-static hr_async int connect_socket(const struct hr__mysql_server *server, int *ret)
-{
-    return server->url.socket ? connect_unix(server, ret) : connect_tcp(server, ret);
+    return hr_fail_native(-ENOTCONN, native, "HY000", NULL, false, "mysql %s: %s", server->name,
+                          why);
 }
 
 static int set_options(const struct hr__mysql_server *server, MYSQL *m)
@@ -216,9 +177,9 @@ static void conn_freep(hr_mysql_conn **conn)
 static hr_async int open_within_limit(hr_mysql_conn *conn)
 {
     int fd;
-    int r = connect_socket(conn->server, &fd);
+    int r = hr__dial(&conn->server->url, conn->server->connect_timeout, &fd);
     if (r < 0)
-        return r;
+        return r == -ECANCELED ? r : no_connection(conn->server, hr_error_message(r));
     r = hr__mysql_wait_open(&conn->wait, fd);
     if (r < 0)
         return hr_fail(r, "mysql %s: no memory to watch a socket", conn->server->name);
@@ -250,9 +211,9 @@ static hr_async int conn_open(void *driver, void **ret)
         return r;
     r = hr_timeout_leave(&limit, open_within_limit(conn));
     if (r == -ETIMEDOUT)
-        return no_connection(server, "no answer in time");
+        return no_connection(server, "cannot connect: no answer in time");
     if (r == HR_ELOST) /* a session was being set up: nothing of the caller's was sent */
-        return no_connection(server, "the connection was lost while it was set up");
+        return no_connection(server, "cannot connect: it was lost while it was set up");
     if (r == -ECANCELED)
         return hr_fail(r, "mysql %s: cancelled while connecting", server->name);
     if (r < 0)

@@ -8,9 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/io.h"
 #include "core/timeout.h"
-#include "drivers/resolve.h"
+#include "drivers/dial.h"
 
 #define STEPS_MAX 5
 
@@ -37,27 +36,6 @@ void hr__redis_target_describe(struct hr__redis_target *target)
         snprintf(target->name, sizeof(target->name), "redis [%s]:%u", url->host, url->port);
     else
         snprintf(target->name, sizeof(target->name), "redis %s:%u", url->host, url->port);
-}
-
-static int connect_to(const struct hr__redis_target *target, int *ret_fd)
-{
-    struct hr_address addresses[HR_ADDRESSES_MAX];
-    int n = target->url.socket ? hr_address_unix(target->url.socket, &addresses[0])
-                               : hr_resolve(target->url.host, target->url.port, addresses);
-    if (n < 0)
-        return n;
-    if (target->url.socket)
-        n = 1;
-
-    int r = -ENOENT;
-    for (int i = 0; i < n; i++) {
-        r = hr_connect((const struct sockaddr *)&addresses[i].addr, addresses[i].len, ret_fd);
-        if (r >= 0 || r == -ECANCELED)
-            return r;
-    }
-    if (!target->url.socket)
-        hr_resolve_forget(target->url.host);
-    return hr_fail(r, "cannot connect: %s", strerror(-r));
 }
 
 static int say(struct introduction *intro, bool optional, const char *fmt, ...)
@@ -150,7 +128,7 @@ static int open_in_time(const struct hr__redis_target *target, struct hr__redis_
                         int64_t *ret_id)
 {
     int fd = -1;
-    int r = connect_to(target, &fd);
+    int r = hr__dial(&target->url, target->connect_timeout, &fd);
     if (r < 0)
         return r;
     struct hr__redis_conn *conn =

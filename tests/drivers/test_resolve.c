@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "drivers/dial.h"
 #include "tests/support/hrtest.h"
 
 int __real_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
@@ -99,6 +100,19 @@ TEST_REAL(a_failure_says_which_and_is_known_for_a_moment)
     ASSERT_EQ(atomic_load(&asked), 0);
     hr_resolve_forget("gone.test");
     hr_resolve_forget("down.test");
+}
+
+TEST_REAL(a_name_whose_addresses_do_not_answer_is_asked_for_anew)
+{
+    struct hr_url url = {0};
+    int fd = -1;
+    ASSERT_ERR(hr_url_parse("mysql://closed.test:1/db", &url, NULL, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        atomic_store(&asked, 0);
+        ASSERT_ERR(hr__dial(&url, hr_seconds(5), &fd), -ECONNREFUSED);
+        ASSERT_EQ(atomic_load(&asked), 1);
+    }
+    hr_url_done(&url);
 }
 
 TEST_REAL(more_names_than_the_cache_holds_are_no_harm)

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How the time for connecting is shared: each address in turn may take an equal part of what is
+ * left, the last one all of it.
+ */
+#include "drivers/dial.h"
+
+#include "core/io.h"
+#include "core/timeout.h"
+
+/* A listener with a full backlog refuses a unix socket at once, where TCP would wait its turn. */
+static hr_async int connect_patiently(const struct hr_address *address, int *ret)
+{
+    for (hr_usec pause = hr_ms(1);; pause = pause < hr_ms(50) ? pause * 2 : pause) {
+        int r = hr_connect((const struct sockaddr *)&address->addr, address->len, ret);
+        if (r != -EAGAIN || address->addr.ss_family != AF_UNIX)
+            return r;
+        r = hr_sleep(pause);
+        if (r < 0)
+            return r;
+    }
+}
+
+static hr_async int connect_within(const struct hr_address *address, hr_usec limit, int *ret)
+{
+    struct hr_timeout scope = {0};
+    int r = hr_timeout_enter(&scope, limit);
+    return r < 0 ? r : hr_timeout_leave(&scope, connect_patiently(address, ret));
+}
+
+int hr__dial_addresses(const struct hr_address *addresses, size_t n, hr_usec limit, int *ret)
+{
+    hr_usec deadline = hr_later(hr_now(), limit);
+    int r = -EHOSTUNREACH;
+    for (size_t i = 0; i < n; i++) {
+        hr_usec left = deadline - hr_now();
+        r = connect_within(&addresses[i], left / (hr_usec)(n - i), ret);
+        if (r >= 0 || r == -ECANCELED)
+            return r;
+    }
+    return hr_fail(r, "cannot connect: %s", hr_error_text(r));
+}
+
+int hr__dial(const struct hr_url *url, hr_usec limit, int *ret)
+{
+    struct hr_address addresses[HR_ADDRESSES_MAX];
+    hr_usec deadline = hr_later(hr_now(), limit);
+    int n = 1, r;
+    if (url->socket)
+        r = hr_address_unix(url->socket, &addresses[0]);
+    else
+        r = n = hr_resolve(url->host, url->port, addresses);
+    if (r < 0)
+        return r;
+    r = hr__dial_addresses(addresses, (size_t)n, deadline - hr_now(), ret);
+    if (r < 0 && r != -ECANCELED && url->host)
+        hr_resolve_forget(url->host);
+    return r;
+}
