@@ -152,6 +152,8 @@ int hr__redis_ask(struct hr_redis *redis, hr_reply **ret, const struct hr__redis
         r = hr__redis_call(conn, ret, request, redis->command_timeout);
     if (r == HR_EREPLY && is_failover(hr_last_error()))
         hr__redis_leave_server(redis);
+    if (r == -ENOTCONN && redis->state == HR__REDIS_CLOSED) /* while it waited for room */
+        r = hr_fail(HR_ECLOSED, "%s: the client was closed", redis->target.name);
     hr__redis_unref(redis);
     return r;
 }

@@ -467,6 +467,27 @@ TEST(close_fails_what_is_pending_22_10)
     fake_client_end(redis, &fake);
 }
 
+TEST(close_refuses_who_waits_for_room)
+{
+    struct fake_redis fake;
+    may_read = false;
+    fake_start(&fake, read_later, NULL);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.max_pending = 500000});
+    struct sized sized[3];
+    hr_task *tasks[3];
+    for (size_t i = 0; i < 3; i++) {
+        sized[i] = (struct sized){.redis = redis, .size = 400000};
+        tasks[i] = hr_create_task(NULL, push_sized, &sized[i]);
+    }
+    ASSERT_ERR(hr_sleep(hr_ms(10)), 0);
+    ASSERT_ERR(hr_redis_close(redis), 0);
+    for (size_t i = 0; i < 3; i++) {
+        ASSERT_ERR(hr_join(tasks[i]), 0);
+        ASSERT_ERR(sized[i].code, HR_ECLOSED);
+    }
+    fake_client_end(redis, &fake);
+}
+
 TEST(free_alone_drops_everything)
 {
     struct fake_redis fake;
