@@ -54,7 +54,9 @@ HR_PUBLIC hr_async int hr_redis_command(hr_redis *redis, hr_reply **ret, const c
 HR_PUBLIC hr_async int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc,
                                              const char *const *argv, const size_t *lens);
 
-/* The same without waiting: a future whose result is the hr_reply. */
+/* The same without waiting: a future whose result is the hr_reply, and whose error what the call
+ * would have returned. To cancel it drops the reply; the command may be carried out all the same.
+ * NULL: no memory, no loop. */
 HR_PUBLIC hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...);
 
 /* Borrows a connection of one's own, opening it if need be. Give it back with release, which never

@@ -17,7 +17,7 @@ struct hr_address {
 
 /* Resolves host (a literal address is returned at once) for TCP to port. Returns how many addresses
  * were stored in ret, in the resolver's order; -ENOENT (no such name), -EAGAIN (the resolver could
- * not tell), -ECANCELED. Answers are kept for 30 s, failures for 1 s. */
+ * not tell), -ECANCELED, -ENOMEM. Answers are kept for 30 s, failures for 1 s. */
 HR_PUBLIC hr_async int hr_resolve(const char *host, uint16_t port,
                                   struct hr_address ret[HR_ADDRESSES_MAX]);
 
