@@ -3,8 +3,8 @@
  * libyaml's events into a tree.
  *
  * A mistake inside a file that libyaml can still follow marks one node as bad and goes on; only a
- * syntax error or a bound ends the reading. Aliases become copies, so the tree is a tree and the
- * bound on nodes bounds what an alias can grow to.
+ * syntax error or a bound ends the reading. Aliases become copies, so the tree is a tree and its
+ * bounds bound what an alias can grow to.
  */
 #include <errno.h>
 #include <string.h>
@@ -108,6 +108,14 @@ static int add_item(struct loader *l, struct hr_conf_node *parent, const struct 
         return -ENOMEM;
     parent->items = items;
     parent->items[parent->n++] = item;
+    return 0;
+}
+
+/* One level down, for a node and what is in it; leave with l->depth--. */
+static int enter_level(struct loader *l, const yaml_mark_t *mark)
+{
+    if (++l->depth > HR_CONF_DEPTH_MAX)
+        return fail_at(l, mark, "nested more than 32 levels deep");
     return 0;
 }
 
@@ -266,6 +274,8 @@ static int copy_node(struct loader *l, const struct hr_conf_node *from, const st
 {
     struct hr_conf_node *node;
     int r = new_node(l, mark, place, &node);
+    if (r == 0)
+        r = enter_level(l, mark);
     if (r < 0)
         return r;
     node->kind = from->kind;
@@ -287,6 +297,7 @@ static int copy_node(struct loader *l, const struct hr_conf_node *from, const st
         if (r < 0)
             return r;
     }
+    l->depth--;
     *ret = node;
     return 0;
 }
@@ -337,8 +348,9 @@ static int load_node(struct loader *l, const yaml_event_t *event, const struct p
     int r = new_node(l, &event->start_mark, place, &node);
     if (r < 0)
         return r;
-    if (++l->depth > HR_CONF_DEPTH_MAX)
-        return fail_at(l, &event->start_mark, "nested more than 32 levels deep");
+    r = enter_level(l, &event->start_mark);
+    if (r < 0)
+        return r;
     const yaml_char_t *anchor, *tag;
     if (event->type == YAML_SCALAR_EVENT) {
         anchor = event->data.scalar.anchor;

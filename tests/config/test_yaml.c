@@ -108,6 +108,28 @@ static void aliases_of_aliases_run_into_the_bound(void **state)
     assert_non_null(strstr(fixture_said(&f), "more than 100000 values"));
 }
 
+static void assert_refused(const char *text, const char *said)
+{
+    hr_auto(fixture_done) struct fixture f = {0};
+    fixture_read(&f, text);
+    assert_string_equal(fixture_said(&f), said);
+    assert_int_equal(f.diags.errors, 1);
+}
+
+static void aliases_do_not_nest_deeper_than_the_bound(void **state)
+{
+    assert_refused("a: &a [[[[[[[[[[x]]]]]]]]]]\n"
+                   "b: &b [[[[[[[[[[*a]]]]]]]]]]\n"
+                   "c: [[[[[[[[[[[*b]]]]]]]]]]]\n",
+                   "t.yaml:3:15: error: nested more than 32 levels deep\n");
+    hr_auto(fixture_done) struct fixture f = {0};
+    assert_int_equal(fixture_read(&f, "a: &a [[[[[[[[[[x]]]]]]]]]]\n"
+                                      "b: &b [[[[[[[[[[*a]]]]]]]]]]\n"
+                                      "c: [[[[[[[[[*b, *b], *a]]]]]]]]\n"
+                                      "d: [[[[[[[[[[*b]]]]]]]]]]\n"),
+                     0);
+}
+
 static void merging_replaces_all_but_maps(void **state)
 {
     hr_auto(fixture_done) struct fixture f = {0};
@@ -139,14 +161,6 @@ static void a_value_is_shown_short_and_on_one_line(void **state)
                         "\"one two\"");
     assert_string_equal(hr_conf_quote(hr_conf_get(f.root, "b"), quoted, sizeof(quoted)),
                         "\"aaaaaaaaaaaaüüü…\"");
-}
-
-static void assert_refused(const char *text, const char *said)
-{
-    hr_auto(fixture_done) struct fixture f = {0};
-    fixture_read(&f, text);
-    assert_string_equal(fixture_said(&f), said);
-    assert_int_equal(f.diags.errors, 1);
 }
 
 static void what_is_no_yaml_is_explained(void **state)
@@ -221,6 +235,7 @@ int test_yaml(void)
         cmocka_unit_test(an_empty_file_is_an_empty_map),
         cmocka_unit_test(an_alias_is_a_copy_of_its_anchor),
         cmocka_unit_test(aliases_of_aliases_run_into_the_bound),
+        cmocka_unit_test(aliases_do_not_nest_deeper_than_the_bound),
         cmocka_unit_test(merging_replaces_all_but_maps),
         cmocka_unit_test(a_value_is_shown_short_and_on_one_line),
         cmocka_unit_test(what_is_no_yaml_is_explained),
