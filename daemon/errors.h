@@ -30,6 +30,9 @@ enum error_class {
 /* A code of our own for what we see to be wrong with a configuration before a server says so. */
 enum { MISCONFIGURED = -2000 };
 
+/* The numbers of MySQL's that somebody asks for besides their class. */
+enum { ER_DUP_ENTRY = 1062, ER_NO_SUCH_TABLE = 1146 };
+
 /* "connection", "row", … for logs, metrics and dead letters. */
 const char *error_class_name(enum error_class class);
 

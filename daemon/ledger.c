@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/engine.h"
+#include "daemon/errors.h"
 #include "daemon/outcome.h"
 #include "drivers/mysql_row.h"
 
@@ -18,8 +19,6 @@ const char ledger_ddl[] = "CREATE TABLE IF NOT EXISTS headrace_ledger (\n"
                           "  touched TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,\n"
                           "  KEY (queue, touched)\n"
                           ") ENGINE=InnoDB";
-
-#define ER_NO_SUCH_TABLE 1146
 
 int ledger_prepare(struct ledger *ledger)
 {

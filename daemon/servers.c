@@ -52,7 +52,7 @@ static size_t longest_command(const struct settings *settings)
 static hr_usec wait_timeout(const struct settings *settings, const struct server_conf *conf,
                             hr_usec lease)
 {
-    hr_usec wait = 2 * lease > hr_seconds(60) ? 2 * lease : hr_seconds(60);
+    hr_usec wait = settings_session_wait(lease);
     for (size_t i = 0; i < settings->n_jobs; i++) {
         const struct job_conf *job = &settings->jobs[i];
         if (job->sink.server == conf && job->delivery == EXACTLY_ONCE &&

@@ -148,6 +148,10 @@ static inline void settings_freep(struct settings **s)
     settings_free(*s);
 }
 
+/* How long a session of MySQL may be silent before the server ends it, for jobs with leases as long
+ * as this: twice that, and a minute at least. No ledger row may be swept before. */
+hr_usec settings_session_wait(hr_usec lease);
+
 /* The runtime directory: $RUNTIME_DIRECTORY, else /run/headrace for root, else
  * $XDG_RUNTIME_DIR/headrace or /tmp/headrace-UID. NULL: no memory. */
 char *settings_runtime_dir(struct hr_conf_mem *mem);

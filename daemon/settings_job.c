@@ -156,12 +156,9 @@ static int check_delivery(struct hr_conf *conf, const struct hr_conf_node *map,
     return 0;
 }
 
-/* A session of MySQL may sleep this long before the server ends it; its ledger row must not be
- * swept before. */
-static hr_usec wait_timeout(const struct job_conf *job)
+hr_usec settings_session_wait(hr_usec lease)
 {
-    hr_usec twice = 2 * job->source.lease;
-    return twice > hr_seconds(60) ? twice : hr_seconds(60);
+    return 2 * lease > hr_seconds(60) ? 2 * lease : hr_seconds(60);
 }
 
 static const struct hr_conf_node *get2(const struct hr_conf_node *map, const char *first,
@@ -179,7 +176,8 @@ static int check_spans(struct hr_conf *conf, const struct hr_conf_node *map,
         return 0;
     int r = 0;
     const struct hr_conf_node *keep = hr_conf_get(hr_conf_get(map, "ledger"), "keep");
-    if (job->delivery == EXACTLY_ONCE && job->ledger_keep <= wait_timeout(job)) {
+    if (job->delivery == EXACTLY_ONCE &&
+        job->ledger_keep <= settings_session_wait(job->source.lease)) {
         r = hr_conf_error(conf,
                           keep ? keep : get2(hr_conf_get(map, "source"), "redis_list", "lease"),
                           "twice the lease has to be shorter than ledger.keep (a late owner must "

@@ -5,9 +5,8 @@
  */
 #include "daemon/sink/commit.h"
 
+#include "daemon/errors.h"
 #include "drivers/backoff.h"
-
-#define ER_DUP_ENTRY 1062
 
 /* Codes of one attempt besides those of the drivers. */
 enum {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/errors.h"
 #include "daemon/retry.h"
 #include "daemon/sink/columns.h"
 #include "daemon/sink/commit.h"
@@ -13,8 +14,6 @@
 #include "daemon/sink/refusal.h"
 #include "daemon/sink/rows.h"
 #include "drivers/mysql_once.h"
-
-#define ER_DUP_ENTRY 1062
 
 /* So many rows at most go in one request with all the rest of the transaction: more are cheaper as
  * an array. After a refusal none do for a while, as more refusals are likely. */

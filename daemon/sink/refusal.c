@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ER_DUP_ENTRY 1062
+#include "daemon/errors.h"
 
 /* The last place where words stand in the text, or NULL. The server's own words come after the
  * value that it quotes, and the value may hold anything. */
