@@ -228,17 +228,10 @@ static int keep_notified(void *arg)
     }
 }
 
-static void log_report(const struct hr_report *report, void *cookie)
-{
-    log_warn("%s%s%s%s%s", report->task[0] ? "task " : "", report->task,
-             report->task[0] ? ": " : "", report->message,
-             report->error ? hr_error_text(report->error->code) : "");
-}
-
 int app_run(void *arg)
 {
     struct app *app = arg;
-    hr_loop_set_report(hr_running_loop(), log_report, app);
+    hr_loop_set_report(hr_running_loop(), log_report, NULL);
     app->started = hr_now();
     gethostname(app->host, sizeof(app->host) - 1);
     budget_init(&app->budget, app->settings->memory_limit);

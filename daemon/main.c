@@ -12,6 +12,23 @@
 /* A task that keeps the loop for longer is a bug of ours; it is logged. */
 #define SLOW_SLICE hr_ms(200)
 
+/* The exit status. */
+static int run(const struct settings *settings)
+{
+    struct app app = {.settings = settings};
+    int r = instance_lock(&app.instance, settings->instance, settings->runtime_dir);
+    if (r == -EBUSY) {
+        log_err("%s", hr_error_message(r));
+        return EX_TEMPFAIL;
+    }
+    if (r >= 0)
+        r = hr_run_with(&(struct hr_loop_options){.slow_slice = SLOW_SLICE}, app_run, &app);
+    if (r < 0)
+        log_err("giving up: %s", hr_error_message(r));
+    instance_unlock(&app.instance);
+    return r < 0 ? EX_SOFTWARE : EX_OK;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = options_parse(argc, argv);
@@ -28,17 +45,8 @@ int main(int argc, char **argv)
     if (options.check_only)
         return EX_OK;
 
-    struct app app = {.settings = settings};
     log_open(settings->log_to, settings->log_level);
-    r = instance_lock(&app.instance, settings->instance, settings->runtime_dir);
-    if (r == -EBUSY) {
-        log_err("%s", hr_error_message(r));
-        return EX_TEMPFAIL;
-    }
-    if (r >= 0)
-        r = hr_run_with(&(struct hr_loop_options){.slow_slice = SLOW_SLICE}, app_run, &app);
-    if (r < 0)
-        log_err("giving up: %s", hr_error_message(r));
-    instance_unlock(&app.instance);
-    return r < 0 ? EX_SOFTWARE : EX_OK;
+    int status = run(settings);
+    log_close();
+    return status;
 }

@@ -40,6 +40,7 @@ int __wrap_sd_journal_send(const char *format, ...)
 TEST_PLAIN(the_journal_gets_a_line_with_its_fields)
 {
     log_open(LOG_TO_JOURNAL, LOG_INFO);
+    log_close(); /* without the thread, lines are written at once */
     entries = 0;
     log_job(LOG_WARNING, "orders", CLASS_CONNECTION, "waiting: %s", "no server");
     ASSERT_STR(sent, "PRIORITY=4\nSYSLOG_IDENTIFIER=headraced\nHEADRACE_JOB=orders\n"
@@ -49,6 +50,7 @@ TEST_PLAIN(the_journal_gets_a_line_with_its_fields)
     log_debug("too little to tell");
     ASSERT_EQ(entries, 2);
     log_open(LOG_TO_STDERR, LOG_INFO);
+    log_close();
 }
 
 TEST_PLAIN(a_daemon_that_systemd_did_not_start_logs_to_standard_error)
@@ -57,7 +59,9 @@ TEST_PLAIN(a_daemon_that_systemd_did_not_start_logs_to_standard_error)
     log_open(LOG_TO_AUTO, LOG_ERR);
     entries = 0;
     log_job(LOG_ERR, "orders", CLASS_CONNECTION, "seen by a person");
+    log_close();
     ASSERT_EQ(entries, 0);
     unsetenv("JOURNAL_STREAM");
     log_open(LOG_TO_STDERR, LOG_INFO);
+    log_close();
 }

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""What the log says, what it keeps to itself, and that nobody waits for it."""
+import fcntl
+import json
+import os
+import subprocess
+
+from support.headraced import BUILD
+
+
+def fill(end):
+    """Fills a pipe, by a descriptor of its own: the reader's and the daemon's stay blocking."""
+    more = os.open(f"/proc/self/fd/{end}", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        while True:
+            os.write(more, b"." * 4096)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(more)
+
+
+def test_a_standard_error_that_nobody_reads_stops_nothing(scratch):
+    folder = scratch.sub("stuck")
+    path = os.path.join(folder, "once.yaml")
+    job = {"source": {"lines": {"path": "-"}}, "sink": {"print": {}}}
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({"version": 1, "log": {"to": "stderr", "level": "debug"}, "jobs": {"once": job}}, f)
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    fill(writer)
+    done = subprocess.run(
+        [os.path.join(BUILD, "headraced"), "--config", path], input=b"1\n2\n", stdout=subprocess.PIPE,
+        stderr=writer, env={**os.environ, "RUNTIME_DIRECTORY": folder}, timeout=20)
+    os.close(writer)
+    os.close(reader)
+    assert (done.returncode, done.stdout) == (0, b"1\n2\n")
