@@ -135,7 +135,7 @@ static int probe(void *arg)
             r = job_nap(job, JOB_PROBE_EVERY);
         }
         if (r < 0)
-            return r;
+            return r == HR_ESHUTDOWN ? 0 : r;
     }
 }
 

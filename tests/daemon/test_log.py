@@ -6,6 +6,8 @@ import os
 import subprocess
 
 from support.headraced import BUILD
+from support.orders import orders
+from support.process import until
 
 
 def fill(end):
@@ -35,3 +37,14 @@ def test_a_standard_error_that_nobody_reads_stops_nothing(scratch):
     os.close(writer)
     os.close(reader)
     assert (done.returncode, done.stdout) == (0, b"1\n2\n")
+
+
+def test_the_end_of_a_misconfigured_job_is_no_news(redis, mariadb, headraced):
+    mariadb.execute("DROP TABLE orders")
+    redis.client.rpush("orders", *orders(5))
+    daemon = headraced(redis, mariadb)
+    daemon.until(lambda: daemon.status()["state"] == "misconfigured", what="misconfigured")
+    assert daemon.stop() == 0
+    until(lambda: "stopped" in daemon.log, what="the job's last line")
+    assert "task " not in daemon.log and "nobody read" not in daemon.log
+    assert redis.client.llen("orders") == 5
