@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/error_impl.h"
 #include "core/fiber.h"
 #include "core/task_impl.h"
 
@@ -37,7 +38,7 @@ static struct hr_error *record_of_caller(void)
 /* A thread's causes are freed when it ends. */
 static void remember_causes(struct hr_error *record)
 {
-    if (record != &thread_record || !record->cause)
+    if (record != &thread_record || (!record->cause && !record->members))
         return;
     pthread_once(&thread_end_once, thread_end_init);
     pthread_setspecific(thread_end_key, record);
@@ -72,15 +73,15 @@ void hr__error_write(struct hr_error *record, int code, const char *fmt, va_list
 int(hr_fail)(int code, const char *fmt, ...)
 {
     struct hr_error *record = record_of_caller();
-    struct hr_error *old = hr_take(record->cause);
+    struct hr_error *cause = hr_take(record->cause), *members = hr_take(record->members);
     va_list args;
     va_start(args, fmt);
     hr__error_write(record, code, fmt, args);
     va_end(args);
-    if (old) {
-        hr_error_done(old);
-        free(old);
-    }
+    if (cause)
+        hr__error_free(cause);
+    if (members)
+        hr__error_free(members);
     return code;
 }
 
@@ -126,6 +127,16 @@ int(hr_fail_because)(int code, const char *fmt, ...)
     return code;
 }
 
+int hr__error_adopt(struct hr_error *members, bool cut)
+{
+    struct hr_error *record = record_of_caller();
+    hr__error_free(record->members);
+    record->members = members;
+    record->cut |= cut;
+    remember_causes(record);
+    return record->code;
+}
+
 const struct hr_error *hr_last_error(void)
 {
     return record_of_caller();
@@ -169,30 +180,6 @@ const char *hr_error_text(int code)
     }
     const char *text = code < 0 && code > -1000 ? strerrordesc_np(-code) : NULL;
     return text ? text : "unknown error";
-}
-
-void hr_error_copy(struct hr_error *to, const struct hr_error *from)
-{
-    *to = *from;
-    for (to->cause = NULL; (from = from->cause); to = to->cause) {
-        to->cause = malloc(sizeof(*to));
-        if (!to->cause) {
-            to->cut = true;
-            return;
-        }
-        *to->cause = *from;
-        to->cause->cause = NULL;
-    }
-}
-
-void hr_error_done(struct hr_error *error)
-{
-    struct hr_error *next;
-    for (struct hr_error *cause = error->cause; cause; cause = next) {
-        next = cause->cause;
-        free(cause);
-    }
-    error->cause = NULL;
 }
 
 int hr_error_raise(const struct hr_error *error)

@@ -47,10 +47,12 @@ struct hr_error {
     char state[6]; /* SQLSTATE, or "" */
     char kind[16]; /* first word of a Redis error reply ("NOSCRIPT"), or "" */
     bool sent;     /* a request had left for the server: it may have been carried out */
-    bool cut;      /* the cause chain was cut short for want of memory */
+    bool cut;      /* causes or members are missing for want of memory */
     char task[24]; /* name of the task that first saw it, "" outside of tasks */
     char message[HR_ERROR_MESSAGE_MAX];
-    struct hr_error *cause; /* what had failed before, or NULL; owned by this record */
+    struct hr_error *cause;   /* what had failed before, or NULL; owned by this record */
+    struct hr_error *members; /* of a group's error: what failed, in order; owned likewise */
+    struct hr_error *next;    /* the next member of the same group */
 };
 
 /* Writes the record of the running task (outside of tasks: of the thread) and yields code, so
@@ -83,7 +85,19 @@ HR_PUBLIC const char *hr_error_message(int code);
 HR_PUBLIC const char *hr_error_name(int code);
 HR_PUBLIC const char *hr_error_text(int code);
 
-/* Copies a record with its causes; frees the causes of a record that the caller embedded. */
+/* The first record with that code: error itself, else among its members and causes, theirs
+ * included. Borrowed from error; NULL when there is none. */
+HR_PUBLIC const struct hr_error *hr_error_find(const struct hr_error *error, int code);
+
+/* Divides what failed in a group: *ret_matching becomes the group with the failures of that code,
+ * *ret_rest the one with the others; groups inside are divided likewise. Without failures of its
+ * kind a part has code 0. An error that is no group goes to one of them whole. Both are the
+ * caller's, for hr_error_done(). Returns how many failures match. */
+HR_PUBLIC size_t hr_error_split(const struct hr_error *error, int code,
+                                struct hr_error *ret_matching, struct hr_error *ret_rest);
+
+/* Copies a record with causes and members (to sixteen groups deep); frees those of a record that
+ * the caller embedded. */
 HR_PUBLIC void hr_error_copy(struct hr_error *to, const struct hr_error *from);
 HR_PUBLIC void hr_error_done(struct hr_error *error);
 

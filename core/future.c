@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/error_impl.h"
 #include "core/future_impl.h"
 #include "core/loop_impl.h"
 

@@ -4,8 +4,6 @@
  */
 #pragma once
 
-#include <stdarg.h>
-
 #include "core/future.h"
 #include "core/list.h"
 
@@ -17,6 +15,7 @@ struct hr_future {
     unsigned char state;
     bool is_task;
     bool error_seen; /* somebody read it: no report */
+    bool marked;     /* a walk over several futures has been here; false between calls */
     int status;      /* ≥ 0, or the error's code */
     void *value;
     hr_free_fn *free_value; /* NULL once the value was taken */
@@ -39,7 +38,3 @@ void hr__future_init(hr_future *future, hr_loop *loop, bool is_task);
 void hr__future_finish(hr_future *future, int status);
 void hr__future_finish_cancelled(hr_future *future);
 void hr__future_set_reason(hr_future *future, const char *reason);
-
-/* core/error.c: writes a record of its own, without causes. */
-void hr__error_write(struct hr_error *record, int code, const char *fmt, va_list args)
-    hr_printf_like(3, 0);

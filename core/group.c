@@ -8,13 +8,24 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/error_impl.h"
 #include "core/task_impl.h"
 
 struct child {
     struct hr_list link;
     struct hr__watch watch;
     struct hr_task_group *group;
-    hr_task *task; /* a reference */
+    hr_task *task;           /* a reference */
+    struct starter *starter; /* who waits until it is ready; NULL: nobody */
+};
+
+/* A task in hr_task_group_start(), with what it waits for. */
+struct starter {
+    struct hr_list link; /* in the group's list */
+    struct hr__waiter waiter;
+    struct child *child; /* NULL: over, or ready */
+    void *value;
+    bool ready;
 };
 
 int hr_task_group_enter(struct hr_task_group *group)
@@ -29,6 +40,7 @@ int hr_task_group_enter(struct hr_task_group *group)
     group->entered = true;
     hr_list_init(&group->children);
     hr_list_init(&group->ending);
+    hr_list_init(&group->starting);
     return 0;
 }
 
@@ -44,12 +56,29 @@ static void end_all(struct hr_task_group *group, const char *reason)
         hr__request_make(&group->request, reason);
 }
 
+/* Puts a failure behind the others, under the child's name. */
+static void add_member(struct hr_task_group *group, const char *who, const struct hr_error *error)
+{
+    struct hr_error *member = hr__error_dup(error);
+    if (!member) {
+        group->cut = true;
+        return;
+    }
+    snprintf(member->task, sizeof member->task, "%s", who);
+    if (group->last)
+        group->last->next = member;
+    else
+        group->members = member;
+    group->last = member;
+}
+
 static void add_failure(struct hr_task_group *group, const char *who, const struct hr_error *error)
 {
     size_t used = strlen(group->quotes);
 
     snprintf(group->quotes + used, sizeof group->quotes - used, "%s%s: %s", used ? "; " : "", who,
              error->message);
+    add_member(group, who, error);
     if (group->failures++ == 0 || error->code == HR_EFATAL) {
         hr_error_done(&group->error);
         hr_error_copy(&group->error, error);
@@ -61,11 +90,15 @@ static void child_over(struct hr__watch *watch)
     struct child *child = hr_container_of(watch, struct child, watch);
     struct hr_task_group *group = child->group;
     hr_task *task = child->task;
+    struct starter *starter = child->starter;
 
     hr_list_remove(&child->link);
     free(child);
     group->running--;
-    if (hr__future_peek(task) < 0 && !hr_future_cancelled(task)) {
+    if (starter) {
+        starter->child = NULL;
+        hr__wake(&starter->waiter, 0);
+    } else if (hr__future_peek(task) < 0 && !hr_future_cancelled(task)) {
         add_failure(group, hr_task_name(task), hr_future_error(task));
         end_all(group, "another task of the group failed");
     }
@@ -74,8 +107,7 @@ static void child_over(struct hr__watch *watch)
     hr_future_unref(task);
 }
 
-hr_task *hr_task_group_spawn(struct hr_task_group *group, const char *name, hr_task_fn *fn,
-                             void *arg)
+static struct child *spawn(struct hr_task_group *group, const char *name, hr_task_fn *fn, void *arg)
 {
     if (!group->entered || group->ending_all) {
         hr_fail(HR_ESHUTDOWN, "task group: %s", group->entered ? "ending" : "not entered");
@@ -95,7 +127,84 @@ hr_task *hr_task_group_spawn(struct hr_task_group *group, const char *name, hr_t
     hr_list_append(&group->children, &child->link);
     hr__future_watch(child->task, &child->watch);
     group->running++;
-    return child->task;
+    return child;
+}
+
+hr_task *hr_task_group_spawn(struct hr_task_group *group, const char *name, hr_task_fn *fn,
+                             void *arg)
+{
+    struct child *child = spawn(group, name, fn, arg);
+    return child ? child->task : NULL;
+}
+
+/* Waits until the child is ready or over. A cancel goes on to it; true when there was one. */
+static bool wait_until_ready(struct starter *starter)
+{
+    bool cancelled = false;
+
+    while (starter->child) {
+        if (hr__park(&starter->waiter, "a task to be ready") == 0)
+            continue;
+        if (!cancelled)
+            hr__be_patient(true);
+        cancelled = true;
+        if (starter->child)
+            hr_task_cancel(starter->child->task, "the task that started it was cancelled");
+        (void)hr__waiter_init(&starter->waiter);
+    }
+    if (cancelled)
+        hr__be_patient(false);
+    return cancelled;
+}
+
+int hr_task_group_start(struct hr_task_group *group, const char *name, hr_task_fn *fn, void *arg,
+                        void **ret_value)
+{
+    struct starter starter = {0};
+    int r = hr__waiter_init(&starter.waiter);
+    if (r < 0)
+        return r;
+    struct child *child = starter.child = spawn(group, name, fn, arg);
+    if (!child)
+        return hr_last_error()->code;
+    child->starter = &starter;
+    hr_auto(hr_future_unrefp) hr_task *task = hr_future_ref(child->task);
+    hr_list_append(&group->starting, &starter.link);
+    bool cancelled = wait_until_ready(&starter);
+    hr_list_remove(&starter.link);
+
+    if (cancelled) {
+        if (starter.ready)
+            hr_task_cancel(task, "the task that started it was cancelled");
+        else
+            (void)hr_future_status(task); /* nobody's but the starter's to read */
+        return hr_fail(-ECANCELED, "cancelled while waiting for %s to be ready",
+                       hr_task_name(task));
+    }
+    if (!starter.ready) {
+        r = hr__future_receive(task);
+        return r < 0 ? r : hr_fail(HR_EBROKEN, "%s ended before it was ready", hr_task_name(task));
+    }
+    if (ret_value)
+        *ret_value = starter.value;
+    return 0;
+}
+
+int hr_task_group_ready(struct hr_task_group *group, void *value)
+{
+    hr_task *task = hr_current_task();
+    hr_list_foreach (node, &group->starting) {
+        struct starter *starter = hr_list_entry(node, struct starter, link);
+        if (!starter->child || starter->child->task != task)
+            continue;
+        starter->ready = true;
+        starter->value = value;
+        starter->child->starter = NULL;
+        starter->child = NULL;
+        hr__wake(&starter->waiter, 0);
+        return 0;
+    }
+    return hr_fail(HR_EINVALIDSTATE, "nobody waits until this task is ready");
 }
 
 void hr_task_group_cancel(struct hr_task_group *group)
@@ -131,12 +240,15 @@ static bool wait_for_children(struct hr_task_group *group)
 }
 
 /* The error that comes out when children failed. */
-static int raise_failures(const struct hr_task_group *group)
+static int raise_failures(struct hr_task_group *group)
 {
-    hr_error_raise(&group->error);
     if (group->error.code == HR_EFATAL)
-        return HR_EFATAL;
-    return hr_fail_because(HR_EGROUP, "%zu failed in a group: %s", group->failures, group->quotes);
+        return hr_error_raise(&group->error);
+    /* A group that failed is among the members with its own: not twice. */
+    hr__error_free(hr_take(group->error.members));
+    hr_error_raise(&group->error);
+    hr_fail_because(HR_EGROUP, "%zu failed in a group: %s", group->failures, group->quotes);
+    return hr__error_adopt(hr_take(group->members), group->cut);
 }
 
 static int outcome(struct hr_task_group *group, int code, bool cancelled)
@@ -176,5 +288,6 @@ int hr_task_group_leave(struct hr_task_group *group, int code)
 
     int r = outcome(group, code, cancelled);
     hr_error_done(&group->error);
+    hr__error_free(hr_take(group->members));
     return r;
 }

@@ -23,9 +23,12 @@ struct hr_task_group {
     struct hr__request request;        /* the group's own cancel of the body */
     struct hr_list children;           /* unfinished, not asked to end yet */
     struct hr_list ending;             /* unfinished, cancelled by the group */
+    struct hr_list starting;           /* those whose starter waits until they are ready */
     size_t running, failures;          /* children; failures count the body's own as well */
     struct hr_error error;             /* the first failure, or the fatal one */
+    struct hr_error *members, *last;   /* all failures, in order */
     char quotes[HR_ERROR_MESSAGE_MAX]; /* what failed and why, as far as it fits */
+    bool cut;                          /* members are missing for want of memory */
     struct hr__waiter *exit;           /* leave() while it waits */
     bool entered, leaving;
     bool ending_all; /* no more children are taken */
@@ -42,13 +45,28 @@ HR_PUBLIC int hr_task_group_enter(struct hr_task_group *group);
 HR_PUBLIC hr_task *hr_task_group_spawn(struct hr_task_group *group, const char *name,
                                        hr_task_fn *fn, void *arg);
 
+/* Spawns a child and waits until it says that it is ready, by hr_task_group_ready(): 0, with the
+ * value that it said in *ret_value (NULL: not wanted), and the child is one like others from then
+ * on. A child that ends before is no failure of the group:
+ *   its error     it failed
+ *   HR_EBROKEN    it returned without being ready
+ *   -ECANCELED    the running task was cancelled; the child was, too, and is over or will be
+ *   HR_ESHUTDOWN · -ENOMEM · HR_ENOTASK    as hr_task_group_spawn(); arg stays the caller's */
+HR_PUBLIC hr_async int hr_task_group_start(struct hr_task_group *group, const char *name,
+                                           hr_task_fn *fn, void *arg, void **ret_value);
+
+/* Called by a child of hr_task_group_start(): whoever started it goes on, with that value, which is
+ * his. HR_EINVALIDSTATE when nobody waits for it: said twice, or an ordinary child. */
+HR_PUBLIC int hr_task_group_ready(struct hr_task_group *group, void *value);
+
 /* Ends the group early: cancels the children and the body's next suspension, and is no error. */
 HR_PUBLIC void hr_task_group_cancel(struct hr_task_group *group);
 
 /* Waits for all children. code is how the body ended: a negative one cancels the children. Returns
  * code when no child failed (0 for a body that hr_task_group_cancel() cut short), or
  *   HR_EGROUP    children failed: the record counts the failures, the body's own included, and
- *                quotes them as far as they fit; the first one, with native and kind, is the cause
+ *                quotes them as far as they fit; the first one, with native and kind, is the cause.
+ *                All are its members (core/error.h), each with its child's name as the task
  *   HR_EFATAL    as it came from a child
  *   -ECANCELED   the task was cancelled and nobody failed. When somebody did, the cancel comes at
  *                the next suspension

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "core/as_completed.h"
 #include "core/base.h"
 #include "core/buf.h"
 #include "core/cancel_scope.h"

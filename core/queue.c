@@ -13,6 +13,7 @@
 #include "core/queue.h"
 
 #include "core/line.h"
+#include "core/queue_impl.h"
 
 struct hr_queue {
     void **ring;
@@ -80,9 +81,8 @@ static int wait_in(hr_queue *queue, struct hr_list *line, const char *what, bool
     return r == -ECANCELED ? r : HR_ECLOSED;
 }
 
-static int grow(hr_queue *queue)
+static int grow(hr_queue *queue, size_t capacity)
 {
-    size_t capacity = queue->capacity ? 2 * queue->capacity : 8;
     void **ring = capacity > SIZE_MAX / sizeof *ring ? NULL : malloc(capacity * sizeof *ring);
     if (!ring)
         return hr_fail(-ENOMEM, "queue: out of memory with %zu items", queue->count);
@@ -94,6 +94,14 @@ static int grow(hr_queue *queue)
     queue->capacity = capacity;
     queue->head = 0;
     return 0;
+}
+
+int hr__queue_reserve(hr_queue *queue, size_t n)
+{
+    size_t capacity = 8;
+    while (capacity < n && capacity <= SIZE_MAX / 2)
+        capacity *= 2;
+    return capacity > queue->capacity ? grow(queue, capacity) : 0;
 }
 
 static void *take(hr_queue *queue)
@@ -111,7 +119,7 @@ int hr_queue_put_nowait(hr_queue *queue, void *item)
     if (!has_room(queue))
         return -ENOBUFS;
     if (queue->count == queue->capacity) {
-        int r = grow(queue);
+        int r = grow(queue, queue->capacity ? 2 * queue->capacity : 8);
         if (r < 0)
             return r;
     }

@@ -152,7 +152,7 @@ static void keep_error(struct hr__task *task, int code)
     if (!task->future.error)
         return; /* the code alone has to do */
     *task->future.error = *record;
-    record->cause = NULL;
+    record->cause = record->members = NULL;
 }
 
 static void stop_for(hr_loop *loop, struct hr__task *task)

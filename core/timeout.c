@@ -73,19 +73,20 @@ static void expire(struct hr__timer *timer)
     hr__request_make(&scope->request, "took too long");
 }
 
-static void arm(struct hr_timeout *scope, hr_usec limit)
+static void arm(struct hr_timeout *scope, hr_usec deadline)
 {
     struct hr_loop *loop = scope->request.task->loop;
+    hr_usec now = hr__clock_now(loop);
 
-    scope->limit = limit;
-    scope->deadline = hr__deadline(loop, limit);
-    if (limit <= 0)
+    scope->deadline = deadline;
+    scope->limit = deadline < HR_FOREVER ? deadline - scope->since : HR_FOREVER;
+    if (deadline <= now)
         expire(&scope->timer);
-    else if (limit < HR_FOREVER)
-        hr__loop_arm(loop, &scope->timer, scope->deadline);
+    else if (deadline < HR_FOREVER)
+        hr__loop_arm(loop, &scope->timer, deadline);
 }
 
-int hr_timeout_enter(struct hr_timeout *scope, hr_usec limit)
+int hr_timeout_enter_at(struct hr_timeout *scope, hr_usec moment)
 {
     if (scope->entered)
         return hr_fail(-EBUSY, "timeout: entered already");
@@ -95,9 +96,16 @@ int hr_timeout_enter(struct hr_timeout *scope, hr_usec limit)
 
     scope->entered = true;
     scope->expired = false;
+    scope->since = hr__clock_now(scope->request.task->loop);
     hr__timer_init(&scope->timer, expire);
-    arm(scope, limit);
+    arm(scope, moment);
     return 0;
+}
+
+int hr_timeout_enter(struct hr_timeout *scope, hr_usec limit)
+{
+    hr_loop *loop = hr__loop_running;
+    return hr_timeout_enter_at(scope, loop ? hr__deadline(loop, limit) : limit);
 }
 
 int hr_timeout_reschedule(struct hr_timeout *scope, hr_usec limit)
@@ -105,7 +113,18 @@ int hr_timeout_reschedule(struct hr_timeout *scope, hr_usec limit)
     if (!scope->entered || scope->expired)
         return hr_fail(HR_EINVALIDSTATE, "timeout: %s", scope->expired ? "expired" : "not entered");
     hr__timer_disarm(&scope->request.task->loop->timers, &scope->timer);
-    arm(scope, limit);
+    arm(scope, hr__deadline(scope->request.task->loop, limit));
+    return 0;
+}
+
+int hr_timeout_cancel(struct hr_timeout *scope)
+{
+    if (!scope->entered || scope->expired)
+        return hr_fail(HR_EINVALIDSTATE, "timeout: %s", scope->expired ? "expired" : "not entered");
+    hr_loop *loop = scope->request.task->loop;
+    hr__timer_disarm(&loop->timers, &scope->timer);
+    scope->limit = hr__clock_now(loop) - scope->since;
+    expire(&scope->timer);
     return 0;
 }
 
@@ -154,4 +173,15 @@ int hr_timeout_leave(struct hr_timeout *scope, int code)
 bool hr_timeout_expired(const struct hr_timeout *scope)
 {
     return scope->expired;
+}
+
+int hr_timeout_move_on(struct hr_timeout *scope, int code)
+{
+    int r = hr_timeout_leave(scope, code);
+    return r == -ETIMEDOUT && code == -ECANCELED ? 0 : r;
+}
+
+hr_usec hr_timeout_when(const struct hr_timeout *scope)
+{
+    return scope->deadline;
 }

@@ -28,7 +28,8 @@ HR_PUBLIC hr_async int hr_wait_for(hr_future *future, hr_usec limit);
 struct hr_timeout {
     struct hr__timer timer;
     struct hr__request request;
-    hr_usec limit, deadline; /* as given; on the loop's clock, HR_FOREVER: none */
+    hr_usec since, deadline; /* on the loop's clock; HR_FOREVER: none */
+    hr_usec limit;           /* as given, or when it was cancelled instead */
     bool entered, expired;
 };
 
@@ -36,15 +37,29 @@ struct hr_timeout {
  * HR_FOREVER never. A scope that was left may be entered again. */
 HR_PUBLIC int hr_timeout_enter(struct hr_timeout *scope, hr_usec limit);
 
+/* As enter, with a moment on the loop's clock instead of a span. */
+HR_PUBLIC int hr_timeout_enter_at(struct hr_timeout *scope, hr_usec moment);
+
 /* Disarms; turns -ECANCELED into -ETIMEDOUT when the scope expired and no foreign request is
  * outstanding. Any other code passes through; the error of a scope that expired has the timeout
  * among its causes. -EINVAL by another task than the one that entered. */
 HR_PUBLIC int hr_timeout_leave(struct hr_timeout *scope, int code);
 
+/* As leave, but 0 where that gives -ETIMEDOUT: for work that may be cut short and is good as it is.
+ * hr_timeout_expired() tells. */
+HR_PUBLIC int hr_timeout_move_on(struct hr_timeout *scope, int code);
+
+/* As if the deadline came now; by any task or callback of the loop. 0; HR_EINVALIDSTATE when the
+ * scope is not entered or has expired. */
+HR_PUBLIC int hr_timeout_cancel(struct hr_timeout *scope);
+
 /* Moves the deadline of an entered scope that has not expired, to so long from now: 0, else
  * HR_EINVALIDSTATE. */
 HR_PUBLIC int hr_timeout_reschedule(struct hr_timeout *scope, hr_usec limit);
+
+/* Whether the deadline came inside the scope; and when it comes, HR_FOREVER: never. */
 HR_PUBLIC bool hr_timeout_expired(const struct hr_timeout *scope);
+HR_PUBLIC hr_usec hr_timeout_when(const struct hr_timeout *scope);
 
 /* Waits for the future without passing a cancel of the waiter on to it; takes the reference. Its
  * outcome, or -ECANCELED at once when the waiter is cancelled while the future goes on. */

@@ -321,3 +321,43 @@ TEST_PLAIN(s4_14_members_of_another_loop_are_refused)
     ASSERT_ERR(hr_run(gather_foreign, hr_future_new(other)), HR_EWRONGLOOP);
     hr_loop_free(other);
 }
+
+static int note_start(void *arg)
+{
+    static int started;
+    *(int *)arg = ++started;
+    return hr_yield();
+}
+
+TEST(s4_1_a_gather_takes_tasks_and_futures_and_tasks_start_in_argument_order)
+{
+    hr_auto(hr_futures_done) struct hr_futures mixed = {0};
+    int began[2] = {0};
+    hr_futures_add(&mixed, hr_create_task(NULL, note_start, &began[0]));
+    hr_futures_add(&mixed, hr_future_new(NULL));
+    hr_futures_add(&mixed, hr_create_task(NULL, note_start, &began[1]));
+    hr_future_set_status(mixed.items[1], 5);
+    ASSERT_ERR(hr_gather(&mixed, 0), 0);
+    ASSERT_EQ(began[1] - began[0], 1);
+    ASSERT_ERR(hr_future_status(mixed.items[1]), 5);
+}
+
+static int gather_these(void *futures)
+{
+    return hr_gather(futures, 0);
+}
+
+TEST(s4_13_a_gather_that_is_over_touches_its_members_no_more)
+{
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
+    hr_futures_add(&all, hr_future_new(NULL));
+    hr_futures_add(&all, hr_future_new(NULL));
+    hr_task *gather = hr_create_task(NULL, gather_these, &all);
+    test_passes(1);
+    hr_future_set_error(all.items[0], -EIO, "no luck");
+    test_passes(1);
+    ASSERT_TRUE(hr_future_done(gather));
+    ASSERT_FALSE(hr_task_cancel(gather, NULL));
+    ASSERT_FALSE(hr_future_done(all.items[1]));
+    ASSERT_ERR(hr_join(gather), -EIO);
+}

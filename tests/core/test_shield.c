@@ -2,6 +2,7 @@
 /*
  * Shields and shielded scopes, semantics 7.
  */
+#include "core/future_impl.h"
 #include "core/task.h"
 #include "core/timeout.h"
 #include "tests/support/hrtest.h"
@@ -189,4 +190,44 @@ TEST(s7_10_what_a_shielded_task_waits_for_is_not_cancelled_but_may_be_limited)
 
     limit = 5;
     ASSERT_ERR(hr_join(hr_create_task("shielded", await_in_shield, &limit)), -ETIMEDOUT);
+}
+
+static int shield_this(void *future)
+{
+    return hr_shield(hr_future_ref(future));
+}
+
+TEST(s7_6_shields_leave_nothing_on_the_inner)
+{
+    hr_future *inner = hr_future_new(NULL);
+    for (int i = 0; i < 100; i++) {
+        hr_task *shield = hr_create_task(NULL, shield_this, inner);
+        test_passes(1);
+        hr_task_cancel(shield, NULL);
+        ASSERT_ERR(hr_join(shield), -ECANCELED);
+    }
+    ASSERT_TRUE(hr_list_empty(&inner->watches));
+    ASSERT_FALSE(hr_future_done(inner));
+    hr_future_unref(inner);
+}
+
+static int ignore_cancel(void *future)
+{
+    int r = hr_shield(hr_future_ref(future));
+    if (r == -ECANCELED)
+        r = hr_await(future);
+    return r < 0 ? r : (int)hr_task_cancelling(hr_current_task());
+}
+
+TEST(s7_8_a_cancel_can_be_ignored_and_stays_counted)
+{
+    hr_future *inner = hr_future_new(NULL);
+    hr_task *task = hr_create_task(NULL, ignore_cancel, inner);
+    test_passes(1);
+    hr_task_cancel(task, NULL);
+    test_passes(1);
+    ASSERT_FALSE(hr_future_done(inner));
+    hr_future_set_status(inner, 0);
+    ASSERT_ERR(hr_join(task), 1);
+    hr_future_unref(inner);
 }

@@ -410,3 +410,88 @@ TEST(s6_13_a_cancel_pending_at_entry_is_foreign)
     ASSERT_ERR(hr_timeout_leave(&limit, hr_sleep(hr_ms(10))), -ECANCELED);
     ASSERT_EQ(hr_task_uncancel(hr_current_task()), 0);
 }
+
+static int enter_by_moment(void *scope)
+{
+    int r = hr_timeout_enter_at(scope, hr_ms(7));
+    return r < 0 ? r : hr_timeout_leave(scope, hr_sleep(hr_seconds(1)));
+}
+
+TEST(s6_8_a_scope_has_a_span_a_moment_or_no_limit_and_one_task)
+{
+    struct hr_timeout limit = {0};
+    ASSERT_ERR(hr_join(hr_create_task(NULL, enter_by_moment, &limit)), -ETIMEDOUT);
+    ASSERT_EQ(test_clock_now(), hr_ms(7));
+    ASSERT_ERR(hr_timeout_enter(&limit, HR_FOREVER), 0);
+    ASSERT_EQ(hr_timeout_when(&limit), HR_FOREVER);
+    ASSERT_ERR(hr_sleep(hr_seconds(3600)), 0);
+    ASSERT_ERR(hr_timeout_leave(&limit, 4), 4);
+    ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(2)), 0);
+    ASSERT_EQ(hr_timeout_when(&limit), test_clock_now() + hr_ms(2));
+    ASSERT_ERR(hr_join(hr_create_task("stranger", leave_it, &limit)), -EINVAL);
+    ASSERT_ERR(hr_timeout_leave(&limit, 0), 0);
+    ASSERT_ERR(hr_join(hr_create_task(NULL, enter_by_moment, &limit)), -ETIMEDOUT); /* long past */
+}
+
+TEST(s6_21_code_after_the_scope_feels_nothing_of_it)
+{
+    struct hr_timeout limit = {0};
+    ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(1)), 0);
+    ASSERT_ERR(hr_timeout_leave(&limit, hr_sleep(hr_ms(5))), -ETIMEDOUT);
+    ASSERT_ERR(hr_sleep(hr_ms(5)), 0);
+    ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(1)), 0);
+    test_clock_advance(hr_ms(5)); /* it expires while nothing is waited for */
+    hr_call_soon(enter_outside, &(int){0});
+    ASSERT_ERR(hr_timeout_leave(&limit, 0), 0);
+    ASSERT_ERR(hr_yield(), 0);
+    ASSERT_ERR(hr_sleep(hr_ms(5)), 0);
+}
+
+TEST(s6_22_moving_on_is_no_error)
+{
+    struct hr_timeout limit = {0};
+    ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(3)), 0);
+    ASSERT_ERR(hr_timeout_move_on(&limit, hr_sleep(hr_seconds(1))), 0);
+    ASSERT_TRUE(hr_timeout_expired(&limit));
+    ASSERT_EQ(test_clock_now(), hr_ms(3));
+
+    ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(3)), 0);
+    ASSERT_ERR(hr_timeout_move_on(&limit, 8), 8);
+    ASSERT_FALSE(hr_timeout_expired(&limit));
+
+    ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(3)), 0);
+    ASSERT_ERR(hr_sleep(hr_seconds(1)), -ECANCELED);
+    ASSERT_ERR(hr_timeout_move_on(&limit, hr_fail(-EIO, "no luck")), -EIO);
+
+    /* A timeout inside that is not the scope's own, and a foreign cancel, come out. */
+    ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(3)), 0);
+    ASSERT_ERR(hr_timeout_move_on(&limit, hr_fail(-ETIMEDOUT, "theirs")), -ETIMEDOUT);
+    ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(3)), 0);
+    hr_task_cancel(hr_current_task(), NULL);
+    ASSERT_ERR(hr_timeout_move_on(&limit, hr_sleep(hr_seconds(1))), -ECANCELED);
+    ASSERT_EQ(hr_task_uncancel(hr_current_task()), 0);
+}
+
+static void cancel_scope_now(void *scope)
+{
+    ASSERT_ERR(hr_timeout_cancel(scope), 0);
+}
+
+TEST(s6_23_a_scope_cancelled_by_hand_acts_as_if_its_deadline_had_come)
+{
+    struct hr_timeout limit = {0};
+    ASSERT_ERR(hr_timeout_cancel(&limit), HR_EINVALIDSTATE);
+    ASSERT_ERR(hr_timeout_enter(&limit, HR_FOREVER), 0);
+    hr_call_later(hr_ms(4), cancel_scope_now, &limit);
+    ASSERT_ERR(hr_timeout_leave(&limit, hr_sleep(hr_seconds(1))), -ETIMEDOUT);
+    ASSERT_STR(hr_last_error()->message, "not done after 0.004 s");
+    ASSERT_TRUE(hr_timeout_expired(&limit));
+    ASSERT_EQ(test_clock_now(), hr_ms(4));
+    ASSERT_EQ(hr_task_cancelling(hr_current_task()), 0);
+
+    ASSERT_ERR(hr_timeout_enter(&limit, hr_seconds(9)), 0);
+    ASSERT_ERR(hr_timeout_cancel(&limit), 0);
+    ASSERT_ERR(hr_timeout_cancel(&limit), HR_EINVALIDSTATE);
+    ASSERT_ERR(hr_timeout_leave(&limit, 3), 3); /* left before anything was waited for */
+    ASSERT_ERR(hr_yield(), 0);
+}

@@ -209,3 +209,16 @@ TEST(s5_15_members_start_in_spawn_order)
     for (int i = 0; i < 3; i++)
         ASSERT_EQ(order[i], i);
 }
+
+TEST(s5_13_what_is_pending_can_be_waited_for_again)
+{
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
+    for (int i = 0; i < 3; i++)
+        hr_futures_add(&all, hr_future_new(NULL));
+    for (int i = 0; i < 3; i++) {
+        ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, hr_ms(5)), i);
+        hr_future_set_status(all.items[i], 0);
+    }
+    ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, hr_ms(5)), 3);
+    ASSERT_EQ(test_clock_now(), hr_ms(15));
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Error records from the inside. Inside core/ only.
+ */
+#pragma once
+
+#include <stdarg.h>
+
+#include "core/error.h"
+
+/* Writes a record of its own, without causes. */
+void hr__error_write(struct hr_error *record, int code, const char *fmt, va_list args)
+    hr_printf_like(3, 0);
+
+/* Makes these the members of the running task's record, whose code it returns. */
+int hr__error_adopt(struct hr_error *members, bool cut);
+
+/* A copy on the heap, or NULL; frees a record on the heap with those that follow it. */
+struct hr_error *hr__error_dup(const struct hr_error *error);
+void hr__error_free(struct hr_error *error);
