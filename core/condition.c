@@ -5,17 +5,17 @@
  */
 #include "core/condition.h"
 
-#include "core/line.h"
+#include "core/park.h"
 
 void hr_condition_init(hr_condition *condition, hr_lock *lock)
 {
     condition->lock = lock;
-    hr_list_init(&condition->waiters);
+    hr__line_init(&condition->line);
 }
 
 void hr_condition_done(hr_condition *condition)
 {
-    hr_assert(hr_list_empty(&condition->waiters));
+    hr_assert(hr__line_empty(&condition->line));
 }
 
 int hr_condition_wait(hr_condition *condition)
@@ -27,7 +27,7 @@ int hr_condition_wait(hr_condition *condition)
 
     bool notified;
     hr_lock_release(condition->lock);
-    int r = hr__line_wait(&condition->waiters, "a condition", &notified);
+    int r = hr__line_wait(&condition->line, "a condition", &notified);
     hr__be_patient(true);
     while (hr_lock_acquire(condition->lock) < 0)
         r = -ECANCELED; /* each request interrupts one attempt; the next one may work */
@@ -37,11 +37,21 @@ int hr_condition_wait(hr_condition *condition)
     return r;
 }
 
+int hr_condition_wait_until(hr_condition *condition, bool (*holds)(void *arg), void *arg)
+{
+    if (!condition->lock->locked)
+        return hr_fail(-EINVAL, "condition: waited for without holding its lock");
+    int r = 0;
+    while (r == 0 && !holds(arg))
+        r = hr_condition_wait(condition);
+    return r;
+}
+
 int hr_condition_notify(hr_condition *condition, unsigned n)
 {
     if (!condition->lock->locked)
         return hr_fail(-EINVAL, "condition: notified without holding its lock");
-    for (; n > 0 && hr__line_call(&condition->waiters, 0); n--)
+    for (; n > 0 && hr__line_call(&condition->line, 0); n--)
         ;
     return 0;
 }

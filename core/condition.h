@@ -10,7 +10,7 @@
 
 typedef struct hr_condition {
     hr_lock *lock;
-    struct hr_list waiters;
+    struct hr__line line;
 } hr_condition;
 
 /* Embedded; the lock stays the caller's and outlives it. */
@@ -20,6 +20,11 @@ HR_PUBLIC void hr_condition_done(hr_condition *condition);
 /* Releases the lock, waits, takes it again before returning in every case. 0, -ECANCELED, or
  * -EINVAL when the lock is not held. */
 HR_PUBLIC hr_async int hr_condition_wait(hr_condition *condition);
+
+/* Waits until holds(arg) is true, looking before the first wait and after each: 0. Otherwise as
+ * hr_condition_wait(). holds runs with the lock held, and does not suspend. */
+HR_PUBLIC hr_async int hr_condition_wait_until(hr_condition *condition, bool (*holds)(void *arg),
+                                               void *arg);
 
 /* Wakes up to n waiters in order (UINT_MAX: all); needs the lock held, else -EINVAL. */
 HR_PUBLIC int hr_condition_notify(hr_condition *condition, unsigned n);

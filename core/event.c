@@ -5,23 +5,21 @@
  */
 #include "core/event.h"
 
-#include "core/line.h"
-
 void hr_event_init(hr_event *event)
 {
     event->set = false;
-    hr_list_init(&event->waiters);
+    hr__line_init(&event->line);
 }
 
 void hr_event_done(hr_event *event)
 {
-    hr_assert(hr_list_empty(&event->waiters));
+    hr_assert(hr__line_empty(&event->line));
 }
 
 void hr_event_set(hr_event *event)
 {
     event->set = true;
-    hr__line_call_all(&event->waiters, 0);
+    hr__line_call_all(&event->line, 0);
 }
 
 void hr_event_clear(hr_event *event)
@@ -33,5 +31,5 @@ int hr_event_wait(hr_event *event)
 {
     bool called;
 
-    return event->set ? 0 : hr__line_wait(&event->waiters, "an event", &called);
+    return event->set ? 0 : hr__line_wait(&event->line, "an event", &called);
 }

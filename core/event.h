@@ -4,12 +4,11 @@
  */
 #pragma once
 
-#include "core/list.h"
-#include "core/loop.h"
+#include "core/line.h"
 
 typedef struct hr_event {
     bool set;
-    struct hr_list waiters;
+    struct hr__line line;
 } hr_event;
 
 /* Embedded in the caller's struct; starts unset. done asserts that nobody waits. */

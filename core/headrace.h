@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/as_completed.h"
+#include "core/barrier.h"
 #include "core/base.h"
 #include "core/buf.h"
 #include "core/cancel_scope.h"
@@ -18,6 +19,9 @@
 #include "core/gather.h"
 #include "core/group.h"
 #include "core/io.h"
+#include "core/key_limiter.h"
+#include "core/limiter.h"
+#include "core/line.h"
 #include "core/list.h"
 #include "core/local.h"
 #include "core/lock.h"

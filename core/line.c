@@ -4,7 +4,18 @@
  */
 #include "core/line.h"
 
-int hr__line_wait(struct hr_list *line, const char *what, bool *ret_turn)
+#include "core/loop_impl.h"
+
+/* The line is of the loop whose task is the first to wait there. */
+static __attribute__((noinline)) int settle(struct hr__line *line, const char *what)
+{
+    if (line->loop)
+        return hr_fail(HR_EWRONGLOOP, "tasks of another loop wait for %s", what);
+    line->loop = hr__loop_running;
+    return 0;
+}
+
+int hr__line_wait(struct hr__line *line, const char *what, bool *ret_turn)
 {
     struct hr__waiter waiter;
 
@@ -12,21 +23,23 @@ int hr__line_wait(struct hr_list *line, const char *what, bool *ret_turn)
     int r = hr__waiter_init(&waiter);
     if (r < 0)
         return r;
-    hr_list_append(line, &waiter.link);
+    if (hr_unlikely(line->loop != hr__loop_running) && (r = settle(line, what)) < 0)
+        return r;
+    hr_list_append(&line->waiters, &waiter.link);
     r = hr__park(&waiter, what);
     *ret_turn = waiter.woken && waiter.result == 0;
     return r;
 }
 
-bool hr__line_call(struct hr_list *line, int result)
+bool hr__line_call(struct hr__line *line, int result)
 {
-    if (hr_list_empty(line))
+    if (hr__line_empty(line))
         return false;
-    hr__wake(hr_list_entry(line->next, struct hr__waiter, link), result);
+    hr__wake(hr_list_entry(line->waiters.next, struct hr__waiter, link), result);
     return true;
 }
 
-void hr__line_call_all(struct hr_list *line, int result)
+void hr__line_call_all(struct hr__line *line, int result)
 {
     while (hr__line_call(line, result))
         ;

@@ -5,17 +5,15 @@
  */
 #include "core/lock.h"
 
-#include "core/line.h"
-
 void hr_lock_init(hr_lock *lock)
 {
     lock->locked = false;
-    hr_list_init(&lock->waiters);
+    hr__line_init(&lock->line);
 }
 
 void hr_lock_done(hr_lock *lock)
 {
-    hr_assert(hr_list_empty(&lock->waiters));
+    hr_assert(hr__line_empty(&lock->line));
 }
 
 int hr_lock_try(hr_lock *lock)
@@ -32,7 +30,7 @@ int hr_lock_acquire(hr_lock *lock)
         return 0;
 
     bool ours;
-    int r = hr__line_wait(&lock->waiters, "a lock", &ours);
+    int r = hr__line_wait(&lock->line, "a lock", &ours);
     if (r < 0 && ours)
         hr_lock_release(lock);
     return r;
@@ -42,7 +40,21 @@ int hr_lock_release(hr_lock *lock)
 {
     if (!lock->locked)
         return hr_fail(-EINVAL, "lock: released, but nobody holds it");
-    if (!hr__line_call(&lock->waiters, 0))
+    if (!hr__line_call(&lock->line, 0))
         lock->locked = false;
     return 0;
+}
+
+int hr_lock_hold(hr_lock *lock, hr_lock **ret)
+{
+    int r = hr_lock_acquire(lock);
+    if (r == 0)
+        *ret = lock;
+    return r;
+}
+
+void hr_lock_releasep(hr_lock **held)
+{
+    if (*held)
+        hr_lock_release(hr_take(*held));
 }

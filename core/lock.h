@@ -6,20 +6,26 @@
  */
 #pragma once
 
-#include "core/list.h"
-#include "core/loop.h"
+#include "core/line.h"
 
 typedef struct hr_lock {
     bool locked;
-    struct hr_list waiters;
+    struct hr__line line;
 } hr_lock;
 
 /* Embedded in the caller's struct. done asserts that nobody waits. */
 HR_PUBLIC void hr_lock_init(hr_lock *lock);
 HR_PUBLIC void hr_lock_done(hr_lock *lock);
 
-/* Takes the lock. 0, or -ECANCELED: it is not held. Does not suspend when free and nobody waits. */
+/* Takes the lock. 0, or -ECANCELED, HR_EWRONGLOOP: it is not held. Does not suspend when free and
+ * nobody waits. */
 HR_PUBLIC hr_async int hr_lock_acquire(hr_lock *lock);
+
+/* As acquire, for a scope that releases on every way out:
+ *     hr_auto(hr_lock_releasep) hr_lock *held = NULL;
+ *     int r = hr_lock_hold(&lock, &held); */
+HR_PUBLIC hr_async int hr_lock_hold(hr_lock *lock, hr_lock **ret);
+HR_PUBLIC void hr_lock_releasep(hr_lock **held);
 
 /* 0, or -EBUSY; never suspends and never overtakes. */
 HR_PUBLIC int hr_lock_try(hr_lock *lock);

@@ -12,6 +12,7 @@
  */
 #include "core/queue.h"
 
+#include "core/heap.h"
 #include "core/line.h"
 #include "core/queue_impl.h"
 
@@ -19,8 +20,10 @@ struct hr_queue {
     void **ring;
     size_t head, count, capacity; /* capacity: a power of two, or 0 */
     size_t maxsize;
+    enum hr_queue_order order;
+    struct hr__heap heap; /* instead of the ring, for HR_QUEUE_PRIORITY */
     hr_free_fn *free_item;
-    struct hr_list getters, putters, joiners;
+    struct hr__line getters, putters, joiners;
     size_t promised; /* items for getters that were called and have not run yet */
     size_t reserved; /* places for putters, likewise */
     size_t unfinished;
@@ -30,16 +33,27 @@ struct hr_queue {
 
 hr_queue *hr_queue_new(size_t maxsize, hr_free_fn *free_fn)
 {
+    return hr_queue_new_with(&(struct hr_queue_options){.maxsize = maxsize, .free_fn = free_fn});
+}
+
+hr_queue *hr_queue_new_with(const struct hr_queue_options *options)
+{
+    if (options->order == HR_QUEUE_PRIORITY && !options->compare) {
+        hr_fail(-EINVAL, "queue: no order to tell the smallest by");
+        return NULL;
+    }
     hr_queue *queue = calloc(1, sizeof *queue);
     if (!queue) {
         hr_fail(-ENOMEM, "queue: out of memory");
         return NULL;
     }
-    queue->maxsize = maxsize;
-    queue->free_item = free_fn;
-    hr_list_init(&queue->getters);
-    hr_list_init(&queue->putters);
-    hr_list_init(&queue->joiners);
+    queue->maxsize = options->maxsize;
+    queue->free_item = options->free_fn;
+    queue->order = options->order;
+    queue->heap.compare = options->compare;
+    hr__line_init(&queue->getters);
+    hr__line_init(&queue->putters);
+    hr__line_init(&queue->joiners);
     return queue;
 }
 
@@ -68,7 +82,7 @@ static void call_putter(hr_queue *queue)
 /* Waits in one of the lines. With a turn, the caller gives the promise back: the item or the place
  * is his, and nobody else's before he suspends. The queue may be gone afterwards: with HR_ECLOSED,
  * and with -ECANCELED without a turn. */
-static int wait_in(hr_queue *queue, struct hr_list *line, const char *what, bool *ret_turn)
+static int wait_in(hr_queue *queue, struct hr__line *line, const char *what, bool *ret_turn)
 {
     queue->inside++;
     int r = hr__line_wait(line, what, ret_turn);
@@ -104,12 +118,47 @@ int hr__queue_reserve(hr_queue *queue, size_t n)
     return capacity > queue->capacity ? grow(queue, capacity) : 0;
 }
 
-static void *take(hr_queue *queue)
+static __attribute__((noinline)) void *take_in_order(hr_queue *queue)
 {
+    queue->count--;
+    return queue->order == HR_QUEUE_PRIORITY
+               ? hr__heap_pop(&queue->heap)
+               : queue->ring[(queue->head + queue->count) & (queue->capacity - 1)];
+}
+
+static inline void *take(hr_queue *queue)
+{
+    if (hr_unlikely(queue->order != HR_QUEUE_FIFO))
+        return take_in_order(queue);
     void *item = queue->ring[queue->head];
     queue->head = (queue->head + 1) & (queue->capacity - 1);
     queue->count--;
     return item;
+}
+
+/* Apart, so that the ordinary queues do not pay for it. */
+static __attribute__((noinline)) int push(hr_queue *queue, void *item)
+{
+    int r = hr__heap_reserve(&queue->heap, queue->count + 1);
+    if (r < 0)
+        return r;
+    hr__heap_push(&queue->heap, item);
+    queue->count++;
+    return 0;
+}
+
+static inline int append(hr_queue *queue, void *item)
+{
+    if (hr_unlikely(queue->order == HR_QUEUE_PRIORITY))
+        return push(queue, item);
+    if (queue->count == queue->capacity) {
+        int r = grow(queue, queue->capacity ? 2 * queue->capacity : 8);
+        if (r < 0)
+            return r;
+    }
+    queue->ring[(queue->head + queue->count) & (queue->capacity - 1)] = item;
+    queue->count++;
+    return 0;
 }
 
 int hr_queue_put_nowait(hr_queue *queue, void *item)
@@ -118,13 +167,9 @@ int hr_queue_put_nowait(hr_queue *queue, void *item)
         return HR_ESHUTDOWN;
     if (!has_room(queue))
         return -ENOBUFS;
-    if (queue->count == queue->capacity) {
-        int r = grow(queue, queue->capacity ? 2 * queue->capacity : 8);
-        if (r < 0)
-            return r;
-    }
-    queue->ring[(queue->head + queue->count) & (queue->capacity - 1)] = item;
-    queue->count++;
+    int r = append(queue, item);
+    if (r < 0)
+        return r;
     queue->unfinished++;
     call_getter(queue);
     return 0;
@@ -184,6 +229,21 @@ size_t hr_queue_size(const hr_queue *queue)
     return queue->count;
 }
 
+size_t hr_queue_maxsize(const hr_queue *queue)
+{
+    return queue->maxsize;
+}
+
+bool hr_queue_full(const hr_queue *queue)
+{
+    return !has_room(queue);
+}
+
+bool hr_queue_empty(const hr_queue *queue)
+{
+    return available(queue) == 0;
+}
+
 static void finish(hr_queue *queue, size_t n)
 {
     queue->unfinished -= n;
@@ -235,6 +295,7 @@ hr_queue *hr_queue_free(hr_queue *queue)
     queue->shut = queue->freed = true;
     drop_items(queue);
     free(queue->ring);
+    hr__heap_done(&queue->heap);
     hr__line_call_all(&queue->putters, HR_ECLOSED);
     hr__line_call_all(&queue->getters, HR_ECLOSED);
     hr__line_call_all(&queue->joiners, HR_ECLOSED);

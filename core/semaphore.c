@@ -5,18 +5,16 @@
  */
 #include "core/semaphore.h"
 
-#include "core/line.h"
-
 void hr_semaphore_init(hr_semaphore *semaphore, unsigned count, bool bounded)
 {
     semaphore->count = count;
     semaphore->bound = bounded ? count : UINT_MAX;
-    hr_list_init(&semaphore->waiters);
+    hr__line_init(&semaphore->line);
 }
 
 void hr_semaphore_done(hr_semaphore *semaphore)
 {
-    hr_assert(hr_list_empty(&semaphore->waiters));
+    hr_assert(hr__line_empty(&semaphore->line));
 }
 
 int hr_semaphore_try(hr_semaphore *semaphore)
@@ -33,7 +31,7 @@ int hr_semaphore_acquire(hr_semaphore *semaphore)
         return 0;
 
     bool ours;
-    int r = hr__line_wait(&semaphore->waiters, "a semaphore", &ours);
+    int r = hr__line_wait(&semaphore->line, "a semaphore", &ours);
     if (r < 0 && ours)
         hr_semaphore_release(semaphore);
     return r;
@@ -43,7 +41,21 @@ int hr_semaphore_release(hr_semaphore *semaphore)
 {
     if (semaphore->count >= semaphore->bound)
         return hr_fail(-EINVAL, "semaphore: released more often than acquired");
-    if (!hr__line_call(&semaphore->waiters, 0))
+    if (!hr__line_call(&semaphore->line, 0))
         semaphore->count++;
     return 0;
+}
+
+int hr_semaphore_hold(hr_semaphore *semaphore, hr_semaphore **ret)
+{
+    int r = hr_semaphore_acquire(semaphore);
+    if (r == 0)
+        *ret = semaphore;
+    return r;
+}
+
+void hr_semaphore_releasep(hr_semaphore **held)
+{
+    if (*held)
+        hr_semaphore_release(hr_take(*held));
 }

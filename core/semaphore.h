@@ -7,20 +7,25 @@
  */
 #pragma once
 
-#include "core/list.h"
-#include "core/loop.h"
+#include "core/line.h"
 
 typedef struct hr_semaphore {
     unsigned count, bound; /* a release never raises the count above the bound */
-    struct hr_list waiters;
+    struct hr__line line;
 } hr_semaphore;
 
 /* Embedded. bounded refuses a release above count. done asserts that nobody waits. */
 HR_PUBLIC void hr_semaphore_init(hr_semaphore *semaphore, unsigned count, bool bounded);
 HR_PUBLIC void hr_semaphore_done(hr_semaphore *semaphore);
 
-/* Takes a turn. 0, or -ECANCELED: no turn is held. */
+/* Takes a turn. 0, or -ECANCELED, HR_EWRONGLOOP: no turn is held. */
 HR_PUBLIC hr_async int hr_semaphore_acquire(hr_semaphore *semaphore);
+
+/* As acquire, for a scope that releases on every way out:
+ *     hr_auto(hr_semaphore_releasep) hr_semaphore *held = NULL;
+ *     int r = hr_semaphore_hold(&semaphore, &held); */
+HR_PUBLIC hr_async int hr_semaphore_hold(hr_semaphore *semaphore, hr_semaphore **ret);
+HR_PUBLIC void hr_semaphore_releasep(hr_semaphore **held);
 
 /* 0, or -EBUSY; never suspends and never overtakes. */
 HR_PUBLIC int hr_semaphore_try(hr_semaphore *semaphore);

@@ -215,3 +215,50 @@ TEST(s15_10_two_conditions_may_share_a_lock)
     desk_close(&desk);
     desk_close(&other);
 }
+
+static bool is_set(void *arg)
+{
+    return *(bool *)arg;
+}
+
+struct predicate {
+    hr_condition *condition;
+    bool *holds;
+};
+
+static int wait_until_set(void *arg)
+{
+    struct predicate *p = arg;
+    int r = hr_lock_acquire(p->condition->lock);
+    if (r < 0)
+        return r;
+    r = hr_condition_wait_until(p->condition, is_set, p->holds);
+    hr_lock_release(p->condition->lock);
+    return r;
+}
+
+TEST(s15_7_s15_8_waiting_for_a_predicate_looks_first_and_after_each_wake_up)
+{
+    hr_lock lock;
+    hr_condition condition;
+    bool holds = true;
+    hr_lock_init(&lock);
+    hr_condition_init(&condition, &lock);
+    ASSERT_ERR(hr_condition_wait_until(&condition, is_set, &holds), -EINVAL);
+    ASSERT_ERR(hr_lock_acquire(&lock), 0);
+    ASSERT_ERR(hr_condition_wait_until(&condition, is_set, &holds), 0); /* does not wait */
+    hr_lock_release(&lock);
+
+    holds = false;
+    hr_task *task = hr_create_task(NULL, wait_until_set, &(struct predicate){&condition, &holds});
+    test_passes(1);
+    for (int i = 0; i < 3; i++) {
+        ASSERT_ERR(hr_lock_acquire(&lock), 0);
+        holds = i == 2;
+        ASSERT_ERR(hr_condition_notify(&condition, 1), 0);
+        hr_lock_release(&lock);
+        test_passes(3);
+        ASSERT_EQ(hr_future_done(task), i == 2);
+    }
+    ASSERT_ERR(hr_join(task), 0);
+}

@@ -175,3 +175,68 @@ TEST(a_lock_given_up_by_timeout_is_not_held)
     ASSERT_FALSE(lock.locked);
     hr_lock_done(&lock);
 }
+
+static int hold_and_fail(void *lock)
+{
+    hr_auto(hr_lock_releasep) hr_lock *held = NULL;
+    int r = hr_lock_hold(lock, &held);
+    if (r < 0)
+        return r;
+    r = hr_sleep(hr_ms(1));
+    return r < 0 ? r : -EIO;
+}
+
+TEST(s14_7_the_scope_form_releases_on_every_way_out)
+{
+    hr_lock lock;
+    hr_lock_init(&lock);
+    ASSERT_ERR(hr_join(hr_create_task(NULL, hold_and_fail, &lock)), -EIO);
+    ASSERT_FALSE(lock.locked);
+    hr_task *task = hr_create_task(NULL, hold_and_fail, &lock);
+    test_passes(1);
+    ASSERT_TRUE(lock.locked);
+    hr_task *waiting = hr_create_task(NULL, hold_and_fail, &lock);
+    test_passes(1);
+    hr_task_cancel(waiting, NULL); /* it does not hold it, and must not release it */
+    ASSERT_ERR(hr_join(waiting), -ECANCELED);
+    ASSERT_TRUE(lock.locked);
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), -ECANCELED);
+    ASSERT_FALSE(lock.locked);
+}
+
+TEST(s14_8_a_try_overtakes_nobody)
+{
+    hr_lock lock;
+    hr_lock_init(&lock);
+    ASSERT_ERR(hr_lock_try(&lock), 0);
+    hr_task *task = hr_create_task(NULL, hold_and_fail, &lock);
+    test_passes(1);
+    ASSERT_ERR(hr_lock_release(&lock), 0); /* the waiter is called, and has not run yet */
+    ASSERT_ERR(hr_lock_try(&lock), -EBUSY);
+    ASSERT_ERR(hr_join(task), -EIO);
+    ASSERT_ERR(hr_lock_try(&lock), 0);
+}
+
+static hr_lock shared;
+
+static int wait_briefly(void *arg)
+{
+    return hr_wait_for(hr_create_task(NULL, hold_and_fail, &shared), hr_ms(1));
+}
+
+TEST_PLAIN(s14_15_a_primitive_belongs_to_the_loop_that_first_waits_at_it)
+{
+    hr_lock_init(&shared);
+    ASSERT_ERR(hr_lock_try(&shared), 0);
+    hr_loop *first = hr_loop_new(NULL), *second = hr_loop_new(NULL);
+    struct hr_task_options options = {.loop = first};
+    hr_task *task = hr_create_task_with(&options, wait_briefly, NULL);
+    ASSERT_ERR(hr_loop_run_until_complete(first, task), -ETIMEDOUT);
+    options.loop = second;
+    task = hr_create_task_with(&options, wait_briefly, NULL);
+    ASSERT_ERR(hr_loop_run_until_complete(second, task), HR_EWRONGLOOP);
+    hr_loop_free(first);
+    hr_loop_free(second);
+    ASSERT_ERR(hr_lock_release(&shared), 0);
+}

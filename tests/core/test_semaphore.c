@@ -136,3 +136,24 @@ TEST(s14_14_twenty_jobs_of_a_second_five_at_a_time_take_four_seconds)
     ASSERT_EQ(hall.semaphore.count, 5);
     hr_semaphore_done(&hall.semaphore);
 }
+
+static int hold_for_a_moment(void *semaphore)
+{
+    hr_auto(hr_semaphore_releasep) hr_semaphore *held = NULL;
+    int r = hr_semaphore_hold(semaphore, &held);
+    return r < 0 ? r : hr_sleep(hr_ms(1));
+}
+
+TEST(s14_7_s14_8_the_scope_form_releases_and_a_try_overtakes_nobody)
+{
+    hr_semaphore one;
+    hr_semaphore_init(&one, 1, true);
+    hr_task *first = hr_create_task(NULL, hold_for_a_moment, &one);
+    hr_task *second = hr_create_task(NULL, hold_for_a_moment, &one);
+    ASSERT_ERR(hr_join(first), 0);
+    ASSERT_ERR(hr_semaphore_try(&one), -EBUSY); /* it is the second one's */
+    hr_task_cancel(second, NULL);
+    ASSERT_ERR(hr_join(second), -ECANCELED);
+    ASSERT_ERR(hr_semaphore_try(&one), 0);
+    ASSERT_ERR(hr_semaphore_release(&one), 0);
+}

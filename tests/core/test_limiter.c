@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Limiters, semantics 14.17, and limits a key.
+ */
+#include "core/limiter.h"
+
+#include "core/key_limiter.h"
+#include "core/task.h"
+#include "tests/support/hrtest.h"
+
+struct loaner {
+    hr_limiter *limiter;
+    int result;
+    hr_usec at;
+};
+
+static int borrow_a_while(void *arg)
+{
+    struct loaner *l = arg;
+    l->result = hr_limiter_acquire(l->limiter, l);
+    l->at = test_clock_now();
+    int r = l->result < 0 ? l->result : hr_sleep(hr_ms(10));
+    if (l->result == 0)
+        ASSERT_ERR(hr_limiter_release(l->limiter, l), 0);
+    return r;
+}
+
+TEST(s14_17_a_limiter_counts_what_each_borrower_holds)
+{
+    hr_limiter *limiter = hr_limiter_new(2);
+    int a, b;
+    ASSERT_ERR(hr_limiter_acquire(limiter, &a), 0);
+    ASSERT_EQ(hr_limiter_borrowed(limiter), 1);
+    ASSERT_ERR(hr_limiter_acquire(limiter, &a), -EBUSY); /* though there is one left */
+    ASSERT_ERR(hr_limiter_release(limiter, &b), -EINVAL);
+    ASSERT_ERR(hr_limiter_acquire(limiter, NULL), 0); /* the task itself */
+    ASSERT_ERR(hr_limiter_acquire(limiter, NULL), -EBUSY);
+    ASSERT_ERR(hr_limiter_release(limiter, NULL), 0);
+    ASSERT_ERR(hr_limiter_release(limiter, &a), 0);
+    ASSERT_ERR(hr_limiter_release(limiter, &a), -EINVAL);
+    ASSERT_EQ(hr_limiter_borrowed(limiter), 0);
+    hr_limiter_free(limiter);
+}
+
+TEST(s14_17_borrowers_are_served_in_order_and_a_cancelled_one_passes_its_token_on)
+{
+    hr_limiter *limiter = hr_limiter_new(1);
+    struct loaner loaners[4];
+    hr_task *tasks[4];
+    for (int i = 0; i < 4; i++) {
+        loaners[i] = (struct loaner){.limiter = limiter};
+        tasks[i] = hr_create_task(NULL, borrow_a_while, &loaners[i]);
+    }
+    test_passes(1);
+    ASSERT_ERR(hr_limiter_acquire(limiter, &loaners[2]), -EBUSY); /* it waits for one */
+    ASSERT_ERR(hr_limiter_release(limiter, &loaners[2]), -EINVAL);
+    ASSERT_ERR(hr_join(tasks[0]), 0); /* the next has been called */
+    hr_task_cancel(tasks[1], NULL);
+    ASSERT_ERR(hr_join(tasks[1]), -ECANCELED);
+    ASSERT_ERR(hr_join(tasks[2]), 0);
+    ASSERT_ERR(hr_join(tasks[3]), 0);
+    ASSERT_EQ(loaners[2].at, hr_ms(10));
+    ASSERT_EQ(loaners[3].at, hr_ms(20));
+    ASSERT_EQ(hr_limiter_borrowed(limiter), 0);
+    hr_limiter_free(limiter);
+}
+
+TEST(s14_17_the_number_of_tokens_can_change)
+{
+    hr_limiter *limiter = hr_limiter_new(0);
+    struct loaner loaners[3];
+    hr_task *tasks[3];
+    for (int i = 0; i < 3; i++) {
+        loaners[i] = (struct loaner){.limiter = limiter, .result = 1};
+        tasks[i] = hr_create_task(NULL, borrow_a_while, &loaners[i]);
+    }
+    test_passes(2);
+    ASSERT_EQ(loaners[0].result, 1);
+    hr_limiter_set_tokens(limiter, 2);
+    ASSERT_EQ(hr_limiter_tokens(limiter), 2);
+    test_passes(1);
+    ASSERT_EQ(hr_limiter_borrowed(limiter), 2);
+    hr_limiter_set_tokens(limiter, 1);
+    for (int i = 0; i < 3; i++)
+        ASSERT_ERR(hr_join(tasks[i]), 0);
+    ASSERT_EQ(loaners[2].at, hr_ms(10));
+    hr_limiter_free(limiter);
+}
+
+struct visit {
+    hr_key_limiter *limiter;
+    const char *host;
+    hr_usec at;
+};
+
+static int visit(void *arg)
+{
+    struct visit *v = arg;
+    int r = hr_key_limiter_acquire(v->limiter, v->host);
+    if (r < 0)
+        return r;
+    v->at = test_clock_now();
+    r = hr_sleep(hr_ms(10));
+    ASSERT_ERR(hr_key_limiter_release(v->limiter, v->host), 0);
+    return r;
+}
+
+TEST(a_limit_a_key_holds_up_only_those_with_the_same_key)
+{
+    hr_key_limiter *limiter = hr_key_limiter_new(2);
+    struct visit visits[] = {
+        {limiter, "a", -1},
+        {limiter, "a", -1},
+        {limiter, "a", -1},
+        {limiter, "b", -1},
+    };
+    hr_task *tasks[4];
+    for (int i = 0; i < 4; i++)
+        tasks[i] = hr_create_task(NULL, visit, &visits[i]);
+    test_passes(1);
+    ASSERT_EQ(hr_key_limiter_keys(limiter), 2);
+    for (int i = 0; i < 4; i++)
+        ASSERT_ERR(hr_join(tasks[i]), 0);
+    ASSERT_EQ(visits[1].at, 0);
+    ASSERT_EQ(visits[2].at, hr_ms(10));
+    ASSERT_EQ(visits[3].at, 0);
+    ASSERT_EQ(hr_key_limiter_keys(limiter), 0);
+    ASSERT_ERR(hr_key_limiter_release(limiter, "a"), -EINVAL);
+    hr_key_limiter_free(limiter);
+    ASSERT_PTR(hr_key_limiter_new(0), NULL);
+}
+
+TEST(a_cancelled_visitor_of_a_key_leaves_nothing_behind)
+{
+    hr_key_limiter *limiter = hr_key_limiter_new(1);
+    struct visit first = {limiter, "a", -1}, second = first, third = first;
+    hr_task *a = hr_create_task(NULL, visit, &first);
+    hr_task *b = hr_create_task(NULL, visit, &second);
+    hr_task *c = hr_create_task(NULL, visit, &third);
+    test_passes(1);
+    hr_task_cancel(b, NULL);
+    ASSERT_ERR(hr_join(b), -ECANCELED);
+    ASSERT_ERR(hr_join(a), 0);
+    ASSERT_ERR(hr_join(c), 0);
+    ASSERT_EQ(third.at, hr_ms(10));
+    ASSERT_EQ(hr_key_limiter_keys(limiter), 0);
+    hr_key_limiter_free(limiter);
+}
+
+TEST(many_keys_are_kept_apart)
+{
+    hr_key_limiter *limiter = hr_key_limiter_new(1);
+    char key[16];
+    for (int i = 0; i < 500; i++) {
+        snprintf(key, sizeof(key), "key %d", i);
+        ASSERT_ERR(hr_key_limiter_acquire(limiter, key), 0);
+    }
+    ASSERT_EQ(hr_key_limiter_keys(limiter), 500);
+    for (int i = 0; i < 500; i++) {
+        snprintf(key, sizeof(key), "key %d", i);
+        ASSERT_ERR(hr_key_limiter_release(limiter, key), 0);
+    }
+    ASSERT_EQ(hr_key_limiter_keys(limiter), 0);
+    hr_key_limiter_free(limiter);
+}
