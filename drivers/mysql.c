@@ -61,6 +61,7 @@ static int server_init(struct hr__mysql_server *server, const struct hr_mysql_op
     server->wait_timeout = or_default(options->wait_timeout, hr_seconds(60));
     server->write_timeout = options->write_timeout;
     server->lock_wait = options->lock_wait;
+    server->statement_time = options->statement_time;
     server->max_result = options->max_result ? options->max_result : MAX_RESULT;
     if (server->max_result < MAX_RESULT_LEAST)
         server->max_result = MAX_RESULT_LEAST;

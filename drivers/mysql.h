@@ -26,11 +26,14 @@ struct hr_mysql_options {
     unsigned connections;    /* at most; 0: 4 */
     hr_usec connect_timeout; /* 0: 3 s */
     hr_usec query_timeout;   /* one statement; 0: 30 s */
-    hr_usec wait_timeout;  /* the session's wait_timeout, whole seconds; 0: 60 s. The server closes
-                              a session that is silent for longer, frozen clients' included */
-    hr_usec write_timeout; /* MariaDB's idle_write_transaction_timeout; 0: the server's own */
-    hr_usec lock_wait;     /* innodb_lock_wait_timeout; 0: the server's own */
-    size_t max_result;     /* bytes that one result may take, 64 KiB at least; 0: 64 MiB */
+    hr_usec wait_timeout;   /* the session's wait_timeout, whole seconds; 0: 60 s. The server closes
+                               a session that is silent for longer, frozen clients' included */
+    hr_usec write_timeout;  /* MariaDB's idle_write_transaction_timeout; 0: the server's own */
+    hr_usec lock_wait;      /* how long a statement waits for a row, or for a table that is altered,
+                               at most: whole seconds; 0: the server's own */
+    hr_usec statement_time; /* after which MariaDB ends a statement itself (1969), so that none that
+                               was given up runs on with its locks; 0: the server's own */
+    size_t max_result;      /* bytes that one result may take, 64 KiB at least; 0: 64 MiB */
 };
 
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */

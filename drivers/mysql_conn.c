@@ -102,8 +102,16 @@ static void session_sql(const hr_mysql_conn *conn, char *sql, size_t size)
         n += snprintf(sql + n, size - (size_t)n, ", idle_write_transaction_timeout = %u",
                       whole_seconds(server->write_timeout));
     if (server->lock_wait > 0)
-        snprintf(sql + n, size - (size_t)n, ", innodb_lock_wait_timeout = %u",
-                 whole_seconds(server->lock_wait));
+        n += snprintf(sql + n, size - (size_t)n,
+                      ", innodb_lock_wait_timeout = LEAST(@@innodb_lock_wait_timeout, %u), "
+                      "lock_wait_timeout = LEAST(@@lock_wait_timeout, %u)",
+                      whole_seconds(server->lock_wait), whole_seconds(server->lock_wait));
+    if (server->statement_time > 0 && conn->is_mariadb && conn->version >= 100101)
+        snprintf(sql + n, size - (size_t)n,
+                 ", max_statement_time = LEAST(%lld.%06lld, "
+                 "IF(@@max_statement_time > 0, @@max_statement_time, 31536000))",
+                 (long long)(server->statement_time / 1000000),
+                 (long long)(server->statement_time % 1000000));
 }
 
 /* By name, as a server need not have all of them. */

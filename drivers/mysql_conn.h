@@ -17,7 +17,7 @@ struct hr__mysql_server {
     struct hr_url url;
     char *password;
     char name[128]; /* "db.example.org:3306" or the socket's path, for messages */
-    hr_usec connect_timeout, query_timeout, wait_timeout, write_timeout, lock_wait;
+    hr_usec connect_timeout, query_timeout, wait_timeout, write_timeout, lock_wait, statement_time;
     size_t max_result;
 };
 

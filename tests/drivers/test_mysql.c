@@ -86,17 +86,22 @@ TEST_REAL(mysql_sessions_are_set_up_as_promised)
                        "SET GLOBAL sql_mode = '', GLOBAL tx_isolation = 'SERIALIZABLE', "
                        "GLOBAL time_zone = '+05:00', GLOBAL autocommit = 0, "
                        "GLOBAL init_connect = 'SET NAMES latin1'");
-    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){
-        .wait_timeout = hr_seconds(77), .write_timeout = hr_ms(4500), .lock_wait = hr_seconds(3)});
+    hr_mysql_pool *pool =
+        mysql_test_pool(&(struct hr_mysql_options){.wait_timeout = hr_seconds(77),
+                                                   .write_timeout = hr_ms(4500),
+                                                   .lock_wait = hr_seconds(3),
+                                                   .statement_time = hr_ms(7250)});
     hr_mysql_conn *conn = mysql_test_acquire(pool);
-    ASSERT_STR(mysql_test_value(conn,
-                                "SELECT CONCAT_WS('|', @@tx_isolation, @@time_zone, "
-                                "@@autocommit + 0, @@wait_timeout, "
-                                "@@idle_write_transaction_timeout, "
-                                "@@innodb_lock_wait_timeout, @@character_set_client, "
-                                "@@character_set_results, @@character_set_connection)",
-                                HR_NO_ARGS),
-               "READ-COMMITTED|+00:00|1|77|5|3|utf8mb4|utf8mb4|utf8mb4");
+    ASSERT_STR(
+        mysql_test_value(conn,
+                         "SELECT CONCAT_WS('|', @@tx_isolation, @@time_zone, "
+                         "@@autocommit + 0, @@wait_timeout, "
+                         "@@idle_write_transaction_timeout, "
+                         "@@innodb_lock_wait_timeout, @@lock_wait_timeout, @@max_statement_time, "
+                         "@@character_set_client, "
+                         "@@character_set_results, @@character_set_connection)",
+                         HR_NO_ARGS),
+        "READ-COMMITTED|+00:00|1|77|5|3|3|7.250000|utf8mb4|utf8mb4|utf8mb4");
     const char *mode = mysql_test_value(conn, "SELECT @@sql_mode", HR_NO_ARGS);
     ASSERT_TRUE(strstr(mode, "STRICT_ALL_TABLES") != NULL);
     ASSERT_TRUE(strstr(mode, "NO_ENGINE_SUBSTITUTION") != NULL);
