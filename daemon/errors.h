@@ -31,7 +31,12 @@ enum error_class {
 enum { MISCONFIGURED = -2000 };
 
 /* The numbers of MySQL's that somebody asks for besides their class. */
-enum { ER_DUP_ENTRY = 1062, ER_NO_SUCH_TABLE = 1146 };
+enum {
+    ER_DUP_ENTRY = 1062,
+    ER_NO_SUCH_TABLE = 1146,
+    ER_STATEMENT_TIMEOUT = 1969, /* MariaDB's max_statement_time */
+    ER_QUERY_TIMEOUT = 3024,     /* MySQL's max_execution_time */
+};
 
 /* "connection", "row", … for logs, metrics and dead letters. */
 const char *error_class_name(enum error_class class);

@@ -54,19 +54,47 @@ static int decide(struct job *job, struct batch *batch)
     return sink->ops->commit(sink, batch, VERDICT_ITEMS);
 }
 
-/* An error that no table knows met the whole batch: it counts as an attempt of each of its items.
- */
+/* Counts as an attempt of each item that is still live. */
+static int fail_all(struct job *job, struct batch *batch, const struct failure *failure)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        if (batch->items[i].fate == FATE_LIVE)
+            retry_or_bury(job->conf, batch, i, failure);
+    }
+    batch_settle(batch);
+    return job->sink->ops->commit(job->sink, batch, VERDICT_ITEMS);
+}
+
+/* An error that no table knows met the whole batch. */
 static int decide_again(struct job *job, struct batch *batch, int code)
 {
     struct failure failure;
     failure_set(&failure, error_class_name(CLASS_UNKNOWN), hr_last_error()->native, "%s",
                 hr_error_message(code));
-    for (size_t i = 0; i < batch->n; i++) {
-        if (batch->items[i].fate == FATE_LIVE)
-            retry_or_bury(job->conf, batch, i, &failure);
+    return fail_all(job, batch, &failure);
+}
+
+/* The batch is more than a transaction can take, in time (SINK_TOO_SLOW) or in memory (-E2BIG): it
+ * is cut into smaller ones, and so are the next to come. An item that is too much all alone, or in
+ * a batch that nobody would keep, has failed by its own fault. */
+static int decide_smaller(struct job *job, struct batch *batch, int code)
+{
+    bool slow = code == SINK_TOO_SLOW;
+    enum error_class class = slow ? CLASS_TRANSIENT : CLASS_SIZE;
+    unsigned tenth = batch->n < 10 ? 1 : (unsigned)batch->n / 10;
+    if (job->most_items > tenth)
+        job->most_items = tenth;
+    job->stats.batches_failed[class]++;
+    status_say(&job->status, SPEAKER_SINK, JOB_WAITING, class, hr_error_message(code));
+    if (batch->n > 1 && batch_is_kept(batch)) {
+        log_job(LOG_WARNING, job->conf->name, class, "%s; it is cut into smaller ones",
+                hr_error_message(code));
+        return job->sink->ops->commit(job->sink, batch, VERDICT_SPLIT);
     }
-    batch_settle(batch);
-    return job->sink->ops->commit(job->sink, batch, VERDICT_ITEMS);
+    struct failure failure;
+    failure_set(&failure, error_class_name(class), hr_last_error()->native, "%s",
+                hr_error_message(code));
+    return fail_all(job, batch, &failure);
 }
 
 /* How long items waited from their first claim to their final outcome. Those without an envelope
@@ -113,6 +141,10 @@ static void count(struct job *job, const struct batch *batch, hr_usec took)
     stats->batch_rows = (unsigned)batch->n;
     stats->last_progress = (double)hr_walltime() / 1e6;
     histogram_add(&stats->sink_duration, took, 1);
+    /* A batch that went in with much time to spare: twice as many will fit. */
+    unsigned rows = job->conf->sink.batch_rows;
+    if (batch->n >= job->most_items && took < job->conf->timeout / 4)
+        job->most_items = job->most_items > rows / 2 ? rows : 2 * job->most_items;
 }
 
 /* Half of a batch meeting errors that nobody knows is not the items' fault. */
@@ -227,13 +259,18 @@ int handle_batch(struct job *job, struct batch *batch)
     hr_list_append(&job->held, &batch->link);
     hr_usec began = hr_now();
     int r = decide(job, batch);
-    if (unexplained(r))
+    bool too_much = r == SINK_TOO_SLOW || r == -E2BIG;
+    if (too_much)
+        r = decide_smaller(job, batch, r);
+    else if (unexplained(r))
         r = decide_again(job, batch, r);
     if (r < 0) {
         r = undecided(job, batch, r);
     } else {
         bool doubtful = suspicious(batch);
-        status_works(&job->status, SPEAKER_SINK);
+        bool again = batch->split || batch_count(batch, FATE_RETRY) > 0;
+        if (!too_much || !again)
+            status_works(&job->status, SPEAKER_SINK);
         count(job, batch, hr_now() - began);
         r = finish(job, batch);
         if (doubtful) {

@@ -45,6 +45,7 @@ void job_init(struct job *job, const struct job_conf *conf, struct source *sourc
     job->source = source;
     job->sink = sink;
     job->uses_env = uses_env(conf);
+    job->most_items = conf->sink.batch_rows;
     job->status.job = conf->name;
     sink->wait = handle_sink_wait;
     sink->cookie = job;

@@ -25,6 +25,7 @@ struct job {
     bool uses_env; /* a program mentions $job or $meta */
     struct job_stats stats;
     struct status status;
+    unsigned most_items; /* of a batch: batch.rows, fewer while transactions take too long */
 
     struct hr_list held;          /* batches that we own */
     struct hr_lock turn;          /* whoever holds it waits for the next batch */

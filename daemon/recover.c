@@ -217,6 +217,7 @@ int recover_batches(struct job *job, struct queue *queue)
 
 int recover_split(struct queue *queue, const struct batch *batch)
 {
+    bool crashed = batch->crashes >= queue->conf->retry.crash_limit;
     char names[CHILDREN + 1][QUEUE_BATCH_KEY_MAX], ids[CHILDREN][33];
     struct hr_redis_arg keys[3 + CHILDREN] = {
         hr_redis_str(queue->own),
@@ -226,7 +227,7 @@ int recover_split(struct queue *queue, const struct batch *batch)
     struct hr_redis_arg args[3 + CHILDREN] = {
         hr_redis_str(batch->id),
         hr_redis_str(batch->token),
-        hr_redis_int(queue->conf->retry.crash_limit),
+        hr_redis_int(crashed ? queue->conf->retry.crash_limit : 0),
     };
     for (unsigned k = 0; k < CHILDREN; k++) {
         hash_child_id(batch->id, k, ids[k]);

@@ -62,6 +62,31 @@ static hr_usec wait_timeout(const struct settings *settings, const struct server
     return wait;
 }
 
+/* How long a statement waits for locks: it is told so before the transaction's time is up, which
+ * then means that the statement itself is slow. */
+static hr_usec lock_wait(const struct settings *settings, const struct server_conf *conf)
+{
+    hr_usec shortest = conf->command_timeout;
+    for (size_t i = 0; i < settings->n_jobs; i++) {
+        const struct job_conf *job = &settings->jobs[i];
+        if (job->sink.server == conf && job->timeout < shortest)
+            shortest = job->timeout;
+    }
+    return shortest / 2;
+}
+
+/* How long a statement may take at the server: none of the jobs waits any longer. */
+static hr_usec statement_time(const struct settings *settings, const struct server_conf *conf)
+{
+    hr_usec longest = 0;
+    for (size_t i = 0; i < settings->n_jobs; i++) {
+        const struct job_conf *job = &settings->jobs[i];
+        if (job->sink.server == conf && job->timeout > longest)
+            longest = job->timeout;
+    }
+    return longest < conf->command_timeout ? longest : conf->command_timeout;
+}
+
 static int open_server(const struct settings *settings, const struct server_conf *conf,
                        struct server *ret)
 {
@@ -90,6 +115,8 @@ static int open_server(const struct settings *settings, const struct server_conf
              */
             .wait_timeout = wait_timeout(settings, conf, lease),
             .write_timeout = lease,
+            .lock_wait = lock_wait(settings, conf),
+            .statement_time = statement_time(settings, conf),
         });
     }
     if (!server.redis && !server.mysql)

@@ -119,8 +119,10 @@ static const struct hr_conf_section dead_letter_section = {.fields = dead_letter
 static const struct hr_conf_field limits_fields[] = {
     HR_CONF_INT(struct job_conf, "concurrency", concurrency, "4", "1", "1024",
                 "Batches in flight."),
-    HR_CONF_SPAN(struct job_conf, "timeout", timeout, "20s", "10ms", "1d",
-                 "How long one attempt at a batch may take; running into it rolls back."),
+    HR_CONF_SPAN(
+        struct job_conf, "timeout", timeout, "20s", "10ms", "1d",
+        "How long one attempt at a batch may take; running into it rolls back. Rows that take "
+        "longer are tried in smaller batches; one that does all alone uses up attempts."),
     HR_CONF_END,
 };
 

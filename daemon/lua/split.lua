@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Cuts a batch that keeps crashing its owners into smaller ones, which anyone may take.
+-- Cuts a batch that keeps crashing its owners, or is too large for a transaction, into smaller
+-- ones, which anyone may take.
 --
 -- KEYS  1 own     2 leases     3 batch:<id>     4… batch:<child>, one for each child
--- ARGV  1 id      2 token      3 crash limit     4… ids of the children, in the order of KEYS
+-- ARGV  1 id      2 token      4… ids of the children, in the order of KEYS
+--       3 crash limit; 0: nobody has crashed, the batch is too large
 -- Reply OK      done
 --       GONE    no such batch: split before, or acknowledged; STALE: somebody else owns it
 --       error   HRINUSE: a child's id belongs to a batch already; nothing is written
@@ -12,7 +14,8 @@
 -- floor(i*n/k) up to floor((i+1)*n/k), so carried out again it makes the same children of the same
 -- ids; a child that would be empty is not made. A child of several items is one crash short of the
 -- limit, so the next crash splits it again; a single item starts at 0, as it must crash alone as
--- often as the limit says before it is dead.
+-- often as the limit says before it is dead. Such children have had no owner (generation 0): they
+-- are suspects. Those of a batch that was only too large are not: they begin at generation 1.
 --
 -- Order of writes: the parent is read and deleted, then the children are pushed: at maxmemory too.
 
@@ -33,6 +36,7 @@ for i = 1, children do
     end
 end
 redis.call('ZCARD', leases)
+local generation = ARGV[3] == '0' and 1 or 0
 local entries = redis.call('LRANGE', batch, 0, -1)
 d = tonumber(d)
 
@@ -49,7 +53,7 @@ for i = 1, children do
         local crashes = last - first == 1 and 0 or math.max(0, ARGV[3] - 1)
         local envelopes = math.max(0, math.min(d, last) - first)
         redis.call('HSET', own, ARGV[3 + i],
-            ' 0 ' .. crashes .. ' 1 ' .. envelopes .. ' ' .. sink_print .. ' ')
+            ' ' .. generation .. ' ' .. crashes .. ' 1 ' .. envelopes .. ' ' .. sink_print .. ' ')
         redis.call('ZADD', leases, 0, ARGV[3 + i])
     end
 end

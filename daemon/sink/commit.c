@@ -6,6 +6,7 @@
 #include "daemon/sink/commit.h"
 
 #include "daemon/errors.h"
+#include "daemon/item/plural.h"
 #include "drivers/backoff.h"
 
 /* Codes of one attempt besides those of the drivers. */
@@ -34,6 +35,15 @@ static bool is_unknown(int code)
     return code == HR_ELOST || code == -ETIMEDOUT || code == -ECANCELED;
 }
 
+/* One attempt: how it goes about it, and what is known when it has failed. */
+struct trial {
+    enum verdict verdict;
+    bool careful; /* an earlier one took too long: rows go once the server has answered what is
+                     before them, so it is told whether they are what takes the time */
+    bool in_rows; /* the rows were under way, and the server there */
+    bool unknown; /* the COMMIT was sent and its outcome is not known */
+};
+
 /* The batch may be begun with now, as far as its lease tells. */
 static int begun(struct batch *batch)
 {
@@ -47,9 +57,9 @@ static int begun(struct batch *batch)
  * connection was alive before the look at the lease: one that sleeps through a freeze between that
  * and the request is closed by the server, as one that has begun is. */
 static int transact_at_once(struct commit *commit, struct batch *batch, hr_mysql_tx *tx,
-                            bool *ret_unknown)
+                            struct trial *trial)
 {
-    if (!commit->once || !commit->ledger || batch_count(batch, FATE_DEAD) > 0 ||
+    if (!commit->once || !commit->ledger || trial->careful || batch_count(batch, FATE_DEAD) > 0 ||
         batch_count(batch, FATE_RETRY) > 0)
         return -ENOTSUP;
     int r = begun(batch);
@@ -58,20 +68,19 @@ static int transact_at_once(struct commit *commit, struct batch *batch, hr_mysql
     char sql[LEDGER_SQL_MAX];
     ledger_sql(commit->ledger, batch, sql);
     r = commit->once(commit->arg, tx, sql);
-    *ret_unknown = is_unknown(r);
+    trial->unknown = is_unknown(r);
     return r;
 }
 
-/* Protocol 4.4, steps 1 to 6. *ret_unknown: the COMMIT was sent and its outcome is not known. */
-static int transact(struct commit *commit, struct batch *batch, enum verdict verdict,
-                    bool *ret_unknown)
+/* Protocol 4.4, steps 1 to 6. */
+static int transact(struct commit *commit, struct batch *batch, struct trial *trial)
 {
     hr_auto(hr_mysql_tx_end) hr_mysql_tx *tx = NULL;
     int r = hr_mysql_tx_acquire(commit->pool, &tx);
     if (r < 0)
         return r;
-    bool rows = verdict == VERDICT_ITEMS && batch_count(batch, FATE_LIVE) > 0;
-    r = rows ? transact_at_once(commit, batch, tx, ret_unknown) : -ENOTSUP;
+    bool rows = trial->verdict == VERDICT_ITEMS && batch_count(batch, FATE_LIVE) > 0;
+    r = rows ? transact_at_once(commit, batch, tx, trial) : -ENOTSUP;
     if (r != HR_EREPLY && r != -ENOTSUP)
         return r;
     /* Step by step, which shows what it was that was refused. */
@@ -81,31 +90,62 @@ static int transact(struct commit *commit, struct batch *batch, enum verdict ver
     if (r < 0)
         return r;
 
-    bool ahead = rows && commit->plain;
+    bool ahead = rows && commit->plain && !trial->careful;
     if (commit->ledger) {
         r = ledger_insert(commit->ledger, tx, batch, ahead);
         if (r < 0)
             return is_decided(r) ? ALREADY_DECIDED : r;
+    } else if (trial->careful) {
+        r = hr_mysql_exec(tx, "DO 0", HR_NO_ARGS);
+        if (r < 0)
+            return r;
     }
+    trial->in_rows = rows && trial->careful;
     if (rows)
         r = commit->rows(commit->arg, tx, batch);
+    trial->in_rows &= r < 0;
     if (r >= 0 && commit->ledger)
-        r = ledger_decide(tx, batch, verdict);
+        r = ledger_decide(tx, batch, trial->verdict);
     if (r < 0)
         return hr_mysql_ahead_refused(tx) && is_decided(r) ? ALREADY_DECIDED : r;
     r = finish(tx);
-    *ret_unknown = is_unknown(r);
+    trial->unknown = is_unknown(r);
     return r;
 }
 
 /* A transaction within the job's time limit: running into it closes the connection, which rolls
  * back what was not committed. */
-static int attempt(struct commit *commit, struct batch *batch, enum verdict verdict,
-                   bool *ret_unknown)
+static int attempt(struct commit *commit, struct batch *batch, struct trial *trial)
 {
     struct hr_timeout limit = {0};
     int r = hr_timeout_enter(&limit, commit->sink->conf->timeout);
-    return r < 0 ? r : hr_timeout_leave(&limit, transact(commit, batch, verdict, ret_unknown));
+    if (r < 0)
+        return r;
+    r = hr_timeout_leave(&limit, transact(commit, batch, trial));
+    if (r == -ETIMEDOUT && hr_timeout_expired(&limit))
+        return hr_fail(r, "no end of a transaction within limits.timeout");
+    return r;
+}
+
+/* Was it for want of time that the attempt failed? */
+static bool out_of_time(int code)
+{
+    int native = code == HR_EREPLY ? hr_last_error()->native : 0;
+    return code == -ETIMEDOUT || native == ER_STATEMENT_TIMEOUT || native == ER_QUERY_TIMEOUT;
+}
+
+/* An attempt ran out of time. The first time it may have been the server, or the way there, or an
+ * attempt before it that still held its locks; SINK_TOO_SLOW when it was surely the rows. */
+static int judge_slowness(struct batch *batch, struct trial *trial, int code)
+{
+    trial->careful = true;
+    if (!trial->in_rows)
+        return code;
+    batch_rewind(batch);
+    return hr_fail(SINK_TOO_SLOW,
+                   "a transaction of %zu %s ran out of time: limits.timeout, or what the server "
+                   "grants a statement",
+                   batch->n, plural(batch->n, "item", "items"));
 }
 
 /* Learns from the ledger what another owner, or an attempt of ours, had decided. 0: final. */
@@ -177,17 +217,21 @@ int commit_ask(struct sink *sink, hr_mysql_pool *pool, struct ledger *ledger, st
 int commit_batch(struct commit *commit, struct batch *batch, enum verdict verdict)
 {
     struct hr_backoff outage = longer_and_longer();
+    struct trial trial = {.verdict = verdict};
     while (!batch->stale) {
-        bool unknown = false;
-        int r = attempt(commit, batch, verdict, &unknown);
-        batch->unknown |= unknown;
+        trial = (struct trial){.verdict = verdict, .careful = trial.careful};
+        int r = attempt(commit, batch, &trial);
+        batch->unknown |= trial.unknown;
+        if (out_of_time(r))
+            r = judge_slowness(batch, &trial, r);
         if (r == ALREADY_DECIDED)
             r = learn(commit, batch);
         else if (r >= 0)
             batch->split = verdict == VERDICT_SPLIT;
         if (r >= 0)
             return 0;
-        if (r == -ECANCELED || r == SINK_NOT_OURS || !try_again(commit, r, unknown))
+        if (r == -ECANCELED || r == SINK_NOT_OURS || r == SINK_TOO_SLOW ||
+            !try_again(commit, r, trial.unknown))
             return r;
         r = wait_for_sink(commit->sink, commit->pool, batch, r, &outage);
         if (r < 0)

@@ -23,7 +23,7 @@ struct commit {
     void *arg;
 };
 
-/* 0: final. SINK_NOT_OURS, SINK_STOPPED, -ECANCELED (the outcome may be unknown), or a code of
+/* 0: final. SINK_NOT_OURS, SINK_STOPPED, SINK_TOO_SLOW (the record tells; nothing is done), -ECANCELED (the outcome may be unknown), or a code of
  * class config or unknown with nothing done. */
 hr_async int commit_batch(struct commit *commit, struct batch *batch, enum verdict verdict);
 

@@ -13,6 +13,8 @@
 /* Errors that are about a row, or may be: the others end the attempt. */
 static bool about_a_row(struct isolate *isolate, int code, const struct hr_error *error)
 {
+    if (code == -ECANCELED)
+        return false;
     if (isolate->refused_ahead && isolate->refused_ahead(isolate->arg, isolate->tx))
         return false;
     enum error_class class = error_classify(code, error);

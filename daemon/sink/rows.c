@@ -76,7 +76,7 @@ int rows_bind(const struct job_conf *conf, const struct column *targets, struct 
         room = make_column(batch->arena, bind_kind(&targets[k], rows.params[k].as), n,
                            &rows.columns[k]);
     if (!room)
-        return hr_fail(-ENOMEM, "batch %s: no memory for its rows", batch->id);
+        return hr_fail(arena_error(batch->arena), "batch %s: no memory for its rows", batch->id);
 
     for (size_t i = 0; i < batch->n; i++) {
         if (batch->items[i].fate != FATE_LIVE)

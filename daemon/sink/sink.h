@@ -16,6 +16,7 @@ enum {
     SINK_NOT_OURS = -2001, /* the batch is somebody else's now: drop it */
     SINK_STOPPED = -2002,  /* given up because of the drain: hand the batch back */
     SINK_LET_GO = -2003,   /* given up because others would wait with it: hand the batch back */
+    SINK_TOO_SLOW = -2004, /* its rows take longer than a transaction may: fewer of them, or none */
 };
 
 struct sink;

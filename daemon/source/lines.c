@@ -86,12 +86,12 @@ static int fill(struct lines *lines)
 /* How much of the data is one batch: whole lines, up to the bounds; 0: none is whole yet. */
 static size_t whole_lines(const struct lines *lines)
 {
-    const struct sink_conf *bounds = &lines->source.job->conf->sink;
+    const struct job *job = lines->source.job;
     size_t taken = 0;
-    for (unsigned n = 0; n < bounds->batch_rows && taken < lines->len; n++) {
+    for (unsigned n = 0; n < job->most_items && taken < lines->len; n++) {
         const char *end = memchr(lines->data + taken, '\n', lines->len - taken);
         size_t next = end ? (size_t)(end + 1 - lines->data) : lines->ended ? lines->len : taken;
-        if (next == taken || (taken > 0 && next > bounds->batch_bytes))
+        if (next == taken || (taken > 0 && next > job->conf->sink.batch_bytes))
             break;
         taken = next;
     }

@@ -35,7 +35,7 @@ static int claim(struct redis_list *list, struct claim *ret)
         r = HR_ESHUTDOWN;
     }
     if (r >= 0) {
-        r = claim_batch(list->source.queue, sink->batch_rows, sink->batch_bytes, ret);
+        r = claim_batch(list->source.queue, job->most_items, sink->batch_bytes, ret);
         if (r < 0 || ret->answer != CLAIM_BATCH)
             solitude_leave(job->solitude);
     }
@@ -82,7 +82,7 @@ static int let_fill(struct redis_list *list)
     if (r < 0)
         return r;
     int64_t ready = hr_reply_int(length);
-    return ready > 0 && ready < sink->batch_rows ? job_nap(job, sink->batch_wait) : 0;
+    return ready > 0 && ready < job->most_items ? job_nap(job, sink->batch_wait) : 0;
 }
 
 /* What an answer means, and the wait that it asks for. An empty list is looked at when the next

@@ -23,6 +23,7 @@ a host that vanishes in mid-transaction         test_a_host_vanishes_… in test
 MariaDB away, read-only, full, too many         test_faults_outages.py, each by its name
 connections, deadlock, lock wait, killed
 a missing column, a wrong statement             test_a_missing_column_… in test_faults_outages.py
+a statement that is too slow                    test_slow.py
 Redis at maxmemory                              test_a_redis_at_maxmemory_… in test_faults_redis.py
 MISCONF, LOADING, READONLY, half-open, split    test_faults_redis.py, each by its name
 replies, -ERR as the first reply

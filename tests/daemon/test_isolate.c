@@ -26,6 +26,7 @@ struct server {
     unsigned in[ROWS_MAX]; /* how often the row went in */
     int named;             /* of the last statement */
     unsigned statements, fatal_at;
+    int fatal;  /* a code without a server's number; 0: a deadlock */
     bool ahead; /* what went ahead of the rows was refused, with an error that could be a row's */
 };
 
@@ -59,7 +60,8 @@ static int send(void *arg, hr_mysql_tx *tx, size_t from, size_t n)
     struct server *s = arg;
     ASSERT_TRUE(n > 0 && from + n <= s->rows);
     if (++s->statements == s->fatal_at)
-        return hr_fail_native(HR_EREPLY, 1213, "40001", NULL, true, "Deadlock found");
+        return s->fatal ? s->fatal
+                        : hr_fail_native(HR_EREPLY, 1213, "40001", NULL, true, "Deadlock found");
     s->named = name_row(s, from, n);
     if (s->named)
         return hr_fail_native(HR_EREPLY, 1406, "22001", NULL, true, "Data too long at %zu", from);
@@ -178,6 +180,14 @@ TEST(an_error_that_is_not_about_a_row_ends_the_attempt_wherever_it_comes)
         ASSERT_EQ(hr_last_error()->native, 1213);
         ASSERT_EQ(s.statements, at);
     }
+}
+
+TEST(a_task_that_is_cancelled_asks_nothing_more)
+{
+    struct server s = {.naming = NAMES_FIRST, .rows = 100, .fatal_at = 1, .fatal = -ECANCELED};
+    struct isolate isolate = isolate_of(&s);
+    ASSERT_ERR(isolate_send(&isolate, 0, 100), -ECANCELED);
+    ASSERT_EQ(s.statements, 1);
 }
 
 TEST(a_refusal_of_what_went_ahead_sets_no_row_aside)

@@ -238,6 +238,16 @@ def test_split_starts_single_items_without_crashes(s):
     assert s.own("c0").crashes == 0 and s.own("c1").crashes == 2
 
 
+def test_split_of_what_is_only_too_large_makes_no_suspects(s):
+    """Nobody has crashed: the children are as if they had had an owner who let them go."""
+    claimed(s, items="abc")
+    s.split("1", "t", 0, "c0", "c1")
+    for child in ("c0", "c1"):
+        assert s.own(child) == ("", 1, 0, 1, 0, "print", "") and s.lease(child) == 0
+    taken = s.takeover("c1", 1, "new")
+    assert taken.gen == 2 and taken.crashes == 0 and taken.entries == [b"b", b"c"]
+
+
 def test_split_in_ten_makes_no_empty_child(s):
     s.delay("x:0", "env")
     claimed(s, items="ab")
