@@ -111,6 +111,7 @@ static int run_job(void *arg)
 static void job_ended(hr_future *run, void *cookie)
 {
     struct app *app = cookie;
+    app->broken |= hr_future_error(run) != NULL; /* the job has said why */
     if (++app->ended == app->n_jobs)
         hr_event_set(&app->stop);
 }

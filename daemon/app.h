@@ -36,6 +36,7 @@ struct app {
     struct hr_event stop; /* set by SIGTERM or SIGINT */
     uint64_t hangups;     /* SIGHUPs, which read nothing anew */
     bool ready, stopping;
+    bool broken; /* a job ended that could not go on */
 };
 
 /* The body of the main task: runs until SIGTERM or SIGINT, or until all sources have ended. arg is

@@ -152,6 +152,14 @@ static int next(struct job *job, struct batch **ret)
     return r;
 }
 
+/* Its source can go on no longer: that is the end of the job, once what was begun is finished. */
+static void source_failed(struct job *job, int code)
+{
+    job->broken = code;
+    status_say_error(&job->status, SPEAKER_SOURCE, JOB_STOPPED, code);
+    job_drain(job, false);
+}
+
 /* A worker: batch after batch until there are no more or the job is to end. How a batch fared was
  * dealt with where it happened, so ending is never an error. */
 static int work(void *arg)
@@ -169,6 +177,8 @@ static int work(void *arg)
     } while (r >= 0);
     if (r == HR_EEND)
         job_drain(job, false);
+    else if (r != HR_ESHUTDOWN && r != -ECANCELED && !job->broken)
+        source_failed(job, r);
     return 0;
 }
 
@@ -206,7 +216,7 @@ int job_run(struct job *job)
     hr_futures_done(&job->workers);
     hr_futures_done(&job->attendants);
     status_stop(&job->status);
-    return r < 0 ? r : ended;
+    return job->broken ? job->broken : r < 0 ? r : ended;
 }
 
 void job_drain(struct job *job, bool hurry)

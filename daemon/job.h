@@ -37,6 +37,7 @@ struct job {
     struct hr_futures attendants; /* tasks that go on as long as there are workers */
     hr_task *looking; /* waits for its source in a way that the end of the job may interrupt */
     bool stopping;
+    int broken; /* the code its source failed with, or 0 */
 };
 
 /* Items in the batches that it holds. */
@@ -48,7 +49,9 @@ void job_init(struct job *job, const struct job_conf *conf, struct source *sourc
               struct sink *sink);
 void job_done(struct job *job);
 
-/* Runs until it is drained (job_drain) or its source has ended; all its tasks are over then. 0. */
+/* Runs until it is drained (job_drain) or its source has ended; all its tasks are over then. 0, or
+ * the code with which the source could not go on; what was begun before is finished all the same.
+ */
 hr_async int job_run(struct job *job);
 
 /* Asks it to end: nothing is claimed any more, what is begun is finished, the rest handed back. A

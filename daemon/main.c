@@ -26,7 +26,7 @@ static int run(const struct settings *settings)
     if (r < 0)
         log_err("giving up: %s", hr_error_message(r));
     instance_unlock(&app.instance);
-    return r < 0 ? EX_SOFTWARE : EX_OK;
+    return r < 0 || app.broken ? EX_SOFTWARE : EX_OK;
 }
 
 int main(int argc, char **argv)

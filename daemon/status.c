@@ -34,7 +34,7 @@ static void log_state(const struct status *status)
     enum job_state state = status_state(status);
     const char *reason = status_reason(status);
     if (reason[0])
-        log_job(state == JOB_MISCONFIGURED ? LOG_ERR : LOG_WARNING, status->job, gravest->class,
+        log_job(state >= JOB_MISCONFIGURED ? LOG_ERR : LOG_WARNING, status->job, gravest->class,
                 "%s: %s", job_state_name(state), reason);
     else
         log_job(LOG_INFO, status->job, gravest->class, "%s", job_state_name(state));
@@ -68,8 +68,10 @@ void status_works(struct status *status, enum speaker speaker)
 
 void status_stop(struct status *status)
 {
+    bool said = status_state(status) == JOB_STOPPED;
     status->stopped = true;
-    log_state(status);
+    if (!said)
+        log_state(status);
 }
 
 enum job_state status_state(const struct status *status)
@@ -79,7 +81,8 @@ enum job_state status_state(const struct status *status)
 
 const char *status_reason(const struct status *status)
 {
-    return status->stopped ? "" : status->says[status->gravest].reason;
+    const struct statement *gravest = &status->says[status->gravest];
+    return status->stopped && gravest->state != JOB_STOPPED ? "" : gravest->reason;
 }
 
 bool status_healthy(const struct status *status)

@@ -15,7 +15,7 @@ enum job_state {
     JOB_WAITING,       /* for a server; goes on by itself */
     JOB_FULL,          /* the dead letters are at their limit */
     JOB_MISCONFIGURED, /* the statement or the grants are wrong; asked again every 30 s */
-    JOB_STOPPED,       /* drained, or its source has ended: the last word */
+    JOB_STOPPED,       /* drained, or its source has ended or failed: the last word */
 };
 
 enum speaker {
@@ -63,7 +63,7 @@ static inline enum job_state status_said(const struct status *status, enum speak
     return status->says[speaker].state;
 }
 
-/* Why the job is not running; "" when it is. */
+/* Why the job is not running; "" when it is, or has ended as it should. */
 const char *status_reason(const struct status *status);
 
 /* The job works, waiting for nothing but items or the hand that paused it. */

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/fault.h"
 #include "daemon/acknowledge.h"
 #include "daemon/job.h"
-#include "daemon/log.h"
 #include "drivers/redis_reply.h"
 
 #define READ_SIZE ((size_t)64 * 1024)
@@ -28,6 +28,7 @@ struct lines {
 };
 
 struct reading {
+    const char *path;
     int fd;
     char *to;
     size_t room;
@@ -39,9 +40,13 @@ static int read_some(void *arg, void **ret_value)
     struct reading *reading = arg;
     ssize_t n;
     do
-        n = read(reading->fd, reading->to, reading->room);
+        n = HR_FAULT("fail-read") ? -1 : read(reading->fd, reading->to, reading->room);
     while (n < 0 && errno == EINTR);
-    return n < 0 ? hr_fail(-errno, "reading lines: %s", strerror(errno)) : (int)n;
+    if (n >= 0)
+        return (int)n;
+    int code = errno ? -errno : -EIO;
+    const char *name = strcmp(reading->path, "-") == 0 ? "standard input" : reading->path;
+    return hr_fail(code, "reading %s: %s", name, strerror(-code));
 }
 
 /* Makes room for another read. */
@@ -72,7 +77,8 @@ static int fill(struct lines *lines)
     if (r < 0 && r != -EPERM)
         return r;
 
-    struct reading reading = {lines->fd, lines->data + lines->len, READ_SIZE};
+    struct reading reading = {job->conf->source.path, lines->fd, lines->data + lines->len,
+                              READ_SIZE};
     hr_shield_enter(); /* the buffer has to outlive the read */
     int n = hr_join(hr_run_in_executor(NULL, read_some, &reading, NULL));
     hr_shield_leave();
@@ -163,11 +169,8 @@ static int lines_next(struct source *source, struct batch **ret)
         if (lines->ended)
             return HR_EEND;
         int r = fill(lines);
-        if (r < 0) {
-            if (r != HR_ESHUTDOWN && r != -ECANCELED)
-                log_job(LOG_ERR, job->conf->name, CLASS_ENVIRONMENT, "%s", hr_error_message(r));
+        if (r < 0)
             return r;
-        }
     }
     int r = budget_charge(job->budget, n);
     if (r < 0)

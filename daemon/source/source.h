@@ -18,7 +18,7 @@ struct source_ops {
     const char *kind;
     /* Waits for a batch, which becomes the caller's, charged to the budget and with the company
      * joined (daemon/solitude.h). 0; HR_EEND: none will ever come; HR_ESHUTDOWN: the job is to end;
-     * -ECANCELED. Outages are waited out. */
+     * -ECANCELED. Outages are waited out; any other code means that it cannot go on. */
     int (*next)(struct source *source, struct batch **ret);
     /* Carries out what was decided about a batch. 0, or a code: its lease runs out, and the next
      * owner asks the ledger. Missing: nothing to do. */

@@ -8,19 +8,19 @@ import subprocess
 import pytest
 
 from support.check import dead_letters
-from support.headraced import BUILD, merged
+from support.headraced import BUILD, has_fault_points, merged
 from support.orders import PARAMS, encode, order, orders
 from support.servers import free_port
 
 MAIN = {"version": 1, "instance": "one", "log": {"to": "stderr"}}
 
 
-def run_once(folder, job, stdin=b"", main=None):
+def run_once(folder, job, stdin=b"", main=None, env=None):
     """headraced with one job whose source ends; (exit status, stdout, stderr)."""
     path = os.path.join(folder, "once.yaml")
     with open(path, "w", encoding="utf-8") as f:
         json.dump(merged({**MAIN, "jobs": {"once": job}}, main or {}), f)
-    env = {**os.environ, "RUNTIME_DIRECTORY": folder}
+    env = {**os.environ, "RUNTIME_DIRECTORY": folder, **(env or {})}
     done = subprocess.run([os.path.join(BUILD, "headraced"), "--config", path], input=stdin, env=env,
                           capture_output=True, timeout=60)
     return done.returncode, done.stdout, done.stderr
@@ -58,6 +58,26 @@ def test_a_line_that_is_too_long_is_a_dead_letter_and_its_rest_is_passed_over(fo
     assert (status, out) == (0, b"short\nend\n"), err
     letters = [json.loads(line) for line in err.splitlines() if line.startswith(b"{")]
     assert [x["error"]["class"] for x in letters] == ["max_payload"]
+
+
+def test_a_file_that_cannot_be_read_is_an_error(folder):
+    """A directory opens like a file, and then does not read."""
+    status, out, err = run_once(folder, {**lines({}), "source": {"lines": {"path": folder}}})
+    assert (status, out) == (70, b"")
+    assert f"error: job once: stopped: reading {folder}: Is a directory\n" in err.decode()
+    assert err.count(b"Is a directory") == 1 and b"nobody read" not in err
+
+
+@pytest.mark.skipif(not has_fault_points(), reason="a build without fault points")
+def test_a_file_that_fails_in_the_middle_is_an_error_and_half_a_line_is_no_item(folder):
+    path = os.path.join(folder, "numbers")
+    with open(path, "w", encoding="ascii") as f:
+        f.write("".join(f"{i:09}\n" for i in range(20_000)))
+    job = {**lines({}, decode="raw"), "source": {"lines": {"path": path}}}
+    status, out, err = run_once(folder, job, env={"HEADRACE_FAULT": "fail-read:3"})
+    read = 2 * 64 * 1024 // 10
+    assert (status, out) == (70, "".join(f"{i:09}\n" for i in range(read)).encode()), err
+    assert f"stopped: reading {path}: ".encode() in err
 
 
 def test_steps_drop_and_map(folder):
