@@ -12,9 +12,12 @@
 int handle_sink_wait(void *cookie, struct batch *batch, int code, hr_usec span)
 {
     struct job *job = cookie;
+    enum error_class class = error_classify(code, hr_last_error());
+    if (error_is_outage(class))
+        job->stats.batches_failed[class]++;
     if (job->stopping)
         return SINK_STOPPED;
-    if (error_classify(code, hr_last_error()) != CLASS_TRANSIENT)
+    if (class != CLASS_TRANSIENT)
         status_say_error(&job->status, SPEAKER_SINK, JOB_WAITING, code);
     if (!solitude_is_awaited(job->solitude))
         return hr_sleep(span);
@@ -22,6 +25,15 @@ int handle_sink_wait(void *cookie, struct batch *batch, int code, hr_usec span)
         return solitude_pause(job->solitude, span);
     job_doubt(job, span);
     return SINK_LET_GO;
+}
+
+static int commit(struct job *job, struct batch *batch, enum verdict verdict)
+{
+    hr_usec began = hr_now();
+    int r = job->sink->ops->commit(job->sink, batch, verdict);
+    if (r >= 0)
+        histogram_add(&job->stats.sink_duration, hr_now() - began, 1);
+    return r;
 }
 
 /* Decides a batch: 0 and every item's fate is final, or a code and nothing was done. */
@@ -38,7 +50,7 @@ static int decide(struct job *job, struct batch *batch)
     }
     if (batch->crashes >= job->conf->retry.crash_limit) {
         if (batch->n > 1)
-            return sink->ops->commit(sink, batch, VERDICT_SPLIT);
+            return commit(job, batch, VERDICT_SPLIT);
         retry_bury_crashed(batch);
     } else {
         int r = process_batch(job, batch);
@@ -51,7 +63,7 @@ static int decide(struct job *job, struct batch *batch)
     batch_settle(batch);
     if (job->stopping && batch_is_kept(batch) && !batch->begun)
         return SINK_STOPPED;
-    return sink->ops->commit(sink, batch, VERDICT_ITEMS);
+    return commit(job, batch, VERDICT_ITEMS);
 }
 
 /* Counts as an attempt of each item that is still live. */
@@ -62,7 +74,7 @@ static int fail_all(struct job *job, struct batch *batch, const struct failure *
             retry_or_bury(job->conf, batch, i, failure);
     }
     batch_settle(batch);
-    return job->sink->ops->commit(job->sink, batch, VERDICT_ITEMS);
+    return commit(job, batch, VERDICT_ITEMS);
 }
 
 /* An error that no table knows met the whole batch. */
@@ -89,7 +101,7 @@ static int decide_smaller(struct job *job, struct batch *batch, int code)
     if (batch->n > 1 && batch_is_kept(batch)) {
         log_job(LOG_WARNING, job->conf->name, class, "%s; it is cut into smaller ones",
                 hr_error_message(code));
-        return job->sink->ops->commit(job->sink, batch, VERDICT_SPLIT);
+        return commit(job, batch, VERDICT_SPLIT);
     }
     struct failure failure;
     failure_set(&failure, error_class_name(class), hr_last_error()->native, "%s",
@@ -140,7 +152,6 @@ static void count(struct job *job, const struct batch *batch, hr_usec took)
     stats->ledger_hits += batch->learned;
     stats->batch_rows = (unsigned)batch->n;
     stats->last_progress = (double)hr_walltime() / 1e6;
-    histogram_add(&stats->sink_duration, took, 1);
     /* A batch that went in with much time to spare: twice as many will fit. */
     unsigned rows = job->conf->sink.batch_rows;
     if (batch->n >= job->most_items && took < job->conf->timeout / 4)

@@ -304,8 +304,10 @@ static int get_metrics(struct admin_call *call)
         return r;
     each_job(to, app, "headrace_last_progress_timestamp_seconds", "gauge",
              "When a batch was last decided; 0: not yet.", last_progress);
-    put_histogram(to, app, "headrace_sink_duration_seconds", "From claim to decision of a batch.",
-                  offsetof(struct job_stats, sink_duration));
+    put_histogram(
+        to, app, "headrace_sink_duration_seconds",
+        "From the first attempt to commit a batch to its commit, waits for the server included.",
+        offsetof(struct job_stats, sink_duration));
     put_histogram(to, app, "headrace_item_wait_seconds",
                   "From the first claim of an item to its final outcome, over all its attempts.",
                   offsetof(struct job_stats, item_wait));

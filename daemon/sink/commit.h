@@ -23,8 +23,9 @@ struct commit {
     void *arg;
 };
 
-/* 0: final. SINK_NOT_OURS, SINK_STOPPED, SINK_TOO_SLOW (the record tells; nothing is done), -ECANCELED (the outcome may be unknown), or a code of
- * class config or unknown with nothing done. */
+/* 0: final. SINK_NOT_OURS, SINK_STOPPED, SINK_TOO_SLOW (the record tells; nothing is done),
+ * -ECANCELED (the outcome may be unknown), or a code of class config or unknown with nothing done.
+ */
 hr_async int commit_batch(struct commit *commit, struct batch *batch, enum verdict verdict);
 
 /* Asks the ledger what became of a batch that had an owner before us, waiting out outages. Codes as
