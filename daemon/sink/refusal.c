@@ -67,11 +67,19 @@ static void find_duplicate(const char *message, struct failure *ret)
     failure_set_column(ret, column);
 }
 
+/* Bytes of the message without " at row 3" at its end: a row of the batch, which nobody sees. */
+static int without_row(const char *message)
+{
+    const char *at = find_last(message, " at row ");
+    size_t digits = at ? strspn(at + 8, "0123456789") : 0;
+    return (int)(digits > 0 && !at[8 + digits] ? (size_t)(at - message) : strlen(message));
+}
+
 void refusal_explain(const struct hr_error *error, int code, const struct rows *rows, size_t row,
                      struct failure *ret)
 {
-    failure_set(ret, error_class_name(error_classify(code, error)), error->native, "%s",
-                error->message);
+    failure_set(ret, error_class_name(error_classify(code, error)), error->native, "%.*s",
+                without_row(error->message), error->message);
     if (error->native == ER_DUP_ENTRY) {
         find_duplicate(error->message, ret);
         return;

@@ -72,9 +72,31 @@ TEST(the_column_and_its_value_are_found_in_every_shape_of_message)
         refusal_explain(hr_last_error(), HR_EREPLY, &rows, 0, &failure);
         ASSERT_STR(failure.error_class, "row");
         ASSERT_EQ(failure.code, cases[i].number);
-        ASSERT_STR(failure.message, cases[i].message);
+        char message[HR_ERROR_MESSAGE_MAX];
+        snprintf(message, sizeof(message), "%s", cases[i].message);
+        char *row = strstr(message, " at row ");
+        if (row)
+            *row = '\0';
+        ASSERT_STR(failure.message, message);
         ASSERT_STR(failure.column, cases[i].column);
         ASSERT_STR(failure.value, cases[i].value);
+    }
+}
+
+TEST(the_row_of_a_batch_is_left_out_but_not_what_a_trigger_says)
+{
+    static const char *const messages[][2] = {
+        {"Data truncated for column 'note' at row 3", "Data truncated for column 'note'"},
+        {"value ' at row 1' is odd at row 12",        "value ' at row 1' is odd"        },
+        {"look at row 3 of the price list",           "look at row 3 of the price list" },
+        {"look at row ",                              "look at row "                    },
+    };
+    struct rows rows = {.params = params, .n_params = 5, .n = 1, .columns = columns};
+    for (size_t i = 0; i < HR_ARRAY_LEN(messages); i++) {
+        struct failure failure;
+        hr_fail_native(HR_EREPLY, 1265, "01000", NULL, true, "%s", messages[i][0]);
+        refusal_explain(hr_last_error(), HR_EREPLY, &rows, 0, &failure);
+        ASSERT_STR(failure.message, messages[i][1]);
     }
 }
 
