@@ -16,7 +16,7 @@ struct expr;
 
 struct expr_error {
     size_t offset;     /* byte of the program at which it was noticed */
-    char message[200]; /* without file, line or offset */
+    char message[256]; /* without file, line or offset */
 };
 
 /* What $job and $meta stand for; NULL is null. Needed only where expr_uses_*() says so. */

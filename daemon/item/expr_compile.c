@@ -82,8 +82,7 @@ static int parse_assignment(struct parser *p, struct node **ret)
         return r;
     if (!node_is_path(*ret))
         return expr_refuse(p->lexer.error, p->token.offset,
-                           "an assignment to anything but a path needs libjq, which this build "
-                           "does not have");
+                           "an assignment to anything but a path" EXPR_BEYOND);
     struct node *right;
     r = parser_advance(p);
     if (r == 0)

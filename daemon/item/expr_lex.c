@@ -130,8 +130,7 @@ static int read_string(struct lexer *l, struct token *t)
             *to++ = meanings[which - escapes];
             p += 2;
         } else if (p[1] == '(') {
-            return expr_refuse(l->error, (size_t)(p - l->program),
-                               "`\\(…)` needs libjq, which this build does not have");
+            return expr_refuse(l->error, (size_t)(p - l->program), "`\\(…)`" EXPR_BEYOND);
         } else {
             return expr_refuse(l->error, (size_t)(p - l->program), "`\\%c` is no escape", p[1]);
         }

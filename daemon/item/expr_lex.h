@@ -41,6 +41,11 @@ bool token_is(const struct token *t, const char *text);
 /* Fills the error and returns -EINVAL. */
 int expr_refuse(struct expr_error *error, size_t offset, const char *format, ...)
     hr_printf_like(3, 4);
+/* How a refusal ends whose construct jq knows and we do not. */
+#define EXPR_BEYOND                                                                                \
+    " is jq that does not run here (there are paths, literals, comparisons, and, or, not, //, "    \
+    "{}, [], =, del(), |): compute it before the push, or in the SQL statement"
+
 #ifdef __clang_analyzer__ /* it does not look into it */
 #define expr_refuse(...) (expr_refuse(__VA_ARGS__), -1)
 #endif

@@ -20,11 +20,10 @@ int token_shown(const struct token *t)
     return (int)(t->len < 60 ? t->len : 60);
 }
 
-int(parser_needs_libjq)(struct parser *p)
+int(parser_beyond)(struct parser *p)
 {
     const struct token *t = &p->token;
-    return expr_refuse(p->lexer.error, t->offset,
-                       "`%s%.*s` needs libjq, which this build does not have",
+    return expr_refuse(p->lexer.error, t->offset, "`%s%.*s`" EXPR_BEYOND,
                        t->kind == TOKEN_VARIABLE ? "$" : "", token_shown(t), t->text);
 }
 
@@ -38,7 +37,7 @@ int(parser_unexpected)(struct parser *p, const char *wanted)
     const struct token *t = &p->token;
     for (size_t i = 0; i < HR_ARRAY_LEN(beyond); i++) {
         if (parser_at(p, beyond[i]))
-            return parser_needs_libjq(p);
+            return parser_beyond(p);
     }
     if (t->kind == TOKEN_END)
         return expr_refuse(p->lexer.error, t->offset, "the program ends where %s is missing",

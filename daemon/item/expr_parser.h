@@ -29,14 +29,14 @@ int parser_expect(struct parser *p, const char *text, const char *wanted);
 int parser_unexpected(struct parser *p, const char *wanted);
 
 /* The token at hand is jq's, not ours. Returns -EINVAL. */
-int parser_needs_libjq(struct parser *p);
+int parser_beyond(struct parser *p);
 
 /* What to return after a NULL from the arena; for too many levels. */
 int parser_no_room(struct parser *p);
 int parser_too_deep(struct parser *p);
 #ifdef __clang_analyzer__ /* it does not look into them: they only refuse */
 #define parser_unexpected(p, wanted) (parser_unexpected(p, wanted), -1)
-#define parser_needs_libjq(p)        (parser_needs_libjq(p), -1)
+#define parser_beyond(p)             (parser_beyond(p), -1)
 #define parser_no_room(p)            (parser_no_room(p), -1)
 #define parser_too_deep(p)           (parser_too_deep(p), -1)
 #endif

@@ -28,19 +28,15 @@ static int parse_index(struct parser *p, struct step *ret)
         ret->key = NULL;
         ret->index = negative ? -ret->index : ret->index;
     } else if (parser_at(p, "]")) {
-        return expr_refuse(p->lexer.error, t.offset,
-                           "`.[]` needs libjq, which this build does not have");
+        return expr_refuse(p->lexer.error, t.offset, "`.[]`" EXPR_BEYOND);
     } else {
-        return expr_refuse(p->lexer.error, t.offset,
-                           "an index that is no literal needs libjq, which this build does not "
-                           "have");
+        return expr_refuse(p->lexer.error, t.offset, "an index that is no literal" EXPR_BEYOND);
     }
     r = parser_advance(p);
     if (r < 0)
         return r;
     if (parser_at(p, ":"))
-        return expr_refuse(p->lexer.error, p->token.offset,
-                           "a slice needs libjq, which this build does not have");
+        return expr_refuse(p->lexer.error, p->token.offset, "a slice" EXPR_BEYOND);
     return parser_expect(p, "]", "`]`");
 }
 
@@ -67,7 +63,7 @@ static int parse_postfix(struct parser *p, struct node **term)
             if (r == 0)
                 r = parse_index(p, &step);
         } else if (parser_at(p, "?") || parser_at(p, "as")) {
-            return parser_needs_libjq(p);
+            return parser_beyond(p);
         } else {
             return 0;
         }
@@ -139,7 +135,7 @@ static int parse_array(struct parser *p, struct node **ret)
         if (piped)
             r = parse_pipe_rest(p, &elements[n]);
         if (piped && r == 0 && parser_at(p, ","))
-            return parser_needs_libjq(p);
+            return parser_beyond(p);
         if (r < 0)
             return r;
         depth = node_depth(elements[n]) > depth ? node_depth(elements[n]) : depth;
@@ -224,8 +220,7 @@ static int parse_member(struct parser *p, struct node_member *ret)
             r = node_new_literal(p, name, &ret->key);
         return r < 0 ? r : parse_variable(p, &ret->value);
     } else {
-        return t.kind == TOKEN_FORMAT ? parser_needs_libjq(p)
-                                      : parser_unexpected(p, "a member's name");
+        return t.kind == TOKEN_FORMAT ? parser_beyond(p) : parser_unexpected(p, "a member's name");
     }
     if (r < 0)
         return r;
@@ -286,9 +281,7 @@ static int parse_delete(struct parser *p, struct node **ret)
     if (r == 0)
         r = parse_pipe(p, &path);
     if (r == 0 && !node_is_path(path))
-        return expr_refuse(p->lexer.error, offset,
-                           "del() of anything but a path needs libjq, which this build does not "
-                           "have");
+        return expr_refuse(p->lexer.error, offset, "del() of anything but a path" EXPR_BEYOND);
     if (r == 0)
         r = parser_expect(p, ")", "`)`");
     return r == 0 ? node_new(p, NODE_DELETE, path, NULL, ret) : r;
@@ -309,7 +302,7 @@ static int parse_name(struct parser *p, struct node **ret)
     else if (parser_at(p, "and") || parser_at(p, "or"))
         return parser_unexpected(p, "a value");
     else
-        return parser_needs_libjq(p);
+        return parser_beyond(p);
     if (r == 0)
         r = parser_advance(p);
     if (r == 0 && parser_at(p, "("))
@@ -325,7 +318,7 @@ static int parse_negative(struct parser *p, struct node **ret)
         return r;
     if (p->token.kind != TOKEN_NUMBER) {
         p->token = minus;
-        return parser_needs_libjq(p);
+        return parser_beyond(p);
     }
     size_t len;
     const char *digits = json_text(p->token.value, &len);
@@ -349,7 +342,7 @@ static int parse_bare_term(struct parser *p, struct node **ret)
     case TOKEN_VARIABLE:
         return parse_variable(p, ret);
     case TOKEN_FORMAT:
-        return parser_needs_libjq(p);
+        return parser_beyond(p);
     case TOKEN_NAME:
         return parse_name(p, ret);
     case TOKEN_NUMBER:

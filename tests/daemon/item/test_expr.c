@@ -99,13 +99,15 @@ static void what_is_beyond_us_is_refused_by_name(void **state)
     };
     for (size_t i = 0; i < HR_ARRAY_LEN(cases); i++) {
         refused(cases[i].program, cases[i].offset, cases[i].name);
-        refused(cases[i].program, cases[i].offset, " needs libjq, which this build does not have");
+        refused(cases[i].program, cases[i].offset,
+                " is jq that does not run here (there are paths, ");
+        refused(cases[i].program, cases[i].offset, "compute it before the push, or in the SQL");
     }
-    refused(".a[1:2]", 4, "a slice needs libjq");
-    refused(".[.a]", 2, "an index that is no literal needs libjq");
-    refused("del(.a // .b)", 4, "needs libjq");
-    refused("(.a // .b) = 1", 11, "needs libjq");
-    refused("$job.id = 1", 8, "needs libjq");
+    refused(".a[1:2]", 4, "a slice is jq that does not run here");
+    refused(".[.a]", 2, "an index that is no literal is jq that");
+    refused("del(.a // .b)", 4, "is jq that does not run here");
+    refused("(.a // .b) = 1", 11, "is jq that does not run here");
+    refused("$job.id = 1", 8, "is jq that does not run here");
 }
 
 static void what_is_wrong_is_refused_at_its_place(void **state)
