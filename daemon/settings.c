@@ -272,6 +272,31 @@ static int read_jobs(struct hr_conf *conf, struct settings *s, const struct job_
     return 0;
 }
 
+/* Somebody checks a file of jobs.d by itself: a job is nothing without the servers it names. */
+static bool is_job(const struct hr_conf_node *root)
+{
+    return root->kind == HR_CONF_MAP &&
+           (hr_conf_get(root, "source") || hr_conf_get(root, "sink")) &&
+           !hr_conf_get(root, "servers") && !hr_conf_get(root, "jobs");
+}
+
+static int refuse_job(struct hr_conf *conf, const struct hr_conf_node *root, const char *path)
+{
+    static const char folder[] = "jobs.d";
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) : 0, end = sizeof(folder) - 1;
+    if (len < end || memcmp(path + len - end, folder, end) != 0 ||
+        (len > end && path[len - end - 1] != '/'))
+        return hr_conf_error(conf, root,
+                             "is a job: put it into jobs.d beside headrace.yaml, and give that "
+                             "folder (--config DIR)");
+    size_t above = len > end + 1 ? len - end - 1 : len - end;
+    return hr_conf_error(conf, root,
+                         "is a job: give the folder with headrace.yaml, which names its servers "
+                         "(--config %.*s)",
+                         above ? (int)above : 1, above ? path : ".");
+}
+
 static int read_all(struct hr_conf *conf, const char *path, struct main_file *file)
 {
     struct loading *loading = conf->user;
@@ -282,6 +307,8 @@ static int read_all(struct hr_conf *conf, const char *path, struct main_file *fi
 
     struct hr_conf_node *root;
     r = hr_conf_read(conf, paths.main, &root);
+    if (r == 0 && is_job(root))
+        return refuse_job(conf, root, path);
     loading->servers_known = r == 0;
     if (r == 0)
         r = hr_conf_fill(conf, root, &main_section, file);

@@ -7,6 +7,8 @@
 #include "config/suggest.h"
 #include "daemon/headracectl/print.h"
 
+#define JOB_NAME_ROOM 80
+
 static void print_member(const char *key, const char *text)
 {
     printf("\"%s\":", key);
@@ -52,6 +54,17 @@ int files_job(const struct ctl *ctl, const struct settings *settings, const stru
     }
     const char *meant =
         hr_conf_suggest(ctl->args[0], settings->jobs, settings->n_jobs, sizeof(settings->jobs[0]));
-    return ctl_fail(ctl, EX_USAGE, "there is no job %.64s in %s%s%s%s", ctl->args[0], ctl->config,
-                    meant ? " (did you mean " : "", meant ? meant : "", meant ? "?)" : "");
+    char names[512] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < settings->n_jobs && used < sizeof(names) - JOB_NAME_ROOM; i++) {
+        bool last = used > sizeof(names) - 2 * JOB_NAME_ROOM;
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? ", " : "",
+                                 last ? "…" : settings->jobs[i].name);
+    }
+    return ctl_fail(ctl, EX_USAGE, "there is no job %.64s in %s (%s%s%s)", ctl->args[0],
+                    ctl->config, meant ? "did you mean " : "its jobs: ",
+                    meant  ? meant
+                    : used ? names
+                           : "none",
+                    meant ? "?" : "");
 }

@@ -503,6 +503,16 @@ def test_check_counts_what_it_read(tmp_path):
         "ok": True, "jobs": 1, "servers": 2, "errors": 0, "diagnostics": []}
 
 
+def test_check_of_a_job_by_itself_says_which_folder_to_give(tmp_path):
+    config = folder_of(tmp_path, {**LIST, **INSERT})
+    job = os.path.join(config, "jobs.d", "orders.yaml")
+    status, _, err = Ctl().run("check", "--config", job)
+    assert status == CONFIGURATION
+    assert err.splitlines() == [f"{job}:1:1: error: is a job: give the folder with headrace.yaml, which "
+                                f"names its servers (--config {config})"]
+    assert "1 job, 2 servers" in Ctl()("check", "--config", config)
+
+
 def test_check_reports_every_mistake_at_once(tmp_path):
     config = folder_of(tmp_path, {**LIST, **INSERT, "retyr": {}, "limits": {"concurrency": "many"}})
     status, out, err = Ctl().run("check", "--config", config)
@@ -549,6 +559,8 @@ def test_explain_of_lines_and_of_no_job(tmp_path):
     out = Ctl()("explain", "orders", "--config", config)
     assert "Reads each line of standard input" in out and "standard error" in out
     assert "no job oders" in Ctl().error("explain", "oders", "--config", config, want=USAGE)
+    assert "(its jobs: " in Ctl().error("explain", "nope", "--config", config, want=USAGE)
+    assert "orders" in Ctl().error("explain", "nope", "--config", config, want=USAGE)
 
 
 def test_ledger_prints_a_statement_that_works(tmp_path, mariadb):
