@@ -143,6 +143,8 @@ static int may_complete(const hr_future *future)
 {
     if (future->is_task)
         return -EINVAL;
+    if (hr__wrong_thread(future->loop))
+        return HR_EWRONGTHREAD;
     return future->state == HR__PENDING ? 0 : HR_EINVALIDSTATE;
 }
 
@@ -211,7 +213,7 @@ bool hr_future_cancel(hr_future *future, const char *reason)
 {
     if (future->is_task)
         return hr_task_cancel(future, reason);
-    if (future->state != HR__PENDING)
+    if (future->state != HR__PENDING || hr__wrong_thread(future->loop))
         return false;
     hr__future_set_reason(future, reason);
     hr__future_finish_cancelled(future);

@@ -31,8 +31,8 @@ HR_PUBLIC hr_future *hr_future_unref(hr_future *future);
 HR_PUBLIC void hr_future_unrefp(hr_future **future);
 
 /* Completes the future. value may be NULL; free_fn, where given, destroys it exactly once unless
- * it is taken. 0, HR_EINVALIDSTATE (done already; the value stays the caller's), -EINVAL (a task).
- */
+ * it is taken. 0; or, and the value stays the caller's: HR_EINVALIDSTATE (done already), -EINVAL (a
+ * task), HR_EWRONGTHREAD (seen in debug mode only). */
 HR_PUBLIC int hr_future_set_result(hr_future *future, void *value, hr_free_fn *free_fn);
 
 /* Completes it with a count or code ≥ 0 besides the value: what an int function would return. */

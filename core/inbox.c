@@ -11,46 +11,52 @@
 
 #include "core/loop_impl.h"
 
-struct hr__posted {
-    struct hr__posted *next;
-    struct hr__ready ready;
+/* A callback of hr_call_soon_threadsafe(). */
+struct call {
+    struct hr__posted posted;
     hr_callback *fn;
     void *arg;
 };
 
 static struct hr__posted closed_mark;
 
-static void posted_run(struct hr__ready *entry, bool drop)
+static void call_run(struct hr__ready *entry, bool drop)
 {
-    struct hr__posted *posted = hr_container_of(entry, struct hr__posted, ready);
-    hr_callback *fn = posted->fn;
-    void *arg = posted->arg;
-    free(posted);
+    struct call *call =
+        hr_container_of(hr_container_of(entry, struct hr__posted, ready), struct call, posted);
+    hr_callback *fn = call->fn;
+    void *arg = call->arg;
+    free(call);
     if (!drop)
         fn(arg);
 }
 
-int hr_call_soon_threadsafe(hr_loop *loop, hr_callback *fn, void *arg)
+int hr__inbox_post(hr_loop *loop, struct hr__posted *posted)
 {
-    struct hr__posted *posted = malloc(sizeof(*posted));
-    if (!posted)
-        return -ENOMEM;
-    *posted = (struct hr__posted){.ready.run = posted_run, .fn = fn, .arg = arg};
-
     if (hr__loop_running == loop) { /* in line with hr_call_soon() */
         hr__ready_append(&loop->ready, &posted->ready);
         return 0;
     }
     struct hr__posted *head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
     do {
-        if (head == &closed_mark) {
-            free(posted);
+        if (head == &closed_mark)
             return HR_ECLOSED;
-        }
         posted->next = head;
     } while (!atomic_compare_exchange_weak(&loop->inbox, &head, posted));
     hr__inbox_wake(loop);
     return 0;
+}
+
+int hr_call_soon_threadsafe(hr_loop *loop, hr_callback *fn, void *arg)
+{
+    struct call *call = malloc(sizeof(*call));
+    if (!call)
+        return -ENOMEM;
+    *call = (struct call){.posted.ready.run = call_run, .fn = fn, .arg = arg};
+    int r = hr__inbox_post(loop, &call->posted);
+    if (r < 0)
+        free(call);
+    return r;
 }
 
 void hr__inbox_wake(hr_loop *loop)
@@ -96,6 +102,6 @@ void hr__inbox_close(hr_loop *loop)
     struct hr__posted *next;
     for (struct hr__posted *posted = take_all(loop, &closed_mark); posted; posted = next) {
         next = posted->next;
-        free(posted);
+        posted->ready.run(&posted->ready, true);
     }
 }

@@ -36,6 +36,7 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     pthread_mutex_init(&loop->wake_lock, NULL);
     loop->wake_fd = loop->timer_fd = -1;
     loop->slow_slice = options->slow_slice;
+    loop->debug = options->debug;
     loop->clock = options->clock ? options->clock : hr_clock_monotonic();
     loop->now = loop->polled = hr__clock_now(loop);
     hr_list_init(&loop->tasks);
@@ -59,6 +60,10 @@ struct hr_loop *hr__loop_for(hr_loop *loop)
     loop = loop ? loop : hr__loop_running;
     if (!loop) {
         hr_fail(HR_ENOLOOP, "no loop runs in this thread, and none was named");
+        return NULL;
+    }
+    if (hr__wrong_thread(loop)) {
+        hr_fail(HR_EWRONGTHREAD, "the loop runs in another thread");
         return NULL;
     }
     if (loop->closed) {

@@ -20,6 +20,7 @@ struct hr_loop_options {
     const char *backend;    /* "epoll", "poll", "select"; NULL: libevent's choice */
     size_t stack_size;      /* default of tasks; 0: 256 KiB */
     hr_usec slow_slice;     /* report slices longer than this; 0: off */
+    bool debug;             /* refuse calls from wrong threads: HR_EWRONGTHREAD */
     struct hr_clock *clock; /* NULL: the monotonic clock; tests give a virtual one (core/clock.h) */
 };
 

@@ -17,7 +17,12 @@
 #include "core/timer.h"
 
 struct event;
-struct hr__posted;
+
+/* What another thread brings: run(entry, drop) is called in the loop's thread, once. */
+struct hr__posted {
+    struct hr__posted *next;
+    struct hr__ready ready;
+};
 
 struct hr_loop {
     /* What a slice touches. */
@@ -56,12 +61,13 @@ struct hr_loop {
     pthread_mutex_t wake_lock; /* between that write and closing the descriptor */
 
     /* Life. */
-    bool running, closing, closed;
+    atomic_bool running;
+    bool closing, closed;
+    bool debug;
     unsigned close_round;
     size_t close_left; /* tasks of this round not ended yet */
     size_t futures;    /* alive; they keep the struct */
     bool freed;        /* free the struct with the last future */
-    pthread_t thread;
     struct hr__fault_stack fault_stack;
     int fatal; /* the fatal code that stopped it */
     struct hr_error fatal_error;
@@ -84,6 +90,13 @@ extern _Thread_local struct hr_loop *hr__loop_running __attribute__((tls_model("
 
 /* loop, or the running one for NULL. NULL, with a record, when there is none or it is closed. */
 struct hr_loop *hr__loop_for(hr_loop *loop);
+
+/* In debug mode: whether the caller's thread is not the one that runs the loop. */
+static inline bool hr__wrong_thread(const struct hr_loop *loop)
+{
+    return hr_unlikely(loop->debug) && loop != hr__loop_running &&
+           atomic_load_explicit(&loop->running, memory_order_relaxed);
+}
 
 /* Drops the loop's struct once it was freed and no future needs it any more. */
 void hr__loop_release(struct hr_loop *loop);
@@ -145,6 +158,9 @@ static inline hr_usec hr__deadline(struct hr_loop *loop, hr_usec span)
 void hr__loop_arm(struct hr_loop *loop, struct hr__timer *timer, hr_usec deadline);
 
 /* core/inbox.c */
+
+/* Queues an entry, from any thread. 0 or HR_ECLOSED. */
+int hr__inbox_post(struct hr_loop *loop, struct hr__posted *posted);
 bool hr__inbox_empty(struct hr_loop *loop);
 void hr__inbox_drain(struct hr_loop *loop);
 void hr__inbox_close(struct hr_loop *loop);

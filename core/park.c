@@ -115,7 +115,7 @@ bool hr_task_cancel(hr_task *handle, const char *reason)
 {
     if (!handle->is_task)
         return hr_future_cancel(handle, reason);
-    if (hr_future_done(handle))
+    if (hr_future_done(handle) || hr__wrong_thread(handle->loop))
         return false;
 
     /* Down the chain of who waits for whom. It may be longer than a stack is deep, and it may be a

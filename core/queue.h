@@ -38,6 +38,11 @@ HR_PUBLIC void hr_queue_freep(hr_queue **queue);
 HR_PUBLIC hr_async int hr_queue_put(hr_queue *queue, void *item);
 HR_PUBLIC int hr_queue_put_nowait(hr_queue *queue, void *item);
 
+/* Puts an item from a thread that is not the loop's, blocking it until there is room. 0; or, and
+ * the item stays the caller's: HR_ESHUTDOWN, HR_ECLOSED (also when the loop or the queue ends
+ * meanwhile), -ECANCELED (the loop closes), -ENOMEM, HR_EWRONGTHREAD. */
+HR_PUBLIC int hr_queue_put_threadsafe(hr_loop *loop, hr_queue *queue, void *item);
+
 /* Takes the item whose turn it is, waiting for one. 0; -ECANCELED: none was taken; HR_ESHUTDOWN:
  * shut down and empty. get_nowait: -ENODATA when empty. */
 HR_PUBLIC hr_async int hr_queue_get(hr_queue *queue, void **ret);

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How it works: the handle is posted to the loop like any call of another thread, starts its task
+ * there and watches it. When the task is over, the outcome moves into the handle under its lock.
+ * A posted entry that the closing loop drops completes the handle, too.
+ */
+#include "core/submit.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "core/loop_impl.h"
+
+struct callback {
+    struct callback *next;
+    hr_thread_callback *fn;
+    void *cookie;
+};
+
+struct hr_thread_future {
+    atomic_uint refs; /* the handles', the loop's, and a posted cancel's */
+    hr_loop *loop;
+
+    /* The loop's thread only, once posted. */
+    struct hr__posted start, cancel;
+    struct hr__watch watch;
+    struct hr__ready over; /* queued by the task's end */
+    hr_task *task;         /* a reference; NULL before its start and after its end */
+    hr_task_fn *fn;
+    void *arg;
+    char name[HR__TASK_NAME_MAX];
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done, cancelled; /* cancelled: somebody has asked */
+    int status;
+    void *value;
+    hr_free_fn *free_value;
+    struct hr_error error;
+    struct callback *callbacks, **last_callback;
+};
+
+hr_thread_future *hr_thread_future_ref(hr_thread_future *future)
+{
+    if (future)
+        atomic_fetch_add(&future->refs, 1);
+    return future;
+}
+
+hr_thread_future *hr_thread_future_unref(hr_thread_future *future)
+{
+    if (!future || atomic_fetch_sub(&future->refs, 1) > 1)
+        return NULL;
+    if (future->value && future->free_value)
+        future->free_value(future->value);
+    hr_error_done(&future->error);
+    pthread_cond_destroy(&future->changed);
+    pthread_mutex_destroy(&future->lock);
+    free(future);
+    return NULL;
+}
+
+void hr_thread_future_unrefp(hr_thread_future **future)
+{
+    *future = hr_thread_future_unref(*future);
+}
+
+/* Makes the handle done; its outcome is written. Gives the loop's reference back. */
+static void complete(hr_thread_future *future)
+{
+    pthread_mutex_lock(&future->lock);
+    future->done = true;
+    struct callback *callback = hr_take(future->callbacks);
+    pthread_cond_broadcast(&future->changed);
+    pthread_mutex_unlock(&future->lock);
+    for (struct callback *next; callback; callback = next) {
+        next = callback->next;
+        callback->fn(future, callback->cookie);
+        free(callback);
+    }
+    hr_thread_future_unref(future);
+}
+
+static void complete_with(hr_thread_future *future, int code, const char *why)
+{
+    future->status = code;
+    future->error = (struct hr_error){.code = code};
+    snprintf(future->error.message, sizeof(future->error.message), "%s", why);
+    complete(future);
+}
+
+static void over(struct hr__ready *entry, bool drop)
+{
+    hr_thread_future *future = hr_container_of(entry, hr_thread_future, over);
+    hr_task *task = hr_take(future->task);
+    future->status = hr_future_status(task);
+    if (future->status >= 0) {
+        future->value = task->value;
+        future->free_value = hr_take(task->free_value);
+    } else if (hr_future_cancelled(task)) {
+        const char *reason = hr_future_cancel_reason(task);
+        future->error = (struct hr_error){.code = -ECANCELED};
+        snprintf(future->error.message, sizeof(future->error.message), "%s",
+                 reason ? reason : hr_error_text(-ECANCELED));
+    } else {
+        hr_error_copy(&future->error, hr_future_error(task));
+    }
+    hr_future_unref(task);
+    complete(future);
+}
+
+static void task_done(struct hr__watch *watch)
+{
+    hr_thread_future *future = hr_container_of(watch, hr_thread_future, watch);
+    hr__ready_append(&future->loop->ready, &future->over);
+}
+
+static void start(struct hr__ready *entry, bool drop)
+{
+    hr_thread_future *future =
+        hr_container_of(hr_container_of(entry, struct hr__posted, ready), hr_thread_future, start);
+    pthread_mutex_lock(&future->lock);
+    bool cancelled = future->cancelled;
+    pthread_mutex_unlock(&future->lock);
+    if (drop) {
+        complete_with(future, HR_ECLOSED, "the loop closed before the task started");
+        return;
+    }
+    if (cancelled) {
+        complete_with(future, -ECANCELED, "cancelled before it started");
+        return;
+    }
+    future->task = hr_create_task(future->name[0] ? future->name : NULL, future->fn, future->arg);
+    if (future->task)
+        hr__future_watch(future->task, &future->watch);
+    else
+        complete_with(future, hr_last_error()->code, hr_last_error()->message);
+}
+
+static void cancel(struct hr__ready *entry, bool drop)
+{
+    hr_thread_future *future =
+        hr_container_of(hr_container_of(entry, struct hr__posted, ready), hr_thread_future, cancel);
+    if (future->task && !drop)
+        hr_task_cancel(future->task, "cancelled by another thread");
+    hr_thread_future_unref(future);
+}
+
+hr_thread_future *hr_submit(hr_loop *loop, const char *name, hr_task_fn *fn, void *arg)
+{
+    hr_thread_future *future = calloc(1, sizeof(*future));
+    if (!future) {
+        hr_fail(-ENOMEM, "no memory to submit a task");
+        return NULL;
+    }
+    future->refs = 2; /* the caller's and the loop's */
+    future->loop = loop;
+    future->start.ready.run = start;
+    future->cancel.ready.run = cancel;
+    future->over.run = over;
+    future->watch.done = task_done;
+    future->fn = fn;
+    future->arg = arg;
+    future->last_callback = &future->callbacks;
+    snprintf(future->name, sizeof(future->name), "%s", name ? name : "");
+    pthread_mutex_init(&future->lock, NULL);
+    pthread_cond_init(&future->changed, NULL);
+    if (hr__inbox_post(loop, &future->start) < 0) {
+        future->refs = 1;
+        hr_fail(HR_ECLOSED, "the loop is closed");
+        return hr_thread_future_unref(future);
+    }
+    return future;
+}
+
+static struct timespec moment_after(hr_usec limit)
+{
+    hr_usec moment = hr_later(hr_clock_monotonic()->now(NULL), limit);
+    return (struct timespec){moment / 1000000, moment % 1000000 * 1000};
+}
+
+int hr_thread_future_wait(hr_thread_future *future, hr_usec limit)
+{
+    if (!future)
+        return -ENOMEM;
+    bool own = hr__loop_running == future->loop;
+    struct timespec until = moment_after(limit > 0 ? limit : 0);
+    int r = 0;
+    pthread_mutex_lock(&future->lock);
+    while (!future->done && r == 0 && limit > 0 && !own)
+        r = limit == HR_FOREVER
+                ? pthread_cond_wait(&future->changed, &future->lock)
+                : pthread_cond_clockwait(&future->changed, &future->lock, CLOCK_MONOTONIC, &until);
+    bool done = future->done;
+    pthread_mutex_unlock(&future->lock);
+    if (done)
+        return future->status < 0 ? hr_error_raise(&future->error) : future->status;
+    if (own && limit > 0)
+        return hr_fail(HR_EWRONGTHREAD, "the loop's own thread would wait for itself");
+    return hr_fail(-ETIMEDOUT, "the submitted task is not over yet");
+}
+
+bool hr_thread_future_done(hr_thread_future *future)
+{
+    pthread_mutex_lock(&future->lock);
+    bool done = future->done;
+    pthread_mutex_unlock(&future->lock);
+    return done;
+}
+
+void *hr_thread_future_result(hr_thread_future *future)
+{
+    pthread_mutex_lock(&future->lock);
+    void *value = future->done ? future->value : NULL;
+    pthread_mutex_unlock(&future->lock);
+    return value;
+}
+
+void *hr_thread_future_take(hr_thread_future *future)
+{
+    pthread_mutex_lock(&future->lock);
+    void *value = future->done ? hr_take(future->value) : NULL;
+    pthread_mutex_unlock(&future->lock);
+    return value;
+}
+
+bool hr_thread_future_cancel(hr_thread_future *future)
+{
+    pthread_mutex_lock(&future->lock);
+    bool done = future->done, first = !done && !future->cancelled;
+    if (first)
+        future->cancelled = true;
+    pthread_mutex_unlock(&future->lock);
+    if (first) {
+        hr_thread_future_ref(future);
+        if (hr__inbox_post(future->loop, &future->cancel) < 0) /* closed: it is over, or will be */
+            hr_thread_future_unref(future);
+    }
+    return !done;
+}
+
+int hr_thread_future_add_done_callback(hr_thread_future *future, hr_thread_callback *fn,
+                                       void *cookie)
+{
+    struct callback *callback = malloc(sizeof(*callback));
+    if (!callback)
+        return hr_fail(-ENOMEM, "no memory for a done callback");
+    *callback = (struct callback){.fn = fn, .cookie = cookie};
+    pthread_mutex_lock(&future->lock);
+    bool done = future->done;
+    if (!done) {
+        *future->last_callback = callback;
+        future->last_callback = &callback->next;
+    }
+    pthread_mutex_unlock(&future->lock);
+    if (done) {
+        free(callback);
+        fn(future, cookie);
+    }
+    return 0;
+}

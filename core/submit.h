@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Work handed to a loop by another thread, and a handle that a thread can block on.
+ *
+ *     hr_auto(hr_thread_future_unrefp) hr_thread_future *answer =
+ *         hr_submit(loop, "ask", ask_server, &question);
+ *     int r = hr_thread_future_wait(answer, hr_seconds(5));
+ *
+ * Everything here may be called by any thread, except that the loop's own may not wait.
+ */
+#pragma once
+
+#include "core/loop.h"
+
+typedef struct hr_thread_future hr_thread_future;
+typedef void hr_thread_callback(hr_thread_future *future, void *cookie);
+
+/* Has the loop run fn(arg) as a task, and returns at once. A loop that does not run yet keeps it
+ * until it does; one that closes before the task has started completes the handle with HR_ECLOSED.
+ * NULL, with a record and arg still the caller's: HR_ECLOSED, -ENOMEM. */
+HR_PUBLIC hr_thread_future *hr_submit(hr_loop *loop, const char *name, hr_task_fn *fn, void *arg);
+
+/* References; unref returns NULL. Letting go of the handle leaves the task running, and an error
+ * that nobody asks for is nobody's. */
+HR_PUBLIC hr_thread_future *hr_thread_future_ref(hr_thread_future *future);
+HR_PUBLIC hr_thread_future *hr_thread_future_unref(hr_thread_future *future);
+HR_PUBLIC void hr_thread_future_unrefp(hr_thread_future **future);
+
+/* Blocks the thread until the task is over, at most so long (HR_FOREVER: no limit; ≤ 0: only
+ * looks), and returns its status; what it had written can be read then. A failed one's error
+ * becomes the caller's record. -ETIMEDOUT        not over in time; it goes on -ECANCELED        the
+ * task was cancelled HR_ECLOSED        the loop closed before it started HR_EWRONGTHREAD   the
+ * loop's own thread would wait for itself -ENOMEM           future is NULL: hr_submit() failed */
+HR_PUBLIC int hr_thread_future_wait(hr_thread_future *future, hr_usec limit);
+
+HR_PUBLIC bool hr_thread_future_done(hr_thread_future *future);
+
+/* The value that the task gave by hr_task_return(), once it is over; else NULL. It stays the
+ * handle's; take moves it out once. */
+HR_PUBLIC void *hr_thread_future_result(hr_thread_future *future);
+HR_PUBLIC void *hr_thread_future_take(hr_thread_future *future);
+
+/* Asks the task to end, in its loop's thread; one that has not started never runs. False when it is
+ * over. Asking again changes nothing. */
+HR_PUBLIC bool hr_thread_future_cancel(hr_thread_future *future);
+
+/* Calls callback(future, cookie) once when it is done, in the loop's thread and in the order of
+ * adding; at once and here when it is done already. The callback may not block the loop. 0 or
+ * -ENOMEM. */
+HR_PUBLIC int hr_thread_future_add_done_callback(hr_thread_future *future,
+                                                 hr_thread_callback *callback, void *cookie);
