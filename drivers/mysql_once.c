@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * How a transaction becomes one text: the rows are written out as for a server without arrays, and
+ * stand with the other statement in a block that the server runs as a whole.
+ */
 #include "drivers/mysql_once.h"
 
 #include <stdio.h>
@@ -34,8 +38,10 @@ static int write_request(hr_mysql_conn *conn, const char *first, const char *sql
     r = hr__mysql_values_write(conn, &values, columns, 0, rows, SIZE_MAX, &insert, &len);
     if (r < 0)
         return r;
-    if (len > INT_MAX || asprintf(ret, ONCE, first, (int)len, insert) < 0)
+    char *request; /* of no known value after a failure */
+    if (len > INT_MAX || asprintf(&request, ONCE, first, (int)len, insert) < 0)
         return hr_fail(-ENOMEM, "no memory for a statement of %zu rows", rows);
+    *ret = request;
     return 0;
 }
 

@@ -66,4 +66,4 @@ struct fake_asker {
     int number, code;
     bool sent, matched;
 };
-int fake_ask(void *asker);
+int fake_ask(void *arg);

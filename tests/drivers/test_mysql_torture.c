@@ -6,15 +6,19 @@
 #include <string.h>
 
 #include "drivers/mysql_conn.h"
+#include "drivers/mysql_once.h"
 #include "tests/drivers/mysql_test.h"
 #include "tests/support/starve.h"
 
 #define MANY 40 /* more than what has room on the stack */
 
-static int insert_many(hr_mysql_conn *conn, bool bulk)
+enum { ROWS = 3 };
+enum way { AS_ARRAYS, AS_TEXT, ALL_AT_ONCE };
+
+static int insert_many(hr_mysql_conn *conn, enum way way)
 {
     struct hr_mysql_column columns[MANY];
-    static const int64_t ints[] = {1, 2, 3};
+    static const int64_t ints[ROWS] = {1, 2, 3};
     char sql[64 + 2 * MANY] = "INSERT INTO wide VALUES (?";
     for (size_t i = 0; i < MANY; i++) {
         columns[i] = (struct hr_mysql_column){.type = HR_MYSQL_INT, .ints = ints};
@@ -22,8 +26,10 @@ static int insert_many(hr_mysql_conn *conn, bool bulk)
             strncat(sql, ",?", 2);
     }
     strncat(sql, ")", 1);
-    conn->has_bulk = bulk;
-    int r = hr_mysql_bulk(conn, sql, columns, MANY, 0, HR_ARRAY_LEN(ints));
+    if (way == ALL_AT_ONCE)
+        return hr_mysql_once(conn, "DELETE FROM wide", sql, columns, MANY, ROWS);
+    conn->has_bulk = way == AS_ARRAYS;
+    int r = hr_mysql_bulk(conn, sql, columns, MANY, 0, ROWS);
     conn->has_bulk = true;
     return r;
 }
@@ -68,10 +74,12 @@ static int use_transaction(hr_mysql_pool *pool)
     if (r >= 0)
         r = hr_mysql_exec(tx, "DELETE FROM wide WHERE c0 = ?", HR_ARGS(hr_i(1)));
     if (r >= 0)
-        r = insert_many(tx, true);
+        r = insert_many(tx, AS_ARRAYS);
     if (r >= 0)
-        r = insert_many(tx, false);
-    return r < 0 ? r : hr_mysql_rollback(tx);
+        r = insert_many(tx, AS_TEXT);
+    if (r >= 0)
+        r = hr_mysql_rollback(tx);
+    return r < 0 ? r : insert_many(tx, ALL_AT_ONCE);
 }
 
 static int use_pool(hr_mysql_pool *pool)
@@ -120,7 +128,7 @@ static void torture(bool once)
             ASSERT_ERR(r, -ENOMEM);
     }
     ASSERT_TRUE(n > 20);
-    ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM test.wide"), 0);
+    ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM test.wide"), ROWS);
 }
 
 TEST_REAL(one_failed_allocation_of_mysql_is_an_error_and_no_more)
