@@ -10,6 +10,7 @@
  */
 #include "drivers/mysql_bulk.h"
 
+#include <mysqld_error.h>
 #include <string.h>
 
 #include "drivers/mysql_call.h"
@@ -151,11 +152,19 @@ static hr_async int send_text(hr_mysql_conn *conn, const char *sql, size_t len)
     return r < 0 ? r : affected;
 }
 
-/* "… at row 3", the last words of many errors. */
-static int row_in_message(const char *message)
+/* "… at row 3", the last words of many errors; 0 when they are not. What stands before may quote a
+ * value, which may hold anything, and what a trigger says ends as it likes. */
+static size_t row_in_message(unsigned number, const char *message)
 {
-    const char *at = strstr(message, "at row ");
-    return at ? (int)strtol(at + strlen("at row "), NULL, 10) : 0;
+    static const char words[] = " at row ";
+    size_t digits = strlen(message);
+    while (digits > 0 && message[digits - 1] >= '0' && message[digits - 1] <= '9')
+        digits--;
+    size_t before = sizeof(words) - 1;
+    if (number == ER_SIGNAL_EXCEPTION || !message[digits] || digits < before ||
+        memcmp(message + digits - before, words, before) != 0)
+        return 0;
+    return strtoul(message + digits, NULL, 10);
 }
 
 /* Asks in one round trip. Where there is no ROW_NUMBER the first is refused, and @headrace_row says
@@ -184,8 +193,9 @@ static hr_async int ask_refused_row(hr_mysql_conn *conn, int *ret)
         return hr__mysql_error(conn);
     MYSQL_RES *rows = mysql_store_result(m);
     MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;
-    if (known && row && row[0])
-        *ret = (int)strtol(row[0], NULL, 10);
+    long number = known && row && row[0] ? strtol(row[0], NULL, 10) : 0;
+    if (number > 0 && number <= INT_MAX - (long)conn->refused_base)
+        *ret = (int)number;
     mysql_free_result(rows);
     return row ? hr__mysql_drain(conn) : hr__mysql_error(conn);
 }
@@ -214,8 +224,8 @@ static hr_async int refused(const struct bulk *bulk, size_t done)
     } else if (conn->has_bulk) {
         conn->refused = REFUSED_ASK;
     } else {
-        int row = row_in_message(error.message);
-        conn->refused = row > 0 ? (int)done + row : REFUSED_NONE;
+        size_t row = row_in_message(mysql_errno(conn->mysql), mysql_error(conn->mysql));
+        conn->refused = row > 0 && row <= bulk->rows - done ? (int)(done + row) : REFUSED_NONE;
     }
     int r = bulk->savepoint && !conn->ended ? back_to_savepoint(conn) : 0;
     if (r >= 0)

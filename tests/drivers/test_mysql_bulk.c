@@ -162,6 +162,40 @@ TEST_REAL(a_refused_row_is_named_and_leaves_nothing_behind)
     mysql_test_done(pool);
 }
 
+/* Which of five rows is refused when the third has this value. */
+static int refused_of_five(hr_mysql_pool *pool, int plain, const char *value)
+{
+    const char *texts[] = {"1", "2", value, "4", "5"};
+    unsigned long lengths[5];
+    for (size_t i = 0; i < 5; i++)
+        lengths[i] = strlen(texts[i]);
+    const struct hr_mysql_column column = {HR_MYSQL_TEXT, {.texts = texts}, lengths};
+    hr_mysql_tx *tx = begin(pool, plain);
+    ASSERT_ERR(hr_mysql_bulk(tx, "INSERT INTO t VALUES (?)", &column, 1, 0, 5), HR_EREPLY);
+    int row = hr_mysql_refused_row(tx);
+    ASSERT_ERR(hr_mysql_rollback(tx), 0);
+    end(tx);
+    return row;
+}
+
+TEST_REAL(a_value_cannot_lay_the_blame_on_another_row)
+{
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    for (int plain = 0; plain < 2; plain++) {
+        mysql_test_table("v INT");
+        ASSERT_EQ(refused_of_five(pool, plain, "it stands at row 1"), 3);
+
+        mysql_test_table("v VARCHAR(50)");
+        mariadb_server_sql(mariadb_server_shared(),
+                           "CREATE TRIGGER fussy BEFORE INSERT ON t FOR EACH ROW BEGIN "
+                           "IF LENGTH(NEW.v) > 1 THEN SIGNAL SQLSTATE '45000' "
+                           "SET MESSAGE_TEXT = NEW.v; END IF; END");
+        int row = refused_of_five(pool, plain, "no at row 1");
+        ASSERT_TRUE(row == 3 || row == 0);
+    }
+    mysql_test_done(pool);
+}
+
 TEST_REAL(nobody_is_asked_for_a_refused_row_when_none_was_refused)
 {
     hr_auto(hr_freep) struct batch *b = batch_new();
