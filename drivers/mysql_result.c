@@ -37,8 +37,9 @@ static int check_limit(const hr_mysql_result *result, size_t more)
 static int add_bytes(hr_mysql_result *result, size_t len, struct hr__mysql_cell *ret, char **ret_to)
 {
     int r = check_limit(result, len < SIZE_MAX ? len + 1 : len);
-    if (r == 0)
-        r = grow((void **)&result->bytes, &result->size, result->used + len + 1, 1);
+    if (r < 0)
+        return r;
+    r = grow((void **)&result->bytes, &result->size, result->used + len + 1, 1);
     if (r < 0)
         return r;
     *ret = (struct hr__mysql_cell){.at = result->used, .len = len};
@@ -51,9 +52,9 @@ static int add_bytes(hr_mysql_result *result, size_t len, struct hr__mysql_cell 
 static int add_null(hr_mysql_result *result)
 {
     int r = check_limit(result, sizeof(*result->cells));
-    if (r == 0)
-        r = grow((void **)&result->cells, &result->room, result->n_cells + 1,
-                 sizeof(*result->cells));
+    if (r < 0)
+        return r;
+    r = grow((void **)&result->cells, &result->room, result->n_cells + 1, sizeof(*result->cells));
     if (r < 0)
         return r;
     result->cells[result->n_cells++] = (struct hr__mysql_cell){.at = SIZE_MAX};
