@@ -151,6 +151,27 @@ struct batch *batch_of_lines(const char *id, char *data, size_t len)
     return seal(batch, &digest);
 }
 
+struct batch *batch_part(const struct batch *whole, unsigned k, size_t first, size_t n)
+{
+    char id[33];
+    hash_child_id(whole->id, k, id);
+    struct batch *part = make(id, whole->token, n, 0);
+    if (!part)
+        return NULL;
+    struct hash digest = {0};
+    for (size_t i = 0; i < n; i++) {
+        const struct item *item = &whole->items[first + i];
+        add_entry(part, i, item->payload, item->len, &digest);
+        part->items[i] = *item;
+    }
+    part->generation = whole->generation;
+    part->unknown = whole->unknown;
+    part->until = whole->until;
+    part->seen = whole->seen;
+    part->came = whole->came;
+    return seal(part, &digest);
+}
+
 struct batch *batch_free(struct batch *batch)
 {
     if (!batch)

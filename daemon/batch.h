@@ -71,6 +71,10 @@ struct batch *batch_new(const char *id, const char *token, hr_reply *reply, size
  * but perhaps the last; there is at least one. It has no token: Redis holds nothing of it. */
 struct batch *batch_of_lines(const char *id, char *data, size_t len);
 
+/* Makes a batch of n items of another one from place first on, as they are now; it borrows them, so
+ * it has to be freed first. k tells the parts of one batch apart. NULL: no memory. */
+struct batch *batch_part(const struct batch *whole, unsigned k, size_t first, size_t n);
+
 struct batch *batch_free(struct batch *batch);
 void batch_freep(struct batch **batch);
 

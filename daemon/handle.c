@@ -9,6 +9,9 @@
 /* What a hand-back may take when the grace is over. */
 #define LAST_WORDS hr_seconds(2)
 
+/* Of a batch that is too much for a transaction. */
+#define PARTS 10
+
 int handle_sink_wait(void *cookie, struct batch *batch, int code, hr_usec span)
 {
     struct job *job = cookie;
@@ -82,29 +85,6 @@ static int decide_again(struct job *job, struct batch *batch, int code)
 {
     struct failure failure;
     failure_set(&failure, error_class_name(CLASS_UNKNOWN), hr_last_error()->native, "%s",
-                hr_error_message(code));
-    return fail_all(job, batch, &failure);
-}
-
-/* The batch is more than a transaction can take, in time (SINK_TOO_SLOW) or in memory (-E2BIG): it
- * is cut into smaller ones, and so are the next to come. An item that is too much all alone, or in
- * a batch that nobody would keep, has failed by its own fault. */
-static int decide_smaller(struct job *job, struct batch *batch, int code)
-{
-    bool slow = code == SINK_TOO_SLOW;
-    enum error_class class = slow ? CLASS_TRANSIENT : CLASS_SIZE;
-    unsigned tenth = batch->n < 10 ? 1 : (unsigned)batch->n / 10;
-    if (job->most_items > tenth)
-        job->most_items = tenth;
-    job->stats.batches_failed[class]++;
-    status_say(&job->status, SPEAKER_SINK, JOB_WAITING, class, hr_error_message(code));
-    if (batch->n > 1 && batch_is_kept(batch)) {
-        log_job(LOG_WARNING, job->conf->name, class, "%s; it is cut into smaller ones",
-                hr_error_message(code));
-        return commit(job, batch, VERDICT_SPLIT);
-    }
-    struct failure failure;
-    failure_set(&failure, error_class_name(class), hr_last_error()->native, "%s",
                 hr_error_message(code));
     return fail_all(job, batch, &failure);
 }
@@ -258,11 +238,80 @@ static int undecided(struct job *job, struct batch *batch, int code)
     return code == -ECANCELED ? code : 0;
 }
 
+/* A batch that nobody keeps is cut where it is, and its parts are handled one after the other, so
+ * that nothing of it is left; or, without memory for that, it fails. */
+static int handle_parts(struct job *job, struct batch *batch, const struct failure *failure)
+{
+    struct batch *parts[PARTS] = {NULL};
+    unsigned made = 0;
+    for (; made < PARTS; made++) {
+        size_t first = batch->n * made / PARTS, next = batch->n * (made + 1) / PARTS;
+        parts[made] = batch_part(batch, made, first, next - first);
+        if (!parts[made])
+            break;
+    }
+    if (made < PARTS) {
+        while (made > 0)
+            batch_free(parts[--made]);
+        return fail_all(job, batch, failure);
+    }
+    int r = 0;
+    for (unsigned k = 0; k < PARTS; k++) {
+        if (parts[k]->n > 0 && r >= 0) {
+            r = handle_batch(job, parts[k]);
+            continue;
+        }
+        if (parts[k]->n > 0) /* the grace is over */
+            undecided(job, parts[k], SINK_STOPPED);
+        batch_free(parts[k]);
+    }
+    batch->n = 0;
+    return r;
+}
+
+/* The batch is more than a transaction can take, in time (SINK_TOO_SLOW) or in memory (-E2BIG): it
+ * is cut into smaller ones, and so are the next to come. An item that is too much all alone has
+ * failed by its own fault. */
+static int decide_smaller(struct job *job, struct batch *batch, int code)
+{
+    enum error_class class = code == SINK_TOO_SLOW ? CLASS_TRANSIENT : CLASS_SIZE;
+    unsigned part = batch->n < PARTS ? 1 : (unsigned)batch->n / PARTS;
+    if (job->most_items > part)
+        job->most_items = part;
+    job->stats.batches_failed[class]++;
+    status_say(&job->status, SPEAKER_SINK, JOB_WAITING, class, hr_error_message(code));
+    struct failure failure;
+    failure_set(&failure, error_class_name(class), hr_last_error()->native, "%s",
+                hr_error_message(code));
+    if (batch->n == 1)
+        return fail_all(job, batch, &failure);
+    log_job(LOG_WARNING, job->conf->name, class, "%s; it is cut into smaller ones",
+            hr_error_message(code));
+    return batch_is_kept(batch) ? commit(job, batch, VERDICT_SPLIT)
+                                : handle_parts(job, batch, &failure);
+}
+
 /* Errors that no table knows; those of a batch, not of an item. */
 static bool unexplained(int code)
 {
     return code < 0 && code != -ECANCELED && code != SINK_NOT_OURS && code != SINK_STOPPED &&
            code != SINK_LET_GO && error_classify(code, hr_last_error()) == CLASS_UNKNOWN;
+}
+
+static int decided(struct job *job, struct batch *batch, bool too_much, hr_usec took)
+{
+    bool doubtful = suspicious(batch);
+    bool again = batch->split || batch_count(batch, FATE_RETRY) > 0;
+    if (!too_much || !again)
+        status_works(&job->status, SPEAKER_SINK);
+    count(job, batch, took);
+    int r = finish(job, batch);
+    if (doubtful) {
+        status_say(&job->status, SPEAKER_PROBE, JOB_MISCONFIGURED, CLASS_UNKNOWN,
+                   "more than half of a batch met errors of class unknown");
+        job_doubt(job, JOB_PROBE_EVERY);
+    }
+    return r;
 }
 
 int handle_batch(struct job *job, struct batch *batch)
@@ -275,21 +324,10 @@ int handle_batch(struct job *job, struct batch *batch)
         r = decide_smaller(job, batch, r);
     else if (unexplained(r))
         r = decide_again(job, batch, r);
-    if (r < 0) {
+    if (r < 0)
         r = undecided(job, batch, r);
-    } else {
-        bool doubtful = suspicious(batch);
-        bool again = batch->split || batch_count(batch, FATE_RETRY) > 0;
-        if (!too_much || !again)
-            status_works(&job->status, SPEAKER_SINK);
-        count(job, batch, hr_now() - began);
-        r = finish(job, batch);
-        if (doubtful) {
-            status_say(&job->status, SPEAKER_PROBE, JOB_MISCONFIGURED, CLASS_UNKNOWN,
-                       "more than half of a batch met errors of class unknown");
-            job_doubt(job, JOB_PROBE_EVERY);
-        }
-    }
+    else if (batch->n > 0)
+        r = decided(job, batch, too_much, hr_now() - began);
     hr_list_remove(&batch->link);
     budget_adjust(job->budget, batch->charged, 0);
     batch_free(batch);

@@ -142,3 +142,27 @@ TEST(nothing_is_begun_with_a_batch_whose_lease_may_be_over)
     batch->until = hr_boottime();
     ASSERT_TRUE(batch_expired(batch));
 }
+
+TEST(parts_of_a_batch_are_its_items_as_they_are)
+{
+    struct failure failure;
+    failure_set(&failure, "row", 1406, "too long");
+    hr_auto(batch_freep) struct batch *whole = test_batch("a\nbb\nccc\n");
+    batch_fail(whole, 1, FATE_DEAD, &failure);
+    batch_settle(whole);
+    hr_auto(batch_freep) struct batch *one = batch_part(whole, 0, 0, 1);
+    hr_auto(batch_freep) struct batch *two = batch_part(whole, 1, 1, 2);
+    ASSERT_EQ(one->n, 1);
+    ASSERT_EQ(two->n, 2);
+    ASSERT_EQ(two->bytes, 5);
+    ASSERT_TRUE(strcmp(one->id, two->id) != 0 && strcmp(one->id, whole->id) != 0);
+    ASSERT_EQ(one->items[0].fate, FATE_LIVE);
+    ASSERT_EQ(two->items[0].fate, FATE_DEAD);
+    ASSERT_EQ(two->items[0].failure->code, 1406);
+    ASSERT_EQ(memcmp(two->items[1].payload, "ccc", 3), 0);
+    batch_settle(two);
+    batch_fail(two, 1, FATE_DEAD, &failure);
+    batch_rewind(two);
+    ASSERT_EQ(two->items[0].fate, FATE_DEAD);
+    ASSERT_EQ(two->items[1].fate, FATE_LIVE);
+}

@@ -34,6 +34,22 @@ def test_a_batch_that_is_too_slow_goes_in_by_smaller_ones(redis, new_mariadb, he
     assert daemon.metric("headrace_leases_recovered_total", job="orders") >= 10, "children of a split"
 
 
+def test_what_nobody_keeps_goes_in_by_smaller_batches_too(redis, mariadb, headraced):
+    """At most once, Redis has forgotten the items; what is cut is the batch in hand."""
+    pushed, slow = orders(50), encode({**order(5, 3), "customer_id": 13})
+    pushed.insert(20, slow)
+    sleeping(mariadb, "IF(NEW.customer_id = 13, 5, 0.03)")
+    daemon = headraced(redis, mariadb, job=job(delivery="at_most_once"))
+    redis.client.rpush("orders", *pushed)
+    daemon.until(lambda: redis.client.llen("orders:dead") == 1, what="the slow item dead")
+    daemon.until(lambda: mariadb.count("orders") == 50, what="the others in")
+    daemon.until(daemon.healthy, what="healthy again")
+    letter, = everything_once(redis, mariadb, pushed, dead=1).letters
+    assert letter["error"]["class"] == "transient" and letter["attempts"] == 1
+    assert daemon.metric("headrace_items_finished_total", outcome="ok") == 50
+    assert daemon.metric("headrace_items_finished_total", outcome="dead") == 1
+
+
 def test_what_is_claimed_adapts_to_what_fits(redis, mariadb, headraced):
     """After the first batches of 100 that were too slow, none of that size is tried again."""
     pushed = orders(200)
