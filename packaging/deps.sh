@@ -24,6 +24,8 @@ declare -A group=(
              python3-aiomysql python3-uvloop"
     [package]="build-essential debhelper dpkg-dev lintian debootstrap valgrind-if-available systemd"
 )
+# What Debian 12 has under another roof (systemd-dev) or not at all (libyyjson-dev).
+declare -A newer=([build]=libyyjson-dev [package]=systemd-dev)
 
 die()
 {
@@ -192,13 +194,16 @@ for name; do
     [ -n "${group[$name]:-}" ] || die "no such group: $name (there are: ${!group[*]})"
     read -r -d '' -a names <<<"${group[$name]}" || true
     wanted+=("${names[@]}")
-    [ "$name" != build ] || yyjson=yes
+    if [ "${VERSION_CODENAME:-}" != bookworm ]; then
+        [ -z "${newer[$name]:-}" ] || wanted+=("${newer[$name]}")
+    elif [ "$name" = build ]; then
+        yyjson=yes
+    fi
 done
-[ "$yyjson" = no ] || [ "${VERSION_CODENAME:-}" = bookworm ] || wanted+=(libyyjson-dev)
 
 mapfile -t missing_packages < <(missing "${wanted[@]}" | sort -u)
 if [ ${#missing_packages[@]} -gt 0 ]; then
     echo "deps: installing ${missing_packages[*]}"
     as_root bash "${BASH_SOURCE[0]}" --install-as-root "${missing_packages[@]}"
 fi
-[ "$yyjson" = no ] || [ "${VERSION_CODENAME:-}" != bookworm ] || fetch_yyjson
+[ "$yyjson" = no ] || fetch_yyjson

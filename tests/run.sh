@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 jobs=2
 results=build/results
 
-ci_stages=(format shell length statements gcc layers clang asan ucontext stories units docs lint fuzz)
+ci_stages=(format shell length statements gcc layers clang asan ucontext stories units docs deb lint fuzz)
 more_stages=(tsan valgrind asan-stories)
 
 # The builds: compiler and options of each. Fault points are for builds that nobody ships; warnings
@@ -182,6 +182,12 @@ stage_docs()
             return 1
         }
     done
+}
+
+# Builds the packages; lintian reads them. ./dev package --test installs them, too.
+stage_deb()
+{
+    packaging/deb.sh
 }
 
 stage_lint()
