@@ -88,9 +88,10 @@ install_as_root()
     quietly "${apt[@]}" update
     quietly "${apt[@]}" install -y --no-install-recommends -o Dpkg::Options::=--force-confold "$@"
 
-    # What was not there before shall not start with the machine either.
+    # What was not there before shall not start with the machine either. The helper works for packages
+    # only; systemctl is not on every machine.
     case " $* " in *" redis-server "*)
-        deb-systemd-helper disable redis-server.service >/dev/null 2>&1 || true
+        DPKG_MAINTSCRIPT_PACKAGE=redis-server deb-systemd-helper disable redis-server.service >/dev/null || true
         update-rc.d redis-server disable >/dev/null 2>&1 || true
         ;;
     esac

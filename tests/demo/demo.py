@@ -29,6 +29,7 @@ PATIENCE = 60  # seconds without any progress until the demo gives up
 
 def main():
     args = arguments()
+    sys.stdout.reconfigure(line_buffering=True)  # into a pipe or a file, too, what comes first is first
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:

@@ -216,7 +216,8 @@ def _run_as():
 
 def bootstrap(datadir):
     """Makes an empty MariaDB datadir, once in a test session."""
-    command = ["mariadb-install-db", "--no-defaults", *_run_as(), "--datadir=" + datadir,
+    # --force: a container need not know its own name, and nobody comes by name.
+    command = ["mariadb-install-db", "--no-defaults", "--force", *_run_as(), "--datadir=" + datadir,
                "--tmpdir=" + os.path.dirname(datadir),
                "--auth-root-authentication-method=normal", "--skip-test-db"]
     command += [f"--{name}={value}" for name, value in _SIZES.items()]
