@@ -4,9 +4,10 @@
 # machine's release, boots it with systemd, lets the service carry an item from Redis into MariaDB
 # as a user would set it up, and purges them again.
 #
-#   packaging/test-deb.sh FOLDER      as root; the folder holds the .deb files
+#   packaging/test-deb.sh FOLDER      as root or with sudo; the folder holds the .deb files
 # shellcheck disable=SC2016 # what stands in single quotes, inner shells expand
 set -euo pipefail
+[ "$(id -u)" = 0 ] || exec sudo bash "${BASH_SOURCE[0]}" "$@"
 
 debs=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

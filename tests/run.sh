@@ -295,6 +295,10 @@ for name; do
     esac
 done
 
+pkg-config --exists yyjson || {
+    echo "test: yyjson is not found; run ./dev test, which gets it and knows where it is" >&2
+    exit 1
+}
 mkdir -p "$results"
 for name; do
     run_stage "$name"
