@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from support.check import everything_once, hr, payload
-from support.headraced import BUILD, servers
+from support.headraced import BUILD, for_everybody, servers
 from support.orders import bad, encode, order, orders, uids
 from support.process import until
 
@@ -467,7 +467,7 @@ def test_a_request_that_waits_for_redis_does_not_hold_up_the_end(redis, mariadb,
         redis.thaw()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to be")
+@pytest.mark.skipif(os.geteuid() != 0 or not for_everybody(CTL), reason="no other user can run " + CTL)
 def test_who_may_not_is_told_what_to_do(stuck, scratch):
     folder = scratch.folder
     while folder != "/":

@@ -12,7 +12,7 @@ from support.process import until
 
 
 def connect(proxy, **options):
-    return redis_py.Redis(unix_socket_path=proxy.listen, socket_timeout=0.5, **options)
+    return redis_py.Redis(unix_socket_path=proxy.listen, socket_timeout=0.5, retry=None, **options)
 
 
 def test_redis_keeps_over_kill_what_it_confirmed(redis):
@@ -28,7 +28,7 @@ def test_mariadb_keeps_over_kill_what_it_confirmed(mariadb):
 
 
 def test_a_frozen_server_is_silent_until_thawed(redis):
-    impatient = redis_py.Redis(unix_socket_path=redis.socket, socket_timeout=0.1)
+    impatient = redis_py.Redis(unix_socket_path=redis.socket, socket_timeout=0.1, retry=None)
     redis.freeze()
     with pytest.raises(redis_py.TimeoutError):
         impatient.ping()
@@ -60,7 +60,7 @@ def test_each_bad_order_gets_the_errno_it_is_for(mariadb, kind):
 def test_a_proxy_passes_refuses_cuts_stalls_and_splits(redis, new_proxy, tcp):
     proxy = new_proxy(redis, tcp)
     where = {"host": "127.0.0.1", "port": proxy.listen[1]} if tcp else {"unix_socket_path": proxy.listen}
-    client = redis_py.Redis(**where, socket_timeout=0.3)
+    client = redis_py.Redis(**where, socket_timeout=0.3, retry=None)
     assert client.ping() and proxy.connections == 1
     proxy.cut()
     assert client.ping() and proxy.connections == 2

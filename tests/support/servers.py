@@ -39,7 +39,8 @@ class RedisServer(Process):
             "save": "", "appendonly": appendonly, "appendfsync": "no", "loglevel": "notice",
         }
         self.options.update((name.replace("_", "-"), value) for name, value in options.items())
-        self.client = redis.Redis(unix_socket_path=self.socket)
+        # A client that asks again by itself would push an item twice: newer ones do.
+        self.client = redis.Redis(unix_socket_path=self.socket, retry=None)
 
     @property
     def url(self):
