@@ -19,7 +19,8 @@ hr_usec hr_backoff_delay(const struct hr_backoff *backoff, unsigned attempt, dou
 {
     double delay = (double)backoff->first;
     double max = (double)backoff->max;
-    for (unsigned n = 1; n < attempt && delay < max && backoff->factor > 1; n++)
+    bool grows = delay > 0 && backoff->factor > 1;
+    for (unsigned n = 1; grows && n < attempt && delay < max; n++)
         delay *= backoff->factor;
     if (delay > max)
         delay = max;

@@ -9,12 +9,13 @@
 
 struct hr_backoff {
     hr_usec first, max;
-    double factor;
-    bool jitter; /* full jitter: uniform between 0 and the delay */
-    unsigned attempt;
+    double factor;    /* from one delay to the next; up to 1: they do not grow */
+    bool jitter;      /* full jitter: uniform between 0 and the delay */
+    unsigned attempt; /* how many there were; starts at 0 */
 };
 
-/* The next delay, counting the attempt; between first/4 and max with jitter off or on. */
+/* Counts the attempt and returns the delay after it: at least first/4 (but never more than max), so
+ * that jitter makes nobody hammer. */
 HR_PUBLIC hr_usec hr_backoff_next(struct hr_backoff *backoff);
 
 /* The delay before attempt number n (1, 2, …), without state. random is uniform in [0, 1). */

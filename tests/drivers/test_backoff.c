@@ -4,6 +4,7 @@
  */
 #include "drivers/backoff.h"
 
+#include "core/clock.h"
 #include "tests/support/hrtest.h"
 
 TEST_PLAIN(delays_grow_by_the_factor_up_to_the_maximum)
@@ -46,4 +47,9 @@ TEST_PLAIN(many_attempts_do_not_overflow)
     ASSERT_EQ(hr_backoff_delay(&backoff, UINT_MAX, 0.5), HR_FOREVER);
     backoff = (struct hr_backoff){.first = 5, .max = 100, .factor = 1};
     ASSERT_EQ(hr_backoff_delay(&backoff, UINT_MAX, 0.5), 5);
+    /* What does not grow is not multiplied four thousand million times. */
+    hr_usec start = hr_boottime();
+    backoff = (struct hr_backoff){.first = 0, .max = 100, .factor = 2};
+    ASSERT_EQ(hr_backoff_delay(&backoff, UINT_MAX, 0.5), 0);
+    ASSERT_TRUE(hr_boottime() - start < hr_seconds(1));
 }
