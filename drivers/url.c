@@ -169,6 +169,17 @@ static int parse_bracketed(struct parser *p, struct part part, struct hr_url *ur
     return parse_port(p, rest, url);
 }
 
+/* What can be a name or an IPv4 address: it is shown in messages, so it holds nothing that would
+ * spoil a line, and no delimiter that was written as %XX. */
+static bool is_host(const char *host)
+{
+    for (const char *at = host; *at; at++) {
+        if ((unsigned char)*at <= ' ' || *at == 0x7f || strchr("/@[]?#,", *at))
+            return false;
+    }
+    return strlen(host) <= HOST_MAX;
+}
+
 static int parse_host(struct parser *p, struct part part, struct hr_url *url)
 {
     if (part.at == part.end)
@@ -187,7 +198,7 @@ static int parse_host(struct parser *p, struct part part, struct hr_url *url)
     int r = decode(p, host, &url->host);
     if (r < 0)
         return r;
-    if (strlen(url->host) > HOST_MAX || strpbrk(url->host, "/@[]?# \t"))
+    if (!is_host(url->host))
         return refuse(p, host.at, "that is no host name");
     return has_port ? parse_port(p, rest, url) : 0;
 }

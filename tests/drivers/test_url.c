@@ -107,6 +107,8 @@ static const struct bad bad_urls[] = {
     {"redis://a b",                       9,  "blanks and control characters"                },
     {"redis://h\n",                       9,  "blanks and control characters"                },
     {"redis://a%2Fb",                     8,  "that is no host name"                         },
+    {"redis://a%0Ab",                     8,  "that is no host name"                         },
+    {"mysql://u@one,two/db",              10, "that is no host name"                         },
     {"unix://run/redis.sock",             7,  "a unix socket has no host"                    },
     {"unix://",                           7,  "the path of the socket does not begin with /" },
     {"unix:///s?db",                      10, "a parameter has the form name=value"          },
