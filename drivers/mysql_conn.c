@@ -156,6 +156,8 @@ struct hr__mysql_server *hr__mysql_server_unref(struct hr__mysql_server *server)
 {
     if (server && --server->refs == 0) {
         hr_url_done(&server->url);
+        if (server->password)
+            explicit_bzero(server->password, strlen(server->password));
         free(server->password);
         free(server);
     }
