@@ -12,6 +12,7 @@
 #define DEFAULT_CONNECTIONS 4
 #define DEFAULT_MAX_PENDING ((size_t)16 << 20)
 #define DEFAULT_MAX_REPLY   ((size_t)512 << 20)
+#define MAX_REPLY_MOST      ((size_t)1 << 30) /* hiredis 0.14 counts unread bytes with int */
 #define IDLE_TIME           hr_seconds(60)
 #define PING_AFTER          hr_seconds(15)
 static const struct hr_backoff reconnect_backoff = {
@@ -66,6 +67,8 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
         return hr_fail(-EINVAL, "redis: the url begins with neither redis:// nor unix://");
     if (options->client_name && strpbrk(options->client_name, " \t\r\n"))
         return hr_fail(-EINVAL, "redis: a client's name has no blanks");
+    if (options->max_reply > MAX_REPLY_MOST)
+        return hr_fail(-EINVAL, "redis: max_reply is more than %zu bytes", MAX_REPLY_MOST);
     if (hr_url_set_user(&target->url, options->user) < 0)
         return hr_fail(-ENOMEM, "redis: no memory for a client");
     r = copy_string(options->password, &target->password);

@@ -25,7 +25,8 @@ struct hr_redis_options {
     hr_usec connect_timeout; /* whole way to ready; 0: 3 s */
     hr_usec command_timeout; /* one command on the shared connection; 0: 5 s */
     size_t max_pending;      /* bytes asked and not yet written before callers wait; 0: 16 MiB */
-    size_t max_reply;        /* bytes of one reply; larger ones close the connection; 0: 512 MiB */
+    size_t max_reply;        /* bytes of one reply, 1 GiB at most; larger ones close the connection;
+                                0: 512 MiB */
 };
 
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */

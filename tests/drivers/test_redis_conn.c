@@ -516,6 +516,9 @@ TEST_PLAIN(wrong_options_are_refused)
     struct hr_redis_options options = {.url = "redis://h", .client_name = "two words"};
     ASSERT_TRUE(hr_redis_new(&options) == NULL);
     ASSERT_ERR(hr_last_error()->code, -EINVAL);
+    options = (struct hr_redis_options){.url = "redis://h", .max_reply = SIZE_MAX};
+    ASSERT_TRUE(hr_redis_new(&options) == NULL);
+    ASSERT_ERR(hr_last_error()->code, -EINVAL);
 }
 
 static int run_other_loop(void *arg)
