@@ -265,7 +265,8 @@ int app_run(void *arg)
     app->stopping = true;
     notify_stopping();
     finish_jobs(app);
-    hr_future_cancel(notifier, NULL);
+    if (notifier)
+        hr_future_cancel(notifier, NULL);
     hr_future_unref(notifier);
     take_down(app);
     return r;

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 import subprocess
 
 import pytest
@@ -247,6 +248,16 @@ def test_tcp_serves_metrics_and_health_and_nothing_else(redis, mariadb, headrace
     assert ask("/jobs/orders/pause", "POST") == 404
     assert ask("/metrics", "POST") == 405
     assert ask("/metrics", host="evil.example") == 421
+
+
+def test_an_address_that_cannot_be_listened_on_is_told(folder):
+    """The daemon ends before it was ready, and must not trip over what is not there yet."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for where, why in ((f"127.0.0.1:{port}", "Address already in use"),
+                           (f"unix:{folder}/none/admin.sock", "No such file or directory")):
+            status, _, err = run_once(folder, lines({}), main={"http": {"listen": [where]}})
+            assert (status, err.decode()) == (70, f"headraced: error: giving up: http.listen {where}: {why}\n")
 
 
 def test_user_and_password_beside_the_url(redis, mariadb, headraced):
