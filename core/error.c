@@ -137,6 +137,20 @@ int hr__error_adopt(struct hr_error *members, bool cut)
     return record->code;
 }
 
+int hr__error_add_cause(const struct hr_error *cause)
+{
+    struct hr_error *record = record_of_caller(), *last = record;
+    for (; last->cause; last = last->cause) {
+        if (last->cause->code == cause->code)
+            return record->code;
+    }
+    last->cause = hr__error_dup(cause);
+    if (!last->cause)
+        record->cut = true;
+    remember_causes(record);
+    return record->code;
+}
+
 const struct hr_error *hr_last_error(void)
 {
     return record_of_caller();

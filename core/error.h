@@ -30,7 +30,8 @@
     X(HR_EGROUP, -1011, "tasks of a group failed")                                                 \
     X(HR_ELOST, -1012, "sent, and no telling whether it was done")                                 \
     X(HR_EREPLY, -1013, "the server said no")                                                      \
-    X(HR_EFATAL, -1014, "fatal: the loop stops")
+    X(HR_EFATAL, -1014, "fatal: the loop stops")                                                   \
+    X(HR_EEXIT, -1015, "asked to end")
 
 enum {
 #define HR_ERROR_ENUM(name, value, text) name = (value),

@@ -15,6 +15,10 @@ void hr__error_write(struct hr_error *record, int code, const char *fmt, va_list
 /* Makes these the members of the running task's record, whose code it returns. */
 int hr__error_adopt(struct hr_error *members, bool cut);
 
+/* Puts a copy of cause behind the causes of the running task's record, unless one of them has its
+ * code; returns the record's code. */
+int hr__error_add_cause(const struct hr_error *cause);
+
 /* A copy on the heap, or NULL; frees a record on the heap with those that follow it. */
 struct hr_error *hr__error_dup(const struct hr_error *error);
 void hr__error_free(struct hr_error *error);

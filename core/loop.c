@@ -40,6 +40,7 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     loop->clock = options->clock ? options->clock : hr_clock_monotonic();
     loop->now = loop->polled = hr__clock_now(loop);
     hr_list_init(&loop->tasks);
+    hr_list_init(&loop->generators);
     hr__timers_init(&loop->timers, loop->now);
     hr__fibers_init(&loop->fibers, options->stack_size ? options->stack_size : DEFAULT_STACK,
                     HR__GUARD_AUTO);
@@ -162,6 +163,10 @@ static void wind_up(hr_loop *loop)
 {
     loop->closing = true;
     hr__tasks_close(loop);
+    if (loop->close_generators) {
+        loop->close_generators(loop);
+        hr__tasks_close(loop);
+    }
     if (loop->close_port)
         loop->close_port(hr_take(loop->port));
     hr__signals_close(loop);

@@ -83,6 +83,10 @@ struct hr_loop {
     /* Where executors bring what they finished: made and closed by core/offload.c. */
     struct hr__port *port;
     void (*close_port)(struct hr__port *port);
+
+    /* Generators that were started and are not over: core/generator.c. */
+    struct hr_list generators;
+    void (*close_generators)(struct hr_loop *loop);
 };
 
 /* The loop that runs in this thread; NULL outside of run. */

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "core/error_impl.h"
 #include "core/loop_impl.h"
 #include "core/wait.h"
 
@@ -131,25 +132,15 @@ int hr_timeout_cancel(struct hr_timeout *scope)
 /* Puts the timeout at the end of the present record's causes. */
 static void add_timeout_to_causes(int code, hr_usec limit)
 {
-    struct hr_error error;
+    hr_auto(hr_error_done) struct hr_error error = {0}, timeout = {0};
 
     if (hr_last_error()->code != code)
         hr_fail(code, "%s", hr_error_text(code));
     hr_error_copy(&error, hr_last_error());
-
-    struct hr_error *last = &error;
-    while (last->cause)
-        last = last->cause;
-    last->cause = calloc(1, sizeof *last);
-    if (last->cause) {
-        took_too_long(limit);
-        *last->cause = *hr_last_error();
-        last->cause->cause = NULL;
-    } else {
-        last->cut = true;
-    }
+    took_too_long(limit);
+    hr_error_copy(&timeout, hr_last_error());
     hr_error_raise(&error);
-    hr_error_done(&error);
+    hr__error_add_cause(&timeout);
 }
 
 int hr_timeout_leave(struct hr_timeout *scope, int code)
