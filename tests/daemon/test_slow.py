@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT
 """A statement that takes longer than a transaction may: smaller transactions, and in the end the item
 that is too slow all alone; never for ever, and never an item that only met a lock or an outage."""
+import signal
+
 import pytest
 
 from support.check import everything_once, hr
 from support.orders import encode, order, orders
+from support.process import until
+from support.scripts import preload, sha1
 
 ONE_ATTEMPT = {"retry": {"attempts": 1}}
 SHORT = {"limits": {"timeout": "1s"}}
@@ -111,6 +115,22 @@ def test_what_is_given_up_lets_go_of_its_locks(redis, mariadb, headraced):
     daemon.until(lambda: sleepers() == 0, what="no statement left behind")
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_when_a_batch_is_cut(redis, new_mariadb, headraced, new_proxy, moment):
+    """The ledger says that it is cut, and Redis has not heard of it, or has: each item ends once."""
+    mariadb, proxy, pushed = new_mariadb(unique=False), new_proxy(redis), orders(60)
+    preload(redis.client)
+    sleeping(mariadb, 0.02)
+    daemon = headraced(proxy, mariadb, job=job(limits={"timeout": "500ms", "concurrency": 1}))
+    at_request = proxy.lose_request if moment == "before" else proxy.on_request
+    at_request(sha1("split"), action=lambda: daemon.signal(signal.SIGKILL))
+    redis.client.rpush("orders", *pushed)
+    until(lambda: not daemon.running, what="the kill")
+    daemon.kill()
+    daemon.start().until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
 # Not slowness.
 
 @pytest.mark.parametrize("lock", ["SELECT * FROM orders FOR UPDATE", "LOCK TABLES orders WRITE"],
@@ -137,9 +157,11 @@ def test_a_lock_for_longer_than_the_limit_costs_no_attempt(redis, mariadb, headr
     everything_once(redis, mariadb, pushed)
 
 
-def test_a_server_that_stalls_in_mid_row_costs_no_attempt(redis, mariadb, headraced, new_proxy):
+@pytest.mark.parametrize("delivery", ["exactly_once", "at_least_once"])
+def test_a_server_that_stalls_in_mid_row_costs_no_attempt(redis, mariadb, headraced, new_proxy, delivery):
     proxy, pushed = new_proxy(mariadb), orders(10)
-    daemon = headraced(redis, proxy, job=job(sink={"mysql": {"batch": {"rows": 1}}}), main={
+    changes = {"delivery": delivery, "sink": {"mysql": {"batch": {"rows": 1}}}}
+    daemon = headraced(redis, proxy, job=job(**changes), main={
         "servers": {"shop": {"mysql": {"timeouts": {"connect": "500ms", "query": "500ms"}}}}})
     daemon.until(daemon.healthy, what="healthy")
     with mariadb.connect(autocommit=False) as other, other.cursor() as cursor:
