@@ -2,6 +2,7 @@
 #include "daemon/item/expr_parser.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* ---- tokens and refusals ---- */
 
@@ -20,9 +21,40 @@ int token_shown(const struct token *t)
     return (int)(t->len < 60 ? t->len : 60);
 }
 
+/* Whether the token at hand is an operator or a keyword of jq's that does not run here. */
+static bool known_beyond(const struct parser *p)
+{
+    static const char *const beyond[] = {
+        ",",   "+",      "-",       "*",   "/",     "%",      "?",      "..", "|=",
+        "+=",  "-=",     "*=",      "/=",  "%=",    "//=",    "?//",    "as", "if",
+        "try", "reduce", "foreach", "def", "label", "import", "include"};
+    for (size_t i = 0; i < HR_ARRAY_LEN(beyond); i++) {
+        if (parser_at(p, beyond[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Whether it may be a field whose dot was forgotten: a bare name that is called with nothing, and
+ * that nothing is piped into. */
+static bool perhaps_field(const struct parser *p)
+{
+    const struct token *t = &p->token;
+    const char *next = t->text + t->len;
+    for (size_t i = t->offset; i > 0 && strchr("| \t\r\n", p->lexer.program[i - 1]); i--) {
+        if (p->lexer.program[i - 1] == '|')
+            return false;
+    }
+    return t->kind == TOKEN_NAME && !known_beyond(p) && !memchr(t->text, ':', t->len) &&
+           next[strspn(next, " \t\r\n")] != '(';
+}
+
 int(parser_beyond)(struct parser *p)
 {
     const struct token *t = &p->token;
+    if (perhaps_field(p))
+        return expr_refuse(p->lexer.error, t->offset, "`%.*s`" EXPR_BEYOND "; a field is `.%.*s`",
+                           token_shown(t), t->text, token_shown(t), t->text);
     return expr_refuse(p->lexer.error, t->offset, "`%s%.*s`" EXPR_BEYOND,
                        t->kind == TOKEN_VARIABLE ? "$" : "", token_shown(t), t->text);
 }
@@ -30,15 +62,9 @@ int(parser_beyond)(struct parser *p)
 /* The token at hand does not belong here: it is beyond us, or wrong. */
 int(parser_unexpected)(struct parser *p, const char *wanted)
 {
-    static const char *const beyond[] = {
-        ",",   "+",      "-",       "*",   "/",     "%",      "?",      "..", "|=",
-        "+=",  "-=",     "*=",      "/=",  "%=",    "//=",    "?//",    "as", "if",
-        "try", "reduce", "foreach", "def", "label", "import", "include"};
     const struct token *t = &p->token;
-    for (size_t i = 0; i < HR_ARRAY_LEN(beyond); i++) {
-        if (parser_at(p, beyond[i]))
-            return parser_beyond(p);
-    }
+    if (known_beyond(p))
+        return parser_beyond(p);
     if (t->kind == TOKEN_END)
         return expr_refuse(p->lexer.error, t->offset, "the program ends where %s is missing",
                            wanted);

@@ -110,6 +110,20 @@ static void what_is_beyond_us_is_refused_by_name(void **state)
     refused("$job.id = 1", 8, "is jq that does not run here");
 }
 
+static void a_bare_name_may_lack_its_dot(void **state)
+{
+    refused("kwh", 0, "; a field is `.kwh`");
+    refused(".a == kwh", 6, "; a field is `.kwh`");
+    static const char *const others[] = {"if .a then 1 else 2 end", "ltrimstr (\"x\")", "lib::f",
+                                         ".a | length"};
+    for (size_t i = 0; i < HR_ARRAY_LEN(others); i++) {
+        struct expr *e = NULL;
+        struct expr_error error = {0};
+        assert_int_equal(expr_compile(others[i], &e, &error), -EINVAL);
+        assert_null(strstr(error.message, "a field is"));
+    }
+}
+
 static void what_is_wrong_is_refused_at_its_place(void **state)
 {
     refused("", 0, "the program ends where a value is missing");
@@ -186,6 +200,7 @@ int test_expr(void)
         ITEM_TEST(programs_give_jqs_results),
         ITEM_TEST(errors_have_jqs_meaning_and_name_the_place),
         ITEM_TEST(what_is_beyond_us_is_refused_by_name),
+        ITEM_TEST(a_bare_name_may_lack_its_dot),
         ITEM_TEST(what_is_wrong_is_refused_at_its_place),
         ITEM_TEST(programs_nest_within_bounds),
         ITEM_TEST(plain_paths_and_variables_are_known),
