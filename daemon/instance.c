@@ -47,8 +47,10 @@ int instance_lock(struct instance *ret, const char *name, const char *directory)
         return hr_fail(-errno, "%s: %s", path, strerror(errno));
     if (flock(instance.lock, LOCK_EX | LOCK_NB) < 0) {
         r = errno == EWOULDBLOCK
-                ? hr_fail(-EBUSY, "another headraced runs as instance %s (%s is locked)", name,
-                          path)
+                ? hr_fail(-EBUSY,
+                          "another headraced runs as instance %s (%s is locked); each needs a "
+                          "name of its own, the setting instance",
+                          name, path)
                 : hr_fail(-errno, "%s: %s", path, strerror(errno));
         close(instance.lock);
         return r;

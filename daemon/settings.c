@@ -307,6 +307,9 @@ static int read_all(struct hr_conf *conf, const char *path, struct main_file *fi
 
     struct hr_conf_node *root;
     r = hr_conf_read(conf, paths.main, &root);
+    if (r == -EINVAL && access(paths.main, F_OK) < 0)
+        hr_conf_diags_add(conf->diags, HR_CONF_NOTE, paths.main, 0, 0, "",
+                          "--config FILE|DIR says where the configuration is");
     if (r == 0 && is_job(root))
         return refuse_job(conf, root, path);
     loading->servers_known = r == 0;

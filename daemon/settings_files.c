@@ -254,6 +254,9 @@ int settings_collect_jobs(struct hr_conf *conf, const struct paths *paths,
         r = read_folder(&c, paths->job_dir);
     if (r < 0)
         return r;
+    if (c.n == 0 && conf->diags->errors == 0)
+        hr_conf_diags_add(conf->diags, HR_CONF_NOTE, paths->job_dir, 0, 0, "",
+                          "there is no job (each is a file NAME.yaml in this folder)");
     for (size_t i = 0; i < c.n; i++) {
         c.files[i].node = hr_conf_merge(conf, defaults, c.files[i].node, HR_CONF_PLACE_OVER);
         if (!c.files[i].node)

@@ -89,7 +89,7 @@ static void a_credential_that_is_missing_can_be_a_note(void **state)
     hr_auto(settings_freep) struct settings *s = NULL;
     int r = settings_load("credential-missing.yaml", SETTINGS_WITHOUT_CREDENTIALS, &s, &diags);
     assert_int_equal(r, 0);
-    assert_int_equal(diags.n, 2);
+    assert_int_equal(diags.n, 3);
     assert_int_equal(diags.errors, 0);
     assert_true(s->credentials_unread);
 }

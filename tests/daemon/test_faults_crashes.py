@@ -257,6 +257,7 @@ def test_an_instance_name_is_locked(redis, mariadb, headraced):
     try:
         one.start(wait=False)
         assert one.wait() == 75
+        assert "each needs a name of its own, the setting instance" in one.tail()
     finally:
         one.kill()
         one.child = first
