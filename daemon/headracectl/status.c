@@ -92,16 +92,18 @@ static void print_progress(const struct json_value *job)
         printf("progress   last batch decided %.1f s ago\n", ago > 0 ? ago : 0);
 }
 
-static void print_line(const struct json_value *job, const char *title, const char *const *keys)
+static void print_line(const struct json_value *job, const char *title, const char *const *keys,
+                       const char *after)
 {
     printf("%-9s", title);
     for (; *keys; keys++) {
         const char *dot = strrchr(*keys, '.');
         struct text number = reply_text(job, *keys);
-        printf("  %.*s %s", number.len ? (int)number.len : 1, number.len ? number.bytes : "-",
-               dot ? dot + 1 : *keys);
+        printf("  %.*s ", number.len ? (int)number.len : 1, number.len ? number.bytes : "-");
+        for (const char *c = dot ? dot + 1 : *keys; *c; c++)
+            putchar(*c == '_' ? ' ' : *c);
     }
-    puts("");
+    puts(after);
 }
 
 static void print_job(const struct json_value *job)
@@ -115,13 +117,15 @@ static void print_job(const struct json_value *job)
         print_safely(stdout, reason.bytes, reason.len);
         puts("");
     }
-    print_line(job, "in Redis", (const char *const[]){"ready", "leased", "delayed", "dead", NULL});
+    print_line(job, "in Redis", (const char *const[]){"ready", "leased", "delayed", "dead", NULL},
+               "");
     print_line(job, "finished",
                (const char *const[]){"finished.ok", "finished.dropped", "finished.duplicate",
-                                     "finished.dead", NULL});
-    print_line(job, "batches", (const char *const[]){"recovered", "ledger_hits", NULL});
+                                     "finished.dead", NULL},
+               "  (this daemon, since its start)");
+    print_line(job, "batches", (const char *const[]){"recovered", "ledger_hits", NULL}, "");
     print_line(job, "items",
-               (const char *const[]){"claimed", "held", "retried", "handed_back", NULL});
+               (const char *const[]){"claimed", "held", "retried", "handed_back", NULL}, "");
     struct text ledger = reply_text(job, "ledger_queue");
     if (ledger.len > 0)
         printf("ledger     rows of queue 0x%.*s\n", (int)ledger.len, ledger.bytes);

@@ -81,7 +81,8 @@ def test_status_tells_how_each_job_fares(stuck):
                             "DUPLICATE", "DIED"]
     assert row.split() == ["orders", "running", "0", "0", "0", "3", "20", "0", "0", "3"]
     one = stuck.ctl("status", "orders")
-    assert "running, healthy" in one and "20 ok" in one and "3 dead" in one
+    assert "running, healthy" in one and "3 dead\n" in one and "0 handed back\n" in one
+    assert "20 ok  0 dropped  0 duplicate  3 dead  (this daemon, since its start)\n" in one
     assert stuck.ctl.json("status")["jobs"][0]["finished"]["ok"] == 20
     assert stuck.ctl.json("status", "orders")["dead"] == 3
 
