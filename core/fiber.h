@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/stack.h"
 
+struct hr__home;
 struct hr__task;
 struct hr_loop;
 
@@ -22,6 +23,7 @@ struct hr__fiber {
     struct hr__fibers *pool;
     struct hr__fiber *next; /* in the cache */
     struct hr__stack stack;
+    struct hr__home *home; /* of the greenlets that the task has made; NULL: none */
     bool leaving;          /* asked to exit instead of running a task */
     struct hr_error error; /* the record of the task that runs here */
 };
@@ -36,6 +38,9 @@ struct hr__fibers {
 };
 
 void hr__fibers_init(struct hr__fibers *pool, size_t size, enum hr__guard guard);
+
+/* core/greenlet.c: the task whose greenlets they were is over. */
+void hr__home_leave(struct hr__home *home);
 
 /* All fibers have to be in the cache. Called on the loop's own stack. */
 void hr__fibers_done(struct hr__fibers *pool, struct hr_loop *loop);

@@ -19,6 +19,7 @@
 #include "core/future.h"
 #include "core/gather.h"
 #include "core/generator.h"
+#include "core/greenlet.h"
 #include "core/group.h"
 #include "core/io.h"
 #include "core/key_limiter.h"

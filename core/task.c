@@ -172,6 +172,8 @@ void hr__task_body(struct hr__task *task)
         status = -ECANCELED;
     if (status < 0 && status != -ECANCELED)
         keep_error(task, status);
+    if (hr_unlikely(fiber->home))
+        hr__home_leave(hr_take(fiber->home));
     hr_error_done(&fiber->error);
     fiber->error.code = 0;
     fiber->error.cut = false;
