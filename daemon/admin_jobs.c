@@ -9,14 +9,25 @@
 #include "daemon/admin.h"
 #include "daemon/app.h"
 
+/* The job's state and why. A pause lies in Redis: once it is taken back there, by whomever, the job
+ * is not paused, although it looks there only once a second. */
+static void put_state(struct evbuffer *to, const struct status *status,
+                      const struct queue_counts *counts)
+{
+    enum job_state state = status_state(status);
+    bool over = state == JOB_PAUSED && counts && !counts->paused;
+    const char *reason = over ? "" : status_reason(status);
+    evbuffer_add_printf(
+        to, ",\"state\":\"%s\",\"reason\":", job_state_name(over ? JOB_RUNNING : state));
+    admin_put_string(to, reason, strlen(reason));
+}
+
 static void put_job(struct evbuffer *to, const struct job *job, const struct queue_counts *counts)
 {
     const struct job_stats *stats = &job->stats;
     evbuffer_add_printf(to, "{\"name\":");
     admin_put_string(to, job->conf->name, strlen(job->conf->name));
-    evbuffer_add_printf(
-        to, ",\"state\":\"%s\",\"reason\":", job_state_name(status_state(&job->status)));
-    admin_put_string(to, status_reason(&job->status), strlen(status_reason(&job->status)));
+    put_state(to, &job->status, counts);
     evbuffer_add_printf(to, ",\"healthy\":%s,\"held\":%" PRIu64,
                         status_healthy(&job->status) ? "true" : "false", job_held(job));
     if (counts)

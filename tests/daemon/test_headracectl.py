@@ -115,6 +115,11 @@ def test_a_pause_holds_over_a_restart_until_it_is_resumed(redis, mariadb, headra
     assert mariadb.count("orders") == 0 and redis.client.llen("orders") == 10
     assert ctl("status").splitlines()[1].split()[1] == "paused"
     assert ctl.json("resume", "orders")["paused"] is False
+    ctl("pause", "orders")
+    daemon.until(lambda: daemon.status()["state"] == "paused", what="the pause noticed")
+    resumed = ctl.json("resume", "orders")
+    assert (resumed["state"], resumed["reason"]) == ("running", ""), "at once, not a second later"
+    assert ctl("status").splitlines()[1].split()[1] == "running"
     daemon.until_drained(redis)
     everything_once(redis, mariadb, orders(10))
 
