@@ -21,7 +21,8 @@ static struct {
     struct log_entry *first, **end;
     size_t waiting; /* bytes */
     uint64_t dropped;
-    bool runs, ending, idle;
+    bool runs, ending;
+    bool idle; /* everything is written */
 } writer = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void tell_dropped(uint64_t n)
@@ -99,6 +100,7 @@ bool log_writer_put(struct log_entry *entry)
     if (!writer.runs)
         return false;
     pthread_mutex_lock(&writer.lock);
+    writer.idle = false;
     if (entry && writer.waiting + entry->size <= WAITING_MAX) {
         entry->next = NULL;
         writer.waiting += entry->size;
