@@ -208,7 +208,13 @@ static void ignored(void *arg)
     log_info("SIGHUP: the configuration is read at the start only");
 }
 
-/* Tells systemd that the loop turns, and how the jobs fare. */
+static void tell_dead(struct app *app, bool last)
+{
+    for (size_t i = 0; i < app->n_jobs; i++)
+        dead_log_tell(&app->jobs[i].dead_log, &app->jobs[i].job, last);
+}
+
+/* Tells systemd that the loop turns, and how the jobs fare; the log, what died. */
 static int keep_notified(void *arg)
 {
     struct app *app = arg;
@@ -223,6 +229,7 @@ static int keep_notified(void *arg)
             memcpy(shown, line, sizeof(shown));
             notify_status(line);
         }
+        tell_dead(app, false);
         int r = hr_sleep(every);
         if (r < 0)
             return r;
@@ -265,6 +272,7 @@ int app_run(void *arg)
     app->stopping = true;
     notify_stopping();
     finish_jobs(app);
+    tell_dead(app, true);
     if (notifier)
         hr_future_cancel(notifier, NULL);
     hr_future_unref(notifier);

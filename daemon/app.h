@@ -6,6 +6,7 @@
 #pragma once
 
 #include "daemon/age.h"
+#include "daemon/dead_log.h"
 #include "daemon/instance.h"
 #include "daemon/job.h"
 #include "daemon/servers.h"
@@ -18,6 +19,7 @@ struct admin;
 struct app_job {
     struct job job;
     struct sweep sweep;
+    struct dead_log dead_log;
     struct age age; /* as /metrics is asked for */
     hr_future *run, *sweeper;
 };

@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from support.headraced import BUILD
-from support.orders import orders
+from support.orders import bad, encode, order, orders
 from support.process import until
 
 
@@ -48,3 +48,17 @@ def test_the_end_of_a_misconfigured_job_is_no_news(redis, mariadb, headraced):
     until(lambda: "stopped" in daemon.log, what="the job's last line")
     assert "task " not in daemon.log and "nobody read" not in daemon.log
     assert redis.client.llen("orders") == 5
+
+
+def test_dead_letters_are_told_in_a_line_without_their_data(redis, mariadb, headraced):
+    redis.client.rpush("orders", *orders(5), bad("text_too_long", 0), bad("not_json", 1))
+    daemon = headraced(redis, mariadb)
+    daemon.until_drained(redis)
+    daemon.until(lambda: "2 dead letters: 1 row, 1 decode (headracectl dead ls orders)" in daemon.log,
+                 what="the line about dead letters")
+    secret = "a note that nobody but the dead letter shows"
+    redis.client.rpush("orders", *[encode({**order(50 + i), "note": secret * 10}) for i in range(100)])
+    daemon.until_drained(redis)
+    assert daemon.stop() == 0
+    assert "100 dead letters: 100 row" in daemon.log
+    assert daemon.log.count("dead letters: ") == 2 and "nobody but" not in daemon.log
