@@ -15,6 +15,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "drivers/number.h"
+
 static const char *skip_quoted(const char *p)
 {
     char quote = *p++;
@@ -190,6 +192,7 @@ static void put_value(MYSQL *mysql, struct text *text, const struct hr_mysql_col
         /* What is no number is left to the server to refuse, as a value of this row. */
         snprintf(number, sizeof(number), isfinite(column->doubles[row]) ? "%.17g" : "'%g'",
                  column->doubles[row]);
+        hr__put_point(number);
     }
     put(text, number, strlen(number));
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "drivers/number.h"
 
 #define HEADER_MAX 24  /* "$" 20 digits "\r\n" */
 #define SLACK      256 /* asked for beyond what is needed, so that it is asked seldom */
@@ -193,9 +194,12 @@ static int put_hexadecimal(struct writer *w, uint64_t value)
 static int put_double(struct writer *w, char conversion, double value)
 {
     char text[DBL_MAX_10_EXP + 16];
-    int n = conversion == 'f' ? snprintf(text, sizeof(text), "%f", value)
-                              : snprintf(text, sizeof(text), "%.17g", value);
-    return put(w, text, (size_t)n);
+    if (conversion == 'f')
+        snprintf(text, sizeof(text), "%f", value);
+    else
+        snprintf(text, sizeof(text), "%.17g", value);
+    hr__put_point(text);
+    return put(w, text, strlen(text));
 }
 
 static int put_number(struct formatter *f, char conversion, int longs, char size)
