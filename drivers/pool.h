@@ -38,7 +38,11 @@ struct hr_pool_options {
 HR_PUBLIC hr_pool *hr_pool_new(const struct hr_conn_ops *ops, void *driver,
                                const struct hr_pool_options *options);
 
-enum hr_pool_return { HR_POOL_CLEAN, HR_POOL_DIRTY, HR_POOL_BROKEN };
+enum hr_pool_return {
+    HR_POOL_CLEAN,  /* as it was lent */
+    HR_POOL_DIRTY,  /* works, but holds state that nobody else may see */
+    HR_POOL_BROKEN, /* of no use */
+};
 
 /* Borrows a connection, waiting in order for one: lent ones coming back, or one that a task of the
  * pool opens (a borrower that is cancelled does not waste it). 0; -ECANCELED; HR_ECLOSED; or what

@@ -448,7 +448,8 @@ TEST_REAL(a_peer_that_speaks_something_else_is_left)
     for (size_t i = 0; i < HR_ARRAY_LEN(greetings); i++) {
         struct liar liar = {.greeting = greetings[i], .len = lengths[i]};
         struct hr_error error = {0};
-        ASSERT_ERR(meet_liar(&liar, &error) == HR_EREPLY ? 0 : -ENOTCONN, -ENOTCONN);
+        int r = meet_liar(&liar, &error);
+        ASSERT_TRUE(r == -ENOTCONN || r == -EPROTO);
         ASSERT_FALSE(error.sent);
         ASSERT_FALSE(heard(&liar, "s3cret"));
         hr_error_done(&error);
