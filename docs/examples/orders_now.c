@@ -80,5 +80,9 @@ static int run(void *arg)
 
 int main(int argc, char **argv)
 {
-    return argc == 3 && hr_run(run, argv) >= 0 ? 0 : 1;
+    if (argc != 3) {
+        fprintf(stderr, "usage: %s redis://… mysql://…\n", argv[0]);
+        return 1;
+    }
+    return hr_run(run, argv) >= 0 ? 0 : 1;
 }

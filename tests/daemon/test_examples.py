@@ -30,3 +30,9 @@ def test_orders_now_gives_up_after_two_seconds(redis, mariadb):
         cursor.execute("LOCK TABLES orders WRITE")
         done = run(redis.url, mariadb.url)
     assert done.returncode == 1 and done.stdout == "" and done.stderr.startswith("orders_now: "), done
+
+
+def test_orders_now_without_its_urls_says_what_it_wants():
+    done = run("redis://127.0.0.1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"usage: {EXAMPLE} redis://… mysql://…\n"
