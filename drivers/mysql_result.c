@@ -93,11 +93,11 @@ static int result_new(const hr_mysql_conn *conn, const MYSQL_FIELD *fields, size
 static int add_text_row(hr_mysql_result *result, const MYSQL_ROW row, const unsigned long *lengths)
 {
     for (size_t i = 0; i < result->columns; i++) {
-        char *to;
+        char *to = NULL;
         int r = row[i] ? add_cell(result, lengths[i], &to) : add_null(result);
         if (r < 0)
             return r;
-        if (row[i])
+        if (to)
             memcpy(to, row[i], lengths[i]);
     }
     result->rows++;
