@@ -6,10 +6,12 @@
 #include "daemon/acknowledge.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "daemon/item/deadletter.h"
 #include "daemon/log.h"
 #include "daemon/lua/scripts.h"
+#include "daemon/output.h"
 
 /* What is written is a few times as long as the payloads, which a claim has bounded. A limit on top
  * of that would leave a decided batch that nobody can finish. */
@@ -38,7 +40,11 @@ static int write_letter(struct job *job, const struct batch *batch, size_t i, st
     batch_item_id(batch, i, letter.id);
     const char *text;
     size_t len;
-    int r = deadletter_write(arena, &letter, &text, &len);
+    int r = 0;
+    if (!job->conf->dead.server) /* it goes where the log goes */
+        r = redact_letter(&job->redact, arena, job->conf->decode == DECODE_JSON, &letter);
+    if (r >= 0)
+        r = deadletter_write(arena, &letter, &text, &len);
     if (r < 0)
         return hr_fail(r, "batch %s: no memory for its dead letters", batch->id);
     *ret = hr_redis_bytes(text, len);
@@ -103,6 +109,22 @@ static int push_letters(struct queue *queue, const struct hr_redis_arg *letters,
     return 0;
 }
 
+/* Each letter is a line. */
+static int print_letters(const struct hr_redis_arg *letters, size_t n)
+{
+    char *data = NULL;
+    size_t len = 0;
+    FILE *to = open_memstream(&data, &len);
+    for (size_t i = 0; to && i < n; i++) {
+        fwrite(letters[i].data, 1, letters[i].len, to);
+        fputc('\n', to);
+    }
+    if (to && fclose(to) == 0)
+        return output_write(STDERR_FILENO, data, len);
+    free(data);
+    return hr_fail(-ENOMEM, "printing dead letters: out of memory");
+}
+
 int acknowledge_apart(struct job *job, struct queue *queue, struct batch *batch)
 {
     size_t n = batch_count(batch, FATE_DEAD);
@@ -113,11 +135,9 @@ int acknowledge_apart(struct job *job, struct queue *queue, struct batch *batch)
     int r = write_moves(job, batch, arena, letters, NULL);
     if (r < 0)
         return r;
-    if (queue)
-        return push_letters(queue, letters, n);
-    for (size_t i = 0; i < n; i++)
-        fprintf(stderr, "%.*s\n", (int)letters[i].len, letters[i].data);
-    return 0;
+    if (n == 0)
+        return 0;
+    return queue ? push_letters(queue, letters, n) : print_letters(letters, n);
 }
 
 int acknowledge(struct job *job, struct queue *queue, struct batch *batch)

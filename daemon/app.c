@@ -59,6 +59,7 @@ static int make_job(struct app *app, const struct job_conf *conf, struct app_job
         .conf = conf,
         .instance = app->settings->instance,
         .host = app->host,
+        .redact = {app->settings->log_redact, app->settings->n_log_redact},
         .budget = &app->budget,
         .solitude = &app->solitude,
     };

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "daemon/budget.h"
+#include "daemon/item/redact.h"
 #include "daemon/sink/sink.h"
 #include "daemon/solitude.h"
 #include "daemon/source/source.h"
@@ -18,6 +19,7 @@
 struct job {
     const struct job_conf *conf;
     const char *instance, *host;
+    struct redact redact; /* for dead letters on standard error */
     struct budget *budget;
     struct solitude *solitude;
     struct source *source;

@@ -175,8 +175,11 @@ static const struct hr_conf_field log_fields[] = {
                    "auto: the journal under systemd, else standard error."),
     HR_CONF_CHOICE(struct main_file, "level", settings.log_level, "info", log_level_choices,
                    "What is less important is not written."),
-    HR_CONF_STRINGS(struct main_file, "redact", settings.log_redact, settings.n_log_redact,
-                    "[password, token]", NULL, "Fields whose values are never written."),
+    HR_CONF_STRINGS(
+        struct main_file, "redact", settings.log_redact, settings.n_log_redact, "[password, token]",
+        NULL,
+        "Fields whose values are blanked in dead letters that go to standard error, where "
+        "the log is. No other line holds values."),
     HR_CONF_END,
 };
 

@@ -53,6 +53,20 @@ def test_lines_without_a_dead_list_write_dead_letters_to_standard_error(folder):
     assert [(x["payload"], x["error"]["class"]) for x in letters] == [("not json", "decode")]
 
 
+def test_fields_of_log_redact_are_blanked_in_what_goes_to_standard_error(folder):
+    items = [b'{"n":1,"password":"hunter2"}', b'{"n":"no number","password":"hunter2"}',
+             b'{"n":2,"token":5}x', b'{"n":"odd","Token":"hunter2"}', b'{"n":"kept"}']
+    status, _, err = run_once(folder, lines({}, expect={"n": "int"}), b"\n".join(items))
+    assert status == 0 and b"hunter2" not in err
+    letters = [json.loads(line) for line in err.splitlines() if line.startswith(b"{")]
+    assert [x["payload"] for x in letters] == [
+        '{"n":"no number","password":"[redacted]"}', "[redacted]", '{"n":"odd","Token":"[redacted]"}',
+        '{"n":"kept"}']
+    assert b"once: 4 dead letters: " in err
+    status, _, err = run_once(folder, lines({}, expect={"n": "int"}), items[1], main={"log": {"redact": []}})
+    assert status == 0 and b"hunter2" in err
+
+
 def test_a_line_that_is_too_long_is_a_dead_letter_and_its_rest_is_passed_over(folder):
     status, out, err = run_once(
         folder, lines({"max_payload": "100B"}, decode="raw"), b"short\n" + b"x" * 300_000 + b"\nend\n")

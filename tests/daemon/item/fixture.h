@@ -46,3 +46,4 @@ int test_json(void);
 int test_memory(void);
 int test_moment(void);
 int test_number(void);
+int test_redact(void);
