@@ -264,6 +264,11 @@ void batch_item_id(const struct batch *batch, size_t i, char ret[ENVELOPE_ID_MAX
         snprintf(ret, ENVELOPE_ID_MAX, "%s:%zu", batch->id, i);
 }
 
+bool batch_is_crowded(const struct batch *batch)
+{
+    return batch->n > 1 && arena_is_crowded(batch->arena);
+}
+
 size_t batch_memory(const struct batch *batch)
 {
     size_t entries = batch->reply ? hr_reply_size(batch->reply) : batch->bytes;

@@ -110,6 +110,10 @@ int64_t batch_first_seen(const struct batch *batch, size_t i);
 /* The id that the item's dead letter has or will have. */
 void batch_item_id(const struct batch *batch, size_t i, char ret[ENVELOPE_ID_MAX]);
 
+/* Has an item that found no room in the arena met its neighbours there, rather than the limit of
+ * what one item may take? To be asked when what it took itself is given back. */
+bool batch_is_crowded(const struct batch *batch);
+
 /* Bytes of memory it holds, for the budget. */
 size_t batch_memory(const struct batch *batch);
 

@@ -19,7 +19,7 @@ static int number(struct arena *arena, int64_t value, const struct json_value **
 {
     char *text = arena_alloc(arena, 24);
     if (!text)
-        return -ENOMEM;
+        return arena_error(arena);
     int len = snprintf(text, 24, "%lld", (long long)value);
     return json_number(arena, text, (size_t)len, ret);
 }
@@ -36,7 +36,7 @@ static int make_env(struct job *job, struct batch *batch, size_t i, struct expr_
     struct arena *arena = batch->arena;
     char *id = arena_alloc(arena, ENVELOPE_ID_MAX);
     if (!id)
-        return -ENOMEM;
+        return arena_error(arena);
     batch_item_id(batch, i, id);
     struct json_member members[HR_ARRAY_LEN(names)];
     int r = 0;
@@ -81,6 +81,14 @@ static void maybe_crash(const struct item *item)
         raise(SIGKILL);
 }
 
+/* What a builder, which fails without a word, has met. */
+static int built(int r, struct failure *why)
+{
+    if (r == -E2BIG)
+        failure_set(why, error_class_name(CLASS_DECODE), 0, "too large to be processed");
+    return r;
+}
+
 static int process_item(struct job *job, struct batch *batch, size_t i, struct failure *why)
 {
     const struct job_conf *conf = job->conf;
@@ -92,21 +100,22 @@ static int process_item(struct job *job, struct batch *batch, size_t i, struct f
                            "the payload is longer than %zu bytes", conf->source.max_payload);
     int r = conf->decode == DECODE_JSON
                 ? json_parse(batch->arena, item->payload, item->len, &item->value, why)
-                : json_string(batch->arena, item->payload, item->len, &item->value);
+                : built(json_string(batch->arena, item->payload, item->len, &item->value), why);
     if (r >= 0 && conf->expect)
         r = expect_check(conf->expect, item->value, why);
     if (r >= 0 && job->uses_env)
-        r = make_env(job, batch, i, &item->env);
+        r = built(make_env(job, batch, i, &item->env), why);
     for (size_t k = 0; k < conf->n_steps && r >= 0 && item->fate == FATE_LIVE; k++)
         r = step(batch, i, &conf->steps[k], &item->env, why);
     return r;
 }
 
 /* Takes each live item that has not been through yet on its way; what goes wrong with an item's own
- * data will go wrong again, so it is dead. Returns how many found no memory: they are as before. */
-static size_t process_rest(struct job *job, struct batch *batch)
+ * data will go wrong again, so it is dead, and what it took is free for the next one. Returns how
+ * many found no memory: they are as before; or -E2BIG. */
+static int process_rest(struct job *job, struct batch *batch)
 {
-    size_t starved = 0;
+    int starved = 0;
     for (size_t i = 0; i < batch->n; i++) {
         struct item *item = &batch->items[i];
         if (item->fate != FATE_LIVE || item->value)
@@ -114,13 +123,16 @@ static size_t process_rest(struct job *job, struct batch *batch)
         struct arena_mark before = arena_mark(batch->arena);
         struct failure why;
         int r = process_item(job, batch, i, &why);
-        if (r == -ENOMEM) {
-            item->value = NULL;
-            arena_rewind(batch->arena, before);
+        if (r >= 0)
+            continue;
+        item->value = NULL;
+        arena_rewind(batch->arena, before);
+        if (r == -E2BIG && batch_is_crowded(batch))
+            return hr_fail(r, "batch %s: too large to be processed at once", batch->id);
+        if (r == -ENOMEM)
             starved++;
-        } else if (r < 0) {
+        else
             batch_fail(batch, i, FATE_DEAD, &why);
-        }
     }
     return starved;
 }
@@ -139,11 +151,11 @@ static void use_up_attempt(struct job *job, struct batch *batch)
 int process_batch(struct job *job, struct batch *batch)
 {
     struct hr_backoff pause = {hr_ms(100), hr_seconds(5), 2, false, 0};
-    size_t starved;
+    int starved;
     while ((starved = process_rest(job, batch)) > 0 && pause.attempt < LOOKS_FOR_MEMORY) {
         if (pause.attempt == 0)
             log_job(LOG_WARNING, job->conf->name, CLASS_ENVIRONMENT,
-                    "out of memory for %zu of %zu items; they wait for others to give some back",
+                    "out of memory for %d of %zu items; they wait for others to give some back",
                     starved, batch->n);
         int r = job_nap(job, hr_backoff_next(&pause));
         if (r < 0)
@@ -151,5 +163,5 @@ int process_batch(struct job *job, struct batch *batch)
     }
     if (starved > 0)
         use_up_attempt(job, batch);
-    return 0;
+    return starved < 0 ? starved : 0;
 }

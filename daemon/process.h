@@ -10,5 +10,6 @@
  * fails is a dead letter, what a rule drops is dropped. Where our own memory is out, the items that
  * found none wait for a while, which is not their fault; what finds none even then has used up an
  * attempt, so that an item which can never fit ends as a dead letter. 0, SINK_STOPPED when the job
- * is to end while they wait, or -ECANCELED. */
+ * is to end while they wait, -E2BIG when the items are too much together (batch_is_crowded()), or
+ * -ECANCELED. */
 hr_async int process_batch(struct job *job, struct batch *batch);

@@ -105,19 +105,24 @@ static struct chunk *add_chunk(struct arena *a, size_t size)
 
 struct arena_mark arena_mark(const struct arena *a)
 {
-    return (struct arena_mark){a->current, a->current ? a->current->used : 0};
+    return (struct arena_mark){true, a->current, a->current ? a->current->used : 0};
 }
 
 void arena_rewind(struct arena *a, struct arena_mark mark)
 {
-    struct chunk *c = mark.chunk;
-    if (!c)
+    if (!mark.set)
         return;
-    c->used = mark.used;
-    a->current = c;
-    for (; c; c = c->next) {
-        c->used = c == a->current ? c->used : 0;
-        c->newest = NULL;
+    struct chunk *last = a->current = mark.chunk;
+    if (last) {
+        last->used = mark.used;
+        last->newest = NULL;
+    }
+    struct chunk **link = last ? &last->next : &a->first;
+    while (*link) {
+        struct chunk *c = *link;
+        *link = c->next;
+        a->held -= c->size;
+        free(c);
     }
 }
 
@@ -170,4 +175,15 @@ int(arena_error)(const struct arena *a)
 size_t arena_held(const struct arena *a)
 {
     return a->held;
+}
+
+bool arena_is_crowded(const struct arena *a)
+{
+    size_t used = 0;
+    for (const struct chunk *c = a->current ? a->first : NULL; c; c = c->next) {
+        used += c->used;
+        if (c == a->current)
+            break;
+    }
+    return used > a->limit / 4;
 }

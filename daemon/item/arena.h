@@ -16,9 +16,11 @@ struct arena;
 /* Makes an arena that holds at most limit bytes. NULL when out of memory. */
 struct arena *arena_new(size_t limit);
 
-/* Where an arena is: arena_rewind() takes back what was handed out since arena_mark(). */
+/* Where an arena is: arena_rewind() takes back what was handed out since arena_mark(), and gives
+ * the system what was got from it since then. */
 struct arena_mark {
-    void *chunk; /* NULL: nowhere; rewinding to it changes nothing */
+    bool set; /* false: nowhere; rewinding to it changes nothing */
+    void *chunk;
     size_t used;
 };
 struct arena_mark arena_mark(const struct arena *a);
@@ -53,3 +55,6 @@ int arena_error(const struct arena *a);
 
 /* Bytes held from the system, for the memory budget. */
 size_t arena_held(const struct arena *a);
+
+/* Whether more than a quarter of what the limit allows is handed out. */
+bool arena_is_crowded(const struct arena *a);

@@ -81,12 +81,15 @@ int rows_bind(const struct job_conf *conf, const struct column *targets, struct 
     for (size_t i = 0; i < batch->n; i++) {
         if (batch->items[i].fate != FATE_LIVE)
             continue;
+        struct arena_mark before = arena_mark(batch->arena);
         struct failure why;
         int r = bind_item(targets, batch, i, &rows, &why);
-        if (r == -ENOMEM)
-            return hr_fail(-ENOMEM, "batch %s: no memory for its rows", batch->id);
-        if (r < 0)
-            batch_fail(batch, i, FATE_DEAD, &why);
+        if (r >= 0)
+            continue;
+        arena_rewind(batch->arena, before);
+        if (r == -ENOMEM || (r == -E2BIG && batch_is_crowded(batch)))
+            return hr_fail(r, "batch %s: no memory for its rows", batch->id);
+        batch_fail(batch, i, FATE_DEAD, &why);
     }
     *ret = rows;
     return 0;

@@ -21,7 +21,8 @@ struct rows {
 };
 
 /* Binds the live items; one that does not fit its columns becomes a dead item. targets are the
- * columns that the parameters go to. 0, or -ENOMEM. */
+ * columns that the parameters go to. 0, -ENOMEM, or -E2BIG: the rows are too many for the batch's
+ * memory. */
 int rows_bind(const struct job_conf *conf, const struct column *targets, struct batch *batch,
               struct rows *ret);
 

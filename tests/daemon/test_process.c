@@ -83,6 +83,61 @@ TEST(memory_that_does_not_come_again_costs_an_attempt)
     end(&scene);
 }
 
+/* n items, those with a bit in large of 80 KB, go through a program that makes each 1,000 times as
+ * large. Returns what process_batch() does. */
+static int grow(size_t n, unsigned large, struct batch **ret)
+{
+    static char numbers[80002] = "[";
+    for (size_t i = 1; i < sizeof(numbers) - 1; i++)
+        numbers[i] = i % 2 ? '1' : ',';
+    numbers[sizeof(numbers) - 2] = ']';
+    char program[200] = ".";
+    for (int doubled = 0; doubled < 10; doubled++)
+        strcat(program, "|{a:.,b:.}");
+
+    struct expr_error error;
+    struct step_conf step = {.kind = STEP_MAP};
+    ASSERT_ERR(expr_compile(program, &step.expr, &error), 0);
+    struct job_conf conf = {
+        .name = "orders",
+        .decode = DECODE_JSON,
+        .source = {.kind = SOURCE_REDIS_LIST, .max_payload = sizeof(numbers)},
+        .steps = &step,
+        .n_steps = 1,
+    };
+    struct job job = {.conf = &conf};
+    const char *entries[1000];
+    size_t lens[1000];
+    for (size_t i = 0; i < n; i++) {
+        entries[i] = i < 32 && large & (1U << i) ? numbers : "1";
+        lens[i] = strlen(entries[i]);
+    }
+    *ret = test_batch_of_entries(0, n, entries, lens);
+    int r = process_batch(&job, *ret);
+    expr_free(step.expr);
+    return r;
+}
+
+TEST(an_item_too_large_to_be_processed_leaves_its_neighbours_all_the_room)
+{
+    struct batch *batch = NULL;
+    ASSERT_ERR(grow(100, 0x49, &batch), 0); /* three of them, the first of the batch among them */
+    for (size_t i = 0; i < batch->n; i++)
+        ASSERT_EQ(batch->items[i].fate, i == 0 || i == 3 || i == 6 ? FATE_DEAD : FATE_LIVE);
+    ASSERT_STR(batch->items[0].failure->message, "the expression's result is too large");
+    batch_free(batch);
+    batch_free_spares();
+}
+
+TEST(items_that_are_too_large_together_are_nobodys_fault)
+{
+    struct batch *batch = NULL;
+    ASSERT_ERR(grow(1000, 0, &batch), -E2BIG);
+    ASSERT_EQ(batch_count(batch, FATE_LIVE), 1000);
+    batch_free(batch);
+    batch_free_spares();
+}
+
 TEST(a_job_that_is_to_end_does_not_wait_for_memory)
 {
     struct scene scene;
