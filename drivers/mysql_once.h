@@ -16,7 +16,8 @@
  * text, which is cheaper for one row and dearer for hundreds. 0: durable as the server is
  * configured; or
  *   HR_EREPLY    one of them was refused, by the record; nothing of it is left, and the loan is as
- *                before
+ *                before. Only an interruption (1317, 1969) may have come right behind COMMIT: then
+ *                what first has written tells, as a key that is there already
  *   -ENOTSUP     not by this server, or not these columns (BYTES have no literal that means the
  *                same in every place); nothing was sent
  *   HR_ELOST, -ETIMEDOUT, -ECANCELED with sent: unknown
