@@ -3,7 +3,7 @@
 is here.
 
 bad input                                       test
-mistakes in a configuration                     tests/config/cases, test_check_… in test_headracectl.py
+mistakes in a configuration                     tests/config/cases, test_check_… in test_headracectl_files.py
 not JSON, wrong types, too long, no UTF-8,      test_a_bad_item_is_a_dead_letter_… and
 empty, NUL, deep nesting                        test_whatever_is_pushed_… in test_faults_poison.py
 digits beyond a double, 1.7 for an integer,     test_values_arrive_… and test_a_value_that_does_not_fit_…

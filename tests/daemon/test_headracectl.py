@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import threading
@@ -11,49 +10,11 @@ import threading
 import pytest
 
 from support.check import everything_once, hr, payload
-from support.headraced import BUILD, for_everybody, servers
+from support.ctl import CTL, DATA, FOUND, INTERNAL, NOT_PERMITTED, TRY_AGAIN, UNAVAILABLE, USAGE, Ctl, needs_ctl
+from support.headraced import for_everybody
 from support.orders import bad, encode, order, orders, uids
-from support.process import until
 
-CTL = os.path.join(BUILD, "headracectl")
-
-pytestmark = pytest.mark.skipif(not os.path.exists(CTL), reason="no headracectl in " + BUILD)
-
-# sysexits.h, as far as headracectl uses it
-DONE, FOUND, USAGE, DATA, UNAVAILABLE, INTERNAL, TRY_AGAIN, NOT_PERMITTED, CONFIGURATION = (
-    0, 1, 64, 65, 69, 70, 75, 77, 78)
-
-
-class Ctl:
-    """ctl("status", "orders") runs it against a daemon; the socket is passed along."""
-
-    def __init__(self, daemon=None):
-        self.socket = daemon.admin_socket if daemon else None
-
-    def run(self, *args, stdin=b"", json_=False, **more):
-        command = [CTL, *args]
-        if self.socket:
-            command += ["--socket", self.socket]
-        if json_:
-            command.append("--json")
-        done = subprocess.run(command, input=stdin, capture_output=True, timeout=60, **more)
-        assert b"Sanitizer" not in done.stderr and b"runtime error" not in done.stderr, done.stderr
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
-
-    def __call__(self, *args, want=DONE, **more):
-        """Standard output of a run that ends with this status."""
-        status, out, err = self.run(*args, **more)
-        assert status == want, (status, out, err)
-        return out
-
-    def json(self, *args, want=DONE, **more):
-        return json.loads(self(*args, want=want, json_=True, **more))
-
-    def error(self, *args, want, **more):
-        status, out, err = self.run(*args, **more)
-        assert status == want, (status, out, err)
-        assert err.startswith("headracectl: ") and err.endswith("\n"), err
-        return err
+pytestmark = needs_ctl
 
 
 @pytest.fixture
@@ -483,123 +444,3 @@ def test_who_may_not_is_told_what_to_do(stuck, scratch):
         os.chmod(part, 0o755)
     said = stuck.ctl.error("status", want=NOT_PERMITTED, user=65534, group=65534, extra_groups=[])
     assert "Permission denied" in said and "member of the group" in said
-
-
-# --- reading files
-
-
-def folder_of(tmp_path, job, main=None):
-    config = {"version": 1, "instance": "one", "servers": servers("redis://127.0.0.1/0", "mysql://app@127.0.0.1/shop")}
-    config.update(main or {})
-    (tmp_path / "jobs.d").mkdir()
-    (tmp_path / "headrace.yaml").write_text(json.dumps(config))
-    (tmp_path / "jobs.d" / "orders.yaml").write_text(json.dumps(job))
-    return str(tmp_path)
-
-
-LIST = {"source": {"redis_list": {"server": "queue", "key": "orders"}}}
-INSERT = {"sink": {"mysql": {"server": "shop", "statement": "INSERT INTO orders (uid) VALUES (:uid)",
-                             "params": {"uid": ".order_uid"}}}}
-
-
-def test_check_counts_what_it_read(tmp_path):
-    config = folder_of(tmp_path, {**LIST, **INSERT})
-    assert Ctl()("check", "--config", config) == "ok: 1 job, 2 servers\n"
-    assert Ctl().json("check", "-c", config) == {
-        "ok": True, "jobs": 1, "servers": 2, "errors": 0, "diagnostics": []}
-
-
-def test_check_of_a_job_by_itself_says_which_folder_to_give(tmp_path):
-    config = folder_of(tmp_path, {**LIST, **INSERT})
-    job = os.path.join(config, "jobs.d", "orders.yaml")
-    status, _, err = Ctl().run("check", "--config", job)
-    assert status == CONFIGURATION
-    assert err.splitlines() == [f"{job}:1:1: error: is a job: give the folder with headrace.yaml, which "
-                                f"names its servers (--config {config})"]
-    assert "1 job, 2 servers" in Ctl()("check", "--config", config)
-
-
-def test_check_reports_every_mistake_at_once(tmp_path):
-    config = folder_of(tmp_path, {**LIST, **INSERT, "retyr": {}, "limits": {"concurrency": "many"}})
-    status, out, err = Ctl().run("check", "--config", config)
-    assert status == CONFIGURATION and out == ""
-    assert "retyr" in err and "did you mean" in err and "concurrency" in err and len(err.splitlines()) == 2
-    told = Ctl().json("check", "--config", config, want=CONFIGURATION)
-    assert told["errors"] == 2 and {d["severity"] for d in told["diagnostics"]} == {"error"}
-    assert all(d["file"].endswith("orders.yaml") and d["line"] == 1 and d["column"] > 1 for d in told["diagnostics"])
-    Ctl()("check", "--config", str(tmp_path / "nothing"), want=CONFIGURATION)
-
-
-def test_a_credential_that_cannot_be_read_is_a_note(tmp_path):
-    config = folder_of(tmp_path, {**LIST, **INSERT}, {"servers": {
-        "queue": {"redis": {"url": "redis://127.0.0.1/0", "password": "${cred:redis}"}},
-        "shop": {"mysql": {"url": "mysql://app@127.0.0.1/shop"}}}})
-    status, out, err = Ctl().run("check", "--config", config)
-    assert status == DONE and "note" in err and "redis" in err and out.startswith("ok: ")
-    assert Ctl().json("check", "--config", config)["diagnostics"][0]["severity"] == "note"
-
-
-@pytest.mark.parametrize("more, kinds, words", [
-    ({}, {"kept", "lost", "doubled", "waits"}, ["exactly one row", "ledger", "Redis falls back"]),
-    ({"delivery": "at_least_once"}, {"kept", "lost", "doubled", "waits"},
-     ["none is lost, some may come twice", "the same dead letter may be written twice"]),
-    ({"delivery": "at_most_once"}, {"lost", "doubled", "waits"}, ["some may be lost"]),
-    ({"dead_letter": {"redis_list": {"server": "other", "key": "morgue"}}},
-     {"kept", "lost", "doubled", "waits"}, ["pushed again with the same id", "morgue (server other)"]),
-])
-def test_explain_tells_what_is_lost_or_doubled(tmp_path, more, kinds, words):
-    main = {"servers": {**servers("redis://127.0.0.1/0", "mysql://app:secret@127.0.0.1/shop"),
-                        "other": {"redis": {"url": "redis://127.0.0.2/0"}}}}
-    config = folder_of(tmp_path, {**LIST, **INSERT, **more}, main)
-    out = Ctl()("explain", "orders", "--config", config)
-    told = Ctl().json("explain", "orders", "--config", config)
-    assert told["delivery"] == more.get("delivery", "exactly_once")
-    assert {f["outcome"] for f in told["failures"]} == kinds
-    for word in words:
-        assert word.lower() in out.lower() and word.lower() in json.dumps(told).lower()
-    assert "secret" not in out
-
-
-def test_explain_of_lines_and_of_no_job(tmp_path):
-    config = folder_of(tmp_path, {"source": {"lines": {"path": "-"}}, "sink": {"print": {}}})
-    out = Ctl()("explain", "orders", "--config", config)
-    assert "Reads each line of standard input" in out and "standard error" in out
-    assert "no job oders" in Ctl().error("explain", "oders", "--config", config, want=USAGE)
-    assert "(its jobs: " in Ctl().error("explain", "nope", "--config", config, want=USAGE)
-    assert "orders" in Ctl().error("explain", "nope", "--config", config, want=USAGE)
-
-
-def test_ledger_prints_a_statement_that_works(tmp_path, mariadb):
-    config = folder_of(tmp_path, {**LIST, **INSERT})
-    out = Ctl()("ledger", "--config", config)
-    assert "server shop, for: orders" in out
-    mariadb.script(out)
-    assert mariadb.count("headrace_ledger") == 0
-    told = Ctl().json("ledger", "--config", config)
-    assert told["servers"] == [{"server": "shop", "jobs": ["orders"]}] and told["ddl"] in out
-
-
-def test_ledger_says_when_no_job_needs_it(tmp_path):
-    config = folder_of(tmp_path, {**LIST, **INSERT, "delivery": "at_least_once"})
-    assert "no job of this configuration needs it" in Ctl()("ledger", "--config", config)
-    assert Ctl().json("ledger", "--config", config)["servers"] == []
-
-
-@pytest.mark.parametrize("command", ["status", "pause", "resume", "dead ls", "dead show", "dead retry", "dead rm",
-                                     "enqueue", "check", "explain", "ledger"])
-def test_each_command_has_help(command):
-    out = Ctl()(*command.split(), "--help")
-    assert out.startswith(f"Usage: headracectl {command} ") and "--json" in out
-    assert command in Ctl()("--help")
-
-
-def test_version():
-    name, version = Ctl()("--version").split()
-    assert name == "headracectl" and version[0].isdigit()
-
-
-def test_output_that_cannot_be_written_is_an_error(tmp_path):
-    config = folder_of(tmp_path, {**LIST, **INSERT})
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run([CTL, "ledger", "--config", config], stdout=full, stderr=subprocess.PIPE)
-    assert done.returncode == INTERNAL and b"standard output cannot be written" in done.stderr

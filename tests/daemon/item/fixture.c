@@ -56,8 +56,8 @@ const char *run(const char *program, const char *item)
 
 int main(void)
 {
-    int failed = test_redact() + test_number() + test_moment() + test_memory() + test_json() + test_expr() +
-                 test_expr_jq() + test_expect() + test_bind() + test_bind_time() + test_envelope() +
-                 test_deadletter();
+    int failed = test_redact() + test_number() + test_moment() + test_memory() + test_json() +
+                 test_expr() + test_expr_jq() + test_expect() + test_bind() + test_bind_time() +
+                 test_envelope() + test_deadletter();
     return failed ? 1 : 0;
 }
