@@ -25,7 +25,7 @@ struct hr_key_limiter {
 
 static struct hr_list *buckets_new(size_t count)
 {
-    struct hr_list *buckets = calloc(count, sizeof(*buckets));
+    struct hr_list *buckets = reallocarray(NULL, count, sizeof(*buckets));
     for (size_t i = 0; buckets && i < count; i++)
         hr_list_init(&buckets[i]);
     return buckets;

@@ -72,7 +72,7 @@ int hr_local_set(const hr_local *key, void *value)
     struct hr__locals *locals = task->locals;
     size_t count = locals ? locals->count : 0;
     size_t place = place_of(locals, key);
-    if (place == count || atomic_load(&locals->refs) > 1) {
+    if (!locals || place == count || atomic_load(&locals->refs) > 1) {
         locals = copy(locals, place == count ? count + 1 : count);
         if (!locals) {
             free(cell);

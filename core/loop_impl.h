@@ -111,7 +111,7 @@ void hr__loop_release(struct hr_loop *loop);
 void hr__sched_suspend(struct hr_loop *loop, struct hr__task *task);
 
 /* Runs a task that is in no queue up to its first suspension, then goes on here. */
-void hr__sched_start(struct hr_loop *loop, struct hr__task *task);
+void hr__sched_start(struct hr_loop *loop, struct hr__task *child);
 
 /* What a fiber does between two tasks. */
 void hr__sched_idle(struct hr__fiber *fiber);
