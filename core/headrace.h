@@ -33,6 +33,7 @@
 #include "core/loop_thread.h"
 #include "core/queue.h"
 #include "core/request.h"
+#include "core/runner.h"
 #include "core/semaphore.h"
 #include "core/signals.h"
 #include "core/submit.h"

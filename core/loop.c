@@ -37,6 +37,7 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     loop->wake_fd = loop->timer_fd = -1;
     loop->slow_slice = options->slow_slice;
     loop->debug = options->debug;
+    loop->shutdown_limit = options->shutdown_limit;
     loop->clock = options->clock ? options->clock : hr_clock_monotonic();
     loop->now = loop->polled = hr__clock_now(loop);
     hr_list_init(&loop->tasks);
@@ -158,12 +159,21 @@ int hr_loop_run_until_complete(hr_loop *loop, hr_future *future)
     return r;
 }
 
+/* Keeps a loop whose tasks did not end in sight, for those who look for leaks. */
+static void abandon(hr_loop *loop)
+{
+    static _Atomic(hr_loop *) abandoned;
+    loop->next_abandoned = atomic_load(&abandoned);
+    while (!atomic_compare_exchange_weak(&abandoned, &loop->next_abandoned, loop))
+        ;
+}
+
 /* Everything that could still want the loop ends, in the order in which one needs the other. */
 static void wind_up(hr_loop *loop)
 {
     loop->closing = true;
     hr__tasks_close(loop);
-    if (loop->close_generators) {
+    if (loop->close_generators && !loop->abandoned) {
         loop->close_generators(loop);
         hr__tasks_close(loop);
     }
@@ -176,6 +186,10 @@ static void wind_up(hr_loop *loop)
     hr__timers_run(&loop->timers, HR_FOREVER); /* all go into the ready queue */
     hr__sched_drop(loop);
 
+    if (loop->abandoned) { /* their stacks stay */
+        abandon(loop);
+        return;
+    }
     struct hr__fibers *next;
     for (struct hr__fibers *pool = loop->more_fibers; pool; pool = next) {
         next = pool->next;
@@ -198,7 +212,7 @@ int hr_loop_close(hr_loop *loop)
     pthread_mutex_lock(&loop->wake_lock);
     hr__poll_close(loop);
     pthread_mutex_unlock(&loop->wake_lock);
-    return 0;
+    return loop->abandoned ? hr_fail(-ETIMEDOUT, "tasks were left when the loop closed") : 0;
 }
 
 void hr__loop_release(hr_loop *loop)
@@ -212,7 +226,7 @@ hr_loop *hr_loop_free(hr_loop *loop)
     if (!loop)
         return NULL;
     int r = hr_loop_close(loop);
-    hr_assert(r == 0);
+    hr_assert(r != -EBUSY);
     loop->freed = true;
     hr__loop_release(loop);
     return NULL;

@@ -20,6 +20,7 @@ struct hr_loop_options {
     const char *backend;    /* "epoll", "poll", "select"; NULL: libevent's choice */
     size_t stack_size;      /* default of tasks; 0: 256 KiB */
     hr_usec slow_slice;     /* report slices longer than this; 0: off */
+    hr_usec shutdown_limit; /* how long tasks have to end when the loop closes; 0: no limit */
     bool debug;             /* refuse calls from wrong threads: HR_EWRONGTHREAD */
     struct hr_clock *clock; /* NULL: the monotonic clock; tests give a virtual one (core/clock.h) */
 };
@@ -28,7 +29,9 @@ struct hr_loop_options {
 HR_PUBLIC hr_loop *hr_loop_new(const struct hr_loop_options *options);
 
 /* Cancels what is left, runs until it ended, closes; afterwards every scheduling call gives
- * HR_ECLOSED. 0, also when it is closed already; -EBUSY while it runs. NULL is fine. */
+ * HR_ECLOSED. 0, also when it is closed already; -EBUSY while it runs. -ETIMEDOUT when the shutdown
+ * limit passed: the tasks that were left are reported by name and never run again; their stacks and
+ * what they hold stay where they are, for whoever points there. NULL is fine. */
 HR_PUBLIC int hr_loop_close(hr_loop *loop);
 
 /* Closes it if need be (so it must not run) and gives its memory back; futures that are still held

@@ -66,8 +66,11 @@ struct hr_loop {
     bool debug;
     unsigned close_round;
     size_t close_left; /* tasks of this round not ended yet */
-    size_t futures;    /* alive; they keep the struct */
-    bool freed;        /* free the struct with the last future */
+    hr_usec shutdown_limit;
+    bool abandoned; /* the limit passed: tasks are left */
+    struct hr_loop *next_abandoned;
+    size_t futures; /* alive; they keep the struct */
+    bool freed;     /* free the struct with the last future */
     struct hr__fault_stack fault_stack;
     int fatal; /* the fatal code that stopped it */
     struct hr_error fatal_error;

@@ -236,20 +236,56 @@ size_t hr_task_stack_used(const hr_task *task)
     return fiber ? hr__stack_touched(&fiber->stack) : 0;
 }
 
+/* The end of the loop's patience with its tasks. */
+struct patience {
+    struct hr__timer timer;
+    hr_loop *loop;
+};
+
+static void patience_ends(struct hr__timer *timer)
+{
+    hr_loop *loop = hr_container_of(timer, struct patience, timer)->loop;
+    loop->abandoned = true;
+    loop->stopping = true;
+}
+
+static void report_left(hr_loop *loop)
+{
+    hr_list_foreach (node, &loop->tasks) {
+        struct hr__task *task = hr_list_entry(node, struct hr__task, all);
+        char message[96];
+        snprintf(message, sizeof(message), "not over when the loop closed: waits for %s",
+                 task->waits_for);
+        hr__report(loop, message, NULL, hr__task_name(task));
+    }
+}
+
+/* Asks all tasks to end and runs until they have. What one spawns while it cleans up is let run
+ * until that task has ended. */
+static void close_round(hr_loop *loop)
+{
+    loop->close_round++;
+    loop->close_left = loop->task_count;
+    hr_list_foreach (node, &loop->tasks) {
+        struct hr__task *task = hr_list_entry(node, struct hr__task, all);
+        task->close_round = loop->close_round;
+        hr_task_cancel(&task->future, "the loop is closing");
+    }
+    while (loop->close_left > 0 && !loop->abandoned) { /* somebody may call hr_loop_stop() */
+        loop->stopping = false;
+        hr__sched_run(loop);
+    }
+}
+
 void hr__tasks_close(hr_loop *loop)
 {
-    /* In rounds: what a task spawns while it cleans up is let run until that task has ended. */
-    while (loop->task_count > 0) {
-        loop->close_round++;
-        loop->close_left = loop->task_count;
-        hr_list_foreach (node, &loop->tasks) {
-            struct hr__task *task = hr_list_entry(node, struct hr__task, all);
-            task->close_round = loop->close_round;
-            hr_task_cancel(&task->future, "the loop is closing");
-        }
-        while (loop->close_left > 0) { /* somebody may call hr_loop_stop() on the way */
-            loop->stopping = false;
-            hr__sched_run(loop);
-        }
-    }
+    struct patience patience = {.loop = loop};
+    hr__timer_init(&patience.timer, patience_ends);
+    if (loop->shutdown_limit > 0 && loop->task_count > 0)
+        hr__loop_arm(loop, &patience.timer, hr__deadline(loop, loop->shutdown_limit));
+    while (loop->task_count > 0 && !loop->abandoned)
+        close_round(loop);
+    hr__timer_disarm(&loop->timers, &patience.timer);
+    if (loop->abandoned)
+        report_left(loop);
 }
