@@ -46,6 +46,15 @@ def test_raw_lines_are_not_looked_at(folder):
     assert (status, out) == (0, b"not json\n\n{\n"), err
 
 
+def test_an_item_that_cannot_be_printed_is_dead_alone(folder):
+    """Raw bytes that are no text, and a step that wants them in an object."""
+    status, out, err = run_once(folder, lines({}, decode="raw", steps=[{"map": "{v: .}"}]),
+                                b"a\n\xff\nb\n")
+    assert (status, out) == (0, b'{"v":"a"}\n{"v":"b"}\n'), err
+    letters = [json.loads(line) for line in err.splitlines() if line.startswith(b"{")]
+    assert [x["error"]["message"] for x in letters] == ["a string is not valid UTF-8"]
+
+
 def test_lines_without_a_dead_list_write_dead_letters_to_standard_error(folder):
     status, out, err = run_once(folder, lines({}), b'1\nnot json\n2\n')
     assert (status, out) == (0, b"1\n2\n")
