@@ -12,6 +12,9 @@
 /* Of a batch that is too much for a transaction. */
 #define PARTS 10
 
+/* A conflict is over in a moment; one that is not is trouble like any other. */
+#define MOMENT hr_seconds(5)
+
 int handle_sink_wait(void *cookie, struct batch *batch, int code, hr_usec span)
 {
     struct job *job = cookie;
@@ -20,7 +23,7 @@ int handle_sink_wait(void *cookie, struct batch *batch, int code, hr_usec span)
         job->stats.batches_failed[class]++;
     if (job->stopping)
         return SINK_STOPPED;
-    if (class != CLASS_TRANSIENT)
+    if (class != CLASS_TRANSIENT || hr_now() - batch->came >= MOMENT)
         status_say_error(&job->status, SPEAKER_SINK, JOB_WAITING, code);
     if (!solitude_is_awaited(job->solitude))
         return hr_sleep(span);

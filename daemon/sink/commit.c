@@ -81,9 +81,11 @@ static int transact(struct commit *commit, struct batch *batch, struct trial *tr
         return r;
     bool rows = trial->verdict == VERDICT_ITEMS && batch_count(batch, FATE_LIVE) > 0;
     r = rows ? transact_at_once(commit, batch, tx, trial) : -ENOTSUP;
-    if (r != HR_EREPLY && r != -ENOTSUP)
+    bool refused = r == HR_EREPLY && error_classify(r, hr_last_error()) != CLASS_TRANSIENT;
+    if (!refused && r != -ENOTSUP)
         return r;
-    /* Step by step, which shows what it was that was refused. */
+    /* Step by step, which shows what it was that was refused. A conflict is no matter of what was
+     * sent: after that comes another attempt, with as much time as this one had. */
     r = hr_mysql_restart(tx);
     if (r >= 0)
         r = begun(batch);

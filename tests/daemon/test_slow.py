@@ -158,6 +158,23 @@ def test_a_lock_for_longer_than_the_limit_costs_no_attempt(redis, mariadb, headr
 
 
 @pytest.mark.parametrize("delivery", ["exactly_once", "at_least_once"])
+def test_a_job_that_gets_nowhere_for_a_lock_says_so(redis, new_mariadb, headraced, delivery):
+    """Conflicts are nobody's trouble as long as they pass."""
+    mariadb, pushed = new_mariadb(unique=False), orders(40)
+    daemon = headraced(redis, mariadb, job=job(delivery=delivery, limits={"timeout": "4s"}))
+    daemon.until(daemon.healthy, what="healthy")
+    with mariadb.connect(autocommit=False) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLES orders WRITE")
+        redis.client.rpush("orders", *pushed)
+        daemon.until(lambda: not daemon.healthy(), what="the trouble is told")
+        assert "Lock wait timeout" in daemon.status()["reason"]
+        cursor.execute("UNLOCK TABLES")
+    daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+    daemon.until(daemon.healthy, what="healthy again")
+
+
+@pytest.mark.parametrize("delivery", ["exactly_once", "at_least_once"])
 def test_a_server_that_stalls_in_mid_row_costs_no_attempt(redis, mariadb, headraced, new_proxy, delivery):
     proxy, pushed = new_proxy(mariadb), orders(10)
     changes = {"delivery": delivery, "sink": {"mysql": {"batch": {"rows": 1}}}}
