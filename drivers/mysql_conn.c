@@ -129,7 +129,7 @@ static hr_async int set_up_session(hr_mysql_conn *conn)
 {
     static const char ask[] = "SHOW SESSION VARIABLES WHERE Variable_name IN "
                               "('max_allowed_packet', 'innodb_rollback_on_timeout')";
-    char sql[512];
+    char sql[640];
     session_sql(conn, sql, sizeof(sql));
     conn->max_packet = PACKET_SLACK;
 
