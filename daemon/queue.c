@@ -82,11 +82,15 @@ struct queue *queue_free(struct queue *queue)
 
 void queue_random_id(char ret[33])
 {
+    static const char digits[] = "0123456789abcdef";
     uint8_t bits[16];
     /* The kernel's pool is ready long before any service starts, and 16 bytes come whole. */
     hr_assert(getrandom(bits, sizeof(bits), 0) == (ssize_t)sizeof(bits));
-    for (size_t i = 0; i < sizeof(bits); i++)
-        snprintf(ret + 2 * i, 3, "%02x", bits[i]);
+    for (size_t i = 0; i < sizeof(bits); i++) {
+        ret[2 * i] = digits[bits[i] >> 4];
+        ret[2 * i + 1] = digits[bits[i] & 15];
+    }
+    ret[32] = '\0';
 }
 
 struct hr_redis_arg queue_batch_key(const struct queue *queue, const char *id,
