@@ -213,6 +213,13 @@ static bool shut_down(hr_executor *executor, bool drop, hr_usec limit)
     return gone;
 }
 
+void hr_executor_shutdown(hr_executor *executor, int flags)
+{
+    stop(executor, flags & HR_SHUTDOWN_CANCEL);
+    if (flags & HR_SHUTDOWN_WAIT)
+        wait_until_gone(executor, HR_FOREVER);
+}
+
 bool hr__executor_close(hr_executor *executor, hr_usec limit)
 {
     return shut_down(executor, true, limit);

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "core/gather.h"
 #include "core/loop.h"
 
 typedef struct hr_executor hr_executor;
@@ -17,6 +18,15 @@ typedef int hr_job_fn(void *arg, void **ret_value);
 /* At most threads (> 0) are started, each when work comes and none is idle. NULL, with a record:
  * -EINVAL, -ENOMEM. One executor may serve the loops of many threads. */
 HR_PUBLIC hr_executor *hr_executor_new(const char *name, unsigned threads);
+
+enum hr_shutdown_flags {
+    HR_SHUTDOWN_CANCEL = 1, /* drop what has not started; futures end with HR_ESHUTDOWN */
+    HR_SHUTDOWN_WAIT = 2,   /* block until the last job is over; not by one of them */
+};
+
+/* Refuses new work from now on (HR_ESHUTDOWN) and finishes what is queued; may be called again,
+ * with other flags, and needs hr_executor_free() all the same. */
+HR_PUBLIC void hr_executor_shutdown(hr_executor *executor, int flags);
 
 /* Refuses new work, finishes (or with cancel drops) what is queued, joins the threads, frees.
  * Blocks the calling thread as long as running jobs take; not to be called by one of them. The
@@ -33,10 +43,20 @@ HR_PUBLIC void hr_executor_free(hr_executor *executor, bool cancel);
 HR_PUBLIC hr_future *hr_run_in_executor(hr_executor *executor, hr_job_fn *fn, void *arg,
                                         hr_free_fn *free_value);
 
+/* On the default pool, with the caller's task-local values (core/local.h) inside the job. */
+HR_PUBLIC hr_future *hr_to_thread(hr_job_fn *fn, void *arg, hr_free_fn *free_value);
+
+/* Queues fn for each of count args at once and adds the futures in their order: wait for them one
+ * after the other, under one limit for all if need be. A job that cannot be queued marks the array
+ * as failed. */
+HR_PUBLIC void hr_executor_map(hr_executor *executor, hr_job_fn *fn, void *const *args,
+                               size_t count, hr_free_fn *free_value, struct hr_futures *futures);
+
 struct hr_job_options {
     hr_executor *executor;  /* NULL: the loop's default pool */
     hr_free_fn *free_value; /* destroys the value if nobody takes it */
     hr_free_fn *free_arg;   /* destroys arg, in the loop's thread, if fn never runs */
+    bool with_locals;       /* the caller's task-local values can be read in fn */
 };
 
 /* As hr_run_in_executor(), for an arg that has to go away with a job that is dropped. */

@@ -40,3 +40,4 @@
 #include "core/task.h"
 #include "core/timeout.h"
 #include "core/timer.h"
+#include "core/watch.h"

@@ -42,6 +42,7 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     loop->now = loop->polled = hr__clock_now(loop);
     hr_list_init(&loop->tasks);
     hr_list_init(&loop->generators);
+    hr_list_init(&loop->watched);
     hr__timers_init(&loop->timers, loop->now);
     hr__fibers_init(&loop->fibers, options->stack_size ? options->stack_size : DEFAULT_STACK,
                     HR__GUARD_AUTO);
@@ -180,6 +181,8 @@ static void wind_up(hr_loop *loop)
     if (loop->close_port)
         loop->close_port(hr_take(loop->port));
     hr__signals_close(loop);
+    if (loop->close_watched)
+        loop->close_watched(loop);
     hr__inbox_drain(loop);
     loop->closed = true;
     hr__inbox_close(loop);

@@ -90,6 +90,10 @@ struct hr_loop {
     /* Generators that were started and are not over: core/generator.c. */
     struct hr_list generators;
     void (*close_generators)(struct hr_loop *loop);
+
+    /* Callbacks on descriptors: core/watch.c. */
+    struct hr_list watched;
+    void (*close_watched)(struct hr_loop *loop);
 };
 
 /* The loop that runs in this thread; NULL outside of run. */

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "core/executor_impl.h"
+#include "core/local_impl.h"
 #include "core/loop_impl.h"
 
 #define POOL_PATIENCE hr_seconds(10)
@@ -35,6 +36,7 @@ struct job {
     hr_job_fn *fn;
     void *arg;
     struct hr__port *port;
+    struct hr__locals *locals; /* a reference */
 
     /* The loop's thread only. */
     hr_future *future; /* a reference; NULL once nobody waits */
@@ -63,6 +65,7 @@ static void job_free(struct job *job)
     if (job->value && job->options.free_value)
         job->options.free_value(job->value);
     hr_error_done(&job->error);
+    hr__locals_unref(job->locals);
     hr__executor_unref(job->options.executor);
     port_unref(job->port);
     free(job);
@@ -139,7 +142,9 @@ static void job_run(struct hr__job *base)
 
     hr_error_raise(&(struct hr_error){0});
     job->ran = true;
+    hr__locals_of_job = job->locals;
     job->status = job->fn(job->arg, &job->value);
+    hr__locals_of_job = NULL;
     if (job->status < 0) {
         if (hr_last_error()->code != job->status)
             hr_fail(job->status, "%s", hr_error_text(job->status));
@@ -248,6 +253,8 @@ static hr_future *offload(struct hr__port *port, const struct hr_job_options *op
         .watch.done = future_over,
     };
     job->options.executor = hr__executor_ref(executor);
+    if (options->with_locals && port->loop->current)
+        job->locals = hr__locals_ref(port->loop->current->locals);
     port->refs++;
     hr_list_append(&port->waited_for, &job->link);
     hr__future_watch(future, &job->watch);
@@ -274,4 +281,17 @@ hr_future *hr_run_in_executor(hr_executor *executor, hr_job_fn *fn, void *arg,
 {
     struct hr_job_options options = {.executor = executor, .free_value = free_value};
     return hr_run_in_executor_with(&options, fn, arg);
+}
+
+hr_future *hr_to_thread(hr_job_fn *fn, void *arg, hr_free_fn *free_value)
+{
+    struct hr_job_options options = {.free_value = free_value, .with_locals = true};
+    return hr_run_in_executor_with(&options, fn, arg);
+}
+
+void hr_executor_map(hr_executor *executor, hr_job_fn *fn, void *const *args, size_t count,
+                     hr_free_fn *free_value, struct hr_futures *futures)
+{
+    for (size_t i = 0; i < count; i++)
+        hr_futures_add(futures, hr_run_in_executor(executor, fn, args[i], free_value));
 }

@@ -34,3 +34,53 @@ int hr_sleep(hr_usec span)
         return hr_yield();
     return hr_sleep_until(hr__deadline(hr__loop_running, span));
 }
+
+/* A sleep that nobody's stack holds. */
+struct sleep {
+    struct hr__timer timer;
+    struct hr__watch watch;
+    hr_future *future; /* a reference */
+    void *value;
+    hr_free_fn *free_value;
+};
+
+static void sleep_due(struct hr__timer *timer)
+{
+    struct sleep *sleep = hr_container_of(timer, struct sleep, timer);
+    hr_list_remove(&sleep->watch.link);
+    hr_future_set_result(sleep->future, sleep->value, sleep->free_value);
+    hr_future_unref(sleep->future);
+    free(sleep);
+}
+
+/* Cancelled, or completed by somebody else. */
+static void sleep_over(struct hr__watch *watch)
+{
+    struct sleep *sleep = hr_container_of(watch, struct sleep, watch);
+    hr__timer_disarm(&sleep->future->loop->timers, &sleep->timer);
+    if (sleep->free_value)
+        sleep->free_value(sleep->value);
+    hr_future_unref(sleep->future);
+    free(sleep);
+}
+
+hr_future *hr_sleep_future(hr_usec span, void *value, hr_free_fn *free_value)
+{
+    hr_future *future = hr_future_new(NULL);
+    struct sleep *sleep = future ? malloc(sizeof(*sleep)) : NULL;
+    if (!sleep) {
+        if (future)
+            hr_fail(-ENOMEM, "no memory to sleep");
+        return hr_future_unref(future);
+    }
+    *sleep = (struct sleep){
+        .watch.done = sleep_over,
+        .future = hr_future_ref(future),
+        .value = value,
+        .free_value = free_value,
+    };
+    hr__timer_init(&sleep->timer, sleep_due);
+    hr__future_watch(future, &sleep->watch);
+    hr__loop_arm(future->loop, &sleep->timer, hr__deadline(future->loop, span));
+    return future;
+}

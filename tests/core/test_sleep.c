@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/timer.h"
 #include "tests/support/hrtest.h"
@@ -347,4 +348,64 @@ TEST_PLAIN(s10_8_the_wheel_keeps_arming_order_however_far_it_jumps)
     for (int i = 0; i < 4; i++)
         ASSERT_PTR(fired[i], &t[i]);
     ASSERT_EQ(timers.count, 0);
+}
+
+static int freed;
+
+static void count_free(void *value)
+{
+    freed++;
+}
+
+TEST(s10_3_a_sleep_that_is_a_future_carries_a_value)
+{
+    freed = 0;
+    hr_future *sleep = hr_sleep_future(hr_ms(5), a, count_free);
+    ASSERT_ERR(hr_await(sleep), 0);
+    ASSERT_EQ(test_clock_now(), hr_ms(5));
+    ASSERT_STR(hr_future_result(sleep), "a");
+    hr_future_unref(sleep);
+    ASSERT_EQ(freed, 1);
+}
+
+TEST(s10_3_s10_4_cancelling_it_takes_its_timer_back)
+{
+    freed = 0;
+    hr_future *sleep = hr_sleep_future(hr_seconds(60), a, count_free);
+    hr_future_cancel(sleep, NULL);
+    struct hr_loop_stats stats;
+    hr_loop_get_stats(hr_running_loop(), &stats);
+    ASSERT_EQ(stats.timers, 0);
+    ASSERT_EQ(freed, 1);
+    ASSERT_ERR(hr_await(sleep), -ECANCELED);
+    hr_future_unref(sleep);
+
+    hr_future_unref(hr_sleep_future(hr_ms(1), a, count_free)); /* nobody waits for it */
+    ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
+    ASSERT_EQ(freed, 2);
+}
+
+TEST_REAL(s10_6_the_clock_is_the_monotonic_one)
+{
+    struct timespec now;
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    hr_usec cached = hr_now();
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    hr_usec there = (hr_usec)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    ASSERT_TRUE(cached <= there && there - cached < hr_seconds(5));
+}
+
+static int block_the_thread(void *arg)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    return 0;
+}
+
+TEST_REAL(s10_15_a_task_that_blocks_blocks_the_whole_loop)
+{
+    hr_usec start = test_clock_now();
+    hr_task *blocker = hr_create_task("blocker", block_the_thread, NULL);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_TRUE(test_clock_now() - start >= hr_ms(20));
+    ASSERT_ERR(hr_join(blocker), 0);
 }

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How it works: libevent tells that a descriptor is ready, and the callback stands in the ready
+ * queue then, once. A watch that is removed meanwhile leaves its entry there, without a callback.
+ */
+#include "core/watch.h"
+
+#include <errno.h>
+#include <event2/event.h>
+
+#include "core/loop_impl.h"
+
+struct watch {
+    struct hr_list link; /* in the loop's list */
+    struct hr__ready ready;
+    hr_loop *loop;
+    struct event *event; /* NULL once removed */
+    int fd, direction;
+    bool queued;
+    hr_callback *fn;
+    void *arg;
+};
+
+static void watch_run(struct hr__ready *entry, bool drop)
+{
+    struct watch *watch = hr_container_of(entry, struct watch, ready);
+    watch->queued = false;
+    if (!watch->event)
+        free(watch);
+    else if (!drop)
+        watch->fn(watch->arg);
+}
+
+static void fired(evutil_socket_t fd, short events, void *arg)
+{
+    struct watch *watch = arg;
+    if (watch->queued)
+        return;
+    watch->queued = true;
+    hr__ready_append(&watch->loop->ready, &watch->ready);
+}
+
+static struct watch *find(hr_loop *loop, int fd, int direction)
+{
+    hr_list_foreach (node, &loop->watched) {
+        struct watch *watch = hr_list_entry(node, struct watch, link);
+        if (watch->fd == fd && watch->direction == direction)
+            return watch;
+    }
+    return NULL;
+}
+
+static void give_up(struct watch *watch)
+{
+    event_free(watch->event);
+    watch->event = NULL;
+    hr_list_remove(&watch->link);
+    watch->loop->watches--;
+    if (!watch->queued)
+        free(watch);
+}
+
+static void close_all(hr_loop *loop)
+{
+    for (struct hr_list *node; !hr_list_empty(&loop->watched);) {
+        node = loop->watched.next;
+        give_up(hr_list_entry(node, struct watch, link));
+    }
+}
+
+static int add(hr_loop *loop, int fd, int direction, hr_callback *fn, void *arg)
+{
+    struct watch *watch = malloc(sizeof(*watch));
+    short events = direction == HR_READ ? EV_READ | EV_PERSIST : EV_WRITE | EV_PERSIST;
+    struct event *event = watch ? event_new(loop->base, fd, events, fired, watch) : NULL;
+    if (!event) {
+        free(watch);
+        return hr_fail(-ENOMEM, "no memory to watch a descriptor");
+    }
+    errno = 0;
+    if (event_add(event, NULL) < 0) {
+        int code = errno ? -errno : -ENOMEM;
+        event_free(event);
+        free(watch);
+        return hr_fail(code, "descriptor %d cannot be watched: %s", fd, hr_error_text(code));
+    }
+    *watch = (struct watch){
+        .ready.run = watch_run,
+        .loop = loop,
+        .event = event,
+        .fd = fd,
+        .direction = direction,
+        .fn = fn,
+        .arg = arg,
+    };
+    hr_list_append(&loop->watched, &watch->link);
+    loop->close_watched = close_all;
+    loop->watches++;
+    return 0;
+}
+
+int hr_watch_add(int fd, int direction, hr_callback *fn, void *arg)
+{
+    hr_loop *loop = hr__loop_for(NULL);
+    if (!loop)
+        return hr_last_error()->code;
+    if (direction != HR_READ && direction != HR_WRITE)
+        return hr_fail(-EINVAL, "no such direction: %d", direction);
+    struct watch *watch = find(loop, fd, direction);
+    if (!watch)
+        return add(loop, fd, direction, fn, arg);
+    watch->fn = fn;
+    watch->arg = arg;
+    return 0;
+}
+
+bool hr_watch_remove(int fd, int direction)
+{
+    struct watch *watch = hr__loop_running ? find(hr__loop_running, fd, direction) : NULL;
+    if (watch)
+        give_up(watch);
+    return watch;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Callbacks on descriptors, semantics 11.14 to 11.16.
+ */
+#include "core/watch.h"
+
+#include <event2/event.h>
+#include <unistd.h>
+
+#include "core/task.h"
+#include "tests/support/hrtest.h"
+
+static int ends[2];
+static int calls, other_calls;
+
+static void count(void *arg)
+{
+    if (++*(int *)arg == 3)
+        hr_watch_remove(ends[0], HR_READ);
+}
+
+static void count_write(void *arg)
+{
+    ++*(int *)arg;
+    hr_watch_remove(ends[1], HR_WRITE);
+}
+
+static void open_pipe(void)
+{
+    ASSERT_EQ(pipe(ends), 0);
+    calls = other_calls = 0;
+}
+
+static void close_pipe(void)
+{
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void wait_for_calls(const int *counter, int n)
+{
+    for (int i = 0; i < 200 && *counter < n; i++)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_EQ(*counter, n);
+}
+
+TEST_REAL(s11_14_s11_15_a_watch_is_called_as_long_as_the_condition_lasts)
+{
+    open_pipe();
+    ASSERT_ERR(hr_watch_add(ends[0], HR_READ, count, &calls), 0);
+    ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
+    ASSERT_EQ(calls, 0);
+    ASSERT_EQ(write(ends[1], "x", 1), 1); /* nobody reads it, so it lasts */
+    wait_for_calls(&calls, 3);
+    ASSERT_FALSE(hr_watch_remove(ends[0], HR_READ)); /* the third call has removed it */
+    ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
+    ASSERT_EQ(calls, 3);
+
+    ASSERT_ERR(hr_watch_add(ends[1], HR_WRITE, count_write, &other_calls), 0);
+    wait_for_calls(&other_calls, 1);
+    ASSERT_ERR(hr_watch_add(ends[1], 0, count, &calls), -EINVAL);
+    close_pipe();
+}
+
+TEST_REAL(s11_14_a_new_watch_replaces_the_old_one_and_removing_tells_of_one)
+{
+    open_pipe();
+    ASSERT_FALSE(hr_watch_remove(ends[0], HR_READ));
+    ASSERT_ERR(hr_watch_add(ends[0], HR_READ, count, &calls), 0);
+    ASSERT_ERR(hr_watch_add(ends[0], HR_READ, count, &other_calls), 0);
+    ASSERT_EQ(write(ends[1], "x", 1), 1);
+    wait_for_calls(&other_calls, 3);
+    ASSERT_EQ(calls, 0);
+    ASSERT_ERR(hr_watch_add(ends[0], HR_READ, count, &calls), 0);
+    ASSERT_TRUE(hr_watch_remove(ends[0], HR_READ));
+    ASSERT_FALSE(hr_watch_remove(ends[0], HR_READ));
+    close_pipe();
+}
+
+static int pair[2][2];
+
+static void remove_the_other(void *arg)
+{
+    ++calls;
+    hr_watch_remove(pair[0][0], HR_READ);
+    hr_watch_remove(pair[1][0], HR_READ);
+}
+
+TEST_REAL(s11_16_removed_in_the_same_pass_it_is_not_called_any_more)
+{
+    calls = 0;
+    for (int i = 0; i < 2; i++) {
+        ASSERT_EQ(pipe(pair[i]), 0);
+        ASSERT_EQ(write(pair[i][1], "x", 1), 1);
+        ASSERT_ERR(hr_watch_add(pair[i][0], HR_READ, remove_the_other, NULL), 0);
+    }
+    ASSERT_ERR(hr_sleep(hr_ms(5)), 0);
+    ASSERT_EQ(calls, 1); /* both were ready, the first removed both */
+    for (int i = 0; i < 2; i++) {
+        close(pair[i][0]);
+        close(pair[i][1]);
+    }
+}
+
+static int leave_a_watch(void *arg)
+{
+    return hr_watch_add(ends[0], HR_READ, count, &calls);
+}
+
+TEST_PLAIN(a_watch_that_is_left_goes_with_its_loop)
+{
+    open_pipe();
+    ASSERT_EQ(write(ends[1], "x", 1), 1);
+    ASSERT_ERR(hr_run(leave_a_watch, NULL), 0);
+    ASSERT_ERR(hr_watch_add(ends[0], HR_READ, count, &calls), HR_ENOLOOP);
+    close_pipe();
+}
+
+static int yield_thrice(void *arg)
+{
+    int *steps = arg;
+    for (*steps = 1; *steps < 4; ++*steps) {
+        int r = hr_yield();
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static void from_libevent(evutil_socket_t fd, short events, void *arg)
+{
+    ++*(int *)arg;
+}
+
+TEST_PLAIN(s11_19_a_loop_can_be_driven_from_outside_and_lends_its_event_base)
+{
+    hr_loop *loop = hr_loop_new(NULL);
+    int steps = 0, fired = 0;
+    struct hr_task_options options = {.loop = loop};
+    hr_task *task = hr_create_task_with(&options, yield_thrice, &steps);
+    struct timeval at_once = {0, 0};
+    ASSERT_EQ(
+        event_base_once(hr_loop_event_base(loop), -1, EV_TIMEOUT, from_libevent, &fired, &at_once),
+        0);
+    for (int pass = 1; pass <= 4; pass++) {
+        ASSERT_EQ(hr_future_done(task), false);
+        hr_loop_stop(loop); /* before the run: one pass that does not block */
+        ASSERT_ERR(hr_loop_run_forever(loop), 0);
+        ASSERT_EQ(steps, pass);
+    }
+    ASSERT_TRUE(hr_future_done(task));
+    ASSERT_EQ(fired, 1);
+    hr_future_unref(task);
+    hr_loop_free(loop);
+}
