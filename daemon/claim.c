@@ -5,6 +5,7 @@
 
 #include "daemon/errors.h"
 #include "daemon/item/deadletter.h"
+#include "daemon/item/plural.h"
 #include "daemon/lua/scripts.h"
 
 /* What a command that failed in this way may have done at the server all the same. */
@@ -37,7 +38,8 @@ static int frame_letter(struct queue *queue, const char **ret_before, const char
         .last_seen = now,
     };
     failure_set(&letter.error, error_class_name(CLASS_MAX_PAYLOAD), 0,
-                "the payload is longer than %zu bytes", queue->conf->source.max_payload);
+                "the payload is longer than %zu %s", queue->conf->source.max_payload,
+                plural(queue->conf->source.max_payload, "byte", "bytes"));
     arena_reset(queue->scratch);
     int r = deadletter_frame(queue->scratch, &letter, ret_before, ret_after);
     return r < 0 ? hr_fail(-ENOMEM, "claiming from %s: out of memory", queue->list) : 0;

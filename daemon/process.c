@@ -8,6 +8,7 @@
 #include "core/fault.h"
 
 #include "daemon/item/expect.h"
+#include "daemon/item/plural.h"
 #include "daemon/log.h"
 #include "daemon/retry.h"
 #include "drivers/backoff.h"
@@ -97,7 +98,8 @@ static int process_item(struct job *job, struct batch *batch, size_t i, struct f
     /* The claim sets these aside by itself, unless dead letters go to another server. */
     if (item->len > conf->source.max_payload && !item->envelope)
         return failure_set(why, error_class_name(CLASS_MAX_PAYLOAD), 0,
-                           "the payload is longer than %zu bytes", conf->source.max_payload);
+                           "the payload is longer than %zu %s", conf->source.max_payload,
+                           plural(conf->source.max_payload, "byte", "bytes"));
     int r = conf->decode == DECODE_JSON
                 ? json_parse(batch->arena, item->payload, item->len, &item->value, why)
                 : built(json_string(batch->arena, item->payload, item->len, &item->value), why);

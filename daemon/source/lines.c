@@ -13,6 +13,7 @@
 
 #include "core/fault.h"
 #include "daemon/acknowledge.h"
+#include "daemon/item/plural.h"
 #include "daemon/job.h"
 #include "drivers/redis_reply.h"
 
@@ -145,7 +146,8 @@ static int take(struct lines *lines, size_t n, bool cut, struct batch **ret)
     if (cut) {
         struct failure failure;
         failure_set(&failure, error_class_name(CLASS_MAX_PAYLOAD), 0,
-                    "the line is longer than %zu bytes; the payload is its beginning", n);
+                    "the line is longer than %zu %s; the payload is its beginning", n,
+                    plural(n, "byte", "bytes"));
         batch_fail(batch, 0, FATE_DEAD, &failure);
     }
     *ret = batch;
