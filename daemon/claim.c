@@ -122,12 +122,11 @@ int claim_batch(struct queue *queue, unsigned max_items, size_t max_bytes, struc
             *ret = claim;
         return r < 0 ? r : 0;
     }
-    hr_usec asked = hr_boottime();
+    hr_usec asked = hr_boottime(); /* the lease begins later, and adopting does not renew it */
     hr_reply *reply = NULL;
     size_t first = 3;
     r = ask(queue, id, token, max_items, max_bytes, &reply);
     if (keep && may_have_happened(r)) {
-        asked = hr_boottime();
         first = 1;
         claim.soonest = 0;
         r = adopt(queue, id, token, &reply);

@@ -297,7 +297,7 @@ def test_a_batch_whose_items_somebody_deleted_is_cleared_up(redis, mariadb, head
     s.claim("%032x" % 5, token="gone", lease=1)
     redis.client.delete(s.key("batch:%032x" % 5))
     daemon.start().until_drained(redis)
-    assert "%032x" % 5 in daemon.log, "and the log says so"
+    daemon.until(lambda: "%032x" % 5 in daemon.log, what="the log saying so")
 
 
 def test_r6_a_ledger_row_of_another_content_is_not_believed(redis, mariadb, headraced):
