@@ -440,9 +440,9 @@ static void *consumer_thread(void *arg)
 static void push_left(int item)
 {
     pthread_mutex_lock(&deque.lock);
-    memmove(&deque.items[1], &deque.items[0], (size_t)deque.count * sizeof(deque.items[0]));
+    for (int i = deque.count++; i > 0; i--)
+        deque.items[i] = deque.items[i - 1];
     deque.items[0] = item;
-    deque.count++;
     pthread_cond_signal(&deque.filled);
     pthread_mutex_unlock(&deque.lock);
 }
