@@ -38,6 +38,7 @@ static void begin(struct scene *scene)
     scene->job = (struct job){.conf = &scene->conf};
     hr_event_init(&scene->job.ending);
     log_open(LOG_TO_STDERR, LOG_ERR);
+    log_close(); /* without the thread, which would take memory, too */
     batch_free_spares();
     static const char *const entries[] = {"{\"a\":[1,2]}", "{", "[]"};
     scene->batch = test_batch_of_entries(0, 3, entries, (size_t[]){11, 1, 2});
@@ -52,6 +53,7 @@ static void end(struct scene *scene)
     batch_free_spares();
     hr_event_done(&scene->job.ending);
     log_open(LOG_TO_STDERR, LOG_INFO);
+    log_close();
 }
 
 TEST(memory_that_comes_again_costs_no_attempt)

