@@ -43,6 +43,8 @@ struct batch {
     hr_usec until;   /* hr_boottime() when the lease surely still holds */
     bool stale;      /* somebody else owns it now: drop it */
     bool begun;      /* a transaction may have been begun with it, by us or an earlier owner */
+    bool inherited;  /* taken over: its rows may be in, by a commit of an earlier owner's, also of
+                      * the batch that it was cut from */
     bool unknown;    /* a COMMIT was sent whose outcome is not known */
     bool learned;    /* the ledger told the outcome: it had been decided before */
     bool split;      /* decided: to be cut into smaller batches */

@@ -84,6 +84,7 @@ static int as_batch(const struct orphan *orphan, const char *token, hr_reply *re
     batch->generation = (unsigned)generation;
     batch->crashes = (unsigned)crashes;
     batch->begun = true; /* an earlier owner may have */
+    batch->inherited = true;
     batch->until = until;
     *ret = batch;
     return 0;

@@ -125,7 +125,7 @@ static bool is_done_already(const struct attempt *attempt, const struct hr_error
 {
     if (error->native != ER_DUP_ENTRY)
         return false;
-    bool again = attempt->batch->generation > 1 || attempt->batch->unknown;
+    bool again = attempt->batch->inherited || attempt->batch->unknown;
     return attempt->mysql->sink.conf->sink.on_duplicate == DUPLICATE_IGNORE ||
            (!keeps_ledger(attempt->mysql) && again);
 }

@@ -12,7 +12,7 @@ from support.check import everything_once, hr, nothing_lost
 from support.headraced import POISON, POISONOUS, has_fault_points
 from support.orders import orders
 from support.process import until
-from support.scripts import preload, sha1
+from support.scripts import Scripts, preload, sha1, sink_print
 from support.servers import COMMIT, ONCE
 
 SMALL = {"sink": {"mysql": {"batch": {"rows": 20}}}, "limits": {"concurrency": 4}}
@@ -66,6 +66,21 @@ def test_kill_9_with_a_unique_key_and_at_least_once_makes_no_dead_letter(redis, 
     redis.client.rpush("orders", *pushed)
     killed_along(daemon, mariadb, 8, len(pushed), random.Random(4))
     daemon.until_drained(redis)
+    everything_once(redis, mariadb, pushed)
+
+
+def test_what_was_in_when_its_batch_was_cut_makes_no_dead_letter_either(redis, new_mariadb, headraced):
+    """Its owners died after their commits, as often as crash_limit says: the parts of a cut batch have
+    no owner before us, but their rows are in."""
+    mariadb, pushed = new_mariadb(unique=True), orders(20)
+    daemon = headraced(redis, mariadb, job=small(delivery="at_least_once", retry={"crash_limit": 1}))
+    s = Scripts(redis.client, "orders", sink=sink_print(redis, mariadb, daemon))
+    redis.client.rpush("orders", *pushed)
+    daemon.until_drained(redis)
+    daemon.kill()
+    redis.client.rpush("orders", *pushed)
+    s.claim("%032x" % 9, token="gone", lease=1)
+    daemon.start().until_drained(redis)
     everything_once(redis, mariadb, pushed)
 
 
