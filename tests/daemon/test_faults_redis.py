@@ -217,7 +217,7 @@ def test_r4_a_lost_message_strands_nothing(redis, mariadb, headraced, new_proxy,
     getattr(proxy, fate)(sha1(script), times=3)
     redis.client.rpush("orders", *pushed)
     daemon.until_drained(redis, timeout=30)
-    assert proxy.pending == 0
+    daemon.until(lambda: proxy.pending == 0, what="all losses seen")
     everything_once(redis, mariadb, pushed)
 
 
@@ -230,7 +230,7 @@ def test_dead_letters_and_retries_are_not_doubled_by_a_repeated_acknowledgement(
     proxy.lose_reply(sha1("ack"), times=2)
     redis.client.rpush("orders", *pushed)
     daemon.until_drained(redis)
-    assert proxy.pending == 0
+    daemon.until(lambda: proxy.pending == 0, what="all losses seen")
     everything_once(redis, mariadb, pushed, dead=5)
 
 
