@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 jobs=2
 results=build/results
 
-ci_stages=(format shell length statements gcc layers clang asan ucontext stories units docs deb lint fuzz)
+ci_stages=(format shell length statements gcc layers clang asan ucontext stories production units docs deb lint fuzz)
 more_stages=(tsan valgrind asan-stories)
 
 # The builds: compiler and options of each. Fault points are for builds that nobody ships; warnings
@@ -164,7 +164,13 @@ stage_layers()
 
 stage_stories()
 {
-    stories clang
+    stories clang -k 'not production_build'
+}
+
+# The story of a build without fault points, as it is shipped.
+stage_production()
+{
+    stories gcc -k production_build
 }
 
 stage_units()
