@@ -122,7 +122,8 @@ static const struct hr_conf_field limits_fields[] = {
     HR_CONF_SPAN(
         struct job_conf, "timeout", timeout, "20s", "10ms", "1d",
         "How long one attempt at a batch may take; running into it rolls back. Rows that take "
-        "longer are tried in smaller batches; one that does all alone uses up attempts."),
+        "longer are tried in smaller batches; one that does all alone uses up attempts. Below 2s a "
+        "wait for a lock cannot be told from slow rows, as MySQL counts such waits in seconds."),
     HR_CONF_END,
 };
 
