@@ -39,9 +39,6 @@ struct hr__fibers {
 
 void hr__fibers_init(struct hr__fibers *pool, size_t size, enum hr__guard guard);
 
-/* core/greenlet.c: the task whose greenlets they were is over. */
-void hr__home_leave(struct hr__home *home);
-
 /* All fibers have to be in the cache. Called on the loop's own stack. */
 void hr__fibers_done(struct hr__fibers *pool, struct hr_loop *loop);
 

@@ -4,7 +4,7 @@
  * those that are dead, and past those that die of an error before they have started. What is passed
  * waits in the one that goes on.
  */
-#include "core/greenlet.h"
+#include "core/greenlet_impl.h"
 
 #include <pthread.h>
 

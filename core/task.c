@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/greenlet_impl.h"
 #include "core/local_impl.h"
 #include "core/loop_impl.h"
 
