@@ -21,6 +21,7 @@
 #endif
 
 #ifdef WITH_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #include <sanitizer/lsan_interface.h>
 #endif
@@ -40,6 +41,8 @@ struct start {
 static void tell_created(struct hr__coro *coro)
 {
 #ifdef WITH_ASAN
+    /* Who was lost half-way has left the traps around its frames. */
+    __asan_unpoison_memory_region(coro->stack, coro->size);
     /* Memory held only by a suspended task is not lost. */
     __lsan_register_root_region(coro->stack, coro->size);
 #endif

@@ -33,7 +33,7 @@ static void run_body(void *arg)
     hr__strand_exit(&self->strand.coro, &self->caller);
 }
 
-hr_generator *hr_generator_new(hr_generator_fn *fn, void *arg)
+hr_generator *hr_generator_new_sized(hr_generator_fn *fn, void *arg, size_t stack_size)
 {
     hr_generator *generator = calloc(1, sizeof(*generator));
     if (!generator) {
@@ -44,11 +44,16 @@ hr_generator *hr_generator_new(hr_generator_fn *fn, void *arg)
     generator->arg = arg;
     generator->thread = pthread_self();
     hr_list_init(&generator->link);
-    if (hr__strand_init(&generator->strand, run_body, generator) < 0) {
+    if (hr__strand_init(&generator->strand, stack_size, run_body, generator) < 0) {
         free(generator);
         return NULL;
     }
     return generator;
+}
+
+hr_generator *hr_generator_new(hr_generator_fn *fn, void *arg)
+{
+    return hr_generator_new_sized(fn, arg, 0);
 }
 
 static int close_one(void *generator)

@@ -29,6 +29,10 @@ typedef int hr_generator_fn(hr_generator *self, void *arg);
 /* Runs nothing yet. NULL, with a record: -ENOMEM, -EAGAIN (see core/task.h: no guard page). */
 HR_PUBLIC hr_generator *hr_generator_new(hr_generator_fn *fn, void *arg);
 
+/* With a stack of that many bytes of address space (memory as touched) instead of 256 KiB. Up to
+ * 1,024 stacks of a size are kept warm in each thread. */
+HR_PUBLIC hr_generator *hr_generator_new_sized(hr_generator_fn *fn, void *arg, size_t stack_size);
+
 /* Closes it if need be, and frees it: a cleanup that waits does so here. What close returns is not
  * looked at, but for a yield in answer to it, which is asked to end once more and is lost if it
  * does not. NULL is fine; returns NULL. */
@@ -36,9 +40,10 @@ HR_PUBLIC hr_generator *hr_generator_free(hr_generator *generator);
 HR_PUBLIC void hr_generator_freep(hr_generator **generator);
 
 /* Runs the body to its next yield: 0 and *ret, what it yielded. Or
- *   HR_EEND     the body is over; *ret is what hr_generator_return() gave, the first time, then
- * NULL -EBUSY      it runs: another task waits in it, or it asks itself HR_EWRONGTHREAD and what
- * the body failed with, once; HR_EEND afterwards */
+ *   HR_EEND          the body is over; *ret is what hr_generator_return() gave, once, then NULL
+ *   -EBUSY           it runs: another task waits in it, or it asks itself
+ *   HR_EWRONGTHREAD  it was made in another thread
+ * and what the body failed with, once; HR_EEND afterwards. */
 HR_PUBLIC hr_async int hr_generator_next(hr_generator *generator, void **ret);
 
 /* As next, with a value that the yield returns. Before the first yield there is nobody to take one:

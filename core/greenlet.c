@@ -185,7 +185,8 @@ int hr_greenlet_throw(hr_greenlet *target, int code, void **ret)
     return code < 0 ? go(target, code, NULL, ret) : hr_fail(-EINVAL, "%d is no error", code);
 }
 
-hr_greenlet *hr_greenlet_new(hr_greenlet_fn *fn, void *arg, hr_greenlet *parent)
+hr_greenlet *hr_greenlet_new_sized(hr_greenlet_fn *fn, void *arg, hr_greenlet *parent,
+                                   size_t stack_size)
 {
     struct hr__home *home = home_here();
     if (!home)
@@ -199,7 +200,7 @@ hr_greenlet *hr_greenlet_new(hr_greenlet_fn *fn, void *arg, hr_greenlet *parent)
         hr_fail(-ENOMEM, "no memory for a greenlet");
         return NULL;
     }
-    if (hr__strand_init(&greenlet->strand, run_body, greenlet) < 0) {
+    if (hr__strand_init(&greenlet->strand, stack_size, run_body, greenlet) < 0) {
         free(greenlet);
         return NULL;
     }
@@ -210,6 +211,11 @@ hr_greenlet *hr_greenlet_new(hr_greenlet_fn *fn, void *arg, hr_greenlet *parent)
     greenlet->fn = fn;
     greenlet->arg = arg;
     return greenlet;
+}
+
+hr_greenlet *hr_greenlet_new(hr_greenlet_fn *fn, void *arg, hr_greenlet *parent)
+{
+    return hr_greenlet_new_sized(fn, arg, parent, 0);
 }
 
 /* Has a suspended one end, and come back here. */

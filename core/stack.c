@@ -6,6 +6,9 @@
  * mapping whole, so a million stacks are a few thousand mappings; mprotect() cuts it in two, and
  * vm.max_map_count is soon reached. Such guards stop short of it, so that the rest of the program
  * can still map memory.
+ *
+ * Of slabs that nobody uses one is kept; the address space of others, and the page tables that go
+ * with it, are given back after a rush.
  */
 #include "core/stack.h"
 
@@ -77,6 +80,12 @@ void hr__stacks_init(struct hr__stacks *stacks, size_t size, enum hr__guard guar
     hr_list_init(&stacks->slabs);
 }
 
+/* Whether none of its stacks is in use. */
+static bool slab_idle(const struct hr__slab *slab)
+{
+    return slab->free_count == slab->carved;
+}
+
 static void slab_free(struct hr__stacks *stacks, struct hr__slab *slab)
 {
     hr_list_remove(&slab->link);
@@ -89,7 +98,7 @@ void hr__stacks_done(struct hr__stacks *stacks)
 {
     hr_list_foreach_safe (node, &stacks->slabs) {
         struct hr__slab *slab = hr_list_entry(node, struct hr__slab, link);
-        hr_assert(slab->free_count == slab->carved);
+        hr_assert(slab_idle(slab));
         slab_free(stacks, slab);
     }
 }
@@ -115,6 +124,7 @@ static int slab_new(struct hr__stacks *stacks)
     /* A huge page would back every stack of the slab at the first touch of one. */
     madvise(slab->base, bytes, MADV_NOHUGEPAGE);
     hr_list_prepend(&stacks->slabs, &slab->link);
+    stacks->idle_slabs++;
     return 0;
 }
 
@@ -153,6 +163,7 @@ int hr__stack_get(struct hr__stacks *stacks, struct hr__stack *ret)
     }
 
     unsigned stride;
+    bool was_idle = slab_idle(slab);
     if (slab->free_count > 0) {
         stride = slab->free[--slab->free_count];
     } else {
@@ -161,6 +172,7 @@ int hr__stack_get(struct hr__stacks *stacks, struct hr__stack *ret)
             return r;
         stride = slab->carved++;
     }
+    stacks->idle_slabs -= was_idle;
     if (slab_full(slab)) {
         hr_list_remove(&slab->link);
         hr_list_append(&stacks->slabs, &slab->link);
@@ -185,6 +197,12 @@ void hr__stack_put(struct hr__stacks *stacks, struct hr__stack *stack)
         hr_list_remove(&slab->link);
         hr_list_prepend(&stacks->slabs, &slab->link);
     }
+    if (!slab_idle(slab))
+        return;
+    if (stacks->idle_slabs > 0 && !stacks->closing)
+        slab_free(stacks, slab);
+    else
+        stacks->idle_slabs++;
 }
 
 size_t hr__stack_touched(const struct hr__stack *stack)

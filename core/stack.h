@@ -23,6 +23,7 @@ enum hr__guard {
 struct hr__stacks {
     size_t stride;        /* bytes from stack to stack: whole pages, guard included */
     struct hr_list slabs; /* ranges of strides; those with room stand first */
+    unsigned idle_slabs;  /* of which no stack is in use */
     enum hr__guard guard;
     bool closing; /* all goes in a moment: stacks that come back are left as they are */
 };

@@ -9,8 +9,6 @@
 
 #include "core/loop_impl.h"
 
-#define STRAND_STACK (256u << 10)
-
 /* What runs in this thread outside of tasks. */
 static _Thread_local struct hr__coro outside;
 static _Thread_local bool outside_known;
@@ -26,28 +24,23 @@ static struct hr__coro *running(void)
     return &outside;
 }
 
-int hr__strand_init(struct hr__strand *strand, void (*entry)(void *arg), void *arg)
+int hr__strand_init(struct hr__strand *strand, size_t stack_size, void (*entry)(void *arg),
+                    void *arg)
 {
-    hr__stacks_init(&strand->stacks, STRAND_STACK, HR__GUARD_AUTO);
-    int r = hr__stack_get(&strand->stacks, &strand->stack);
-    if (r < 0) {
-        hr__stacks_done(&strand->stacks);
+    int r = hr__stack_borrow(stack_size, &strand->lent);
+    if (r < 0)
         return r;
-    }
-    hr__coro_init(&strand->coro, strand->stack.bottom, strand->stack.size, entry, arg);
-    strand->has_stack = true;
+    const struct hr__stack *stack = &strand->lent.stack;
+    hr__coro_init(&strand->coro, stack->bottom, stack->size, entry, arg);
     return 0;
 }
 
 void hr__strand_done(struct hr__strand *strand)
 {
-    if (!strand->has_stack)
+    if (!strand->lent.store)
         return;
-    strand->has_stack = false;
     hr__coro_done(&strand->coro);
-    strand->stacks.closing = true;
-    hr__stack_put(&strand->stacks, &strand->stack);
-    hr__stacks_done(&strand->stacks);
+    hr__stack_return(&strand->lent);
 }
 
 /* The tools' view of who runs; sp and the rest change hands with the switch. */

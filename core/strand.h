@@ -9,20 +9,20 @@
 #pragma once
 
 #include "core/coro.h"
-#include "core/stack.h"
+#include "core/stack_cache.h"
 
 struct hr__strand {
     struct hr__coro coro;
-    struct hr__stacks stacks; /* of this one stack */
-    struct hr__stack stack;
-    bool has_stack;
+    struct hr__lent_stack lent;
 };
 
 /* Prepares entry(arg) to run at the first switch; it never returns: it ends with hr__strand_exit().
+ * The stack takes stack_size bytes of address space; 0: 256 KiB.
  * 0, -ENOMEM, -EAGAIN (see core/stack.h). */
-int hr__strand_init(struct hr__strand *strand, void (*entry)(void *arg), void *arg);
+int hr__strand_init(struct hr__strand *strand, size_t stack_size, void (*entry)(void *arg),
+                    void *arg);
 
-/* Gives the stack up; the strand has exited or never ran. Twice is fine. */
+/* Gives the stack up: the strand has exited, never ran, or is lost. Twice is fine. */
 void hr__strand_done(struct hr__strand *strand);
 
 /* Leaves the place that runs, noted in from, and goes on in to. Returns when something switches

@@ -108,6 +108,36 @@ TEST_PLAIN(many_stacks_of_any_size_never_overlap)
     }
 }
 
+static size_t count_slabs(const struct hr__stacks *stacks)
+{
+    size_t count = 0;
+    hr_list_foreach_safe (node, &stacks->slabs)
+        count++;
+    return count;
+}
+
+TEST_PLAIN(after_a_rush_the_address_space_goes_back_but_for_a_reserve)
+{
+    enum { COUNT = 1000 };
+    static struct hr__stack held[COUNT];
+    struct hr__stacks stacks;
+    hr__stacks_init(&stacks, 64 << 10, HR__GUARD_AUTO);
+    for (int i = 0; i < COUNT; i++)
+        ASSERT_ERR(hr__stack_get(&stacks, &held[i]), 0);
+    ASSERT_TRUE(count_slabs(&stacks) > 3);
+    for (int i = COUNT - 1; i > 0; i--)
+        hr__stack_put(&stacks, &held[i]);
+    ASSERT_EQ(count_slabs(&stacks), 2); /* that of the first, and an idle one */
+    hr__stack_put(&stacks, &held[0]);
+    ASSERT_EQ(count_slabs(&stacks), 1);
+    for (int i = 0; i < COUNT; i++) /* and again */
+        ASSERT_ERR(hr__stack_get(&stacks, &held[i]), 0);
+    for (int i = 0; i < COUNT; i++)
+        hr__stack_put(&stacks, &held[i]);
+    ASSERT_EQ(count_slabs(&stacks), 1);
+    hr__stacks_done(&stacks);
+}
+
 TEST_PLAIN(guards_by_mprotect_stop_short_of_the_kernels_limit)
 {
     struct hr__stacks stacks;
