@@ -3,7 +3,8 @@
  * Callbacks of the loop: soon, after a span, at a moment.
  *
  * How it works: a handle is a timer first, where it has to wait, and an entry of the ready queue
- * then. One that is cancelled while it stands in the queue stays there and does nothing.
+ * then. One that is cancelled while it stands in the queue stays there and does nothing. The loop
+ * holds one reference until the handle is over.
  */
 #include "core/loop_impl.h"
 
@@ -11,16 +12,25 @@ struct hr_handle {
     struct hr__ready ready;
     struct hr__timer timer;
     hr_loop *loop;
-    hr_callback *fn; /* NULL once cancelled */
+    hr_callback *fn; /* NULL once it ran or was cancelled */
     void *arg;
+    unsigned refs;
+    bool cancelled;
 };
+
+/* The loop needs it no more. */
+static hr_callback *handle_over(hr_handle *handle)
+{
+    hr_callback *fn = hr_take(handle->fn);
+    hr_handle_unref(handle);
+    return fn;
+}
 
 static void handle_run(struct hr__ready *entry, bool drop)
 {
     hr_handle *handle = hr_container_of(entry, hr_handle, ready);
-    hr_callback *fn = handle->fn;
     void *arg = handle->arg;
-    free(handle);
+    hr_callback *fn = handle_over(handle);
     if (fn && !drop)
         fn(arg);
 }
@@ -41,8 +51,9 @@ static hr_handle *handle_new(hr_callback *fn, void *arg)
         hr_fail(-ENOMEM, "no memory for a callback");
         return NULL;
     }
-    *handle = (hr_handle){.ready.run = handle_run, .loop = loop, .fn = fn, .arg = arg};
+    *handle = (hr_handle){.ready.run = handle_run, .loop = loop, .fn = fn, .arg = arg, .refs = 1};
     hr__timer_init(&handle->timer, handle_due);
+    handle->timer.deadline = loop->now;
     return handle;
 }
 
@@ -72,12 +83,37 @@ hr_handle *hr_call_later(hr_usec span, hr_callback *fn, void *arg)
 
 void hr_handle_cancel(hr_handle *handle)
 {
-    if (!handle)
+    if (!handle || !handle->fn)
         return;
+    handle->cancelled = true;
     if (hr__timer_armed(&handle->timer)) {
         hr__timer_disarm(&handle->loop->timers, &handle->timer);
-        free(handle);
+        handle_over(handle);
     } else {
         handle->fn = NULL;
     }
+}
+
+hr_handle *hr_handle_ref(hr_handle *handle)
+{
+    if (handle)
+        handle->refs++;
+    return handle;
+}
+
+hr_handle *hr_handle_unref(hr_handle *handle)
+{
+    if (handle && --handle->refs == 0)
+        free(handle);
+    return NULL;
+}
+
+hr_usec hr_handle_when(const hr_handle *handle)
+{
+    return handle->timer.deadline;
+}
+
+bool hr_handle_cancelled(const hr_handle *handle)
+{
+    return handle->cancelled;
 }

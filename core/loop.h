@@ -64,13 +64,26 @@ static inline hr_usec hr_now(void)
 }
 
 /* Queues a callback: soon, after a span, or at a moment. Equal deadlines run in arming order. The
- * handle is borrowed: it is valid until it ran or was cancelled; NULL when memory is out. */
+ * handle is borrowed: it is valid until it ran or was cancelled, or longer for whoever takes a
+ * reference. NULL, with a record: -ENOMEM, HR_ENOLOOP, HR_ECLOSED. */
 HR_PUBLIC hr_handle *hr_call_soon(hr_callback *callback, void *arg);
 HR_PUBLIC hr_handle *hr_call_later(hr_usec span, hr_callback *callback, void *arg);
 HR_PUBLIC hr_handle *hr_call_at(hr_usec moment, hr_callback *callback, void *arg);
 
-/* Takes a callback back, also when it is queued already. */
+/* Takes a callback back, also when it is queued already; without effect on one that ran. */
 HR_PUBLIC void hr_handle_cancel(hr_handle *handle);
+
+/* Keeps a handle past its end, to ask it; needs no memory. unref gives the reference back and
+ * returns NULL. Both take NULL; like all but the call below, in the loop's thread. */
+HR_PUBLIC hr_handle *hr_handle_ref(hr_handle *handle);
+HR_PUBLIC hr_handle *hr_handle_unref(hr_handle *handle);
+
+/* The moment at which it is due, on the loop's clock; that of hr_call_soon() is when it was
+ * queued. */
+HR_PUBLIC hr_usec hr_handle_when(const hr_handle *handle);
+
+/* Whether it was cancelled before it could run. */
+HR_PUBLIC bool hr_handle_cancelled(const hr_handle *handle);
 
 /* The one door from other threads: queues a callback and wakes the loop; calls of one thread keep
  * their order. 0, -ENOMEM, HR_ECLOSED. */

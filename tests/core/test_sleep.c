@@ -181,6 +181,35 @@ TEST(s10_11_a_timer_cancelled_by_a_callback_of_its_batch_does_not_run)
     ASSERT_STR(order, "ac");
 }
 
+/* What a handle says about a callback that waits, one that ran, one that was cancelled before and
+ * one cancelled while it stood in the queue. */
+TEST(s10_12_a_handle_tells_its_deadline_and_whether_it_was_cancelled)
+{
+    order[0] = '\0';
+    hr_handle *runs = hr_handle_ref(hr_call_later(hr_ms(2), note, a));
+    hr_handle *early = hr_handle_ref(hr_call_at(hr_ms(7), note, b));
+    hr_handle *queued = hr_handle_ref(hr_call_soon(note, c));
+    ASSERT_EQ(hr_handle_when(runs), hr_ms(2));
+    ASSERT_EQ(hr_handle_when(early), hr_ms(7));
+    ASSERT_EQ(hr_handle_when(queued), 0);
+    ASSERT_FALSE(hr_handle_cancelled(early));
+    for (int i = 0; i < 2; i++) {
+        hr_handle_cancel(early);
+        hr_handle_cancel(queued);
+        ASSERT_TRUE(hr_handle_cancelled(early));
+        ASSERT_TRUE(hr_handle_cancelled(queued));
+        ASSERT_ERR(hr_sleep(hr_ms(5)), 0);
+    }
+    ASSERT_STR(order, "a");
+    hr_handle_cancel(runs); /* too late */
+    ASSERT_FALSE(hr_handle_cancelled(runs));
+    ASSERT_EQ(hr_handle_when(runs), hr_ms(2));
+    hr_handle_unref(runs);
+    hr_handle_unref(early);
+    ASSERT_PTR(hr_handle_unref(queued), NULL);
+    ASSERT_PTR(hr_handle_unref(hr_handle_ref(NULL)), NULL);
+}
+
 TEST(s10_13_cancelled_timers_do_not_pile_up)
 {
     struct hr_loop_stats stats;
