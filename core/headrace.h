@@ -41,3 +41,4 @@
 #include "core/timeout.h"
 #include "core/timer.h"
 #include "core/watch.h"
+#include "core/world.h"

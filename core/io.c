@@ -3,7 +3,8 @@
  * How it works: each direction has a libevent event and at most one waiter. The read event stays
  * armed when its waiter has been woken, since the next wait mostly follows at once; if the
  * descriptor becomes readable while nobody waits, it is disarmed until somebody does. The write
- * event fires once and is armed anew for each wait.
+ * event fires once and is armed anew for each wait. A direction of which the loop's world knows
+ * better has no event: it stands in the loop's list instead.
  */
 #include "core/io.h"
 
@@ -18,6 +19,7 @@
 
 struct side {
     struct event *event; /* made at the first wait */
+    struct hr__fake fake;
     struct hr__waiter *waiter;
     int direction;
     bool armed;
@@ -29,20 +31,23 @@ struct hr_io {
     struct side read, write;
 };
 
+static bool kernel_watches(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return hr_fail(-errno, "descriptor %d: %s", fd, hr_error_text(-errno)) == 0;
+    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
+        return hr_fail(-EPERM, "descriptor %d is a file: the kernel cannot watch it", fd) == 0;
+    return true;
+}
+
 hr_io *hr_io_new(int fd)
 {
     hr_loop *loop = hr__loop_for(NULL);
     if (!loop)
         return NULL;
-    struct stat status;
-    if (fstat(fd, &status) < 0) {
-        hr_fail(-errno, "descriptor %d: %s", fd, hr_error_text(-errno));
+    if (!hr__world_owns(loop, fd) && !kernel_watches(fd))
         return NULL;
-    }
-    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) {
-        hr_fail(-EPERM, "descriptor %d is a file: the kernel cannot watch it", fd);
-        return NULL;
-    }
     hr_io *io = malloc(sizeof(*io));
     if (!io) {
         hr_fail(-ENOMEM, "no memory to watch a descriptor");
@@ -54,6 +59,8 @@ hr_io *hr_io_new(int fd)
         .read.direction = HR_READ,
         .write.direction = HR_WRITE,
     };
+    hr_list_init(&io->read.fake.link);
+    hr_list_init(&io->write.fake.link);
     loop->watches++;
     return io;
 }
@@ -62,6 +69,7 @@ static void side_free(struct side *side)
 {
     if (side->event)
         event_free(side->event);
+    hr_list_remove(&side->fake.link);
     if (side->waiter) {
         hr__wake(side->waiter, HR_ECLOSED);
         side->waiter->result = HR_ECLOSED; /* also if it was woken before and has not run yet */
@@ -90,9 +98,12 @@ static void fired(evutil_socket_t fd, short events, void *arg)
     if (side->direction == HR_WRITE) {
         side->armed = false;
     } else if (!side->waiter) {
-        event_del(side->event);
+        if (side->event)
+            event_del(side->event);
         side->armed = false;
     }
+    if (!side->armed)
+        hr_list_remove(&side->fake.link);
     if (!side->waiter)
         return;
     if (side->waiter->woken && side->waiter->result > 0)
@@ -101,10 +112,23 @@ static void fired(evutil_socket_t fd, short events, void *arg)
         hr__wake(side->waiter, side->direction);
 }
 
+static void fake_fired(struct hr__fake *fake)
+{
+    fired(fake->fd, 0, hr_container_of(fake, struct side, fake));
+}
+
 static int arm(hr_io *io, struct side *side)
 {
     if (side->armed)
         return 0;
+    if (!side->event && hr__world_owns(io->loop, io->fd)) {
+        side->fake.fd = io->fd;
+        side->fake.direction = side->direction;
+        side->fake.fired = fake_fired;
+        hr_list_append(&io->loop->faked, &side->fake.link);
+        side->armed = true;
+        return 0;
+    }
     if (!side->event) {
         short events = side->direction == HR_READ ? EV_READ | EV_PERSIST : EV_WRITE;
         side->event = event_new(io->loop->base, io->fd, events, fired, side);
@@ -212,6 +236,12 @@ int hr_connect(const struct sockaddr *address, unsigned len, int *ret)
 {
     if (!hr_current_task())
         return hr_fail(HR_ENOTASK, "only a task can wait");
+    struct hr_world *world = hr__loop_running->world;
+    if (world && world->connect) {
+        int r = world->connect(world, address, len, ret);
+        if (r != -ENOENT)
+            return r;
+    }
     hr_auto(closep) int fd =
         socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)

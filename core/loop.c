@@ -38,11 +38,15 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     loop->slow_slice = options->slow_slice;
     loop->debug = options->debug;
     loop->shutdown_limit = options->shutdown_limit;
-    loop->clock = options->clock ? options->clock : hr_clock_monotonic();
+    loop->world = options->world;
+    loop->clock = loop->world      ? &loop->world->clock
+                  : options->clock ? options->clock
+                                   : hr_clock_monotonic();
     loop->now = loop->polled = hr__clock_now(loop);
     hr_list_init(&loop->tasks);
     hr_list_init(&loop->generators);
     hr_list_init(&loop->watched);
+    hr_list_init(&loop->faked);
     hr__timers_init(&loop->timers, loop->now);
     hr__fibers_init(&loop->fibers, options->stack_size ? options->stack_size : DEFAULT_STACK,
                     HR__GUARD_AUTO);
@@ -186,6 +190,7 @@ static void wind_up(hr_loop *loop)
     hr__inbox_drain(loop);
     loop->closed = true;
     hr__inbox_close(loop);
+    hr__world_gather(loop);
     hr__timers_run(&loop->timers, HR_FOREVER); /* all go into the ready queue */
     hr__sched_drop(loop);
 

@@ -13,6 +13,7 @@
 #include "core/task.h"
 
 struct event_base;
+struct hr_world;
 typedef struct hr_handle hr_handle;
 typedef void hr_callback(void *arg);
 
@@ -23,6 +24,7 @@ struct hr_loop_options {
     hr_usec shutdown_limit; /* how long tasks have to end when the loop closes; 0: no limit */
     bool debug;             /* refuse calls from wrong threads: HR_EWRONGTHREAD */
     struct hr_clock *clock; /* NULL: the monotonic clock; tests give a virtual one (core/clock.h) */
+    struct hr_world *world; /* all that comes from outside, the clock included: core/world.h */
 };
 
 /* A loop; NULL options mean the defaults. NULL when memory or descriptors are out. */

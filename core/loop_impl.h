@@ -15,6 +15,7 @@
 #include "core/ready.h"
 #include "core/task_impl.h"
 #include "core/timer.h"
+#include "core/world_impl.h"
 
 struct event;
 
@@ -94,6 +95,11 @@ struct hr_loop {
     /* Callbacks on descriptors: core/watch.c. */
     struct hr_list watched;
     void (*close_watched)(struct hr_loop *loop);
+
+    /* A world instead of the kernel: core/world.c. */
+    struct hr_world *world;      /* NULL: none */
+    struct hr__ready_queue held; /* ready, and not part of the present pass */
+    struct hr_list faked;        /* directions that the world is asked about */
 };
 
 /* The loop that runs in this thread; NULL outside of run. */

@@ -122,6 +122,8 @@ static void set_timer(hr_loop *loop, hr_usec deadline)
 /* EVLOOP_NONBLOCK alone goes round for as long as a descriptor is ready. */
 static void poll_now(hr_loop *loop)
 {
+    if (loop->world)
+        hr__world_look(loop);
     event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
@@ -158,6 +160,8 @@ bool hr__poll(hr_loop *loop)
 {
     hr_usec before = loop->now;
     loop->now = hr__clock_now(loop);
+    if (hr_unlikely(loop->world))
+        hr__world_gather(loop);
     bool slow = loop->now - before >= POLL_EVERY || hr__clock_is_virtual(loop);
     if (!loop->ready.first && !loop->stopping) {
         look_idle(loop);
@@ -171,6 +175,8 @@ bool hr__poll(hr_loop *loop)
     hr_usec lag = hr__timers_run(&loop->timers, loop->now);
     if (lag > 0)
         loop->lag = lag;
+    if (hr_unlikely(loop->world) && !loop->stopping)
+        hr__world_cut(loop);
     return slow;
 }
 

@@ -70,7 +70,7 @@ void hr_loop_get_stats(hr_loop *loop, struct hr_loop_stats *ret)
         .slow_slices = loop->slow_slices,
         .tasks = loop->task_count,
         .timers = loop->timers.count,
-        .ready = queue_length(&loop->pass) + queue_length(&loop->ready),
+        .ready = queue_length(&loop->pass) + queue_length(&loop->ready) + queue_length(&loop->held),
         .watches = loop->watches,
         .lag = loop->lag,
         .longest = loop->longest,

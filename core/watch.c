@@ -14,7 +14,9 @@ struct watch {
     struct hr_list link; /* in the loop's list */
     struct hr__ready ready;
     hr_loop *loop;
-    struct event *event; /* NULL once removed */
+    struct event *event; /* NULL: the loop's world is asked */
+    struct hr__fake fake;
+    bool removed;
     int fd, direction;
     bool queued;
     hr_callback *fn;
@@ -25,7 +27,7 @@ static void watch_run(struct hr__ready *entry, bool drop)
 {
     struct watch *watch = hr_container_of(entry, struct watch, ready);
     watch->queued = false;
-    if (!watch->event)
+    if (watch->removed)
         free(watch);
     else if (!drop)
         watch->fn(watch->arg);
@@ -40,6 +42,11 @@ static void fired(evutil_socket_t fd, short events, void *arg)
     hr__ready_append(&watch->loop->ready, &watch->ready);
 }
 
+static void fake_fired(struct hr__fake *fake)
+{
+    fired(fake->fd, 0, hr_container_of(fake, struct watch, fake));
+}
+
 static struct watch *find(hr_loop *loop, int fd, int direction)
 {
     hr_list_foreach (node, &loop->watched) {
@@ -52,9 +59,11 @@ static struct watch *find(hr_loop *loop, int fd, int direction)
 
 static void give_up(struct watch *watch)
 {
-    event_free(watch->event);
-    watch->event = NULL;
+    if (watch->event)
+        event_free(watch->event);
+    hr_list_remove(&watch->fake.link);
     hr_list_remove(&watch->link);
+    watch->removed = true;
     watch->loop->watches--;
     if (!watch->queued)
         free(watch);
@@ -68,31 +77,46 @@ static void close_all(hr_loop *loop)
     }
 }
 
+/* Has the kernel watch it. */
+static int add_event(struct watch *watch)
+{
+    short events = watch->direction == HR_READ ? EV_READ | EV_PERSIST : EV_WRITE | EV_PERSIST;
+    watch->event = event_new(watch->loop->base, watch->fd, events, fired, watch);
+    if (!watch->event)
+        return hr_fail(-ENOMEM, "no memory to watch a descriptor");
+    errno = 0;
+    if (event_add(watch->event, NULL) < 0) {
+        int code = errno ? -errno : -ENOMEM;
+        event_free(watch->event);
+        return hr_fail(code, "descriptor %d cannot be watched: %s", watch->fd, hr_error_text(code));
+    }
+    return 0;
+}
+
 static int add(hr_loop *loop, int fd, int direction, hr_callback *fn, void *arg)
 {
     struct watch *watch = malloc(sizeof(*watch));
-    short events = direction == HR_READ ? EV_READ | EV_PERSIST : EV_WRITE | EV_PERSIST;
-    struct event *event = watch ? event_new(loop->base, fd, events, fired, watch) : NULL;
-    if (!event) {
-        free(watch);
+    if (!watch)
         return hr_fail(-ENOMEM, "no memory to watch a descriptor");
-    }
-    errno = 0;
-    if (event_add(event, NULL) < 0) {
-        int code = errno ? -errno : -ENOMEM;
-        event_free(event);
-        free(watch);
-        return hr_fail(code, "descriptor %d cannot be watched: %s", fd, hr_error_text(code));
-    }
     *watch = (struct watch){
         .ready.run = watch_run,
         .loop = loop,
-        .event = event,
+        .fake = {.fd = fd, .direction = direction, .fired = fake_fired},
         .fd = fd,
         .direction = direction,
         .fn = fn,
         .arg = arg,
     };
+    hr_list_init(&watch->fake.link);
+    if (hr__world_owns(loop, fd)) {
+        hr_list_append(&loop->faked, &watch->fake.link);
+    } else {
+        int r = add_event(watch);
+        if (r < 0) {
+            free(watch);
+            return r;
+        }
+    }
     hr_list_append(&loop->watched, &watch->link);
     loop->close_watched = close_all;
     loop->watches++;

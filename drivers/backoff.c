@@ -4,15 +4,12 @@
  */
 #include "drivers/backoff.h"
 
-#include <sys/random.h>
+#include "core/world.h"
 
 /* Uniform in [0, 1). Asked once an attempt, so a system call is cheap enough and needs no state. */
 static double random_fraction(void)
 {
-    uint32_t bits;
-    if (getrandom(&bits, sizeof(bits), GRND_NONBLOCK) != (ssize_t)sizeof(bits))
-        return 0.5;
-    return bits / 4294967296.0;
+    return (double)(hr_random() >> 11) * 0x1p-53;
 }
 
 hr_usec hr_backoff_delay(const struct hr_backoff *backoff, unsigned attempt, double random)
