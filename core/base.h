@@ -45,8 +45,12 @@ static inline hr_usec hr_later(hr_usec moment, hr_usec span)
  */
 #define hr_async __attribute__((warn_unused_result))
 
-/* Marks what the shared libraries export. Everything else stays hidden. */
-#define HR_PUBLIC __attribute__((visibility("default")))
+/* Declares what the shared libraries export, also for C++. Everything else stays hidden. */
+#ifdef __cplusplus
+#define HR_PUBLIC extern "C" __attribute__((visibility("default")))
+#else
+#define HR_PUBLIC extern __attribute__((visibility("default")))
+#endif
 
 #define hr_printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 
@@ -78,7 +82,8 @@ static inline hr_usec hr_later(hr_usec moment, hr_usec span)
     } while (0)
 
 /* Says which promise was broken and where on standard error, then aborts. */
-HR_PUBLIC _Noreturn void hr_assert_failed(const char *cond, const char *file, int line);
+HR_PUBLIC __attribute__((noreturn)) void hr_assert_failed(const char *cond, const char *file,
+                                                          int line);
 
 /* free() for hr_auto(): hr_auto(hr_freep) char *text = NULL; */
 static inline void hr_freep(void *p)

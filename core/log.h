@@ -23,5 +23,5 @@ HR_PUBLIC void hr_log_set(hr_log_fn *fn, void *cookie);
             hr_log_write(area, __VA_ARGS__);                                                       \
     } while (0)
 
-HR_PUBLIC extern bool hr_log_wanted;
+HR_PUBLIC bool hr_log_wanted;
 HR_PUBLIC void hr_log_write(const char *area, const char *fmt, ...) hr_printf_like(2, 3);

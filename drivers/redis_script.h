@@ -29,7 +29,7 @@ HR_PUBLIC hr_async int hr_redis_eval(hr_redis *redis, hr_reply **ret,
 
 static inline struct hr_redis_arg hr_redis_bytes(const void *data, size_t len)
 {
-    return (struct hr_redis_arg){.data = data, .len = len};
+    return (struct hr_redis_arg){(const char *)data, len, ""};
 }
 HR_PUBLIC struct hr_redis_arg hr_redis_str(const char *text);
 HR_PUBLIC struct hr_redis_arg hr_redis_int(int64_t number);

@@ -149,7 +149,7 @@ step "the libraries are found by a program that uses them"
 mkdir "$plain/app"
 cp "$here/test-app.c" "$plain/app/"
 in_root sh -ec 'cd /app
-    cc -Wall -Werror -std=gnu17 test-app.c -o test-app $(pkg-config --cflags --libs libheadrace-clients)
+    cc -Wall -Werror -std=gnu17 test-app.c -o test-app $(pkg-config --cflags --libs headrace-clients)
     ./test-app' || fail "a program cannot use the libraries"
 
 # --- the service, as its user sets it up

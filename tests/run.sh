@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 jobs=2
 results=build/results
 
-ci_stages=(format shell length statements gcc layers clang asan ucontext stories production units docs deb lint fuzz)
+ci_stages=(format shell length statements gcc layers library clang asan ucontext stories production units docs deb lint fuzz)
 more_stages=(tsan valgrind asan-stories)
 
 # The builds: compiler and options of each. Fault points are for builds that nobody ships; warnings
@@ -160,6 +160,13 @@ stage_layers()
 {
     compile gcc
     /usr/bin/python3 tests/layers.py build-gcc
+}
+
+# The libraries as they are installed: pkg-config, headers, exports, what they need to run.
+stage_library()
+{
+    compile gcc
+    /usr/bin/python3 tests/library.py build-gcc
 }
 
 stage_stories()

@@ -3,7 +3,7 @@
  * How far are the orders? Redis and MySQL are asked at the same time, in one thread, and have two
  * seconds to answer.
  *
- *     cc orders_now.c $(pkg-config --cflags --libs libheadrace-clients) -o orders_now
+ *     cc orders_now.c $(pkg-config --cflags --libs headrace-clients) -o orders_now
  *     ./orders_now redis://127.0.0.1:6379/0 'mysql://user@127.0.0.1/shop'
  */
 #include <core/headrace.h>
