@@ -31,6 +31,12 @@ static inline hr_usec hr_seconds(int64_t s)
     return !__builtin_mul_overflow(s, 1000000, &span) ? span : s > 0 ? HR_FOREVER : INT64_MIN;
 }
 
+/* A span for people: printf("took %.1f s\n", hr_in_seconds(hr_now() - begin)); */
+static inline double hr_in_seconds(hr_usec span)
+{
+    return (double)span / 1e6;
+}
+
 /* The moment a span after another; saturates likewise. */
 static inline hr_usec hr_later(hr_usec moment, hr_usec span)
 {

@@ -230,3 +230,9 @@ void hr_executor_free(hr_executor *executor, bool cancel)
     if (executor)
         shut_down(executor, cancel, HR_FOREVER);
 }
+
+void hr_executor_freep(hr_executor **executor)
+{
+    hr_executor_free(*executor, false);
+    *executor = NULL;
+}

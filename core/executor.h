@@ -33,6 +33,9 @@ HR_PUBLIC void hr_executor_shutdown(hr_executor *executor, int flags);
  * futures of dropped jobs end with HR_ESHUTDOWN. NULL is fine. */
 HR_PUBLIC void hr_executor_free(hr_executor *executor, bool cancel);
 
+/* For hr_auto(): frees it once everything that is queued has been done. */
+HR_PUBLIC void hr_executor_freep(hr_executor **executor);
+
 /* Queues fn(arg) and yields a future of the running loop; executor NULL is the loop's default pool
  * (made on first use, min(32, cores + 4) threads). Cancelling the future drops a queued job; a
  * running one goes on and its value is destroyed by free_value. NULL, with a record and arg still

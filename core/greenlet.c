@@ -244,6 +244,11 @@ hr_greenlet *hr_greenlet_free(hr_greenlet *greenlet)
     return NULL;
 }
 
+void hr_greenlet_freep(hr_greenlet **greenlet)
+{
+    *greenlet = hr_greenlet_free(*greenlet);
+}
+
 hr_greenlet *hr_greenlet_current(void)
 {
     struct hr__home *home = home_here();

@@ -30,6 +30,7 @@ HR_PUBLIC hr_greenlet *hr_greenlet_new_sized(hr_greenlet_fn *fn, void *arg, hr_g
  * away instead of ending, gets it once more and is lost then. So is one whose task is over. NULL is
  * fine. Returns NULL, or the greenlet when it stays: a main one, and the one that runs. */
 HR_PUBLIC hr_greenlet *hr_greenlet_free(hr_greenlet *greenlet);
+HR_PUBLIC void hr_greenlet_freep(hr_greenlet **greenlet);
 
 /* Leaves the running greenlet and goes on in target, whose switch returns value. Returns when
  * something switches back, with what that passed in *ret (NULL: not wanted): its status, 0 from a

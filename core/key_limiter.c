@@ -59,6 +59,11 @@ hr_key_limiter *hr_key_limiter_free(hr_key_limiter *limiter)
     return NULL;
 }
 
+void hr_key_limiter_freep(hr_key_limiter **limiter)
+{
+    *limiter = hr_key_limiter_free(*limiter);
+}
+
 /* FNV-1a; a caller who is attacked by his own keys has other worries. */
 static uint64_t hash_of(const char *key)
 {

@@ -15,6 +15,7 @@ HR_PUBLIC hr_key_limiter *hr_key_limiter_new(unsigned each);
 
 /* Nobody may hold or wait for a key. NULL is fine; returns NULL. */
 HR_PUBLIC hr_key_limiter *hr_key_limiter_free(hr_key_limiter *limiter);
+HR_PUBLIC void hr_key_limiter_freep(hr_key_limiter **limiter);
 
 /* Takes a turn for key, waiting in order behind those with the same one; the text is copied. 0;
  * -ECANCELED: no turn is held; -ENOMEM, HR_ENOTASK, HR_EWRONGLOOP. */

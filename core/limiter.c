@@ -44,6 +44,11 @@ hr_limiter *hr_limiter_free(hr_limiter *limiter)
     return NULL;
 }
 
+void hr_limiter_freep(hr_limiter **limiter)
+{
+    *limiter = hr_limiter_free(*limiter);
+}
+
 static struct hr_list *bucket_of(hr_limiter *limiter, const void *borrower)
 {
     return &limiter->buckets[((uintptr_t)borrower >> 4) % BUCKETS];

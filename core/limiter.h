@@ -17,6 +17,7 @@ HR_PUBLIC hr_limiter *hr_limiter_new(unsigned tokens);
 
 /* All tokens have to be back; asserts that nobody waits. NULL is fine; returns NULL. */
 HR_PUBLIC hr_limiter *hr_limiter_free(hr_limiter *limiter);
+HR_PUBLIC void hr_limiter_freep(hr_limiter **limiter);
 
 /* Borrows a token for borrower, any pointer (NULL: the running task). 0; -ECANCELED: none is
  * borrowed; -EBUSY: it has one or waits for one already; -ENOMEM, HR_ENOTASK, HR_EWRONGLOOP. */

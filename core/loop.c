@@ -239,3 +239,8 @@ hr_loop *hr_loop_free(hr_loop *loop)
     hr__loop_release(loop);
     return NULL;
 }
+
+void hr_loop_freep(hr_loop **loop)
+{
+    *loop = hr_loop_free(*loop);
+}

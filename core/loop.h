@@ -39,6 +39,7 @@ HR_PUBLIC int hr_loop_close(hr_loop *loop);
 /* Closes it if need be (so it must not run) and gives its memory back; futures that are still held
  * keep the little they need. Returns NULL. */
 HR_PUBLIC hr_loop *hr_loop_free(hr_loop *loop);
+HR_PUBLIC void hr_loop_freep(hr_loop **loop);
 
 /* Makes a loop, runs fn(arg) as a task, cancels and awaits what it left behind, closes the loop.
  * Returns what fn returned; -EBUSY inside a running loop. A SIGINT cancels the main task first and

@@ -75,3 +75,8 @@ hr_loop_thread *hr_loop_thread_free(hr_loop_thread *self)
     free(self);
     return NULL;
 }
+
+void hr_loop_thread_freep(hr_loop_thread **thread)
+{
+    *thread = hr_loop_thread_free(*thread);
+}

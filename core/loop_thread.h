@@ -23,3 +23,4 @@ HR_PUBLIC hr_loop *hr_loop_thread_loop(hr_loop_thread *thread);
 /* Stops the loop, which cancels and awaits its tasks and closes; joins the thread and frees both.
  * Not by the thread itself. A program may also end without this. NULL is fine; returns NULL. */
 HR_PUBLIC hr_loop_thread *hr_loop_thread_free(hr_loop_thread *thread);
+HR_PUBLIC void hr_loop_thread_freep(hr_loop_thread **thread);

@@ -86,6 +86,11 @@ hr_runner *hr_runner_free(hr_runner *runner)
     return NULL;
 }
 
+void hr_runner_freep(hr_runner **runner)
+{
+    *runner = hr_runner_free(*runner);
+}
+
 int hr_run_with(const struct hr_loop_options *options, hr_task_fn *fn, void *arg)
 {
     if (hr__loop_running)

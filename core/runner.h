@@ -25,3 +25,4 @@ HR_PUBLIC hr_loop *hr_runner_loop(hr_runner *runner);
 /* Cancels and awaits what is left, closes what is open, frees. Not inside a run. The error record
  * is kept. NULL is fine; returns NULL. */
 HR_PUBLIC hr_runner *hr_runner_free(hr_runner *runner);
+HR_PUBLIC void hr_runner_freep(hr_runner **runner);

@@ -101,3 +101,37 @@ TEST(s0_4_misuse_has_its_code_and_changes_nothing)
     ASSERT_ERR(hr_lock_release(&lock), -EINVAL);
     ASSERT_ERR(hr_lock_try(&lock), 0);
 }
+
+static int nothing(void *arg, void **ret_value)
+{
+    *(bool *)arg = true;
+    return 0;
+}
+
+static int never(void *arg, void **value)
+{
+    return 0;
+}
+
+TEST_PLAIN(a_scope_frees_what_it_holds)
+{
+    hr_auto(hr_greenlet_freep) hr_greenlet *greenlet = hr_greenlet_new(never, NULL, NULL);
+    hr_auto(hr_limiter_freep) hr_limiter *limiter = hr_limiter_new(1);
+    hr_auto(hr_key_limiter_freep) hr_key_limiter *keys = hr_key_limiter_new(1);
+    hr_auto(hr_loop_freep) hr_loop *loop = hr_loop_new(NULL);
+    hr_auto(hr_runner_freep) hr_runner *runner = hr_runner_new(NULL);
+    hr_auto(hr_loop_thread_freep) hr_loop_thread *thread = hr_loop_thread_new("test", NULL);
+    ASSERT_TRUE(greenlet && limiter && keys && loop && runner && thread);
+}
+
+TEST_REAL(a_scope_with_an_executor_ends_after_what_was_queued)
+{
+    bool done = false;
+    hr_future *job;
+    {
+        hr_auto(hr_executor_freep) hr_executor *pool = hr_executor_new("test", 1);
+        job = hr_run_in_executor(pool, nothing, &done, NULL);
+    }
+    ASSERT_TRUE(done);
+    ASSERT_ERR(hr_join(job), 0);
+}

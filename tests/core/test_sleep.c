@@ -101,6 +101,12 @@ TEST_PLAIN(s10_5_spans_of_any_size_saturate)
     ASSERT_EQ(hr_later(-2, INT64_MIN), INT64_MIN);
 }
 
+TEST_PLAIN(spans_for_people_are_seconds)
+{
+    ASSERT_TRUE(hr_in_seconds(hr_ms(1500)) == 1.5);
+    ASSERT_TRUE(hr_in_seconds(hr_seconds(-2)) == -2);
+}
+
 TEST(s10_5_very_long_spans_do_not_overflow)
 {
     hr_task *forever = hr_create_task(NULL, sleep_forever, NULL);
