@@ -31,13 +31,18 @@ static void queue_task(struct hr__task *task)
     hr__ready_append(&task->future.loop->ready, &task->ready);
 }
 
+static int fail_cancelled(const struct hr__task *task)
+{
+    const char *reason = task->future.cancel_reason;
+    return hr_fail(-ECANCELED, "%s", reason ? reason : hr_error_text(-ECANCELED));
+}
+
 int hr__task_deliver_cancel(struct hr__task *task)
 {
     if (task->shielded || (task->must_cancel == HR__CANCEL_STANDS && task->patient))
         return 0;
     task->must_cancel &= HR__CANCEL_STANDS;
-    const char *reason = task->future.cancel_reason;
-    return hr_fail(-ECANCELED, "%s", reason ? reason : hr_error_text(-ECANCELED));
+    return fail_cancelled(task);
 }
 
 static void suspend(struct hr__task *task, struct hr__waiter *waiter, const char *what)
@@ -58,6 +63,9 @@ int hr__park(struct hr__waiter *waiter, const char *what)
         if (!waiter->woken)
             suspend(task, waiter, what);
         r = hr__task_take_cancel(task);
+        /* The request that took the record out of its queue was withdrawn since. */
+        if (hr_unlikely(r == 0 && !waiter->woken))
+            r = fail_cancelled(task);
     }
     if (hr_unlikely(r < 0)) {
         hr_list_remove(&waiter->link);

@@ -56,8 +56,8 @@ HR_PUBLIC void hr_task_set_name(hr_task *task, const char *name);
  * counted, unless it is done. */
 HR_PUBLIC bool hr_task_cancel(hr_task *task, const char *reason);
 
-/* Takes back one request (never below zero) and returns how many remain; at zero an undelivered
- * one is withdrawn. Whoever called cancel and handles the outcome calls it. */
+/* Takes back one request (never below zero) and returns how many remain; at zero one that has not
+ * interrupted anything yet is withdrawn. Whoever called cancel and handles the outcome calls it. */
 HR_PUBLIC unsigned hr_task_uncancel(hr_task *task);
 
 /* Requests outstanding. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/group.h"
+#include "core/lock.h"
 #include "core/park.h"
 #include "core/task.h"
 #include "core/timeout.h"
@@ -297,6 +298,30 @@ TEST(s3_16_uncancel_counts_down_and_withdraws_what_was_not_delivered)
     ASSERT_EQ(hr_task_uncancel(task), 0);
     ASSERT_ERR(hr_join(task), 0);
     ASSERT_ERR(result, 0);
+}
+
+static int take_held_lock(void *lock)
+{
+    return hr_lock_acquire(lock);
+}
+
+TEST(s3_16_s3_17_a_suspension_that_was_interrupted_stays_so)
+{
+    hr_lock lock;
+    hr_lock_init(&lock);
+    ASSERT_ERR(hr_lock_try(&lock), 0);
+    struct probe p = {0};
+    hr_task *sleeper = spawn_probe(&p);
+    hr_task *waiter = hr_create_task(NULL, take_held_lock, &lock);
+    test_passes(1);
+    hr_task_cancel(sleeper, "changed my mind");
+    hr_task_cancel(waiter, NULL);
+    ASSERT_EQ(hr_task_uncancel(sleeper), 0);
+    ASSERT_EQ(hr_task_uncancel(waiter), 0);
+    ASSERT_ERR(hr_join(sleeper), -ECANCELED); /* neither slept out nor, below, in the lock */
+    ASSERT_ERR(hr_join(waiter), -ECANCELED);
+    ASSERT_ERR(hr_lock_release(&lock), 0);
+    ASSERT_FALSE(lock.locked);
 }
 
 TEST(s3_17_uncancel_does_not_undo_what_was_delivered)
