@@ -222,13 +222,33 @@ void hr_task_set_name(hr_task *task, const char *name)
     set_name(hr__task(task), name);
 }
 
+/* The first unfinished task that was made after that one; NULL: none. */
+static struct hr__task *task_after(hr_loop *loop, uint64_t number)
+{
+    hr_list_foreach (node, &loop->tasks) {
+        struct hr__task *task = hr_list_entry(node, struct hr__task, all);
+        if (task->number > number)
+            return task;
+    }
+    return NULL;
+}
+
 void hr_all_tasks(hr_loop *loop, void (*each)(hr_task *task, void *cookie), void *cookie)
 {
     loop = loop ? loop : hr__loop_running;
     if (!loop)
         return;
-    hr_list_foreach_safe (node, &loop->tasks)
-        each(&hr_list_entry(node, struct hr__task, all)->future, cookie);
+    uint64_t last = loop->tasks_made; /* what is made meanwhile is left out */
+    struct hr__task *task = task_after(loop, 0);
+    while (task && task->number <= last) {
+        hr_auto(hr_future_unrefp) hr_task *handle = hr_future_ref(&task->future);
+        each(handle, cookie);
+        struct hr_list *next = task->all.next;
+        if (hr_future_done(handle)) /* it may be anywhere in what went meanwhile */
+            task = task_after(loop, task->number);
+        else
+            task = next == &loop->tasks ? NULL : hr_list_entry(next, struct hr__task, all);
+    }
 }
 
 size_t hr_task_stack_used(const hr_task *task)

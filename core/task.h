@@ -79,8 +79,9 @@ HR_PUBLIC hr_future *hr_sleep_future(hr_usec span, void *value, hr_free_fn *free
 /* Waits until that moment on the loop's clock. */
 HR_PUBLIC hr_async int hr_sleep_until(hr_usec moment);
 
-/* Calls each(task, cookie) for the unfinished tasks of loop (NULL: the running one) in spawn order.
- */
+/* Calls each(task, cookie) for the unfinished tasks of loop (NULL: the running one) in spawn order,
+ * as they are at the call: a task made meanwhile is left out, and so is one that ended before its
+ * turn. each may wait. */
 HR_PUBLIC void hr_all_tasks(hr_loop *loop, void (*each)(hr_task *task, void *cookie), void *cookie);
 
 /* Most bytes of its stack the task has used so far, as far as pages tell; 0 when unknown. */

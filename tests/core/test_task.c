@@ -208,6 +208,26 @@ TEST(s2_10_all_tasks_are_listed_in_spawn_order)
     ASSERT_ERR(hr_join(fresh), 7);
 }
 
+/* Notes the task, makes another, and waits for the end of this one and the next. */
+static void note_make_and_wait(hr_task *task, void *names)
+{
+    collect_name(task, names);
+    ASSERT_ERR(hr_spawn("meanwhile", seven, NULL), 0);
+    if (strcmp(hr_task_name(task), "one") == 0)
+        ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
+}
+
+TEST(s2_10_the_list_may_change_while_it_is_gone_through)
+{
+    char names[100] = "";
+    hr_future_unref(hr_create_task("one", nap, (void *)1));
+    hr_future_unref(hr_create_task("two", nap, (void *)1));
+    hr_task *three = hr_create_task("three", nap, (void *)9);
+    hr_all_tasks(NULL, note_make_and_wait, names);
+    ASSERT_STR(names, "test one three ");
+    ASSERT_ERR(hr_join(three), 0);
+}
+
 TEST(s2_11_a_task_cannot_wait_for_itself)
 {
     ASSERT_ERR(hr_await(hr_current_task()), HR_ESELFAWAIT);
