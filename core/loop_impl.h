@@ -195,9 +195,10 @@ void hr__slice_mark(struct hr_loop *loop, const char *name);
 /* core/task.c: asks the tasks that a closing loop has left to end, in rounds. */
 void hr__tasks_close(struct hr_loop *loop);
 
-/* core/signals.c: as the public calls, for any loop; flags go to sigaction(2). */
+/* core/signals.c: as the public calls, for any loop; flags go to sigaction(2). What is removed may
+ * be told by its callback: NULL is any. */
 int hr__signal_add(struct hr_loop *loop, int number, int flags, hr_callback *fn, void *arg);
-bool hr__signal_remove(struct hr_loop *loop, int number);
+bool hr__signal_remove(struct hr_loop *loop, int number, hr_callback *fn);
 
 /* Queues the callbacks of signals that came. */
 void hr__signals_deliver(struct hr_loop *loop);

@@ -62,7 +62,7 @@ int hr_runner_run(hr_runner *runner, hr_task_fn *fn, void *arg)
     runner->interrupted = false;
     watch_interrupts(runner);
     int r = hr_loop_run_until_complete(runner->loop, hr_future_ref(main_task));
-    hr__signal_remove(runner->loop, SIGINT);
+    hr__signal_remove(runner->loop, SIGINT, interrupt); /* not one that main has set */
     if (r == -ECANCELED && runner->interrupted && hr_task_uncancel(main_task) == 0)
         return hr_fail(HR_EINTERRUPTED, "interrupted");
     return r;

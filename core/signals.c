@@ -91,11 +91,13 @@ int hr_add_signal_handler(int number, hr_callback *fn, void *arg)
     return loop ? hr__signal_add(loop, number, 0, fn, arg) : hr_last_error()->code;
 }
 
-bool hr__signal_remove(hr_loop *loop, int number)
+bool hr__signal_remove(hr_loop *loop, int number, hr_callback *fn)
 {
     if (number <= 0 || number >= SIGNALS || atomic_load(&owner) != loop || !slots[number].set)
         return false;
     struct slot *slot = &slots[number];
+    if (fn && slot->fn != fn)
+        return false;
     sigaction(number, &slot->before, NULL);
     slot->set = false;
     atomic_store(&slot->pending, false);
@@ -106,11 +108,11 @@ bool hr__signal_remove(hr_loop *loop, int number)
 
 bool hr_remove_signal_handler(int number)
 {
-    return hr__signal_remove(hr__loop_running, number);
+    return hr__signal_remove(hr__loop_running, number, NULL);
 }
 
 void hr__signals_close(hr_loop *loop)
 {
     for (int number = 1; number < SIGNALS; number++)
-        hr__signal_remove(loop, number);
+        hr__signal_remove(loop, number, NULL);
 }

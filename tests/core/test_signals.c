@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/runner.h"
 #include "tests/support/hrtest.h"
 
 static int came;
@@ -191,6 +192,31 @@ static int stuck(void *arg)
     kill(getpid(), SIGINT);
     kill(getpid(), SIGINT); /* the loop has not even seen the first */
     return pause();
+}
+
+static int handle_interrupts(void *arg)
+{
+    return hr_add_signal_handler(SIGINT, count, arg);
+}
+
+static int be_interrupted(void *arg)
+{
+    kill(getpid(), SIGINT);
+    int r = hr_sleep(hr_ms(2));
+    return r < 0 ? r : came;
+}
+
+TEST_PLAIN(s20_9_a_handler_that_a_main_has_set_serves_the_next_main)
+{
+    hr_runner *runner = hr_runner_new(NULL);
+    struct sigaction now;
+    came = 0;
+    ASSERT_ERR(hr_runner_run(runner, handle_interrupts, &ten), 0);
+    ASSERT_ERR(hr_runner_run(runner, be_interrupted, NULL), 10);
+    ASSERT_ERR(hr_runner_run(runner, be_interrupted, NULL), 20);
+    hr_runner_free(runner);
+    sigaction(SIGINT, NULL, &now);
+    ASSERT_TRUE(now.sa_handler == SIG_DFL);
 }
 
 TEST_PLAIN(s20_7_a_second_interrupt_ends_the_program_at_once)
