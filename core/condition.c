@@ -25,9 +25,15 @@ int hr_condition_wait(hr_condition *condition)
     if (!condition->lock->locked)
         return hr_fail(-EINVAL, "condition: waited for without holding its lock");
 
+    /* Who gives the lock up has to get it back, so both lines are looked at before. */
     bool notified;
+    int r = hr__line_settle(&condition->line, "a condition");
+    if (r == 0)
+        r = hr__line_settle(&condition->lock->line, "a condition's lock");
+    if (r < 0)
+        return r;
     hr_lock_release(condition->lock);
-    int r = hr__line_wait(&condition->line, "a condition", &notified);
+    r = hr__line_wait(&condition->line, "a condition", &notified);
     hr__be_patient(true);
     while (hr_lock_acquire(condition->lock) < 0)
         r = -ECANCELED; /* each request interrupts one attempt; the next one may work */

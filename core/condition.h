@@ -17,8 +17,8 @@ typedef struct hr_condition {
 HR_PUBLIC void hr_condition_init(hr_condition *condition, hr_lock *lock);
 HR_PUBLIC void hr_condition_done(hr_condition *condition);
 
-/* Releases the lock, waits, takes it again before returning in every case. 0, -ECANCELED, or
- * -EINVAL when the lock is not held. */
+/* Releases the lock, waits, takes it again before returning in every case. 0 or -ECANCELED; or,
+ * and the lock was not released, -EINVAL (it is not held), HR_EWRONGLOOP, HR_ENOTASK. */
 HR_PUBLIC hr_async int hr_condition_wait(hr_condition *condition);
 
 /* Waits until holds(arg) is true, looking before the first wait and after each: 0. Otherwise as

@@ -7,8 +7,10 @@
 #include "core/loop_impl.h"
 
 /* The line is of the loop whose task is the first to wait there. */
-static __attribute__((noinline)) int settle(struct hr__line *line, const char *what)
+__attribute__((noinline)) int hr__line_settle(struct hr__line *line, const char *what)
 {
+    if (line->loop == hr__loop_running)
+        return 0;
     if (line->loop)
         return hr_fail(HR_EWRONGLOOP, "tasks of another loop wait for %s", what);
     line->loop = hr__loop_running;
@@ -23,7 +25,7 @@ int hr__line_wait(struct hr__line *line, const char *what, bool *ret_turn)
     int r = hr__waiter_init(&waiter);
     if (r < 0)
         return r;
-    if (hr_unlikely(line->loop != hr__loop_running) && (r = settle(line, what)) < 0)
+    if (hr_unlikely(line->loop != hr__loop_running) && (r = hr__line_settle(line, what)) < 0)
         return r;
     hr_list_append(&line->waiters, &waiter.link);
     r = hr__park(&waiter, what);

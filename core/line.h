@@ -28,6 +28,9 @@ static inline bool hr__line_empty(const struct hr__line *line)
     return hr_list_empty(&line->waiters);
 }
 
+/* Whether tasks of the running loop may wait here: 0 or HR_EWRONGLOOP. what shows in the record. */
+int hr__line_settle(struct hr__line *line, const char *what);
+
 /* Waits at the end of the line until called. The result given to the call, or -ECANCELED,
  * HR_ENOTASK, HR_EWRONGLOOP. *ret_turn, written in every case, tells whether a call with 0 arrived:
  * on -ECANCELED that turn has to go to somebody else. */

@@ -262,3 +262,40 @@ TEST(s15_7_s15_8_waiting_for_a_predicate_looks_first_and_after_each_wake_up)
     }
     ASSERT_ERR(hr_join(task), 0);
 }
+
+static hr_lock shared_lock;
+static hr_condition shared;
+
+static int take_shared(void *arg)
+{
+    hr_auto(hr_lock_releasep) hr_lock *held = NULL;
+    return hr_lock_hold(&shared_lock, &held);
+}
+
+static int wait_at_shared(void *arg)
+{
+    int r = hr_condition_wait(&shared);
+    ASSERT_TRUE(shared_lock.locked);
+    return r;
+}
+
+/* A task of the first loop is in line for the lock when one of the second wants to give it up. */
+TEST_PLAIN(s14_15_s15_5_a_wait_that_could_not_get_its_lock_back_is_refused)
+{
+    hr_lock_init(&shared_lock);
+    hr_condition_init(&shared, &shared_lock);
+    hr_loop *first = hr_loop_new(NULL), *second = hr_loop_new(NULL);
+    struct hr_task_options options = {.loop = first};
+    ASSERT_ERR(hr_lock_try(&shared_lock), 0);
+    hr_task *in_line = hr_create_task_with(&options, take_shared, NULL);
+    hr_loop_stop(first);
+    ASSERT_ERR(hr_loop_run_forever(first), 0);
+    options.loop = second;
+    hr_task *task = hr_create_task_with(&options, wait_at_shared, NULL);
+    ASSERT_ERR(hr_loop_run_until_complete(second, task), HR_EWRONGLOOP);
+    ASSERT_ERR(hr_lock_release(&shared_lock), 0);
+    ASSERT_ERR(hr_loop_run_until_complete(first, in_line), 0);
+    ASSERT_FALSE(shared_lock.locked);
+    hr_loop_free(first);
+    hr_loop_free(second);
+}
