@@ -2,6 +2,7 @@
 /*
  * Cancellation, semantics 3.
  */
+#include <pthread.h>
 #include <string.h>
 
 #include "core/group.h"
@@ -398,6 +399,26 @@ TEST(s3_24_a_callback_may_cancel)
     hr_task *task = spawn_probe(&p);
     ASSERT_TRUE(hr_call_soon(cancel_from_callback, task));
     ASSERT_ERR(hr_join(task), -ECANCELED);
+}
+
+static void *cancel_from_a_thread(void *task)
+{
+    int r = hr_call_soon_threadsafe(hr_future_loop(task), cancel_from_callback, task);
+    return (void *)(intptr_t)r;
+}
+
+TEST_REAL(s3_24_another_thread_cancels_by_the_threadsafe_call)
+{
+    struct probe p = {0};
+    hr_task *task = spawn_probe(&p);
+    pthread_t thread;
+    ASSERT_EQ(pthread_create(&thread, NULL, cancel_from_a_thread, task), 0);
+    ASSERT_ERR(hr_await(task), -ECANCELED);
+    ASSERT_STR(hr_future_cancel_reason(task), "callback");
+    void *r;
+    pthread_join(thread, &r);
+    ASSERT_PTR(r, NULL);
+    hr_future_unref(task);
 }
 
 TEST(s3_6_the_chain_may_be_longer_than_a_stack_is_deep)

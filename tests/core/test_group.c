@@ -400,6 +400,29 @@ TEST(s9_17_an_enclosing_timeout_is_still_seen)
     ASSERT_ERR(hr_timeout_leave(&limit, r), -ETIMEDOUT);
 }
 
+static int stop_the_group(void *arg)
+{
+    struct hr_task_group group = {0};
+    ASSERT_ERR(hr_task_group_enter(&group), 0);
+    *(struct hr_task_group **)arg = &group;
+    return hr_task_group_leave(&group, hr_sleep(hr_seconds(60)));
+}
+
+TEST(s9_17_a_cancel_of_the_task_is_still_seen)
+{
+    struct hr_task_group *group;
+    hr_task *task = hr_create_task("parent", stop_the_group, &group);
+    test_passes(1);
+    hr_task_group_cancel(group);
+    hr_task_cancel(task, "by somebody else");
+    ASSERT_ERR(hr_join(task), -ECANCELED);
+
+    task = hr_create_task("parent", stop_the_group, &group);
+    test_passes(1);
+    hr_task_group_cancel(group);
+    ASSERT_ERR(hr_join(task), 0);
+}
+
 static int fatal_child(void *arg)
 {
     return hr_fail(HR_EFATAL, "the disk is on fire");

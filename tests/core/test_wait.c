@@ -2,6 +2,7 @@
 /*
  * wait, semantics 5.
  */
+#include "core/future_impl.h"
 #include "core/gather.h"
 #include "core/task.h"
 #include "tests/support/hrtest.h"
@@ -171,6 +172,48 @@ TEST(s5_12_a_member_due_with_the_timeout_and_armed_later_is_pending)
     spawn(&all, jobs, 1); /* it goes to sleep once wait suspends */
     ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, hr_ms(10)), 0);
     ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, hr_ms(10)), 1);
+}
+
+static bool unwatched(const struct hr_futures *all)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        if (!hr_list_empty(&all->items[i]->watches))
+            return false;
+    }
+    return true;
+}
+
+TEST(s5_7_nothing_of_a_wait_stays_on_its_members_however_it_ends)
+{
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
+    for (int i = 0; i < 40; i++) /* more than a wait has room for on its stack */
+        hr_futures_add(&all, hr_future_new(NULL));
+    ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, hr_ms(5)), 0);
+    ASSERT_TRUE(unwatched(&all));
+
+    struct waiting w = {&all};
+    hr_task *waiter = hr_create_task("waiter", wait_for_all, &w);
+    test_passes(1);
+    ASSERT_FALSE(unwatched(&all));
+    hr_task_cancel(waiter, NULL);
+    ASSERT_ERR(hr_join(waiter), -ECANCELED);
+    ASSERT_TRUE(unwatched(&all));
+
+    hr_future_set_error(all.items[3], -EIO, "no luck");
+    ASSERT_ERR(hr_wait(&all, HR_FIRST_ERROR, HR_FOREVER), 1);
+    ASSERT_TRUE(unwatched(&all));
+    ASSERT_ERR(hr_future_status(all.items[3]), -EIO);
+}
+
+TEST(s5_14_a_sleep_that_is_a_future_is_a_member)
+{
+    struct job jobs[] = {{hr_seconds(1)}, {hr_seconds(2)}};
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
+    spawn(&all, jobs, 1);
+    hr_futures_add(&all, hr_sleep_future(hr_seconds(5), NULL, NULL));
+    spawn(&all, &jobs[1], 1);
+    ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, HR_FOREVER), 3);
+    ASSERT_EQ(test_clock_now(), hr_seconds(5));
 }
 
 TEST(s5_14_sleeps_are_members_like_others)

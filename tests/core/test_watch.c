@@ -5,6 +5,7 @@
 #include "core/watch.h"
 
 #include <event2/event.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/task.h"
@@ -75,6 +76,23 @@ TEST_REAL(s11_14_a_new_watch_replaces_the_old_one_and_removing_tells_of_one)
     ASSERT_TRUE(hr_watch_remove(ends[0], HR_READ));
     ASSERT_FALSE(hr_watch_remove(ends[0], HR_READ));
     close_pipe();
+}
+
+TEST_REAL(s11_14_reading_and_writing_are_watched_apart)
+{
+    int both[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both), 0);
+    ends[0] = ends[1] = both[0];
+    calls = other_calls = 0;
+    ASSERT_ERR(hr_watch_add(both[0], HR_READ, count, &calls), 0);
+    ASSERT_ERR(hr_watch_add(both[0], HR_WRITE, count_write, &other_calls), 0);
+    wait_for_calls(&other_calls, 1); /* which removes itself, and nothing else */
+    ASSERT_EQ(calls, 0);
+    ASSERT_EQ(write(both[1], "x", 1), 1);
+    wait_for_calls(&calls, 3);
+    ASSERT_FALSE(hr_watch_remove(both[0], HR_WRITE));
+    close(both[0]);
+    close(both[1]);
 }
 
 static int pair[2][2];
