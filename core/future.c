@@ -266,11 +266,16 @@ const struct hr_error *hr_future_error(hr_future *future)
     return &bare;
 }
 
+bool hr_future_running(const hr_future *future)
+{
+    return future->state == HR__PENDING && hr__job_begun(future);
+}
+
 const char *hr_future_state(const hr_future *future)
 {
     switch (future->state) {
     case HR__PENDING:
-        return "pending";
+        return hr_future_running(future) ? "running" : "pending";
     case HR__CANCELLED:
         return "cancelled";
     default:

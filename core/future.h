@@ -50,6 +50,9 @@ HR_PUBLIC bool hr_future_cancel(hr_future *future, const char *reason);
 HR_PUBLIC bool hr_future_done(const hr_future *future);
 HR_PUBLIC bool hr_future_cancelled(const hr_future *future);
 
+/* Whether it stands for a job of an executor (core/executor.h) that a thread is at. */
+HR_PUBLIC bool hr_future_running(const hr_future *future);
+
 /* How it ended: ≥ 0 as completed, the error's code, -ECANCELED, or -EAGAIN while pending. */
 HR_PUBLIC int hr_future_status(hr_future *future);
 
@@ -60,7 +63,8 @@ HR_PUBLIC void *hr_future_take(hr_future *future);
 /* The error's record; NULL when it did not fail. Reading marks it as seen. */
 HR_PUBLIC const struct hr_error *hr_future_error(hr_future *future);
 
-/* Its state in a word for people: "pending", "finished", "failed" or "cancelled". */
+/* Its state in a word for people: "pending", "running" (a job in a thread), "finished", "failed" or
+ * "cancelled". */
 HR_PUBLIC const char *hr_future_state(const hr_future *future);
 
 /* The reason given to cancel, or NULL. */

@@ -33,6 +33,9 @@ static inline int hr__future_peek(const hr_future *future)
 /* The outcome as hr_await() returns it: a failed one's record becomes the running task's. */
 int hr__future_receive(hr_future *future);
 
+/* core/offload.c: whether a thread has begun the job that a pending future stands for. */
+bool hr__job_begun(const hr_future *future);
+
 /* For tasks: the common part of making, completing and cancelling. */
 void hr__future_init(hr_future *future, hr_loop *loop, bool is_task);
 void hr__future_finish(hr_future *future, int status);

@@ -43,8 +43,9 @@ struct job {
     struct hr__watch watch;
     struct hr_list link; /* in waited_for */
 
+    atomic_bool begun; /* by a thread, which may be at it still */
+
     /* The outcome. */
-    bool ran;
     int status;
     void *value;
     struct hr_error error;
@@ -60,7 +61,7 @@ static void port_unref(struct hr__port *port)
 
 static void job_free(struct job *job)
 {
-    if (!job->ran && job->options.free_arg)
+    if (!job->begun && job->options.free_arg)
         job->options.free_arg(job->arg);
     if (job->value && job->options.free_value)
         job->options.free_value(job->value);
@@ -141,7 +142,7 @@ static void job_run(struct hr__job *base)
     struct job *job = hr_container_of(base, struct job, base);
 
     hr_error_raise(&(struct hr_error){0});
-    job->ran = true;
+    job->begun = true;
     hr__locals_of_job = job->locals;
     job->status = job->fn(job->arg, &job->value);
     hr__locals_of_job = NULL;
@@ -173,6 +174,16 @@ static void future_over(struct hr__watch *watch)
     job_forget(job);
     if (hr__executor_remove(job->options.executor, &job->base))
         job_free(job);
+}
+
+bool hr__job_begun(const hr_future *future)
+{
+    hr_list_foreach (node, &future->watches) {
+        struct hr__watch *watch = hr_list_entry(node, struct hr__watch, link);
+        if (watch->done == future_over)
+            return hr_container_of(watch, struct job, watch)->begun;
+    }
+    return false;
 }
 
 /* The loop is closing: no task is left, so nobody can wait for what still comes. */

@@ -10,6 +10,7 @@
 
 #include "core/executor_impl.h"
 #include "core/gather.h"
+#include "core/submit.h"
 #include "core/task.h"
 #include "core/timeout.h"
 #include "tests/support/hrtest.h"
@@ -116,7 +117,7 @@ TEST_REAL(s13_1_threads_start_when_needed_and_are_reused)
     hr_executor_free(executor, false);
 }
 
-TEST_REAL(s13_2_five_workers_run_five_of_ten_jobs)
+TEST_REAL(s1_22_s13_2_five_workers_run_five_of_ten_jobs)
 {
     struct gate gate = GATE;
     hr_executor *executor = hr_executor_new("test", 5);
@@ -128,9 +129,14 @@ TEST_REAL(s13_2_five_workers_run_five_of_ten_jobs)
     }
     gate_await(&gate, 5);
     ASSERT_EQ(gate.inside, 5);
+    for (int i = 0; i < 10; i++) {
+        ASSERT_EQ(hr_future_running(all.items[i]), i < 5);
+        ASSERT_STR(hr_future_state(all.items[i]), i < 5 ? "running" : "pending");
+    }
     gate_open(&gate);
     ASSERT_ERR(hr_gather(&all, 0), 0);
     ASSERT_EQ(gate.inside, 10);
+    ASSERT_STR(hr_future_state(all.items[0]), "finished");
     hr_executor_free(executor, false);
 }
 
@@ -249,9 +255,19 @@ TEST_REAL(s13_10_gathered_jobs_keep_their_order)
     hr_executor *executor = hr_executor_new("test", 5);
     struct work w[5];
     hr_auto(hr_futures_done) struct hr_futures all = {0};
+    struct gate gates[5];
     for (int i = 0; i < 5; i++) {
-        w[i] = (struct work){.outcome = i + 1};
+        gates[i] = (struct gate)GATE;
+        w[i] = (struct work){.gate = &gates[i], .outcome = i + 1};
         hr_futures_add(&all, hr_run_in_executor(executor, work, &w[i], NULL));
+    }
+    for (int i = 4; i >= 0; i--) { /* side by side, and the last to begin ends first */
+        gate_await(&gates[i], 1);
+        ASSERT_FALSE(hr_future_done(all.items[i]));
+    }
+    for (int i = 4; i >= 0; i--) {
+        gate_open(&gates[i]);
+        ASSERT_ERR(hr_await(all.items[i]), i + 1);
     }
     ASSERT_ERR(hr_gather(&all, 0), 0);
     for (int i = 0; i < 5; i++)
@@ -405,6 +421,30 @@ TEST_REAL(s13_16_a_job_may_use_the_threadsafe_call)
     struct caller c = {hr_running_loop()};
     ASSERT_ERR(hr_join(hr_run_in_executor(NULL, call_back, &c, NULL)), 0);
     ASSERT_TRUE(c.called); /* posted before the completion */
+}
+
+static int add_one(void *arg)
+{
+    return ++*(int *)arg;
+}
+
+struct submitter {
+    hr_loop *loop;
+    int count;
+};
+
+static int submit_and_wait(void *arg, void **ret_value)
+{
+    struct submitter *s = arg;
+    hr_auto(hr_thread_future_unrefp) hr_thread_future *future =
+        hr_submit(s->loop, "from a job", add_one, &s->count);
+    return hr_thread_future_wait(future, HR_FOREVER);
+}
+
+TEST_REAL(s13_16_a_job_may_submit_tasks_and_wait_for_them)
+{
+    struct submitter s = {hr_running_loop(), 6};
+    ASSERT_ERR(hr_join(hr_run_in_executor(NULL, submit_and_wait, &s, NULL)), 7);
 }
 
 static int leave_jobs(void *arg)
