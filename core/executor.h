@@ -41,8 +41,9 @@ HR_PUBLIC void hr_executor_freep(hr_executor **executor);
  * running one goes on and its value is destroyed by free_value. NULL, with a record and arg still
  * the caller's: -ENOMEM, HR_ENOLOOP, -EAGAIN (no thread could be started).
  *
- * When the loop closes, its default pool drops what is queued there and waits up to ten seconds for
- * running jobs, then reports and goes on. What comes for a closed loop is dropped in silence. */
+ * When the loop closes, its default pool drops what is queued there and waits for running jobs (ten
+ * seconds, or the loop's shutdown_limit), then reports and goes on. What comes for a closed loop is
+ * dropped in silence. */
 HR_PUBLIC hr_future *hr_run_in_executor(hr_executor *executor, hr_job_fn *fn, void *arg,
                                         hr_free_fn *free_value);
 

@@ -189,7 +189,8 @@ bool hr__job_begun(const hr_future *future)
 /* The loop is closing: no task is left, so nobody can wait for what still comes. */
 static void port_close(struct hr__port *port)
 {
-    if (port->pool && !hr__executor_close(port->pool, POOL_PATIENCE))
+    hr_usec limit = port->loop->shutdown_limit ? port->loop->shutdown_limit : POOL_PATIENCE;
+    if (port->pool && !hr__executor_close(port->pool, limit))
         hr__report(port->loop, "default executor: a job still runs; leaving it behind", NULL, "");
 
     struct hr_list *node;

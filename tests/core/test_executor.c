@@ -476,6 +476,28 @@ TEST_REAL(s13_22_waiting_for_jobs_at_the_end_has_a_limit)
     ASSERT_ERR(hr_join(future), 0);
 }
 
+static int leave_a_job_in(void *gate)
+{
+    static struct work w;
+    w = (struct work){.gate = gate};
+    hr_loop_set_report(hr_running_loop(), test_report_collect, NULL);
+    hr_future_unref(hr_run_in_executor(NULL, work, &w, count_free));
+    gate_await(gate, 1);
+    return 6;
+}
+
+TEST_PLAIN(s13_22_a_job_that_goes_on_after_the_limit_is_reported_and_left)
+{
+    static struct gate gate = GATE;
+    struct hr_loop_options options = {.shutdown_limit = hr_ms(2)};
+    freed = 0;
+    ASSERT_ERR(hr_run_with(&options, leave_a_job_in, &gate), 6);
+    ASSERT_STR(test_report(), "default executor: a job still runs; leaving it behind");
+    gate_open(&gate);
+    while (freed == 0) /* its value, by the thread that nobody waits for */
+        usleep(1000);
+}
+
 TEST_REAL(a_job_with_a_limit)
 {
     struct gate gate = GATE;
