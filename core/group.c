@@ -37,6 +37,9 @@ int hr_task_group_enter(struct hr_task_group *group)
     int r = hr__request_init(&group->request, "task group");
     if (r < 0)
         return r;
+    struct hr__task *task = hr__task(group->request.task);
+    group->outer = task->group;
+    task->group = group;
     group->entered = true;
     hr_list_init(&group->children);
     hr_list_init(&group->ending);
@@ -271,6 +274,9 @@ int hr_task_group_leave(struct hr_task_group *group, int code)
 {
     if (!group->entered || group->request.task != hr_current_task())
         return hr_fail(-EINVAL, "task group: left by a task that has not entered it");
+    struct hr__task *task = hr__task(group->request.task);
+    if (task->group != group)
+        return hr_fail(-EINVAL, "task group: left before one that was entered later");
 
     group->leaving = true;
     if (code < 0 && code != -ECANCELED) {
@@ -285,6 +291,7 @@ int hr_task_group_leave(struct hr_task_group *group, int code)
     hr__request_settle(&group->request);
     bool cancelled = wait_for_children(group);
     group->entered = false;
+    task->group = group->outer;
 
     int r = outcome(group, code, cancelled);
     hr_error_done(&group->error);

@@ -21,6 +21,7 @@ struct hr__waiter;
 /* Starts with { 0 } and stays where it is from enter to leave; may be entered again afterwards. */
 struct hr_task_group {
     struct hr__request request;        /* the group's own cancel of the body */
+    struct hr_task_group *outer;       /* that the task had entered before; NULL: none */
     struct hr_list children;           /* unfinished, not asked to end yet */
     struct hr_list ending;             /* unfinished, cancelled by the group */
     struct hr_list starting;           /* those whose starter waits until they are ready */
@@ -70,5 +71,5 @@ HR_PUBLIC void hr_task_group_cancel(struct hr_task_group *group);
  *   HR_EFATAL    as it came from a child
  *   -ECANCELED   the task was cancelled and nobody failed. When somebody did, the cancel comes at
  *                the next suspension
- *   -EINVAL      not entered, or by another task */
+ *   -EINVAL      not entered, by another task, or before a group that was entered later */
 HR_PUBLIC hr_async int hr_task_group_leave(struct hr_task_group *group, int code);

@@ -40,6 +40,7 @@ static inline __attribute__((always_inline)) void init(struct hr__task *task, hr
     task->standing = 0;
     task->patient = task->must_cancel = 0;
     task->in_cancel = false;
+    task->group = NULL;
     task->locals = loop->current ? hr__locals_ref(loop->current->locals) : NULL;
     task->queued = true;
     task->number = ++loop->tasks_made;

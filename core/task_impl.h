@@ -13,6 +13,7 @@
 
 struct hr__fiber;
 struct hr__locals;
+struct hr_task_group;
 
 /* Why the next suspension gives -ECANCELED; 0: it does not. */
 enum {
@@ -41,6 +42,7 @@ struct hr__task {
     bool in_cancel;               /* a request is on its way down through it */
     bool queued;                  /* in the ready queue */
     struct hr__locals *locals;    /* its own values; NULL: none */
+    struct hr_task_group *group;  /* the innermost one that it has entered; NULL: none */
     uint64_t number;              /* for the generated name */
     char name[HR__TASK_NAME_MAX]; /* "" until somebody asks for a generated one */
 };

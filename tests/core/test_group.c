@@ -336,6 +336,26 @@ TEST(s9_13_misuse_is_refused)
     ASSERT_ERR(outside, HR_ENOTASK);
 }
 
+TEST(s9_13_leaving_out_of_order_is_refused_and_changes_nothing)
+{
+    struct hr_task_group outer = {0}, inner = {0};
+    struct child c[] = {
+        {hr_ms(10), 1},
+        {hr_ms(20), 2},
+    };
+    ASSERT_ERR(hr_task_group_enter(&outer), 0);
+    add(&outer, "a", &c[0]);
+    ASSERT_ERR(hr_task_group_enter(&inner), 0);
+    add(&inner, "b", &c[1]);
+    ASSERT_ERR(hr_task_group_leave(&outer, -EIO), -EINVAL);
+    ASSERT_ERR(hr_task_group_leave(&inner, 0), 0);
+    ASSERT_EQ(c[0].cancels, 0);
+    ASSERT_EQ(test_clock_now(), hr_ms(20));
+    ASSERT_ERR(hr_task_group_leave(&outer, 3), 3);
+    ASSERT_ERR(hr_task_group_enter(&outer), 0); /* and again, one after the other */
+    ASSERT_ERR(hr_task_group_leave(&outer, 4), 4);
+}
+
 TEST(s9_14_an_empty_group_exits_at_once)
 {
     struct hr_task_group group = {0};
