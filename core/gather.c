@@ -4,8 +4,26 @@
  */
 #include "core/gather.h"
 
+#include "core/future_impl.h"
 #include "core/park.h"
 #include "core/wait.h"
+
+/* Makes room for so many more. */
+static bool reserve(struct hr_futures *futures, size_t more)
+{
+    size_t wanted = futures->count + more, capacity = futures->capacity;
+    if (wanted <= capacity)
+        return true;
+    capacity = capacity ? 2 * capacity : 8;
+    if (capacity < wanted)
+        capacity = wanted;
+    hr_future **items = reallocarray(futures->items, capacity, sizeof *items);
+    if (!items)
+        return false;
+    futures->items = items;
+    futures->capacity = capacity;
+    return true;
+}
 
 void hr_futures_add(struct hr_futures *futures, hr_future *future)
 {
@@ -13,18 +31,12 @@ void hr_futures_add(struct hr_futures *futures, hr_future *future)
         futures->failed = true;
         return;
     }
-    if (futures->count == futures->capacity) {
-        size_t capacity = futures->capacity ? 2 * futures->capacity : 8;
-        hr_future **items = reallocarray(futures->items, capacity, sizeof *items);
-        if (!items) {
-            /* Nobody would wait for it, and it may point into the caller's frame. */
-            futures->failed = true;
-            hr_future_cancel(future, "no memory to wait for it");
-            hr_future_unref(future);
-            return;
-        }
-        futures->items = items;
-        futures->capacity = capacity;
+    if (!reserve(futures, 1)) {
+        /* Nobody would wait for it, and it may point into the caller's frame. */
+        futures->failed = true;
+        hr_future_cancel(future, "no memory to wait for it");
+        hr_future_unref(future);
+        return;
     }
     futures->items[futures->count++] = future;
 }
@@ -35,6 +47,23 @@ void hr_futures_done(struct hr_futures *futures)
         hr_future_unref(futures->items[i]);
     free(futures->items);
     *futures = (struct hr_futures){0};
+}
+
+int hr_futures_split(const struct hr_futures *futures, struct hr_futures *done,
+                     struct hr_futures *pending)
+{
+    if ((done && !reserve(done, futures->count)) || (pending && !reserve(pending, futures->count)))
+        return hr_fail(-ENOMEM, "no memory to divide %zu futures", futures->count);
+    for (size_t i = 0; i < futures->count; i++) {
+        hr_future *future = futures->items[i];
+        struct hr_futures *to = hr_future_done(future) ? done : pending;
+        if (to && !future->marked)
+            hr_futures_add(to, hr_future_ref(future));
+        future->marked = true;
+    }
+    for (size_t i = 0; i < futures->count; i++)
+        futures->items[i]->marked = false;
+    return 0;
 }
 
 static void cancel_all(const struct hr_futures *futures, const char *reason)

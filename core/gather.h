@@ -20,6 +20,12 @@ HR_PUBLIC void hr_futures_add(struct hr_futures *futures, hr_future *future);
 /* Gives all references back and frees the array; for hr_auto(). */
 HR_PUBLIC void hr_futures_done(struct hr_futures *futures);
 
+/* Divides the members into those that are done and those that are not: each goes to the end of one
+ * of the two arrays, once and in order, with a reference of its own. Either may be NULL: not
+ * wanted. 0; -ENOMEM, and both are as they were. */
+HR_PUBLIC int hr_futures_split(const struct hr_futures *futures, struct hr_futures *done,
+                               struct hr_futures *pending);
+
 enum hr_gather_flags {
     HR_RETURN_ERRORS = 1, /* errors stay in their futures; wait for all */
     HR_CANCEL_REST = 2,   /* at the first error cancel the others and wait for them */
@@ -35,6 +41,7 @@ HR_PUBLIC hr_async int hr_gather(struct hr_futures *futures, int flags);
 enum hr_wait_until { HR_ALL_COMPLETED, HR_FIRST_COMPLETED, HR_FIRST_ERROR };
 
 /* Waits until the condition holds or the limit passes (HR_FOREVER: none), cancels nobody and reads
- * no error. Returns how many are done (see hr_future_done()), -EINVAL for an empty array, -ENOMEM
- * (also for a failed array), -ECANCELED (members are left alone), HR_EWRONGLOOP, HR_ESELFAWAIT. */
+ * no error. Returns how many are done (which: hr_future_done(), hr_futures_split()), -EINVAL for an
+ * empty array, -ENOMEM (also for a failed array), -ECANCELED (members are left alone),
+ * HR_EWRONGLOOP, HR_ESELFAWAIT. */
 HR_PUBLIC hr_async int hr_wait(struct hr_futures *futures, enum hr_wait_until until, hr_usec limit);

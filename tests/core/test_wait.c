@@ -47,6 +47,33 @@ TEST(s5_1_s5_2_wait_returns_how_many_are_done)
     ASSERT_EQ(test_clock_now(), hr_ms(30));
 }
 
+TEST(s5_1_the_done_and_the_pending_are_divided_each_once_and_in_order)
+{
+    struct job jobs[20];
+    hr_auto(hr_futures_done) struct hr_futures all = {0}, done = {0}, pending = {0};
+    for (int i = 0; i < 20; i++)
+        jobs[i] = (struct job){hr_ms(i % 2 ? 10 : 30)};
+    spawn(&all, jobs, 20);
+    hr_futures_add(&all, hr_future_ref(all.items[0]));
+    hr_futures_add(&all, hr_future_ref(all.items[1]));
+    ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, hr_ms(20)), 11);
+    for (int round = 0; round < 2; round++) { /* and no mark stays behind */
+        ASSERT_ERR(hr_futures_split(&all, &done, &pending), 0);
+        ASSERT_EQ(done.count, 10 * (round + 1));
+        ASSERT_EQ(pending.count, 10 * (round + 1));
+        for (int i = 0; i < 10; i++) {
+            ASSERT_PTR(pending.items[10 * round + i], all.items[2 * i]);
+            ASSERT_PTR(done.items[10 * round + i], all.items[2 * i + 1]);
+        }
+    }
+    hr_futures_done(&done);
+    ASSERT_ERR(hr_wait(&pending, HR_ALL_COMPLETED, HR_FOREVER), 20);
+    ASSERT_ERR(hr_futures_split(&pending, &done, NULL), 0);
+    ASSERT_EQ(done.count, 10);
+    ASSERT_ERR(hr_futures_split(&pending, NULL, &done), 0);
+    ASSERT_EQ(done.count, 10);
+}
+
 TEST(s5_3_first_error_waits_for_all_when_nobody_fails_and_a_cancel_is_no_failure)
 {
     struct job jobs[] = {{hr_ms(10)}, {hr_ms(20)}, {hr_ms(30)}};
