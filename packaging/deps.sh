@@ -21,7 +21,7 @@ declare -A group=(
             mariadb-server-core mariadb-client-core python3-pytest python3-redis python3-pymysql jq
             shellcheck binutils procps groff-base"
     [bench]="redis-server mariadb-server-core mariadb-client-core python3-redis python3-pymysql
-             python3-aiomysql python3-uvloop"
+             python3-aiomysql python3-uvloop python3-gevent python3-greenlet golang-go libuv1-dev"
     [package]="build-essential debhelper dpkg-dev lintian debootstrap valgrind-if-available systemd"
 )
 # What Debian 12 has under another roof (systemd-dev) or not at all (libyyjson-dev).

@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 jobs=2
 results=build/results
 
-ci_stages=(format shell length statements gcc layers library clang asan ucontext stories production units docs deb lint fuzz)
+ci_stages=(format shell length statements gcc layers library clang asan ucontext stories production bench units docs deb lint fuzz)
 more_stages=(tsan valgrind asan-stories)
 
 # The builds: compiler and options of each. Fault points are for builds that nobody ships; warnings
@@ -178,6 +178,15 @@ stage_stories()
 stage_production()
 {
     stories gcc -k production_build
+}
+
+# Whether the runtime's benchmark works, with the programs that need nothing but a compiler. How fast
+# anything is is no test.
+stage_bench()
+{
+    compile gcc
+    HEADRACE_BUILD=$PWD/build-gcc /usr/bin/python3 tests/bench/run.py runtime --quick \
+        --peers runtime,floor,epoll,libevent
 }
 
 stage_units()

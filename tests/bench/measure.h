@@ -62,7 +62,7 @@ static inline void measure_end(const struct measure *begun, const char *row, uin
     double wall_ns = (double)(measure_now() - begun->wall_ns);
     double cpu_s = measure_cpu() - begun->cpu_s;
     long hwm_kb = measure_status("VmHWM");
-    printf("{\"row\": \"%s\", \"n\": %llu, \"ns\": %.2f, \"cpu_s\": %.4f, \"wall_s\": %.4f, "
+    printf("{\"row\": \"%s\", \"n\": %llu, \"ns\": %.2f, \"cpu_s\": %.6f, \"wall_s\": %.4f, "
            "\"bytes\": %.0f, \"hwm_kb\": %ld, \"pte_kb\": %ld}\n",
            row, (unsigned long long)n, wall_ns / (double)n, cpu_s, wall_ns / 1e9,
            (double)(hwm_kb - begun->rss_kb) * 1024 / (double)n, hwm_kb, measure_status("VmPTE"));

@@ -7,7 +7,10 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
-BENCHMARKS = {"pipeline": "Redis list to MySQL rows: throughput, latency, memory"}
+BENCHMARKS = {
+    "pipeline": "Redis list to MySQL rows: throughput, latency, memory",
+    "runtime": "tasks, queues, timers, threads and echo, beside asyncio, uvloop, gevent, Go, libuv",
+}
 
 
 def main():
