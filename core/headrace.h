@@ -36,6 +36,7 @@
 #include "core/runner.h"
 #include "core/semaphore.h"
 #include "core/signals.h"
+#include "core/sim.h"
 #include "core/submit.h"
 #include "core/task.h"
 #include "core/timeout.h"

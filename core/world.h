@@ -10,7 +10,7 @@
 #pragma once
 
 #include "core/clock.h"
-#include "core/loop.h"
+#include "core/io.h"
 
 struct sockaddr;
 

@@ -183,6 +183,8 @@ static void run_case(void **state)
         test->body();
     else
         run_on_loop(test);
+    if (run.failure[0]) /* in a task of a loop that the test made itself */
+        fail_msg("%s", run.failure);
 
     const char *report = test_report();
     if (report)
