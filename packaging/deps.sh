@@ -19,6 +19,7 @@ declare -A group=(
     [demo]="redis-server mariadb-server-core mariadb-client-core python3-minimal python3-redis python3-pymysql"
     [test]="clang libclang-rt-dev clang-tidy clang-format libcmocka-dev valgrind redis-server
             mariadb-server-core mariadb-client-core python3-pytest python3-redis python3-pymysql jq
+            python3-gevent python3-greenlet
             shellcheck binutils procps groff-base"
     [bench]="redis-server mariadb-server-core mariadb-client-core python3-redis python3-pymysql
              python3-aiomysql python3-uvloop python3-gevent python3-greenlet golang-go libuv1-dev"

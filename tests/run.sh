@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 jobs=2
 results=build/results
 
-ci_stages=(format shell length statements gcc layers library clang asan ucontext stories production bench units docs deb lint fuzz)
+ci_stages=(format shell length statements gcc layers library examples clang asan ucontext stories production bench units docs deb lint fuzz)
 more_stages=(tsan valgrind asan-stories)
 
 # The builds: compiler and options of each. Fault points are for builds that nobody ships; warnings
@@ -167,6 +167,17 @@ stage_library()
 {
     compile gcc
     /usr/bin/python3 tests/library.py build-gcc
+}
+
+# The programs of docs/from-asyncio.md, in C and in Python.
+stage_examples()
+{
+    local status=0
+    compile gcc
+    HEADRACE_BUILD=$PWD/build-gcc /usr/bin/python3 -m pytest tests/examples -q -p no:cacheprovider \
+        --junitxml=build-gcc/examples.xml || status=$?
+    count build-gcc/examples.xml
+    return "$status"
 }
 
 stage_stories()

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+"""docs/from-asyncio.md quotes its programs as they are, and shows all of them."""
+import os
+
+import pytest
+
+from support.document import EXAMPLES, blocks, read, sections
+
+SECTIONS = sections()
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.parametrize("language, suffix", [("python", ".py"), ("c", ".c")])
+def test_a_block_is_a_piece_of_the_program(name, language, suffix):
+    program = read("docs", "examples", name + suffix)
+    quoted = blocks(SECTIONS[name], language)
+    assert quoted
+    for block in quoted:
+        assert "\n" + block in program
+
+
+def test_every_program_is_shown():
+    twins = {name[:-3] for name in os.listdir(EXAMPLES) if name.endswith(".py")}
+    assert twins == set(SECTIONS)
+
+
+def test_the_readme_quotes_programs_as_they_are():
+    programs = [read("docs", "examples", name) for name in os.listdir(EXAMPLES) if name.endswith(".c")]
+    quoted = blocks(read("README.md"), "c")
+    assert quoted
+    for block in quoted:
+        assert any("\n" + block in program for program in programs)
