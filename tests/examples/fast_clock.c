@@ -6,6 +6,7 @@
  * What a clock shows is counted from boot, so that all processes agree and nothing has to be
  * remembered. C programs and Python alike come here, as both ask libc.
  */
+#undef _FORTIFY_SOURCE /* its inline forms would stand in the way of ours */
 #include <dlfcn.h>
 #include <poll.h>
 #include <pthread.h>
