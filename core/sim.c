@@ -49,7 +49,7 @@ static void add_line(struct hr_sim *sim, const char *line)
         fprintf(sim->options.trace, "%s\n", line);
 }
 
-static void add_event(struct hr_sim *sim, const char *fmt, va_list args)
+hr_printf_like(2, 0) static void add_event(struct hr_sim *sim, const char *fmt, va_list args)
 {
     char line[256];
     int length = snprintf(line, sizeof(line), "%lld ", (long long)sim->now);
