@@ -87,6 +87,11 @@ hr_io *hr_io_free(hr_io *io)
     return NULL;
 }
 
+int hr_io_fd(const hr_io *io)
+{
+    return io->fd;
+}
+
 void hr_io_freep(hr_io **io)
 {
     *io = hr_io_free(*io);

@@ -29,6 +29,9 @@ HR_PUBLIC void hr_io_freep(hr_io **io);
  *   HR_ENOTASK · HR_EWRONGLOOP · -EINVAL · -ENOMEM   misuse; no memory */
 HR_PUBLIC hr_async int hr_io_wait(hr_io *io, int directions);
 
+/* The descriptor that it watches. */
+HR_PUBLIC int hr_io_fd(const hr_io *io);
+
 /* One-off form for a descriptor that is not kept: registers, waits, removes. */
 HR_PUBLIC hr_async int hr_wait_fd(int fd, int directions);
 

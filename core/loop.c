@@ -47,6 +47,7 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     hr_list_init(&loop->generators);
     hr_list_init(&loop->watched);
     hr_list_init(&loop->faked);
+    hr_list_init(&loop->children);
     hr__timers_init(&loop->timers, loop->now);
     hr__fibers_init(&loop->fibers, options->stack_size ? options->stack_size : DEFAULT_STACK,
                     HR__GUARD_AUTO);
@@ -187,6 +188,8 @@ static void wind_up(hr_loop *loop)
     hr__signals_close(loop);
     if (loop->close_watched)
         loop->close_watched(loop);
+    if (loop->close_children)
+        loop->close_children(loop);
     hr__inbox_drain(loop);
     loop->closed = true;
     hr__inbox_close(loop);

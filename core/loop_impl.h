@@ -100,6 +100,10 @@ struct hr_loop {
     struct hr_world *world;      /* NULL: none */
     struct hr__ready_queue held; /* ready, and not part of the present pass */
     struct hr_list faked;        /* directions that the world is asked about */
+
+    /* Processes whose end is watched: core/child.c. */
+    struct hr_list children;
+    void (*close_children)(struct hr_loop *loop);
 };
 
 /* The loop that runs in this thread; NULL outside of run. */

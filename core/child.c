@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How it works: the descriptor that tells of the end (child_end.c) is watched from the start, so a
+ * child is reaped when it ends, whether or not somebody waits; what is left of its group is killed
+ * just before, while the zombie still keeps the group's number. A child that is freed alive is
+ * killed and stays with its loop until its end has come.
+ */
+#include "core/child.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/child_impl.h"
+#include "core/loop_impl.h"
+#include "core/timeout.h"
+
+struct hr_child {
+    hr_loop *loop;       /* that watches it; NULL: none */
+    struct hr_list link; /* in the loop's list */
+    struct event *event;
+    struct hr_list waiters;
+    struct hr__child_end end;
+    int pipes[3];
+    enum hr_child_group group;
+    bool end_group;
+    bool over;
+    bool freed; /* by its owner: it goes with its end */
+    int code;   /* once over: 0, or -ECHILD */
+    struct hr_child_exit exit;
+};
+
+/* A task that waits. It may run only after the child was freed. */
+struct waiting {
+    struct hr__waiter waiter;
+    struct hr_child_exit exit;
+};
+
+static void unwatch(hr_child *child)
+{
+    if (!child->loop)
+        return;
+    event_free(child->event);
+    hr_list_remove(&child->link);
+    child->loop->watches--;
+    child->loop = NULL;
+}
+
+static void destroy(hr_child *child)
+{
+    unwatch(child);
+    hr__child_end_close(&child->end);
+    for (int i = 0; i < 3; i++) {
+        if (child->pipes[i] >= 0)
+            close(child->pipes[i]);
+    }
+    free(child);
+}
+
+static int kill_group(const hr_child *child, int signal)
+{
+    if (child->group == HR_CHILD_SAME_GROUP)
+        return hr__child_end_signal(&child->end, signal);
+    return kill(-child->end.pid, signal) < 0 ? -errno : 0;
+}
+
+/* With those of its group, also when it has left that. */
+static void kill_all(const hr_child *child)
+{
+    kill_group(child, SIGKILL);
+    hr__child_end_signal(&child->end, SIGKILL);
+}
+
+/* Takes the end that has come, if it has. */
+static bool reap(hr_child *child)
+{
+    if (child->end_group && child->group != HR_CHILD_SAME_GROUP)
+        kill_group(child, SIGKILL);
+    child->code = hr__child_end_reap(&child->end, &child->exit);
+    if (child->code == -EAGAIN)
+        return false;
+    child->over = true;
+    unwatch(child);
+    hr__child_end_close(&child->end);
+    return true;
+}
+
+static void wake_waiters(hr_child *child, int result)
+{
+    while (!hr_list_empty(&child->waiters)) {
+        struct waiting *waiting = hr_list_entry(child->waiters.next, struct waiting, waiter.link);
+        waiting->exit = child->exit;
+        hr__wake(&waiting->waiter, result);
+    }
+}
+
+static void ended(evutil_socket_t fd, short events, void *arg)
+{
+    hr_child *child = arg;
+    if (!reap(child))
+        return;
+    wake_waiters(child, child->code);
+    if (child->freed)
+        destroy(child);
+}
+
+/* The loop is closing: its tasks are over, and who was freed is as good as dead. */
+static void close_all(hr_loop *loop)
+{
+    while (!hr_list_empty(&loop->children)) {
+        hr_child *child = hr_list_entry(loop->children.next, hr_child, link);
+        unwatch(child);
+        if (!child->freed)
+            continue;
+        hr__child_end_poll(&child->end, HR_FOREVER);
+        reap(child);
+        destroy(child);
+    }
+}
+
+static int watch(hr_child *child, hr_loop *loop)
+{
+    child->event = event_new(loop->base, child->end.fd, EV_READ | EV_PERSIST, ended, child);
+    if (!child->event)
+        return hr_fail(-ENOMEM, "no memory to watch a child");
+    errno = 0;
+    if (event_add(child->event, NULL) < 0) {
+        int code = errno ? -errno : -ENOMEM;
+        event_free(child->event);
+        return hr_fail(code, "the end of a child cannot be watched: %s", hr_error_text(code));
+    }
+    child->loop = loop;
+    hr_list_append(&loop->children, &child->link);
+    loop->close_children = close_all;
+    loop->watches++;
+    return 0;
+}
+
+/* A process whose end cannot be watched must not stay. */
+static void put_down(pid_t pid)
+{
+    siginfo_t info;
+    kill(pid, SIGKILL);
+    while (waitid(P_PID, (id_t)pid, &info, WEXITED) < 0 && errno == EINTR)
+        ;
+}
+
+static int begin(hr_child *child, const struct hr_child_options *options)
+{
+    pid_t pid;
+    int r = hr__child_start(options, child->pipes, &pid);
+    if (r < 0)
+        return r;
+    r = hr__child_end_open(&child->end, pid);
+    if (r == -ECHILD) {
+        child->over = true;
+        child->code = r;
+        return 0;
+    }
+    if (r < 0) {
+        put_down(pid);
+        return hr_fail(r, "the end of a child cannot be watched: %s", hr_error_text(r));
+    }
+    return hr__loop_running ? watch(child, hr__loop_running) : 0;
+}
+
+hr_child *hr_child_spawn(const struct hr_child_options *options)
+{
+    hr_child *child = malloc(sizeof(*child));
+    if (!child) {
+        hr_fail(-ENOMEM, "no memory for a child");
+        return NULL;
+    }
+    *child = (hr_child){
+        .end.fd = -1,
+        .pipes = {-1, -1, -1},
+        .group = options->group,
+        .end_group = options->end_group,
+    };
+    hr_list_init(&child->link);
+    hr_list_init(&child->waiters);
+    if (begin(child, options) == 0)
+        return child;
+    if (child->end.fd >= 0) {
+        kill_all(child);
+        hr__child_end_poll(&child->end, HR_FOREVER);
+        reap(child);
+    }
+    destroy(child);
+    return NULL;
+}
+
+hr_child *hr_child_free(hr_child *child)
+{
+    if (!child)
+        return NULL;
+    wake_waiters(child, HR_ECLOSED);
+    if (child->over) {
+        destroy(child);
+        return NULL;
+    }
+    kill_all(child);
+    for (int i = 0; i < 3; i++) {
+        if (child->pipes[i] >= 0)
+            close(hr_child_take_pipe(child, i));
+    }
+    child->freed = true;
+    if (child->loop)
+        return NULL;
+    hr__child_end_poll(&child->end, HR_FOREVER);
+    reap(child);
+    destroy(child);
+    return NULL;
+}
+
+void hr_child_freep(hr_child **child)
+{
+    *child = hr_child_free(*child);
+}
+
+pid_t hr_child_pid(const hr_child *child)
+{
+    return child->end.pid;
+}
+
+int hr_child_get_pipe(const hr_child *child, int stream)
+{
+    return stream >= 0 && stream < 3 ? child->pipes[stream] : -1;
+}
+
+int hr_child_take_pipe(hr_child *child, int stream)
+{
+    int fd = hr_child_get_pipe(child, stream);
+    if (fd >= 0)
+        child->pipes[stream] = -1;
+    return fd;
+}
+
+const char *hr_child_exit_text(const struct hr_child_exit *end, char *text, size_t size)
+{
+    if (end->signal == 0)
+        snprintf(text, size, "exited with %d", end->status);
+    else
+        snprintf(text, size, "died of signal %d (%s)%s", end->signal, strsignal(end->signal),
+                 end->core ? ", core dumped" : "");
+    return text;
+}
+
+static int outcome(int code, const struct hr_child_exit *exit, struct hr_child_exit *ret)
+{
+    if (code == -ECHILD)
+        return hr_fail(code, "a child is over, and its status was taken by somebody else");
+    if (code == HR_ECLOSED)
+        return hr_fail(code, "the child was freed meanwhile");
+    if (code == 0 && ret)
+        *ret = *exit;
+    return code;
+}
+
+int hr_child_wait(hr_child *child, struct hr_child_exit *ret)
+{
+    struct waiting waiting = {0};
+    if (!child)
+        return hr_fail(-EINVAL, "no child to wait for");
+    int r = hr__waiter_init(&waiting.waiter);
+    if (r < 0)
+        return r;
+    if (child->over)
+        return outcome(child->code, &child->exit, ret);
+    hr_loop *loop = waiting.waiter.task->loop;
+    if (!child->loop)
+        r = watch(child, loop);
+    else if (child->loop != loop)
+        r = hr_fail(HR_EWRONGLOOP, "the child belongs to another loop");
+    if (r < 0)
+        return r;
+    hr_list_append(&child->waiters, &waiting.waiter.link);
+    return outcome(hr__park(&waiting.waiter, "the end of a process"), &waiting.exit, ret);
+}
+
+int hr_child_wait_blocking(hr_child *child, hr_usec limit, struct hr_child_exit *ret)
+{
+    if (!child->over && (!hr__child_end_poll(&child->end, limit) || !reap(child)))
+        return hr_fail(-ETIMEDOUT, "process %d is not over yet", (int)child->end.pid);
+    wake_waiters(child, child->code);
+    return outcome(child->code, &child->exit, ret);
+}
+
+bool hr_child_over(const hr_child *child)
+{
+    return child->over;
+}
+
+static int sent(const hr_child *child, int signal, int r)
+{
+    return r == 0 ? 0
+                  : hr_fail(r, "signal %d cannot be sent to process %d: %s", signal,
+                            (int)child->end.pid, hr_error_text(r));
+}
+
+int hr_child_kill(hr_child *child, int signal)
+{
+    return sent(child, signal, child->over ? -ESRCH : hr__child_end_signal(&child->end, signal));
+}
+
+int hr_child_kill_group(hr_child *child, int signal)
+{
+    return sent(child, signal, child->over ? -ESRCH : kill_group(child, signal));
+}
+
+int hr_child_stop(hr_child *child, hr_usec grace, struct hr_child_exit *ret)
+{
+    struct hr_timeout limit = {0};
+    if (!child->over)
+        kill_group(child, SIGTERM);
+    int r = hr_timeout_enter(&limit, grace);
+    if (r < 0)
+        return r;
+    r = hr_timeout_leave(&limit, hr_child_wait(child, ret));
+    if (r != -ETIMEDOUT && r != -ECANCELED)
+        return r;
+    if (!child->over)
+        kill_all(child);
+    return r == -ETIMEDOUT ? hr_child_wait(child, ret) : r;
+}
