@@ -2,9 +2,13 @@
 /*
  * Futures in the order in which they are done, one a step.
  *
- *     hr_auto(hr_as_completed_freep) hr_as_completed *done = hr_as_completed_new(&asks, HR_FOREVER,
- * 0); hr_future *ask; int r; while ((r = hr_as_completed_next(done, &ask)) == 0) use(ask); return r
- * == HR_EEND ? 0 : r;
+ *     hr_auto(hr_as_completed_freep) hr_as_completed *steps =
+ *         hr_as_completed_new(&asks, HR_FOREVER, 0);
+ *     hr_future *ask;
+ *     int r;
+ *     while ((r = hr_as_completed_next(steps, &ask)) >= 0)
+ *         use(ask);
+ *     return r == HR_EEND ? 0 : r;
  */
 #pragma once
 
@@ -25,10 +29,11 @@ HR_PUBLIC hr_as_completed *hr_as_completed_free(hr_as_completed *steps);
 HR_PUBLIC void hr_as_completed_freep(hr_as_completed **steps);
 
 /* Waits for the next one to be done; reads no outcome. Several tasks may step, and are served in
- * the order of asking. 0 and *ret, borrowed until the iteration is freed; or HR_EEND       all have
- * been given out -ETIMEDOUT    the limit has passed, and what was done before is given out; nobody
- * is cancelled -ECANCELED    the task was cancelled; the completion goes to the next step
+ * the order of asking. 0 and *ret, borrowed until the iteration is freed; or
+ *   HR_EEND       all have been given out
+ *   -ETIMEDOUT    the limit has passed, and what was done before is given out; nobody is cancelled
+ *   -ECANCELED    the task was cancelled; the completion goes to the next step
  *   HR_ECLOSED    freed meanwhile
- *   HR_ENOTASK    it would have to wait, outside of a task
+ *   HR_ENOTASK · HR_EWRONGLOOP    it would have to wait, and is no task of the iteration's loop
  *   -ENOMEM       steps is NULL: the call that should have made it failed */
 HR_PUBLIC hr_async int hr_as_completed_next(hr_as_completed *steps, hr_future **ret);

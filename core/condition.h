@@ -13,7 +13,7 @@ typedef struct hr_condition {
     struct hr__line line;
 } hr_condition;
 
-/* Embedded; the lock stays the caller's and outlives it. */
+/* Embedded; the lock stays the caller's and outlives it. done asserts that nobody waits. */
 HR_PUBLIC void hr_condition_init(hr_condition *condition, hr_lock *lock);
 HR_PUBLIC void hr_condition_done(hr_condition *condition);
 

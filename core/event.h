@@ -19,5 +19,6 @@ HR_PUBLIC void hr_event_done(hr_event *event);
 HR_PUBLIC void hr_event_set(hr_event *event);
 HR_PUBLIC void hr_event_clear(hr_event *event);
 
-/* 0 once it is (or was) set, or -ECANCELED. Does not suspend when set. */
+/* 0 once it is (or was) set, or -ECANCELED, HR_ENOTASK, HR_EWRONGLOOP. Does not suspend when set.
+ */
 HR_PUBLIC hr_async int hr_event_wait(hr_event *event);

@@ -39,7 +39,7 @@ HR_PUBLIC void hr_executor_freep(hr_executor **executor);
 /* Queues fn(arg) and yields a future of the running loop; executor NULL is the loop's default pool
  * (made on first use, min(32, cores + 4) threads). Cancelling the future drops a queued job; a
  * running one goes on and its value is destroyed by free_value. NULL, with a record and arg still
- * the caller's: -ENOMEM, HR_ENOLOOP, -EAGAIN (no thread could be started).
+ * the caller's: -ENOMEM, HR_ENOLOOP, HR_ECLOSED, HR_ESHUTDOWN, -EAGAIN (no thread to be had).
  *
  * When the loop closes, its default pool drops what is queued there and waits for running jobs (ten
  * seconds, or the loop's shutdown_limit), then reports and goes on. What comes for a closed loop is

@@ -20,8 +20,8 @@ typedef struct hr_future hr_task;
 typedef void hr_done_callback(hr_future *future, void *cookie);
 typedef void hr_free_fn(void *value);
 
-/* A pending future of loop; NULL as loop means the running one. NULL when memory is out or there
- * is no loop (the record says which). */
+/* A pending future of loop; NULL as loop means the running one. NULL, with a record: -ENOMEM,
+ * HR_ENOLOOP, HR_ECLOSED, HR_EWRONGTHREAD (seen in debug mode only). */
 HR_PUBLIC hr_future *hr_future_new(hr_loop *loop);
 
 /* Takes and gives back a reference; both accept NULL. unref returns NULL. A failed future whose
@@ -35,10 +35,12 @@ HR_PUBLIC void hr_future_unrefp(hr_future **future);
  * task), HR_EWRONGTHREAD (seen in debug mode only). */
 HR_PUBLIC int hr_future_set_result(hr_future *future, void *value, hr_free_fn *free_fn);
 
-/* Completes it with a count or code ≥ 0 besides the value: what an int function would return. */
+/* Completes it with a count or code instead of a value: what an int function would return. Errors
+ * as set_result; -EINVAL below 0. */
 HR_PUBLIC int hr_future_set_status(hr_future *future, int status);
 
-/* Completes it with an error: code < 0 and a message, or a whole record. Errors as set_result. */
+/* Completes it with an error: code < 0 and a message, or a whole record, which is copied;
+ * -ECANCELED cancels it. Errors as set_result; -EINVAL for a code that is none. */
 HR_PUBLIC int hr_future_set_error(hr_future *future, int code, const char *fmt, ...)
     hr_printf_like(3, 4);
 HR_PUBLIC int hr_future_set_error_record(hr_future *future, const struct hr_error *error);

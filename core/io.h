@@ -13,9 +13,9 @@ typedef struct hr_io hr_io;
 
 enum hr_io_direction { HR_READ = 1, HR_WRITE = 2 };
 
-/* Watches fd, a non-blocking descriptor that stays the caller's, on the running loop. NULL when
- * memory is out, without a loop, or when the kernel cannot watch it (regular files); see the
- * record. Free it before the loop closes. */
+/* Watches fd, a non-blocking descriptor that stays the caller's, on the running loop. NULL, with a
+ * record: -ENOMEM, HR_ENOLOOP, -EPERM (a file or folder, which the kernel does not watch), -EBADF.
+ * Free it before the loop closes. */
 HR_PUBLIC hr_io *hr_io_new(int fd);
 
 /* Stops watching; a task that still waits gets HR_ECLOSED. Returns NULL. */
@@ -32,10 +32,11 @@ HR_PUBLIC hr_async int hr_io_wait(hr_io *io, int directions);
 /* The descriptor that it watches. */
 HR_PUBLIC int hr_io_fd(const hr_io *io);
 
-/* One-off form for a descriptor that is not kept: registers, waits, removes. */
+/* One-off form for a descriptor that is not kept: registers, waits, removes. Codes of both. */
 HR_PUBLIC hr_async int hr_wait_fd(int fd, int directions);
 
 /* Connects a fresh non-blocking socket to the address: *ret is the descriptor, with TCP_NODELAY and
- * keepalive on TCP. The code is -errno of connect(2), or -ECANCELED; on failure nothing is open. */
+ * keepalive on TCP. The code is -errno of socket(2) or connect(2), -ECANCELED, or HR_ENOTASK; on
+ * failure nothing is open. */
 struct sockaddr;
 HR_PUBLIC hr_async int hr_connect(const struct sockaddr *address, unsigned len, int *ret);

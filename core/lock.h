@@ -17,8 +17,8 @@ typedef struct hr_lock {
 HR_PUBLIC void hr_lock_init(hr_lock *lock);
 HR_PUBLIC void hr_lock_done(hr_lock *lock);
 
-/* Takes the lock. 0, or -ECANCELED, HR_EWRONGLOOP: it is not held. Does not suspend when free and
- * nobody waits. */
+/* Takes the lock. 0, or -ECANCELED, HR_ENOTASK, HR_EWRONGLOOP: it is not held. Does not suspend
+ * when free and nobody waits. */
 HR_PUBLIC hr_async int hr_lock_acquire(hr_lock *lock);
 
 /* As acquire, for a scope that releases on every way out:

@@ -28,7 +28,8 @@ struct hr_loop_options {
     struct hr_world *world; /* all that comes from outside, the clock included: core/world.h */
 };
 
-/* A loop; NULL options mean the defaults. NULL when memory or descriptors are out. */
+/* A loop; NULL options mean the defaults. NULL, with a record: -ENOMEM, -EINVAL (no such backend),
+ * or why there is no descriptor (-EMFILE). */
 HR_PUBLIC hr_loop *hr_loop_new(const struct hr_loop_options *options);
 
 /* Cancels what is left, runs until it ended, closes; afterwards every scheduling call gives
@@ -43,14 +44,16 @@ HR_PUBLIC hr_loop *hr_loop_free(hr_loop *loop);
 HR_PUBLIC void hr_loop_freep(hr_loop **loop);
 
 /* Makes a loop, runs fn(arg) as a task, cancels and awaits what it left behind, closes the loop.
- * Returns what fn returned; -EBUSY inside a running loop. A SIGINT cancels the main task first and
- * ends the run with HR_EINTERRUPTED. */
+ * Returns what fn returned; -EBUSY inside a running loop; why there is no loop or task; HR_EFATAL
+ * when a task returned that. A SIGINT cancels the main task first and ends the run with
+ * HR_EINTERRUPTED. */
 HR_PUBLIC int hr_run(hr_task_fn *fn, void *arg);
 HR_PUBLIC int hr_run_with(const struct hr_loop_options *options, hr_task_fn *fn, void *arg);
 
 /* Runs until the future is done and returns its status; takes the caller's reference, in every
- * case. -EBUSY when a loop runs in this thread, HR_ECLOSED, or HR_EINVALIDSTATE when it was stopped
- * before. run_forever returns 0 once it was stopped. Both return HR_EFATAL when a task did. */
+ * case. -EBUSY when a loop runs in this thread or this one runs in another, HR_ECLOSED,
+ * HR_EWRONGLOOP, -ENOMEM for a NULL future, or HR_EINVALIDSTATE when it was stopped before.
+ * run_forever returns 0 once it was stopped. Both return HR_EFATAL when a task did. */
 HR_PUBLIC int hr_loop_run_until_complete(hr_loop *loop, hr_future *future);
 HR_PUBLIC int hr_loop_run_forever(hr_loop *loop);
 

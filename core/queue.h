@@ -11,11 +11,11 @@
 
 typedef struct hr_queue hr_queue;
 
-/* maxsize 0 is unlimited; free_fn (or NULL) destroys items that nobody got. NULL: no memory. Tasks
- * that still wait when the queue is freed get HR_ECLOSED. */
+/* maxsize 0 is unlimited; free_fn (or NULL) destroys items that nobody got. NULL, with a record:
+ * -ENOMEM. Tasks that still wait when the queue is freed get HR_ECLOSED. */
 HR_PUBLIC hr_queue *hr_queue_new(size_t maxsize, hr_free_fn *free_fn);
 
-/* As hr_queue_new(), with another order of coming out. */
+/* As hr_queue_new(), with another order of coming out; -EINVAL for a priority without compare. */
 enum hr_queue_order {
     HR_QUEUE_FIFO,     /* the oldest first */
     HR_QUEUE_LIFO,     /* the newest first */
@@ -30,11 +30,13 @@ struct hr_queue_options {
 };
 HR_PUBLIC hr_queue *hr_queue_new_with(const struct hr_queue_options *options);
 
+/* Destroys what is left in it. NULL is fine; returns NULL. */
 HR_PUBLIC hr_queue *hr_queue_free(hr_queue *queue);
 HR_PUBLIC void hr_queue_freep(hr_queue **queue);
 
-/* Puts an item, waiting for room. 0; -ECANCELED, HR_ESHUTDOWN or -ENOMEM: the item stays the
- * caller's. put_nowait: -ENOBUFS when full. */
+/* Puts an item, waiting for room; put_nowait says -ENOBUFS instead. 0; or, and the item stays the
+ * caller's: -ECANCELED, HR_ESHUTDOWN, HR_ECLOSED (freed meanwhile), -ENOMEM, HR_ENOTASK,
+ * HR_EWRONGLOOP. */
 HR_PUBLIC hr_async int hr_queue_put(hr_queue *queue, void *item);
 HR_PUBLIC int hr_queue_put_nowait(hr_queue *queue, void *item);
 
@@ -43,8 +45,9 @@ HR_PUBLIC int hr_queue_put_nowait(hr_queue *queue, void *item);
  * meanwhile), -ECANCELED (the loop closes), -ENOMEM, HR_EWRONGTHREAD. */
 HR_PUBLIC int hr_queue_put_threadsafe(hr_loop *loop, hr_queue *queue, void *item);
 
-/* Takes the item whose turn it is, waiting for one. 0; -ECANCELED: none was taken; HR_ESHUTDOWN:
- * shut down and empty. get_nowait: -ENODATA when empty. */
+/* Takes the item whose turn it is, waiting for one; get_nowait says -ENODATA instead. 0 and *ret;
+ * or, and none was taken: -ECANCELED, HR_ESHUTDOWN (shut down and empty), HR_ECLOSED (freed
+ * meanwhile), HR_ENOTASK, HR_EWRONGLOOP. */
 HR_PUBLIC hr_async int hr_queue_get(hr_queue *queue, void **ret);
 HR_PUBLIC int hr_queue_get_nowait(hr_queue *queue, void **ret);
 
@@ -56,7 +59,7 @@ HR_PUBLIC bool hr_queue_full(const hr_queue *queue);
 HR_PUBLIC bool hr_queue_empty(const hr_queue *queue);
 
 /* Every put raises the count of unfinished items; task_done lowers it (-EINVAL below zero); join
- * waits until it is zero. */
+ * waits until it is zero: 0, or -ECANCELED, HR_ECLOSED, HR_ENOTASK, HR_EWRONGLOOP. */
 HR_PUBLIC int hr_queue_task_done(hr_queue *queue);
 HR_PUBLIC hr_async int hr_queue_join(hr_queue *queue);
 

@@ -14,11 +14,13 @@ typedef struct hr_semaphore {
     struct hr__line line;
 } hr_semaphore;
 
-/* Embedded. bounded refuses a release above count. done asserts that nobody waits. */
+/* Embedded, with count turns to begin with; bounded refuses a release above them. done asserts that
+ * nobody waits. */
 HR_PUBLIC void hr_semaphore_init(hr_semaphore *semaphore, unsigned count, bool bounded);
 HR_PUBLIC void hr_semaphore_done(hr_semaphore *semaphore);
 
-/* Takes a turn. 0, or -ECANCELED, HR_EWRONGLOOP: no turn is held. */
+/* Takes a turn, waiting for one if need be. 0, or -ECANCELED, HR_ENOTASK, HR_EWRONGLOOP: no turn is
+ * held. */
 HR_PUBLIC hr_async int hr_semaphore_acquire(hr_semaphore *semaphore);
 
 /* As acquire, for a scope that releases on every way out:

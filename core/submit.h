@@ -28,9 +28,12 @@ HR_PUBLIC void hr_thread_future_unrefp(hr_thread_future **future);
 
 /* Blocks the thread until the task is over, at most so long (HR_FOREVER: no limit; ≤ 0: only
  * looks), and returns its status; what it had written can be read then. A failed one's error
- * becomes the caller's record. -ETIMEDOUT        not over in time; it goes on -ECANCELED        the
- * task was cancelled HR_ECLOSED        the loop closed before it started HR_EWRONGTHREAD   the
- * loop's own thread would wait for itself -ENOMEM           future is NULL: hr_submit() failed */
+ * becomes the caller's record.
+ *   -ETIMEDOUT        not over in time; it goes on
+ *   -ECANCELED        the task was cancelled
+ *   HR_ECLOSED        the loop closed before it started
+ *   HR_EWRONGTHREAD   the loop's own thread would wait for itself
+ *   -ENOMEM           future is NULL: hr_submit() failed */
 HR_PUBLIC int hr_thread_future_wait(hr_thread_future *future, hr_usec limit);
 
 HR_PUBLIC bool hr_thread_future_done(hr_thread_future *future);

@@ -15,8 +15,9 @@
 typedef int hr_task_fn(void *arg);
 
 /* Queues a task on the running loop; it starts in spawn order, not inside this call. The name is
- * copied (23 bytes are kept); NULL makes "task-N". NULL when memory is out, without a loop, or when
- * the loop is closed: the record says which, and arg stays the caller's. */
+ * copied (23 bytes are kept); NULL makes "task-N". NULL, with a record and arg still the caller's:
+ * -ENOMEM, HR_ENOLOOP, HR_ECLOSED. A task that gets no stack fails when it would start: -ENOMEM, or
+ * -EAGAIN at the kernel's limit of mappings. */
 HR_PUBLIC hr_task *hr_create_task(const char *name, hr_task_fn *fn, void *arg);
 
 struct hr_task_options {
