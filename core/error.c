@@ -11,8 +11,7 @@
 #include <string.h>
 
 #include "core/error_impl.h"
-#include "core/fiber.h"
-#include "core/task_impl.h"
+#include "core/loop_impl.h"
 
 static _Thread_local struct hr_error thread_record;
 

@@ -46,6 +46,7 @@ int hr__fiber_get(struct hr__fibers *pool, struct hr__task *task, struct hr__fib
         pool->cache = fiber->next;
         pool->cached--;
         fiber->task = task;
+        fiber->saved_errno = 0;
         *ret = fiber;
         return 0;
     }

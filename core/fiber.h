@@ -18,6 +18,7 @@ struct hr_loop;
 
 struct hr__fiber {
     struct hr__coro coro;
+    int saved_errno; /* while something else runs */
     struct hr__task *task;
     struct hr_loop *loop;
     struct hr__fibers *pool;

@@ -43,6 +43,8 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
                   : options->clock ? options->clock
                                    : hr_clock_monotonic();
     loop->now = loop->polled = hr__clock_now(loop);
+    hr__ready_init(&loop->ready);
+    hr__ready_init(&loop->held);
     hr_list_init(&loop->tasks);
     hr_list_init(&loop->generators);
     hr_list_init(&loop->watched);
@@ -100,6 +102,7 @@ static int enter(hr_loop *loop)
         return hr_fail(-EBUSY, "a loop runs already");
     hr__coro_init_thread(&loop->main);
     hr__overflow_watch(&loop->fault_stack);
+    loop->errno_place = &errno;
     loop->running = true;
     hr__loop_running = loop;
     return 0;

@@ -27,9 +27,10 @@ struct hr__posted {
 
 struct hr_loop {
     /* What a slice touches. */
-    struct hr__ready_queue pass;  /* the rest of the present pass */
+    struct hr__ready *pass;       /* the rest of the present pass: nothing is ever appended to it */
     struct hr__ready_queue ready; /* the next pass */
     struct hr__task *current;     /* NULL while the loop's own stack runs */
+    int *errno_place;             /* the running thread's: each task finds its own errno there */
     uint64_t slices;
     uint64_t look_at; /* after this many slices the clock is read */
     hr_usec now;      /* the clock, as of the last look */
@@ -108,6 +109,26 @@ struct hr_loop {
 
 /* The loop that runs in this thread; NULL outside of run. */
 extern _Thread_local struct hr_loop *hr__loop_running __attribute__((tls_model("initial-exec")));
+
+/* The running task; NULL outside of one. */
+static inline struct hr__task *hr__task_running(void)
+{
+    return hr_likely(hr__loop_running != NULL) ? hr__loop_running->current : NULL;
+}
+
+/* HR_ENOTASK, with the record of a call that would have to wait. */
+int hr__no_task(void);
+
+/* Makes a record for the running task to park on. HR_ENOTASK outside of one. */
+static inline int hr__waiter_init(struct hr__waiter *waiter)
+{
+    struct hr__task *task = hr__task_running();
+    if (hr_unlikely(!task))
+        return hr__no_task();
+    *waiter = (struct hr__waiter){.task = &task->future};
+    hr_list_init(&waiter->link);
+    return 0;
+}
 
 /* loop, or the running one for NULL. NULL, with a record, when there is none or it is closed. */
 struct hr_loop *hr__loop_for(hr_loop *loop);

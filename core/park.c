@@ -8,19 +8,9 @@
 
 #include "core/loop_impl.h"
 
-struct hr__task *hr__task_running(void)
+int hr__no_task(void)
 {
-    return hr__loop_running ? hr__loop_running->current : NULL;
-}
-
-int hr__waiter_init(struct hr__waiter *waiter)
-{
-    struct hr__task *task = hr__task_running();
-    if (!task)
-        return hr_fail(HR_ENOTASK, "only a task can wait");
-    *waiter = (struct hr__waiter){.task = &task->future};
-    hr_list_init(&waiter->link);
-    return 0;
+    return hr_fail(HR_ENOTASK, "only a task can wait");
 }
 
 static void queue_task(struct hr__task *task)
@@ -45,23 +35,25 @@ int hr__task_deliver_cancel(struct hr__task *task)
     return fail_cancelled(task);
 }
 
-static void suspend(struct hr__task *task, struct hr__waiter *waiter, const char *what)
+/* Others run until this task was queued and its turn has come. */
+static inline void suspend(struct hr__task *task, const char *what)
 {
     hr_loop *loop = task->future.loop;
-    task->parked = waiter;
     task->waits_for = what;
     task->since = loop->now;
     hr__sched_suspend(loop, task);
-    task->parked = NULL;
 }
 
 int hr__park(struct hr__waiter *waiter, const char *what)
 {
     struct hr__task *task = hr__task(waiter->task);
     int r = hr__task_take_cancel(task);
-    if (r == 0) {
-        if (!waiter->woken)
-            suspend(task, waiter, what);
+    if (hr_likely(r == 0)) {
+        if (hr_likely(!waiter->woken)) {
+            task->parked = waiter;
+            suspend(task, what);
+            task->parked = NULL;
+        }
         r = hr__task_take_cancel(task);
         /* The request that took the record out of its queue was withdrawn since. */
         if (hr_unlikely(r == 0 && !waiter->woken))
@@ -89,13 +81,13 @@ void hr__wake(struct hr__waiter *waiter, int result)
 int hr_yield(void)
 {
     struct hr__task *task = hr__task_running();
-    if (!task)
-        return hr_fail(HR_ENOTASK, "only a task can wait");
+    if (hr_unlikely(!task))
+        return hr__no_task();
     int r = hr__task_take_cancel(task);
-    if (r < 0)
+    if (hr_unlikely(r < 0))
         return r;
     queue_task(task);
-    suspend(task, NULL, "its turn");
+    suspend(task, "its turn");
     return hr__task_take_cancel(task);
 }
 

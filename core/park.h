@@ -18,9 +18,6 @@ struct hr__waiter {
     bool woken;        /* hr__wake() was called, even if a cancel then won: pass the turn on */
 };
 
-/* Makes a record for the running task. HR_ENOTASK outside of one. */
-int hr__waiter_init(struct hr__waiter *waiter);
-
 /* Suspends the running task until hr__wake(). Returns the result given there, or -ECANCELED when a
  * cancel was asked for before the task ran again (also when it was pending at entry: then it does
  * not suspend). what, a literal, names what is waited for in dumps. */

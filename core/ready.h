@@ -15,30 +15,36 @@ struct hr__ready {
 };
 
 struct hr__ready_queue {
-    struct hr__ready *first, *last; /* last means something only while first is set */
+    struct hr__ready *first, **end; /* end: where the next one's address is written */
 };
+
+static inline void hr__ready_init(struct hr__ready_queue *queue)
+{
+    queue->first = NULL;
+    queue->end = &queue->first;
+}
 
 static inline void hr__ready_append(struct hr__ready_queue *queue, struct hr__ready *entry)
 {
     entry->next = NULL;
-    if (queue->first)
-        queue->last->next = entry;
-    else
-        queue->first = entry;
-    queue->last = entry;
+    *queue->end = entry;
+    queue->end = &entry->next;
 }
 
-/* Puts an entry in front of what is left of the present pass. */
-static inline void hr__ready_prepend(struct hr__ready_queue *queue, struct hr__ready *entry)
+/* Moves all entries of from to the end of to. */
+static inline void hr__ready_splice(struct hr__ready_queue *to, struct hr__ready_queue *from)
 {
-    entry->next = queue->first;
-    queue->first = entry;
+    if (!from->first)
+        return;
+    *to->end = from->first;
+    to->end = from->end;
+    hr__ready_init(from);
 }
 
-/* The first entry; the queue must not be empty. */
-static inline struct hr__ready *hr__ready_pop(struct hr__ready_queue *queue)
+/* All entries, chained; the queue is empty afterwards. */
+static inline struct hr__ready *hr__ready_take_all(struct hr__ready_queue *queue)
 {
-    struct hr__ready *entry = queue->first;
-    queue->first = entry->next;
-    return entry;
+    struct hr__ready *first = queue->first;
+    hr__ready_init(queue);
+    return first;
 }

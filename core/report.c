@@ -54,10 +54,10 @@ void hr__slice_mark(hr_loop *loop, const char *name)
     snprintf(loop->slice_name, sizeof(loop->slice_name), "%s", name ? name : "");
 }
 
-static size_t queue_length(const struct hr__ready_queue *queue)
+static size_t chain_length(const struct hr__ready *entry)
 {
     size_t length = 0;
-    for (const struct hr__ready *entry = queue->first; entry; entry = entry->next)
+    for (; entry; entry = entry->next)
         length++;
     return length;
 }
@@ -70,7 +70,8 @@ void hr_loop_get_stats(hr_loop *loop, struct hr_loop_stats *ret)
         .slow_slices = loop->slow_slices,
         .tasks = loop->task_count,
         .timers = loop->timers.count,
-        .ready = queue_length(&loop->pass) + queue_length(&loop->ready) + queue_length(&loop->held),
+        .ready = chain_length(loop->pass) + chain_length(loop->ready.first) +
+                 chain_length(loop->held.first),
         .watches = loop->watches,
         .lag = loop->lag,
         .longest = loop->longest,

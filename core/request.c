@@ -6,7 +6,7 @@
  */
 #include "core/request.h"
 
-#include "core/task_impl.h"
+#include "core/loop_impl.h"
 
 int hr__request_init(struct hr__request *request, const char *what)
 {

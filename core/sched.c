@@ -11,28 +11,25 @@
  * slices have run: LOOK_EVERY, or every pass while passes are slow. On a virtual clock it is done
  * before every pass, so that what happens depends on nothing but the program.
  */
-#include <errno.h>
-
 #include "core/loop_impl.h"
 
-#define LOOK_EVERY 64
+#define LOOK_EVERY 128
 
 static inline void begin_pass(hr_loop *loop)
 {
-    loop->pass.first = loop->ready.first; /* nothing is ever appended to the present pass */
-    loop->ready.first = NULL;
+    loop->pass = hr__ready_take_all(&loop->ready);
     loop->passes++;
 }
 
 /* The next entry of the present pass or, if nothing has to be looked at before, of a new one. */
 static inline struct hr__ready *next_entry(hr_loop *loop)
 {
-    if (!loop->pass.first) {
+    if (!loop->pass) {
         if (!loop->ready.first || loop->slices >= loop->look_at || loop->stopping)
             return NULL;
         begin_pass(loop);
     }
-    return loop->pass.first;
+    return loop->pass;
 }
 
 static struct hr__fibers *fibers_of_size(hr_loop *loop, size_t size)
@@ -68,36 +65,59 @@ __attribute__((noinline)) static bool start_task(hr_loop *loop, struct hr__task 
     return true;
 }
 
+static inline struct hr__task *take_task(hr_loop *loop, struct hr__ready *entry)
+{
+    struct hr__task *task = hr_container_of(entry, struct hr__task, ready);
+    loop->pass = entry->next;
+    task->queued = false;
+    loop->slices++;
+    return task;
+}
+
+/* Who has a stack goes on where it stands, with its own errno. */
+static inline struct hr__coro *go_on(hr_loop *loop, struct hr__task *task)
+{
+    struct hr__fiber *fiber = task->fiber;
+    *loop->errno_place = fiber->saved_errno;
+    loop->current = task;
+    return &fiber->coro;
+}
+
 /* Takes the tasks at the head of the queue for as long as one cannot run; yields the stack on which
  * the first that can goes on, else the loop's own. */
-static inline struct hr__coro *next_context(hr_loop *loop)
+__attribute__((noinline)) static struct hr__coro *find_context(hr_loop *loop)
 {
     loop->current = NULL;
     for (struct hr__ready *entry; (entry = next_entry(loop)) && entry->run == hr__task_run;) {
-        hr__ready_pop(&loop->pass);
-        struct hr__task *task = hr_container_of(entry, struct hr__task, ready);
-        task->queued = false;
-        loop->slices++;
-        if (hr_unlikely(!task->fiber) && !start_task(loop, task))
+        struct hr__task *task = take_task(loop, entry);
+        if (!task->fiber && !start_task(loop, task))
             continue;
         if (hr_unlikely(loop->slow_slice))
             hr__slice_mark(loop, hr__task_name(task));
-        loop->current = task;
-        return &task->fiber->coro;
+        return go_on(loop, task);
     }
     if (hr_unlikely(loop->slow_slice))
         hr__slice_mark(loop, NULL);
     return &loop->main;
 }
 
+/* As find_context(); without a call, so without a frame, where the next is a task that has run. */
+static inline struct hr__coro *next_context(hr_loop *loop)
+{
+    struct hr__ready *entry = next_entry(loop);
+    if (hr_likely(entry && entry->run == hr__task_run && !loop->slow_slice &&
+                  hr_container_of(entry, struct hr__task, ready)->fiber))
+        return go_on(loop, take_task(loop, entry));
+    return find_context(loop);
+}
+
 void hr__sched_suspend(hr_loop *loop, struct hr__task *task)
 {
-    int *place = &errno, saved = *place; /* the place is the thread's, the value the task's */
-    struct hr__coro *self = &task->fiber->coro;
+    struct hr__fiber *self = task->fiber;
+    self->saved_errno = *loop->errno_place;
     struct hr__coro *next = next_context(loop);
-    if (next != self)
-        hr__coro_switch(self, next);
-    *place = saved;
+    if (next != &self->coro)
+        hr__coro_switch(&self->coro, next);
 }
 
 void hr__sched_idle(struct hr__fiber *fiber)
@@ -133,14 +153,16 @@ void hr__sched_start(hr_loop *loop, struct hr__task *child)
         hr__ready_append(&loop->ready, &child->ready);
         return;
     }
-    hr__ready_prepend(&loop->pass, self ? &self->ready : &back);
-    hr__ready_prepend(&loop->pass, &child->ready);
+    struct hr__ready *then = self ? &self->ready : &back;
+    then->next = loop->pass;
+    child->ready.next = then;
+    loop->pass = &child->ready;
     if (self) {
         self->queued = true;
         hr__sched_suspend(loop, self);
     } else {
         hr__task_run(&child->ready, false);
-        hr__ready_pop(&loop->pass);
+        loop->pass = back.next;
     }
 }
 
@@ -151,7 +173,7 @@ static void run_pass(hr_loop *loop)
             hr__task_run(entry, false);
             continue;
         }
-        hr__ready_pop(&loop->pass);
+        loop->pass = entry->next;
         loop->slices++;
         if (hr_unlikely(loop->slow_slice))
             hr__slice_mark(loop, "a callback");
@@ -164,8 +186,11 @@ static void run_pass(hr_loop *loop)
 void hr__sched_drop(hr_loop *loop)
 {
     while (loop->ready.first) {
-        struct hr__ready *entry = hr__ready_pop(&loop->ready);
-        entry->run(entry, true);
+        for (struct hr__ready *next, *entry = hr__ready_take_all(&loop->ready); entry;
+             entry = next) {
+            next = entry->next;
+            entry->run(entry, true);
+        }
     }
 }
 

@@ -56,9 +56,6 @@ static inline struct hr__task *hr__task(const hr_future *handle)
 /* Its name, given or generated. */
 const char *hr__task_name(struct hr__task *task);
 
-/* The running task; NULL outside of one. */
-struct hr__task *hr__task_running(void);
-
 /* Takes the pending cancel, if one may be delivered now: then -ECANCELED, told in the record. */
 int hr__task_deliver_cancel(struct hr__task *task);
 static inline int hr__task_take_cancel(struct hr__task *task)

@@ -47,14 +47,8 @@ void hr__world_look(hr_loop *loop)
 
 void hr__world_gather(hr_loop *loop)
 {
-    if (!loop->held.first)
-        return;
-    if (loop->ready.first) {
-        loop->held.last->next = loop->ready.first;
-        loop->held.last = loop->ready.last;
-    }
-    loop->ready = loop->held;
-    loop->held.first = NULL;
+    hr__ready_splice(&loop->held, &loop->ready);
+    hr__ready_splice(&loop->ready, &loop->held);
 }
 
 /* The link to the index-th task of the queue; NULL: it has not so many. */
@@ -91,14 +85,12 @@ void hr__world_cut(hr_loop *loop)
     struct hr__ready **link = find_task(&loop->ready, index); /* resume() may have queued more */
     struct hr__ready *chosen = *link;
     struct hr__ready **first = find_task(&loop->ready, 0);
-    if (chosen == loop->ready.last) {
-        if (first == link)
-            return;
-        loop->ready.last = hr_container_of(link, struct hr__ready, next);
-    }
     *link = chosen->next;
-    loop->held = (struct hr__ready_queue){*first, loop->ready.last};
-    chosen->next = NULL;
-    *first = chosen;
-    loop->ready.last = chosen;
+    if (!*link)
+        loop->ready.end = link;
+    if (*first)
+        loop->held = (struct hr__ready_queue){*first, loop->ready.end};
+    *first = NULL;
+    loop->ready.end = first;
+    hr__ready_append(&loop->ready, chosen);
 }
