@@ -7,7 +7,7 @@
 #include "core/as_completed.h"
 
 #include "core/future_impl.h"
-#include "core/loop_impl.h"
+#include "core/park.h"
 #include "core/queue_impl.h"
 
 struct member {

@@ -8,8 +8,7 @@
  * complete, and takes the record with it.
  */
 #include "core/future.h"
-
-#include "core/loop_impl.h"
+#include "core/park.h"
 
 struct chain {
     struct hr__watch of_source, of_destination;

@@ -4,7 +4,7 @@
  */
 #include "core/dump.h"
 
-#include "core/loop_impl.h"
+#include "core/park.h"
 
 static void dump_task(struct hr__task *task, FILE *to)
 {

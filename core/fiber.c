@@ -39,24 +39,14 @@ static void fiber_main(void *arg)
     hr__coro_exit(&fiber->coro, &fiber->loop->main);
 }
 
-int hr__fiber_get(struct hr__fibers *pool, struct hr__task *task, struct hr__fiber **ret)
+int hr__fiber_new(struct hr__fibers *pool, struct hr__task *task, struct hr__fiber **ret)
 {
-    struct hr__fiber *fiber = pool->cache;
-    if (fiber) {
-        pool->cache = fiber->next;
-        pool->cached--;
-        fiber->task = task;
-        fiber->saved_errno = 0;
-        *ret = fiber;
-        return 0;
-    }
-
     struct hr__stack stack;
     int r = hr__stack_get(&pool->stacks, &stack);
     if (r < 0)
         return r;
     uintptr_t top = (uintptr_t)stack.bottom + stack.size;
-    fiber = (struct hr__fiber *)((top - sizeof(*fiber)) & ~(uintptr_t)63);
+    struct hr__fiber *fiber = (struct hr__fiber *)((top - sizeof(*fiber)) & ~(uintptr_t)63);
     *fiber = (struct hr__fiber){
         .task = task,
         .loop = task->future.loop,

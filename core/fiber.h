@@ -43,8 +43,23 @@ void hr__fibers_init(struct hr__fibers *pool, size_t size, enum hr__guard guard)
 /* All fibers have to be in the cache. Called on the loop's own stack. */
 void hr__fibers_done(struct hr__fibers *pool, struct hr_loop *loop);
 
-/* A fiber for the task, warm if possible. 0, -ENOMEM, -EAGAIN (see core/stack.h). */
-int hr__fiber_get(struct hr__fibers *pool, struct hr__task *task, struct hr__fiber **ret);
+/* A fiber on a fresh stack, for the task. 0, -ENOMEM, -EAGAIN (see core/stack.h). */
+int hr__fiber_new(struct hr__fibers *pool, struct hr__task *task, struct hr__fiber **ret);
+
+/* A fiber for the task, warm if possible. */
+static inline int hr__fiber_get(struct hr__fibers *pool, struct hr__task *task,
+                                struct hr__fiber **ret)
+{
+    struct hr__fiber *fiber = pool->cache;
+    if (hr_unlikely(!fiber))
+        return hr__fiber_new(pool, task, ret);
+    pool->cache = fiber->next;
+    pool->cached--;
+    fiber->task = task;
+    fiber->saved_errno = 0;
+    *ret = fiber;
+    return 0;
+}
 
 /* Frees some of the cached fibers that are too many; true if there are more. Called on the loop's
  * own stack when it is idle. */

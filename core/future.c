@@ -12,7 +12,7 @@
 
 #include "core/error_impl.h"
 #include "core/future_impl.h"
-#include "core/loop_impl.h"
+#include "core/park.h"
 
 /* A callback: it watches until the future is done, then it is an entry of the ready queue. */
 struct callback {
@@ -24,13 +24,6 @@ struct callback {
 };
 
 static void callback_queue(struct hr__watch *watch);
-
-void hr__future_init(hr_future *future, hr_loop *loop, bool is_task)
-{
-    *future = (hr_future){.loop = loop, .refs = 1, .is_task = is_task};
-    hr_list_init(&future->watches);
-    loop->futures++;
-}
 
 hr_future *hr_future_new(hr_loop *loop)
 {
@@ -76,7 +69,7 @@ static __attribute__((noinline)) void report_unread(hr_future *future)
         hr__report(future->loop, "future failed and nobody read its error", error, error->task);
 }
 
-static void future_free(hr_future *future)
+void hr__future_free(hr_future *future)
 {
     hr_loop *loop = future->loop;
     if (future->state == HR__FINISHED && future->status < 0 && !future->error_seen)
@@ -96,16 +89,21 @@ static void future_free(hr_future *future)
         hr_error_done(future->error);
         free(future->error);
     }
-    free(future->cancel_reason);
-    free(future->is_task ? (void *)hr__task(future) : (void *)future);
+    if (future->cancel_reason)
+        free(future->cancel_reason);
+    if (future->is_task)
+        hr__task_free(hr__task(future));
+    else
+        free(future);
     loop->futures--;
-    hr__loop_release(loop);
+    if (hr_unlikely(loop->freed))
+        hr__loop_release(loop);
 }
 
 hr_future *hr_future_unref(hr_future *future)
 {
-    if (future && --future->refs == 0)
-        future_free(future);
+    if (future)
+        hr__future_drop(future);
     return NULL;
 }
 

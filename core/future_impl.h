@@ -30,14 +30,21 @@ static inline int hr__future_peek(const hr_future *future)
     return future->state == HR__PENDING ? -EAGAIN : future->status;
 }
 
+/* Gives a reference back: hr_future_unref() for those who have one. */
+void hr__future_free(hr_future *future);
+static inline void hr__future_drop(hr_future *future)
+{
+    if (--future->refs == 0)
+        hr__future_free(future);
+}
+
 /* The outcome as hr_await() returns it: a failed one's record becomes the running task's. */
 int hr__future_receive(hr_future *future);
 
 /* core/offload.c: whether a thread has begun the job that a pending future stands for. */
 bool hr__job_begun(const hr_future *future);
 
-/* For tasks: the common part of making, completing and cancelling. */
-void hr__future_init(hr_future *future, hr_loop *loop, bool is_task);
+/* For tasks: the common part of completing and cancelling. */
 void hr__future_finish(hr_future *future, int status);
 void hr__future_finish_cancelled(hr_future *future);
 void hr__future_set_reason(hr_future *future, const char *reason);

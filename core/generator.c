@@ -6,7 +6,7 @@
  */
 #include "core/generator.h"
 
-#include "core/loop_impl.h"
+#include "core/park.h"
 #include "core/strand.h"
 
 enum state { FRESH, SUSPENDED, RUNNING, OVER };

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/error_impl.h"
-#include "core/loop_impl.h"
+#include "core/park.h"
 
 struct child {
     struct hr_list link;

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/loop_impl.h"
+#include "core/park.h"
 
 struct side {
     struct event *event; /* made at the first wait */

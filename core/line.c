@@ -4,7 +4,7 @@
  */
 #include "core/line.h"
 
-#include "core/loop_impl.h"
+#include "core/park.h"
 
 /* The line is of the loop whose task is the first to wait there. */
 __attribute__((noinline)) int hr__line_settle(struct hr__line *line, const char *what)

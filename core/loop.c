@@ -17,6 +17,7 @@ _Thread_local struct hr_loop *hr__loop_running;
 static void loop_free(hr_loop *loop)
 {
     hr__poll_close(loop);
+    hr__tasks_done(loop);
     hr__overflow_done(&loop->fault_stack);
     hr_error_done(&loop->fatal_error);
     pthread_mutex_destroy(&loop->wake_lock);

@@ -44,7 +44,9 @@ struct hr_loop {
     struct hr__fibers *more_fibers; /* of other sizes */
     struct hr_list tasks;           /* unfinished, in spawn order */
     size_t task_count;
-    uint64_t tasks_made; /* for names */
+    uint64_t tasks_made;    /* for names */
+    struct hr__task *spare; /* structs for the next tasks, linked by their ready entries */
+    unsigned spares;
     struct hr__timers timers;
     hr_usec lag;
 
@@ -116,18 +118,22 @@ static inline struct hr__task *hr__task_running(void)
     return hr_likely(hr__loop_running != NULL) ? hr__loop_running->current : NULL;
 }
 
-/* HR_ENOTASK, with the record of a call that would have to wait. */
-int hr__no_task(void);
-
-/* Makes a record for the running task to park on. HR_ENOTASK outside of one. */
-static inline int hr__waiter_init(struct hr__waiter *waiter)
+/* The status of a future that has succeeded, when nothing keeps the running task from reading it;
+ * else a negative number, and there is more to it: hr_await() finds out. */
+static inline int hr__await_at_once(const hr_future *future)
 {
-    struct hr__task *task = hr__task_running();
-    if (hr_unlikely(!task))
-        return hr__no_task();
-    *waiter = (struct hr__waiter){.task = &task->future};
-    hr_list_init(&waiter->link);
-    return 0;
+    const struct hr_loop *loop = hr__loop_running;
+    bool simple =
+        future && loop && future->loop == loop && loop->current && future->state == HR__FINISHED;
+    return hr_likely(simple) ? future->status : -EAGAIN;
+}
+
+/* The common part of making futures and tasks. */
+static inline void hr__future_init(hr_future *future, struct hr_loop *loop, bool is_task)
+{
+    *future = (hr_future){.loop = loop, .refs = 1, .is_task = is_task};
+    hr_list_init(&future->watches);
+    loop->futures++;
 }
 
 /* loop, or the running one for NULL. NULL, with a record, when there is none or it is closed. */
@@ -216,6 +222,9 @@ void hr__report(struct hr_loop *loop, const char *message, const struct hr_error
 
 /* Ends the slice that runs and begins one of that name; NULL: none begins. */
 void hr__slice_mark(struct hr_loop *loop, const char *name);
+
+/* core/task.c: frees the structs kept for tasks to come. */
+void hr__tasks_done(struct hr_loop *loop);
 
 /* core/task.c: asks the tasks that a closing loop has left to end, in rounds. */
 void hr__tasks_close(struct hr_loop *loop);

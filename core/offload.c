@@ -14,7 +14,7 @@
 
 #include "core/executor_impl.h"
 #include "core/local_impl.h"
-#include "core/loop_impl.h"
+#include "core/park.h"
 
 #define POOL_PATIENCE hr_seconds(10)
 #define POOL_MAX      32

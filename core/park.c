@@ -6,21 +6,6 @@
  */
 #include "core/park.h"
 
-#include "core/loop_impl.h"
-
-int hr__no_task(void)
-{
-    return hr_fail(HR_ENOTASK, "only a task can wait");
-}
-
-static void queue_task(struct hr__task *task)
-{
-    if (task->queued)
-        return;
-    task->queued = true;
-    hr__ready_append(&task->future.loop->ready, &task->ready);
-}
-
 static int fail_cancelled(const struct hr__task *task)
 {
     const char *reason = task->future.cancel_reason;
@@ -35,59 +20,30 @@ int hr__task_deliver_cancel(struct hr__task *task)
     return fail_cancelled(task);
 }
 
-/* Others run until this task was queued and its turn has come. */
-static inline void suspend(struct hr__task *task, const char *what)
-{
-    hr_loop *loop = task->future.loop;
-    task->waits_for = what;
-    task->since = loop->now;
-    hr__sched_suspend(loop, task);
-}
-
-int hr__park(struct hr__waiter *waiter, const char *what)
+int hr__park_interrupted(struct hr__waiter *waiter, int r)
 {
     struct hr__task *task = hr__task(waiter->task);
-    int r = hr__task_take_cancel(task);
-    if (hr_likely(r == 0)) {
-        if (hr_likely(!waiter->woken)) {
-            task->parked = waiter;
-            suspend(task, what);
-            task->parked = NULL;
-        }
+    if (r == 0)
         r = hr__task_take_cancel(task);
-        /* The request that took the record out of its queue was withdrawn since. */
-        if (hr_unlikely(r == 0 && !waiter->woken))
-            r = fail_cancelled(task);
-    }
-    if (hr_unlikely(r < 0)) {
-        hr_list_remove(&waiter->link);
-        return r;
-    }
-    return waiter->result;
-}
-
-void hr__wake(struct hr__waiter *waiter, int result)
-{
-    if (waiter->woken)
-        return;
-    waiter->woken = true;
-    waiter->result = result;
+    /* The request that took the record out of its queue was withdrawn since. */
+    if (r == 0 && !waiter->woken)
+        r = fail_cancelled(task);
+    if (r == 0)
+        return waiter->result;
     hr_list_remove(&waiter->link);
-    struct hr__task *task = hr__task(waiter->task);
-    if (task->parked == waiter)
-        queue_task(task);
+    return r;
 }
 
 int hr_yield(void)
 {
     struct hr__task *task = hr__task_running();
     if (hr_unlikely(!task))
-        return hr__no_task();
+        return hr_fail(HR_ENOTASK, "only a task can wait");
     int r = hr__task_take_cancel(task);
     if (hr_unlikely(r < 0))
         return r;
-    queue_task(task);
-    suspend(task, "its turn");
+    hr__task_queue(task);
+    hr__suspend(task, "its turn");
     return hr__task_take_cancel(task);
 }
 
@@ -107,7 +63,7 @@ static hr_future *cancel_one(struct hr__task *task, const char *reason)
     }
     task->must_cancel |= HR__CANCEL_ASKED;
     hr_list_remove(&waiter->link);
-    queue_task(task);
+    hr__task_queue(task);
     return NULL;
 }
 
@@ -177,10 +133,11 @@ static void awaited_done(struct hr__watch *watch)
 
 static int wait_until_done(struct hr__task *task, hr_future *future)
 {
-    struct await await = {.watch.done = awaited_done};
-    int r = hr__waiter_init(&await.waiter);
-    if (r < 0)
-        return r;
+    struct await await = {
+        .watch.done = awaited_done,
+        .waiter = {.task = &task->future, .future = future},
+    };
+    hr_list_init(&await.waiter.link);
 
     /* A request that comes along is passed on, as one that came while waiting would be. */
     if (task->must_cancel && !task->shielded) {
@@ -190,13 +147,12 @@ static int wait_until_done(struct hr__task *task, hr_future *future)
             return 0;
     }
     hr_future_ref(future);
-    await.waiter.future = future;
     hr__future_watch(future, &await.watch);
     task->patient++; /* a cancel that stands has gone on to the future, or will */
-    r = hr__park(&await.waiter, "a future");
+    int r = hr__park(&await.waiter, "a future");
     task->patient--;
     hr_list_remove(&await.watch.link);
-    hr_future_unref(future);
+    hr__future_drop(future);
     return r;
 }
 
@@ -213,7 +169,7 @@ int hr__await_check(const hr_future *future, struct hr__task *task)
     return 0;
 }
 
-int hr_await(hr_future *future)
+static __attribute__((noinline)) int await_outcome(hr_future *future)
 {
     struct hr__task *task = hr__task_running();
     int r = hr__await_check(future, task);
@@ -221,7 +177,14 @@ int hr_await(hr_future *future)
         r = wait_until_done(task, future);
     if (r < 0)
         return r;
-    return hr__future_receive(future);
+    r = hr__await_at_once(future);
+    return r >= 0 ? r : hr__future_receive(future);
+}
+
+int hr_await(hr_future *future)
+{
+    int r = hr__await_at_once(future);
+    return hr_likely(r >= 0) ? r : await_outcome(future);
 }
 
 int hr_join(hr_future *future)

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "core/list.h"
-#include "core/task.h"
+#include "core/loop_impl.h"
 
 struct hr__waiter {
     struct hr_list link; /* in the queue of waiters; the caller links it before parking */
@@ -18,13 +18,67 @@ struct hr__waiter {
     bool woken;        /* hr__wake() was called, even if a cancel then won: pass the turn on */
 };
 
+/* Makes a record for the running task. HR_ENOTASK outside of one. */
+static inline int hr__waiter_init(struct hr__waiter *waiter)
+{
+    struct hr__task *task = hr__task_running();
+    if (hr_unlikely(!task))
+        return hr_fail(HR_ENOTASK, "only a task can wait");
+    *waiter = (struct hr__waiter){.task = &task->future};
+    hr_list_init(&waiter->link);
+    return 0;
+}
+
+/* Others run until this task was queued and its turn has come. */
+static inline void hr__suspend(struct hr__task *task, const char *what)
+{
+    hr_loop *loop = task->future.loop;
+    task->waits_for = what;
+    task->since = loop->now;
+    hr__sched_suspend(loop, task);
+}
+
+/* What a wait comes to that was not simply woken. */
+int hr__park_interrupted(struct hr__waiter *waiter, int r);
+
 /* Suspends the running task until hr__wake(). Returns the result given there, or -ECANCELED when a
  * cancel was asked for before the task ran again (also when it was pending at entry: then it does
  * not suspend). what, a literal, names what is waited for in dumps. */
-hr_async int hr__park(struct hr__waiter *waiter, const char *what);
+static inline hr_async int hr__park(struct hr__waiter *waiter, const char *what)
+{
+    struct hr__task *task = hr__task(waiter->task);
+    int r = hr__task_take_cancel(task);
+    if (hr_likely(r == 0 && !waiter->woken)) {
+        task->parked = waiter;
+        hr__suspend(task, what);
+        task->parked = NULL;
+    }
+    if (hr_likely(r == 0 && waiter->woken && !task->must_cancel))
+        return waiter->result;
+    return hr__park_interrupted(waiter, r);
+}
+
+/* Puts a task into the ready queue, once. */
+static inline void hr__task_queue(struct hr__task *task)
+{
+    if (task->queued)
+        return;
+    task->queued = true;
+    hr__ready_append(&task->future.loop->ready, &task->ready);
+}
 
 /* Unlinks the record and queues its task with that result; a second call changes nothing. */
-void hr__wake(struct hr__waiter *waiter, int result);
+static inline void hr__wake(struct hr__waiter *waiter, int result)
+{
+    if (waiter->woken)
+        return;
+    waiter->woken = true;
+    waiter->result = result;
+    hr_list_remove(&waiter->link);
+    struct hr__task *task = hr__task(waiter->task);
+    if (task->parked == waiter)
+        hr__task_queue(task);
+}
 
 /* Another way to learn that a future is done, for waits that watch several: linked into a pending
  * future, unlinked by hr_list_remove(). done() is called once, inside the completing call and after

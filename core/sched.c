@@ -34,8 +34,6 @@ static inline struct hr__ready *next_entry(hr_loop *loop)
 
 static struct hr__fibers *fibers_of_size(hr_loop *loop, size_t size)
 {
-    if (size == loop->fibers.size)
-        return &loop->fibers;
     for (struct hr__fibers *pool = loop->more_fibers; pool; pool = pool->next) {
         if (pool->size == size)
             return pool;
@@ -50,13 +48,15 @@ static struct hr__fibers *fibers_of_size(hr_loop *loop, size_t size)
 }
 
 /* Gives a task its stack. A task that gets none, or that was cancelled before, ends here. */
-__attribute__((noinline)) static bool start_task(hr_loop *loop, struct hr__task *task)
+static bool start_task(hr_loop *loop, struct hr__task *task)
 {
     if (task->must_cancel) {
         hr__task_end_unstarted(task, -ECANCELED);
         return false;
     }
-    struct hr__fibers *pool = fibers_of_size(loop, task->stack_size);
+    struct hr__fibers *pool = task->stack_size == loop->fibers.size
+                                  ? &loop->fibers
+                                  : fibers_of_size(loop, task->stack_size);
     int r = pool ? hr__fiber_get(pool, task, &task->fiber) : hr_fail(-ENOMEM, "no memory");
     if (r < 0) {
         hr__task_end_unstarted(task, r);

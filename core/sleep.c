@@ -2,7 +2,7 @@
 /*
  * Sleeping: a task waits for a moment.
  */
-#include "core/loop_impl.h"
+#include "core/park.h"
 
 struct sleeper {
     struct hr__timer timer;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "core/loop_impl.h"
+#include "core/park.h"
 
 struct callback {
     struct callback *next;

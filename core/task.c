@@ -13,18 +13,61 @@
 #include "core/local_impl.h"
 #include "core/loop_impl.h"
 
-static void set_name(struct hr__task *task, const char *name)
+/* Names are short: no call is worth it. */
+static inline void set_name(struct hr__task *task, const char *name)
 {
-    size_t length = strnlen(name, sizeof(task->name) - 1);
-    memcpy(task->name, name, length);
+    size_t length = 0;
+    for (; length < sizeof(task->name) - 1 && name[length]; length++)
+        task->name[length] = name[length];
     task->name[length] = '\0';
 }
 
-/* Field by field: zeroing the whole struct first costs as much as the rest of a spawn. */
-static inline __attribute__((always_inline)) void init(struct hr__task *task, hr_loop *loop,
-                                                       const struct hr_task_options *options,
-                                                       hr_task_fn *fn, void *arg)
+/* A loop that makes many short tasks takes their structs from here. */
+#ifdef HR_NO_SPARES /* a tool is to see which of them is used after its end */
+#define SPARES_KEPT 0
+#else
+#define SPARES_KEPT 1024
+#endif
+
+static inline struct hr__task *take_spare(hr_loop *loop)
 {
+    struct hr__task *task = loop->spare;
+    if (hr_unlikely(!task))
+        return malloc(sizeof(*task));
+    loop->spare =
+        task->ready.next ? hr_container_of(task->ready.next, struct hr__task, ready) : NULL;
+    loop->spares--;
+    return task;
+}
+
+void hr__task_free(struct hr__task *task)
+{
+    hr_loop *loop = task->future.loop;
+    if (loop->spares == SPARES_KEPT) {
+        free(task);
+        return;
+    }
+    task->ready.next = loop->spare ? &loop->spare->ready : NULL;
+    loop->spare = task;
+    loop->spares++;
+}
+
+void hr__tasks_done(hr_loop *loop)
+{
+    while (loop->spare)
+        free(take_spare(loop));
+}
+
+/* A task that is in nobody's queue yet. Field by field: zeroing the whole struct first costs as
+ * much as the rest of a spawn. */
+static inline __attribute__((always_inline)) struct hr__task *make(hr_loop *loop, const char *name,
+                                                                   hr_task_fn *fn, void *arg)
+{
+    struct hr__task *task = take_spare(loop);
+    if (hr_unlikely(!task)) {
+        hr_fail(-ENOMEM, "no memory for a task");
+        return NULL;
+    }
     hr__future_init(&task->future, loop, true);
     task->future.refs = 2; /* the caller's and the loop's */
     task->ready.run = hr__task_run;
@@ -34,8 +77,8 @@ static inline __attribute__((always_inline)) void init(struct hr__task *task, hr
     task->since = loop->now;
     task->fn = fn;
     task->arg = arg;
-    task->free_arg = options->free_arg;
-    task->stack_size = options->stack_size ? options->stack_size : loop->fibers.size;
+    task->free_arg = NULL;
+    task->stack_size = loop->fibers.size;
     task->cancelling = task->shielded = task->close_round = 0;
     task->standing = 0;
     task->patient = task->must_cancel = 0;
@@ -45,20 +88,8 @@ static inline __attribute__((always_inline)) void init(struct hr__task *task, hr
     task->queued = true;
     task->number = ++loop->tasks_made;
     task->name[0] = '\0';
-    if (options->name)
-        set_name(task, options->name);
-}
-
-/* A task that is in nobody's queue yet. Inlined always: spawning is a hot path. */
-static inline __attribute__((always_inline)) struct hr__task *
-make(hr_loop *loop, const struct hr_task_options *options, hr_task_fn *fn, void *arg)
-{
-    struct hr__task *task = malloc(sizeof(*task));
-    if (!task) {
-        hr_fail(-ENOMEM, "no memory for a task");
-        return NULL;
-    }
-    init(task, loop, options, fn, arg);
+    if (name)
+        set_name(task, name);
     hr_list_append(&loop->tasks, &task->all);
     loop->task_count++;
     return task;
@@ -67,23 +98,30 @@ make(hr_loop *loop, const struct hr_task_options *options, hr_task_fn *fn, void 
 hr_task *hr_create_task_with(const struct hr_task_options *options, hr_task_fn *fn, void *arg)
 {
     hr_loop *loop = hr__loop_for(options->loop);
-    struct hr__task *task = loop ? make(loop, options, fn, arg) : NULL;
+    struct hr__task *task = loop ? make(loop, options->name, fn, arg) : NULL;
     if (!task)
         return NULL;
+    task->free_arg = options->free_arg;
+    if (options->stack_size)
+        task->stack_size = options->stack_size;
     hr__ready_append(&loop->ready, &task->ready);
     return &task->future;
 }
 
 hr_task *hr_create_task(const char *name, hr_task_fn *fn, void *arg)
 {
-    return hr_create_task_with(&(struct hr_task_options){.name = name}, fn, arg);
+    hr_loop *loop = hr__loop_for(NULL);
+    struct hr__task *task = loop ? make(loop, name, fn, arg) : NULL;
+    if (!task)
+        return NULL;
+    hr__ready_append(&loop->ready, &task->ready);
+    return &task->future;
 }
 
 hr_task *hr_start_task(const char *name, hr_task_fn *fn, void *arg)
 {
-    hr_loop *loop = hr__loop_for(hr__loop_running);
-    struct hr__task *task =
-        loop ? make(loop, &(struct hr_task_options){.name = name}, fn, arg) : NULL;
+    hr_loop *loop = hr__loop_for(NULL);
+    struct hr__task *task = loop ? make(loop, name, fn, arg) : NULL;
     if (!task)
         return NULL;
     hr__sched_start(loop, task);
@@ -129,7 +167,7 @@ static void end(struct hr__task *task, int status)
         hr__future_finish_cancelled(&task->future);
     else
         hr__future_finish(&task->future, status);
-    hr_future_unref(&task->future);
+    hr__future_drop(&task->future);
 }
 
 void hr__task_end_unstarted(struct hr__task *task, int code)
@@ -176,18 +214,23 @@ void hr__task_body(struct hr__task *task)
         keep_error(task, status);
     if (hr_unlikely(fiber->home))
         hr__home_leave(hr_take(fiber->home));
-    hr_error_done(&fiber->error);
-    fiber->error.code = 0;
-    fiber->error.cut = false;
+    if (hr_unlikely(fiber->error.code)) {
+        hr_error_done(&fiber->error);
+        fiber->error.code = 0;
+        fiber->error.cut = false;
+    }
 
     hr_loop *loop = fiber->loop;
-    hr_future_ref(&task->future);
+    bool fatal = status == HR_EFATAL;
+    if (hr_unlikely(fatal))
+        hr_future_ref(&task->future);
     task->fiber = NULL;
     loop->current = NULL;
     end(task, status);
-    if (status == HR_EFATAL)
+    if (hr_unlikely(fatal)) {
         stop_for(loop, task);
-    hr_future_unref(&task->future);
+        hr_future_unref(&task->future);
+    }
 }
 
 void hr_task_return(void *value, hr_free_fn *free_fn)

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "core/future_impl.h"
-#include "core/park.h"
 #include "core/ready.h"
 #include "core/task.h"
 
@@ -14,6 +13,7 @@
 struct hr__fiber;
 struct hr__locals;
 struct hr_task_group;
+struct hr__waiter;
 
 /* Why the next suspension gives -ECANCELED; 0: it does not. */
 enum {
@@ -52,6 +52,9 @@ static inline struct hr__task *hr__task(const hr_future *handle)
 {
     return hr_container_of(handle, struct hr__task, future);
 }
+
+/* Frees a task that nobody refers to any more, or keeps it for the next one. */
+void hr__task_free(struct hr__task *task);
 
 /* Its name, given or generated. */
 const char *hr__task_name(struct hr__task *task);

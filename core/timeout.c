@@ -8,7 +8,7 @@
 #include <inttypes.h>
 
 #include "core/error_impl.h"
-#include "core/loop_impl.h"
+#include "core/park.h"
 #include "core/wait.h"
 
 /* Whether a request had left for a server stays known: it may have been carried out. */
@@ -60,10 +60,19 @@ static int wait_limited(hr_future *future, hr_usec limit)
     return hr_future_cancelled(future) ? took_too_long(limit) : hr__future_receive(future);
 }
 
-int hr_wait_for(hr_future *future, hr_usec limit)
+static __attribute__((noinline)) int wait_and_drop(hr_future *future, hr_usec limit)
 {
     int r = !future || hr_future_done(future) ? hr_await(future) : wait_limited(future, limit);
     hr_future_unref(future);
+    return r;
+}
+
+int hr_wait_for(hr_future *future, hr_usec limit)
+{
+    int r = hr__await_at_once(future);
+    if (hr_unlikely(r < 0))
+        return wait_and_drop(future, limit);
+    hr__future_drop(future);
     return r;
 }
 
@@ -74,10 +83,9 @@ static void expire(struct hr__timer *timer)
     hr__request_make(&scope->request, "took too long");
 }
 
-static void arm(struct hr_timeout *scope, hr_usec deadline)
+static void arm(struct hr_timeout *scope, hr_usec deadline, hr_usec now)
 {
     struct hr_loop *loop = scope->request.task->loop;
-    hr_usec now = hr__clock_now(loop);
 
     scope->deadline = deadline;
     scope->limit = deadline < HR_FOREVER ? deadline - scope->since : HR_FOREVER;
@@ -87,7 +95,7 @@ static void arm(struct hr_timeout *scope, hr_usec deadline)
         hr__loop_arm(loop, &scope->timer, deadline);
 }
 
-int hr_timeout_enter_at(struct hr_timeout *scope, hr_usec moment)
+static int enter(struct hr_timeout *scope, hr_usec deadline, hr_usec now)
 {
     if (scope->entered)
         return hr_fail(-EBUSY, "timeout: entered already");
@@ -97,24 +105,36 @@ int hr_timeout_enter_at(struct hr_timeout *scope, hr_usec moment)
 
     scope->entered = true;
     scope->expired = false;
-    scope->since = hr__clock_now(scope->request.task->loop);
+    scope->since = now;
     hr__timer_init(&scope->timer, expire);
-    arm(scope, moment);
+    arm(scope, deadline, now);
     return 0;
+}
+
+static hr_usec now_here(void)
+{
+    return hr__loop_running ? hr__clock_now(hr__loop_running) : 0;
+}
+
+int hr_timeout_enter_at(struct hr_timeout *scope, hr_usec moment)
+{
+    return enter(scope, moment, now_here());
 }
 
 int hr_timeout_enter(struct hr_timeout *scope, hr_usec limit)
 {
-    hr_loop *loop = hr__loop_running;
-    return hr_timeout_enter_at(scope, loop ? hr__deadline(loop, limit) : limit);
+    hr_usec now = now_here();
+    return enter(scope, limit > 0 ? hr_later(now, limit) : now, now);
 }
 
 int hr_timeout_reschedule(struct hr_timeout *scope, hr_usec limit)
 {
     if (!scope->entered || scope->expired)
         return hr_fail(HR_EINVALIDSTATE, "timeout: %s", scope->expired ? "expired" : "not entered");
-    hr__timer_disarm(&scope->request.task->loop->timers, &scope->timer);
-    arm(scope, hr__deadline(scope->request.task->loop, limit));
+    hr_loop *loop = scope->request.task->loop;
+    hr_usec now = hr__clock_now(loop);
+    hr__timer_disarm(&loop->timers, &scope->timer);
+    arm(scope, limit > 0 ? hr_later(now, limit) : now, now);
     return 0;
 }
 

@@ -5,7 +5,7 @@
  */
 #include "core/wait.h"
 
-#include "core/loop_impl.h"
+#include "core/park.h"
 
 #define MEMBERS_ON_STACK 16
 

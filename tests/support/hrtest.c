@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "core/dump.h"
-#include "core/loop_impl.h"
+#include "core/park.h"
 
 #define TESTS_MAX   2000
 #define REPORTS_MAX 16
