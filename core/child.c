@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "core/child_impl.h"
-#include "core/loop_impl.h"
+#include "core/park.h"
 #include "core/timeout.h"
 
 struct hr_child {
