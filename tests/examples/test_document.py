@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """docs/from-asyncio.md quotes its programs as they are, and shows all of them."""
 import os
+import re
 
 import pytest
 
-from support.document import EXAMPLES, blocks, read, sections
+from support.document import EXAMPLES, ROOT, blocks, read, sections
 
 SECTIONS = sections()
 
@@ -30,3 +31,10 @@ def test_the_readme_quotes_programs_as_they_are():
     assert quoted
     for block in quoted:
         assert any("\n" + block in program for program in programs)
+
+
+def test_every_name_in_the_document_is_one_of_the_headers():
+    headers = [os.path.join(folder, name) for folder in ("core", "drivers")
+               for name in os.listdir(os.path.join(ROOT, folder)) if name.endswith(".h")]
+    known = set(re.findall(r"\w+", "".join(read(name) for name in headers)))
+    assert set(re.findall(r"\b(?:hr|HR)_\w+", read("docs", "from-asyncio.md"))) <= known
