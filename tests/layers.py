@@ -16,15 +16,19 @@ from pathlib import Path
 # folder: what it may include besides itself
 INCLUDES = {
     "core": [],
+    "core/patch": ["core/"],
     "drivers": ["core/"],
     "config": ["core/base.h"],
     "daemon/item": ["core/base.h", "config/"],
     "daemon": ["core/", "drivers/", "config/"],
 }
 
+PATCH = "core/patch/libhr-patch.a"  # defines libc's calls, which everybody may use
+
 # library: libraries whose symbols it may use
 LIBRARIES = {
     "core/libhr-core.a": [],
+    PATCH: ["core/libhr-core.a"],
     "drivers/libhr-drivers.a": ["core/libhr-core.a"],
     "config/libhr-config.a": [],
     "daemon/item/libhr-item.a": ["config/libhr-config.a"],
@@ -74,6 +78,7 @@ def symbols(library):
 
 def check_symbols(build):
     known = {name: symbols(build / name) for name in LIBRARIES}
+    known[PATCH] = ({s for s in known[PATCH][0] if s.startswith("hr_")}, known[PATCH][1])
     ours = set().union(*(defined for defined, _ in known.values()))
     for name, below in LIBRARIES.items():
         allowed = ANYWHERE.union(*(known[other][0] for other in below))
@@ -86,14 +91,18 @@ def check_symbols(build):
 
 def check_exports(build):
     """Every public function of the static libraries leaves the shared ones, and nothing else does."""
-    pairs = [("core/libhr-core.a", "libheadrace.so"), ("drivers/libhr-drivers.a", "libheadrace-clients.so")]
-    for static, shared in pairs:
+    libraries = [
+        ("core/libhr-core.a", "libheadrace.so", r"hr_[^_]"),
+        (PATCH, "libheadrace-patch.so", r"(?!hr__)"),
+        ("drivers/libhr-drivers.a", "libheadrace-clients.so", r"hr_[^_]"),
+    ]
+    for static, shared, ours in libraries:
         text = subprocess.run(
             ["nm", "-D", "--defined-only", "--without-symbol-versions", build / "packaging" / shared],
             check=True, capture_output=True, text=True,
         ).stdout
         exported = {f[2] for f in map(str.split, text.splitlines()) if len(f) == 3 and f[1] != "A"}
-        public = {s for s in symbols(build / static)[0] if re.match(r"hr_[^_]", s)}
+        public = {s for s in symbols(build / static)[0] if re.match(ours, s)}
         for symbol in sorted(public - exported):
             yield f"{shared}: lacks {symbol}: HR_PUBLIC, or hr__ if it is the folder's own"
         for symbol in sorted(exported - public):
