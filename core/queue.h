@@ -66,3 +66,7 @@ HR_PUBLIC hr_async int hr_queue_join(hr_queue *queue);
 /* Refuses puts from now on; gets go on until it is empty. immediate drops the items too. A queue
  * does not count its producers: the last of them calls this. Twice is fine. */
 HR_PUBLIC void hr_queue_shutdown(hr_queue *queue, bool immediate);
+
+/* The same from a thread that is not the loop's. 0; HR_ECLOSED, -ECANCELED (the loop closes),
+ * -ENOMEM, HR_EWRONGTHREAD. */
+HR_PUBLIC int hr_queue_shutdown_threadsafe(hr_loop *loop, hr_queue *queue, bool immediate);

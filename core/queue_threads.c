@@ -17,11 +17,33 @@ static int put(void *arg)
     return hr_queue_put(put->queue, put->item);
 }
 
-int hr_queue_put_threadsafe(hr_loop *loop, hr_queue *queue, void *item)
+struct end {
+    hr_queue *queue;
+    bool immediate;
+};
+
+static int end(void *arg)
+{
+    struct end *end = arg;
+    hr_queue_shutdown(end->queue, end->immediate);
+    return 0;
+}
+
+/* Has the loop do it, and waits until it is done: what arg points to is the caller's frame. */
+static int have_done(hr_loop *loop, const char *what, hr_task_fn *fn, void *arg)
 {
     if (hr_running_loop() == loop)
-        return hr_fail(HR_EWRONGTHREAD, "tasks put by hr_queue_put()");
-    struct put order = {queue, item};
-    hr_auto(hr_thread_future_unrefp) hr_thread_future *done = hr_submit(loop, "put", put, &order);
+        return hr_fail(HR_EWRONGTHREAD, "the loop's own thread uses the queue itself");
+    hr_auto(hr_thread_future_unrefp) hr_thread_future *done = hr_submit(loop, what, fn, arg);
     return done ? hr_thread_future_wait(done, HR_FOREVER) : hr_last_error()->code;
+}
+
+int hr_queue_put_threadsafe(hr_loop *loop, hr_queue *queue, void *item)
+{
+    return have_done(loop, "put", put, &(struct put){queue, item});
+}
+
+int hr_queue_shutdown_threadsafe(hr_loop *loop, hr_queue *queue, bool immediate)
+{
+    return have_done(loop, "shutdown", end, &(struct end){queue, immediate});
 }

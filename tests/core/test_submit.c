@@ -363,12 +363,6 @@ static int make_queue(void *arg)
     return feed->queue ? 0 : -ENOMEM;
 }
 
-static int shut_queue(void *arg)
-{
-    hr_queue_shutdown(((struct feed *)arg)->queue, false);
-    return 0;
-}
-
 static int free_queue(void *arg)
 {
     hr_queue_free(((struct feed *)arg)->queue);
@@ -381,7 +375,7 @@ static void run_there(hr_task_fn *fn, void *arg)
     ASSERT_ERR(hr_thread_future_wait(f, HR_FOREVER), 0);
 }
 
-TEST_PLAIN(s16_14_other_threads_put_and_wait_for_room)
+TEST_PLAIN(s16_14_s16_15_other_threads_put_and_wait_for_room_and_the_last_one_shuts_down)
 {
     begin();
     struct feed feed = {0};
@@ -390,7 +384,7 @@ TEST_PLAIN(s16_14_other_threads_put_and_wait_for_room)
     static char items[][2] = {"a", "b", "c", "d", "e", "f"};
     for (size_t i = 0; i < HR_ARRAY_LEN(items); i++)
         ASSERT_ERR(hr_queue_put_threadsafe(loop, feed.queue, items[i]), 0);
-    run_there(shut_queue, &feed);
+    ASSERT_ERR(hr_queue_shutdown_threadsafe(loop, feed.queue, false), 0);
     ASSERT_ERR(hr_thread_future_wait(consumer, HR_FOREVER), 0);
     ASSERT_STR(feed.got, "abcdef");
     ASSERT_ERR(hr_queue_put_threadsafe(loop, feed.queue, items[0]), HR_ESHUTDOWN);
