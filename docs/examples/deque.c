@@ -3,7 +3,6 @@
  * A producer thread fills a queue of the loop; a task empties it into more tasks.
  */
 #include <core/headrace.h>
-#include <pthread.h>
 #include <stdio.h>
 
 struct feed {
@@ -21,27 +20,24 @@ static int handle(void *arg)
     return r;
 }
 
-static void *produce(void *arg)
+static int produce(void *arg, void **ret_value)
 {
     static int items[] = {1, 2, 3, 4};
     struct feed *feed = arg;
     int r = 0;
     for (int i = 0; i < 4 && r >= 0; i++)
         r = hr_queue_put_threadsafe(feed->loop, feed->queue, &items[i]);
-    return NULL;
+    return r < 0 ? r : hr_queue_shutdown_threadsafe(feed->loop, feed->queue, false);
 }
 
 static int consume(hr_queue *queue)
 {
     hr_auto(hr_futures_done) struct hr_futures tasks = {0};
-    for (int i = 0; i < 4; i++) {
-        void *item;
-        int r = hr_queue_get(queue, &item);
-        if (r < 0)
-            return r;
+    void *item;
+    int r;
+    while ((r = hr_queue_get(queue, &item)) >= 0)
         hr_futures_add(&tasks, hr_create_task(NULL, handle, item));
-    }
-    return hr_gather(&tasks, HR_CANCEL_REST);
+    return r == HR_ESHUTDOWN ? hr_gather(&tasks, HR_CANCEL_REST) : r;
 }
 
 static int run(void *arg)
@@ -50,13 +46,12 @@ static int run(void *arg)
     if (!queue)
         return hr_last_error()->code;
     struct feed feed = {hr_running_loop(), queue};
-    pthread_t producer;
-    int r = -pthread_create(&producer, NULL, produce, &feed);
-    if (r < 0)
-        return r;
-    r = consume(queue);
-    pthread_join(producer, NULL);
-    return r;
+    hr_future *producer = hr_to_thread(produce, &feed, NULL);
+    int r = producer ? consume(queue) : hr_last_error()->code;
+    hr_shield_enter(); /* even a cancel waits for the thread, which uses this frame */
+    int produced = hr_join(producer);
+    hr_shield_leave();
+    return r < 0 ? r : produced;
 }
 
 int main(void)

@@ -23,7 +23,7 @@ static int run(void *arg)
     for (int n = 0; n < 10; n++)
         hr_futures_add(&jobs, hr_run_in_executor(pool, job, &numbers[n], NULL));
 
-    int r = hr_sleep(hr_ms(500));
+    int r = hr_wait(&jobs, HR_ALL_COMPLETED, hr_ms(500));
     if (r < 0)
         return r;
     int running = 0;
