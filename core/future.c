@@ -307,8 +307,10 @@ static void callback_run(struct hr__ready *entry, bool drop)
 {
     struct callback *callback = hr_container_of(entry, struct callback, ready);
     hr_future *future = callback->future;
-    if (!drop)
+    if (!drop) {
+        hr__slice_of((const void *)callback->fn);
         callback->fn(future, callback->cookie);
+    }
     free(callback);
     hr_future_unref(future);
 }

@@ -137,7 +137,7 @@ hr_task *hr_task_group_spawn(struct hr_task_group *group, const char *name, hr_t
                              void *arg)
 {
     struct child *child = spawn(group, name, fn, arg);
-    return child ? child->task : NULL;
+    return child ? hr__task_made_at(child->task, __builtin_return_address(0)) : NULL;
 }
 
 /* Waits until the child is ready or over. A cancel goes on to it; true when there was one. */
@@ -171,6 +171,7 @@ int hr_task_group_start(struct hr_task_group *group, const char *name, hr_task_f
     if (!child)
         return hr_last_error()->code;
     child->starter = &starter;
+    hr__task_made_at(child->task, __builtin_return_address(0));
     hr_auto(hr_future_unrefp) hr_task *task = hr_future_ref(child->task);
     hr_list_append(&group->starting, &starter.link);
     bool cancelled = wait_until_ready(&starter);

@@ -31,8 +31,10 @@ static void handle_run(struct hr__ready *entry, bool drop)
     hr_handle *handle = hr_container_of(entry, hr_handle, ready);
     void *arg = handle->arg;
     hr_callback *fn = handle_over(handle);
-    if (fn && !drop)
-        fn(arg);
+    if (!fn || drop)
+        return;
+    hr__slice_of((const void *)fn);
+    fn(arg);
 }
 
 static void handle_due(struct hr__timer *timer)

@@ -27,8 +27,10 @@ static void call_run(struct hr__ready *entry, bool drop)
     hr_callback *fn = call->fn;
     void *arg = call->arg;
     free(call);
-    if (!drop)
-        fn(arg);
+    if (drop)
+        return;
+    hr__slice_of((const void *)fn);
+    fn(arg);
 }
 
 int hr__inbox_post(hr_loop *loop, struct hr__posted *posted)

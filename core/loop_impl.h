@@ -84,6 +84,7 @@ struct hr_loop {
     void *report_cookie;
     hr_usec slice_start;
     char slice_name[HR__TASK_NAME_MAX];
+    const void *slice_fn; /* the callback that runs, where that is known; else NULL */
     uint64_t slow_slices;
     hr_usec longest;
 
@@ -222,6 +223,12 @@ void hr__report(struct hr_loop *loop, const char *message, const struct hr_error
 
 /* Ends the slice that runs and begins one of that name; NULL: none begins. */
 void hr__slice_mark(struct hr_loop *loop, const char *name);
+
+/* Tells which callback the slice runs. */
+static inline void hr__slice_of(const void *fn)
+{
+    hr__loop_running->slice_fn = fn;
+}
 
 /* core/task.c: frees the structs kept for tasks to come. */
 void hr__tasks_done(struct hr_loop *loop);

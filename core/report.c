@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/loop_impl.h"
+#include "core/place.h"
 
 void hr_loop_set_report(hr_loop *loop, hr_report_fn *fn, void *cookie)
 {
@@ -35,6 +36,19 @@ void hr__report(hr_loop *loop, const char *message, const struct hr_error *error
         print_report(&report);
 }
 
+static void report_slow(hr_loop *loop, hr_usec took)
+{
+    char message[96], name[16 + HR__PLACE_MAX], place[HR__PLACE_MAX];
+    snprintf(message, sizeof(message), "held the loop up for %lld ms", (long long)(took / 1000));
+    if (loop->slice_fn)
+        snprintf(name, sizeof(name), "callback %s",
+                 hr__place_text(loop->slice_fn, place, sizeof(place)));
+    else
+        snprintf(name, sizeof(name), "%s", loop->slice_name);
+    loop->slow_slices++;
+    hr__report(loop, message, NULL, name);
+}
+
 void hr__slice_mark(hr_loop *loop, const char *name)
 {
     hr_usec now = hr__clock_now(loop);
@@ -42,15 +56,11 @@ void hr__slice_mark(hr_loop *loop, const char *name)
         hr_usec took = now - loop->slice_start;
         if (took > loop->longest)
             loop->longest = took;
-        if (took > loop->slow_slice) {
-            char message[96];
-            snprintf(message, sizeof(message), "held the loop up for %lld ms",
-                     (long long)(took / 1000));
-            loop->slow_slices++;
-            hr__report(loop, message, NULL, loop->slice_name);
-        }
+        if (took > loop->slow_slice)
+            report_slow(loop, took);
     }
     loop->slice_start = now;
+    loop->slice_fn = NULL;
     snprintf(loop->slice_name, sizeof(loop->slice_name), "%s", name ? name : "");
 }
 

@@ -39,8 +39,10 @@ static void slot_run(struct hr__ready *entry, bool drop)
 {
     struct slot *slot = hr_container_of(entry, struct slot, ready);
     slot->queued = false;
-    if (slot->set && !drop)
-        slot->fn(slot->arg);
+    if (!slot->set || drop)
+        return;
+    hr__slice_of((const void *)slot->fn);
+    slot->fn(slot->arg);
 }
 
 void hr__signals_deliver(hr_loop *loop)

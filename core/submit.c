@@ -28,6 +28,7 @@ struct hr_thread_future {
     hr_task *task;         /* a reference; NULL before its start and after its end */
     hr_task_fn *fn;
     void *arg;
+    const void *site; /* where it was submitted */
     char name[HR__TASK_NAME_MAX];
 
     pthread_mutex_t lock;
@@ -131,7 +132,7 @@ static void start(struct hr__ready *entry, bool drop)
         return;
     }
     future->task = hr_create_task(future->name[0] ? future->name : NULL, future->fn, future->arg);
-    if (future->task)
+    if (hr__task_made_at(future->task, future->site))
         hr__future_watch(future->task, &future->watch);
     else
         complete_with(future, hr_last_error()->code, hr_last_error()->message);
@@ -159,6 +160,7 @@ hr_thread_future *hr_submit(hr_loop *loop, const char *name, hr_task_fn *fn, voi
     future->cancel.ready.run = cancel;
     future->over.run = over;
     future->watch.done = task_done;
+    future->site = __builtin_return_address(0);
     future->fn = fn;
     future->arg = arg;
     future->last_callback = &future->callbacks;

@@ -75,6 +75,7 @@ static inline __attribute__((always_inline)) struct hr__task *make(hr_loop *loop
     task->parked = NULL;
     task->waits_for = "its first turn";
     task->since = loop->now;
+    task->site = __builtin_return_address(0); /* of the public call that this is inlined into */
     task->fn = fn;
     task->arg = arg;
     task->free_arg = NULL;
@@ -131,7 +132,7 @@ hr_task *hr_start_task(const char *name, hr_task_fn *fn, void *arg)
 hr_future *hr_ensure_task(hr_future *future, const char *name, hr_task_fn *fn, void *arg)
 {
     if (!future)
-        return hr_create_task(name, fn, arg);
+        return hr__task_made_at(hr_create_task(name, fn, arg), __builtin_return_address(0));
     hr_loop *loop = hr__loop_for(NULL);
     if (!loop)
         return NULL;
@@ -147,6 +148,7 @@ int hr_spawn(const char *name, hr_task_fn *fn, void *arg)
     hr_task *task = hr_create_task(name, fn, arg);
     if (!task)
         return hr_last_error()->code;
+    hr__task(task)->site = __builtin_return_address(0);
     hr_future_unref(task);
     return 0;
 }

@@ -42,6 +42,7 @@ struct hr__task {
     bool in_cancel;               /* a request is on its way down through it */
     bool queued;                  /* in the ready queue */
     struct hr__locals *locals;    /* its own values; NULL: none */
+    const void *site;             /* where the call that has made it returns to */
     struct hr_task_group *group;  /* the innermost one that it has entered; NULL: none */
     uint64_t number;              /* for the generated name */
     char name[HR__TASK_NAME_MAX]; /* "" until somebody asks for a generated one */
@@ -55,6 +56,14 @@ static inline struct hr__task *hr__task(const hr_future *handle)
 
 /* Frees a task that nobody refers to any more, or keeps it for the next one. */
 void hr__task_free(struct hr__task *task);
+
+/* For calls that make tasks by others: the task (NULL: none), as one made where they return to. */
+static inline hr_task *hr__task_made_at(hr_task *task, const void *site)
+{
+    if (task)
+        hr__task(task)->site = site;
+    return task;
+}
 
 /* Its name, given or generated. */
 const char *hr__task_name(struct hr__task *task);

@@ -27,10 +27,12 @@ static void watch_run(struct hr__ready *entry, bool drop)
 {
     struct watch *watch = hr_container_of(entry, struct watch, ready);
     watch->queued = false;
-    if (watch->removed)
+    if (watch->removed) {
         free(watch);
-    else if (!drop)
+    } else if (!drop) {
+        hr__slice_of((const void *)watch->fn);
         watch->fn(watch->arg);
+    }
 }
 
 static void fired(evutil_socket_t fd, short events, void *arg)

@@ -244,32 +244,6 @@ TEST_PLAIN(s11_18_a_backend_may_be_named)
     ASSERT_ERR(hr_run_with(&options, nap, (void *)1), -EINVAL);
 }
 
-static int hold_up(void *arg)
-{
-    hr_usec start = hr_clock_monotonic()->now(NULL);
-    while (hr_clock_monotonic()->now(NULL) - start < hr_ms(5))
-        continue;
-    return 0;
-}
-
-TEST_PLAIN(s11_20_a_slow_slice_is_reported_by_name)
-{
-    struct hr_loop_options options = {.slow_slice = hr_ms(3)};
-    hr_loop *loop = hr_loop_new(&options);
-    hr_loop_set_report(loop, test_report_collect, NULL);
-    struct hr_task_options task = {.name = "hog", .loop = loop};
-    ASSERT_ERR(hr_loop_run_until_complete(loop, hr_create_task_with(&task, hold_up, NULL)), 0);
-    const char *report = test_report();
-    ASSERT_TRUE(report && strncmp(report, "hog: held the loop up for ", 26) == 0);
-    struct hr_loop_stats stats;
-    hr_loop_get_stats(loop, &stats);
-    ASSERT_EQ(stats.slow_slices, 1);
-    ASSERT_TRUE(stats.longest >= hr_ms(5));
-    hr_loop_get_stats(loop, &stats);
-    ASSERT_EQ(stats.longest, 0);
-    hr_loop_free(loop);
-}
-
 static int fatal(void *arg)
 {
     return hr_fail(HR_EFATAL, "give up");
