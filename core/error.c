@@ -69,7 +69,7 @@ void hr__error_write(struct hr_error *record, int code, const char *fmt, va_list
         copy_text(record->task, sizeof(record->task), hr__task_name(task));
 }
 
-int(hr_fail)(int code, const char *fmt, ...)
+int hr_fail_at(const char *place, int code, const char *fmt, ...)
 {
     struct hr_error *record = record_of_caller();
     struct hr_error *cause = hr_take(record->cause), *members = hr_take(record->members);
@@ -77,6 +77,7 @@ int(hr_fail)(int code, const char *fmt, ...)
     va_start(args, fmt);
     hr__error_write(record, code, fmt, args);
     va_end(args);
+    record->place = place;
     if (cause)
         hr__error_free(cause);
     if (members)
@@ -84,8 +85,8 @@ int(hr_fail)(int code, const char *fmt, ...)
     return code;
 }
 
-int(hr_fail_native)(int code, int native, const char *state, const char *kind, bool sent,
-                    const char *fmt, ...)
+int hr_fail_native_at(const char *place, int code, int native, const char *state, const char *kind,
+                      bool sent, const char *fmt, ...)
 {
     struct hr_error *record = record_of_caller();
     struct hr_error fresh;
@@ -93,6 +94,7 @@ int(hr_fail_native)(int code, int native, const char *state, const char *kind, b
     va_start(args, fmt);
     hr__error_write(&fresh, code, fmt, args);
     va_end(args);
+    fresh.place = place;
     fresh.native = native;
     fresh.sent = sent;
     copy_text(fresh.state, sizeof(fresh.state), state ? state : "");
@@ -102,7 +104,7 @@ int(hr_fail_native)(int code, int native, const char *state, const char *kind, b
     return code;
 }
 
-int(hr_fail_because)(int code, const char *fmt, ...)
+int hr_fail_because_at(const char *place, int code, const char *fmt, ...)
 {
     struct hr_error *record = record_of_caller();
     struct hr_error *cause = NULL;
@@ -120,6 +122,7 @@ int(hr_fail_because)(int code, const char *fmt, ...)
     va_start(args, fmt);
     hr__error_write(record, code, fmt, args);
     va_end(args);
+    record->place = place;
     record->cause = cause;
     record->cut = cut;
     remember_causes(record);

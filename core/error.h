@@ -43,13 +43,14 @@ enum {
 
 /* A failure, explained. Fixed size: failing needs no memory. */
 struct hr_error {
-    int code;      /* the negative code; 0 when nothing failed yet */
-    int native;    /* the server's own number (MySQL's 1213), or 0 */
-    char state[6]; /* SQLSTATE, or "" */
-    char kind[16]; /* first word of a Redis error reply ("NOSCRIPT"), or "" */
-    bool sent;     /* a request had left for the server: it may have been carried out */
-    bool cut;      /* causes or members are missing for want of memory */
-    char task[24]; /* name of the task that first saw it, "" outside of tasks */
+    int code;          /* the negative code; 0 when nothing failed yet */
+    int native;        /* the server's own number (MySQL's 1213), or 0 */
+    char state[6];     /* SQLSTATE, or "" */
+    char kind[16];     /* first word of a Redis error reply ("NOSCRIPT"), or "" */
+    bool sent;         /* a request had left for the server: it may have been carried out */
+    bool cut;          /* causes or members are missing for want of memory */
+    char task[24];     /* name of the task that first saw it, "" outside of tasks */
+    const char *place; /* where it was first seen, "orders.c:55"; NULL when that is not known */
     char message[HR_ERROR_MESSAGE_MAX];
     struct hr_error *cause;   /* what had failed before, or NULL; owned by this record */
     struct hr_error *members; /* of a group's error: what failed, in order; owned likewise */
@@ -59,20 +60,34 @@ struct hr_error {
 /* Writes the record of the running task (outside of tasks: of the thread) and yields code, so
  * that one line does both: return hr_fail(-ENOENT, "order %d: sold out", id);
  * A record that is there already is overwritten. Longer messages are cut at a character. */
-HR_PUBLIC int hr_fail(int code, const char *fmt, ...) hr_printf_like(2, 3);
+#define hr_fail(...) HR__CODE_OF(hr_fail_at(HR__HERE, __VA_ARGS__))
 
 /* As hr_fail(), with what the server said: its number, SQLSTATE or kind; NULL where there is none.
  */
-HR_PUBLIC int hr_fail_native(int code, int native, const char *state, const char *kind, bool sent,
-                             const char *fmt, ...) hr_printf_like(6, 7);
+#define hr_fail_native(...) HR__CODE_OF(hr_fail_native_at(HR__HERE, __VA_ARGS__))
 
 /* As hr_fail(), keeping the present record as the new one's cause (cut when memory is out). */
-HR_PUBLIC int hr_fail_because(int code, const char *fmt, ...) hr_printf_like(2, 3);
+#define hr_fail_because(...) HR__CODE_OF(hr_fail_because_at(HR__HERE, __VA_ARGS__))
 
+/* What they stand for. place is a string that outlives the record, or NULL. */
+HR_PUBLIC int hr_fail_at(const char *place, int code, const char *fmt, ...) hr_printf_like(3, 4);
+HR_PUBLIC int hr_fail_native_at(const char *place, int code, int native, const char *state,
+                                const char *kind, bool sent, const char *fmt, ...)
+    hr_printf_like(7, 8);
+HR_PUBLIC int hr_fail_because_at(const char *place, int code, const char *fmt, ...)
+    hr_printf_like(3, 4);
+
+#define HR__TEXT_OF(x)    HR__TEXT_OF_IT(x)
+#define HR__TEXT_OF_IT(x) #x
+#ifdef __FILE_NAME__
+#define HR__HERE __FILE_NAME__ ":" HR__TEXT_OF(__LINE__)
+#else
+#define HR__HERE __FILE__ ":" HR__TEXT_OF(__LINE__)
+#endif
 #ifdef __clang_analyzer__ /* it does not look into them: what they yield is negative */
-#define hr_fail(...)         (hr_fail(__VA_ARGS__), -1)
-#define hr_fail_native(...)  (hr_fail_native(__VA_ARGS__), -1)
-#define hr_fail_because(...) (hr_fail_because(__VA_ARGS__), -1)
+#define HR__CODE_OF(call) ((call), -1)
+#else
+#define HR__CODE_OF(call) (call)
 #endif
 
 /* The record of the running task, or the thread's. Valid until the next failure or suspension. */

@@ -148,7 +148,7 @@ static void job_run(struct hr__job *base)
     hr__locals_of_job = NULL;
     if (job->status < 0) {
         if (hr_last_error()->code != job->status)
-            hr_fail(job->status, "%s", hr_error_text(job->status));
+            hr_fail_at(NULL, job->status, "%s", hr_error_text(job->status));
         hr_error_copy(&job->error, hr_last_error());
     }
     job_deliver(job);

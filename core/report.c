@@ -21,7 +21,8 @@ static void print_report(const struct hr_report *report)
     const char *before = ": ";
     for (const struct hr_error *error = report->error; error; error = error->cause) {
         const char *text = error->message[0] ? error->message : hr_error_text(error->code);
-        fprintf(stderr, "%s%s (%s)", before, text, hr_error_name(error->code));
+        fprintf(stderr, "%s%s (%s%s%s)", before, text, hr_error_name(error->code),
+                error->place ? " at " : "", error->place ? error->place : "");
         before = ", because ";
     }
     fputc('\n', stderr);

@@ -189,7 +189,7 @@ static void keep_error(struct hr__task *task, int code)
 {
     struct hr_error *record = &task->fiber->error;
     if (record->code != code)
-        hr_fail(code, "%s", hr_error_text(code));
+        hr_fail_at(NULL, code, "%s", hr_error_text(code)); /* wherever that was */
     task->future.error = malloc(sizeof(*record));
     if (!task->future.error)
         return; /* the code alone has to do */

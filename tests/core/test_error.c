@@ -90,6 +90,26 @@ TEST(s21_1_causes_can_be_walked)
     hr_error_done(&copy);
 }
 
+static int fails_silently(void *arg)
+{
+    return -EIO;
+}
+
+TEST(s21_1_a_record_tells_where_in_the_program_it_was_written)
+{
+    hr_fail(-EIO, "first"), hr_fail_because(-EPIPE, "second");
+    char here[32];
+    snprintf(here, sizeof(here), "test_error.c:%d", __LINE__ - 2);
+    ASSERT_STR(hr_last_error()->place, here);
+    ASSERT_STR(hr_last_error()->cause->place, here);
+    hr_fail_native(HR_EREPLY, 1213, NULL, NULL, true, "deadlock");
+    ASSERT_TRUE(strncmp(hr_last_error()->place, "test_error.c:", 13) == 0);
+    ASSERT_FALSE(strcmp(hr_last_error()->place, here) == 0);
+
+    ASSERT_ERR(hr_join(hr_create_task("silent", fails_silently, NULL)), -EIO);
+    ASSERT_PTR(hr_last_error()->place, NULL); /* nobody has said */
+}
+
 static int fails(void *arg)
 {
     hr_fail(-EIO, "disk");

@@ -9,8 +9,11 @@
 #include "core/loop.h"
 #include "tests/support/hrtest.h"
 
+static int line_of_fail;
+
 static int fail(void *arg)
 {
+    line_of_fail = __LINE__ + 1;
     return hr_fail_because(hr_fail(-EIO, "no luck") == -EIO ? -EPIPE : 0, "so it broke");
 }
 
@@ -58,7 +61,7 @@ static int spawn_luckless(void *arg)
     return hr_sleep(hr_ms(1));
 }
 
-TEST_PLAIN(s11_21_by_default_reports_go_to_standard_error)
+TEST_PLAIN(s11_21_s21_1_by_default_reports_go_to_standard_error_with_the_places)
 {
     int ends[2], before = dup(STDERR_FILENO);
     char said[300] = "";
@@ -71,9 +74,12 @@ TEST_PLAIN(s11_21_by_default_reports_go_to_standard_error)
     ASSERT_TRUE(read(ends[0], said, sizeof(said) - 1) > 0);
     close(ends[0]);
     ASSERT_ERR(r, 0);
-    ASSERT_STR(said,
-               "headrace: luckless: task failed and nobody read its error: so it broke (EPIPE), "
-               "because no luck (EIO)\n");
+    char expected[300];
+    snprintf(expected, sizeof(expected),
+             "headrace: luckless: task failed and nobody read its error: so it broke (EPIPE at "
+             "test_report.c:%d), because no luck (EIO at test_report.c:%d)\n",
+             line_of_fail, line_of_fail);
+    ASSERT_STR(said, expected);
 }
 
 TEST(s21_4_a_lost_error_is_reported_once)
