@@ -95,7 +95,7 @@ def main(build):
         run("meson", "install", "-C", build, "--no-rebuild", "--destdir", root).check_returncode()
         include = next(root.rglob("core/headrace.h")).parent.parent
         texts = {str(p.relative_to(include)): p.read_text() for p in sorted(include.rglob("*.h"))}
-        core = [header for header in texts if header.startswith("core/")]
+        core = [header for header in texts if re.fullmatch(r"core/\w+\.h", header)]
         clients = [header for header in texts if header.startswith("drivers/")]
         mistakes = [
             *check_program(root),
