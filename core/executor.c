@@ -1,34 +1,64 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One queue, one lock, threads that are started on demand. A thread that is idle stays counted as
- * idle until it has taken a job, and the job as queued, so comparing the two tells whether another
- * thread is needed.
+ * One queue, one lock, threads that are started on demand.
+ *
+ * A small job costs less than a lock that others want, and far less than waking a thread. So jobs
+ * come in over a lock-free stack, which threads move to the end of the queue, and whoever submits
+ * takes the lock only when a thread has to be called. One call is on its way at a time; a thread
+ * that was called calls the next one if it leaves jobs behind when it takes its own, so that no job
+ * waits while a thread sleeps. A thread without work looks around for a moment before it sleeps,
+ * one of them at a time.
  */
 #include "core/executor.h"
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/executor_impl.h"
+#include "core/spin.h"
 
 #define THREAD_NAME_MAX 16 /* the kernel's limit, NUL included */
+#define CACHE_LINE      64
 
 struct hr_executor {
     atomic_uint refs; /* the owner's, one a thread, one a job */
     char name[THREAD_NAME_MAX];
+    atomic_bool wanted; /* who puts a job in has to call a thread */
 
-    pthread_mutex_t lock;
+    alignas(CACHE_LINE) _Atomic(struct hr_list *) incoming; /* newest first, linked by next;
+                                                               closed_mark at the end */
+
+    alignas(CACHE_LINE) pthread_mutex_t lock;
     pthread_cond_t work; /* a job was queued, or the end has come */
     pthread_cond_t gone; /* the last thread has ended */
     struct hr_list jobs;
-    size_t queued;
-    unsigned idle, alive, started, maximum;
+    atomic_size_t queued; /* written with the lock held */
+    unsigned alive, started, maximum;
+    unsigned fresh;  /* started, and not at their first job yet */
+    unsigned asleep; /* and not called */
+    unsigned called; /* and not awake yet: 1 at most, but when the end has come */
+    bool looking;    /* one of them is about to see what comes in */
     bool stopping;
+    struct hr__spin spin;
     pthread_t threads[]; /* those started */
 };
+
+static struct hr_list closed_mark;
+
+/* It is held for an instant only: whoever meets a holder looks again before he sleeps. */
+static void init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t adaptive;
+    pthread_mutexattr_init(&adaptive);
+    pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(lock, &adaptive);
+    pthread_mutexattr_destroy(&adaptive);
+}
 
 hr_executor *hr_executor_new(const char *name, unsigned threads)
 {
@@ -36,15 +66,19 @@ hr_executor *hr_executor_new(const char *name, unsigned threads)
         hr_fail(-EINVAL, "executor: needs at least one thread");
         return NULL;
     }
-    hr_executor *executor = calloc(1, sizeof *executor + threads * sizeof executor->threads[0]);
-    if (!executor) {
+    hr_executor *executor = NULL;
+    size_t size = sizeof *executor + threads * sizeof executor->threads[0];
+    if (posix_memalign((void **)&executor, CACHE_LINE, size) != 0) {
         hr_fail(-ENOMEM, "executor: out of memory");
         return NULL;
     }
+    memset(executor, 0, size);
     executor->refs = 1;
     executor->maximum = threads;
+    executor->wanted = true;
+    hr__spin_init(&executor->spin);
     snprintf(executor->name, sizeof executor->name, "%s", name ? name : "executor");
-    pthread_mutex_init(&executor->lock, NULL);
+    init_lock(&executor->lock);
     pthread_cond_init(&executor->work, NULL);
     pthread_cond_init(&executor->gone, NULL);
     hr_list_init(&executor->jobs);
@@ -67,40 +101,7 @@ void hr__executor_unref(hr_executor *executor)
     free(executor);
 }
 
-/* The oldest job, waiting for one; NULL when it is time to go. Called with the lock held. */
-static struct hr__job *next_job(hr_executor *executor)
-{
-    while (executor->queued == 0) {
-        if (executor->stopping)
-            return NULL;
-        executor->idle++;
-        pthread_cond_wait(&executor->work, &executor->lock);
-        executor->idle--;
-    }
-    struct hr__job *job = hr_list_entry(hr_list_pop(&executor->jobs), struct hr__job, link);
-    job->queued = false;
-    executor->queued--;
-    return job;
-}
-
-static void *thread_main(void *arg)
-{
-    hr_executor *executor = arg;
-    struct hr__job *job;
-
-    pthread_setname_np(pthread_self(), executor->name);
-    pthread_mutex_lock(&executor->lock);
-    while ((job = next_job(executor))) {
-        pthread_mutex_unlock(&executor->lock);
-        job->run(job);
-        pthread_mutex_lock(&executor->lock);
-    }
-    if (--executor->alive == 0)
-        pthread_cond_broadcast(&executor->gone);
-    pthread_mutex_unlock(&executor->lock);
-    hr__executor_unref(executor);
-    return NULL;
-}
+static void *thread_main(void *arg);
 
 /* Starts one more thread; signals are for others to take. Called with the lock held. */
 static int start_thread(hr_executor *executor)
@@ -116,41 +117,187 @@ static int start_thread(hr_executor *executor)
     hr__executor_ref(executor);
     executor->started++;
     executor->alive++;
+    executor->fresh++;
     return 0;
+}
+
+/* The functions from here to next_job() are called with the lock held. */
+
+static bool has_incoming(hr_executor *executor)
+{
+    struct hr_list *newest = atomic_load(&executor->incoming);
+    return newest && newest != &closed_mark;
+}
+
+/* Moves what came in to the end of the queue; leave takes its place. */
+static void take_in(hr_executor *executor, struct hr_list *leave)
+{
+    struct hr_list *where = &executor->jobs, *next;
+    size_t n = 0;
+    for (struct hr_list *node = atomic_exchange(&executor->incoming, leave); node; node = next) {
+        next = node->next;
+        hr_list_insert_before(where, node);
+        hr_list_entry(node, struct hr__job, link)->queued = true;
+        where = node;
+        n++;
+    }
+    if (n > 0)
+        executor->queued += n;
+}
+
+static void unqueue(hr_executor *executor, struct hr__job *job)
+{
+    hr_list_remove(&job->link);
+    job->queued = false;
+    executor->queued--;
+}
+
+static void say_what_is_wanted(hr_executor *executor)
+{
+    bool wanted = !executor->looking && executor->called == 0 &&
+                  (executor->asleep > 0 || executor->started < executor->maximum);
+    if (wanted != executor->wanted)
+        executor->wanted = wanted;
+}
+
+/* Sees to it that a thread comes for what is queued. 1 when one has to be signalled, once the lock
+ * is free; 0; or why none could be started. */
+static int call_thread(hr_executor *executor)
+{
+    int r = 0;
+    do {
+        if (has_incoming(executor))
+            take_in(executor, NULL);
+        if (executor->queued > executor->fresh && executor->called == 0 && !executor->looking) {
+            if (executor->asleep > 0) {
+                executor->asleep--;
+                executor->called++;
+                r = 1;
+            } else if (executor->started < executor->maximum) {
+                r = start_thread(executor);
+            }
+        }
+        say_what_is_wanted(executor);
+        /* Who came before that was said has called nobody. */
+    } while (executor->wanted && has_incoming(executor));
+    return r;
+}
+
+static bool something_came(void *arg)
+{
+    hr_executor *executor = arg;
+    return executor->incoming || executor->queued > 0;
+}
+
+/* Looks whether a job comes at once; the lock is let go meanwhile. */
+static bool look_around(hr_executor *executor)
+{
+    if (executor->looking)
+        return false;
+    executor->looking = true;
+    say_what_is_wanted(executor);
+    pthread_mutex_unlock(&executor->lock);
+    hr__spin(&executor->spin, something_came, executor);
+    pthread_mutex_lock(&executor->lock);
+    executor->looking = false;
+    return something_came(executor);
+}
+
+static void sleep_until_called(hr_executor *executor)
+{
+    executor->asleep++;
+    say_what_is_wanted(executor);
+    if (executor->called == 0 && has_incoming(executor)) { /* before that was said */
+        executor->asleep--;
+        return;
+    }
+    while (executor->called == 0)
+        pthread_cond_wait(&executor->work, &executor->lock);
+    executor->called--;
+}
+
+/* The oldest job, waiting for one; NULL when it is time to go. *ret_call tells whether to signal
+ * another thread. */
+static struct hr__job *next_job(hr_executor *executor, bool *ret_call)
+{
+    for (;;) {
+        if (has_incoming(executor))
+            take_in(executor, NULL);
+        if (executor->queued > 0)
+            break;
+        if (executor->stopping)
+            return NULL;
+        if (!look_around(executor))
+            sleep_until_called(executor);
+    }
+    struct hr__job *job = hr_list_entry(executor->jobs.next, struct hr__job, link);
+    unqueue(executor, job);
+    *ret_call = call_thread(executor) > 0;
+    return job;
+}
+
+static void *thread_main(void *arg)
+{
+    hr_executor *executor = arg;
+    struct hr__job *job;
+    bool call;
+
+    pthread_setname_np(pthread_self(), executor->name);
+    pthread_mutex_lock(&executor->lock);
+    executor->fresh--;
+    while ((job = next_job(executor, &call))) {
+        pthread_mutex_unlock(&executor->lock);
+        if (call)
+            pthread_cond_signal(&executor->work);
+        job->run(job);
+        pthread_mutex_lock(&executor->lock);
+    }
+    if (--executor->alive == 0)
+        pthread_cond_broadcast(&executor->gone);
+    pthread_mutex_unlock(&executor->lock);
+    hr__executor_unref(executor);
+    return NULL;
+}
+
+/* False: closed. */
+static bool put_in(hr_executor *executor, struct hr__job *job)
+{
+    struct hr_list *newest = atomic_load(&executor->incoming);
+    do {
+        if (newest == &closed_mark)
+            return false;
+        job->link.next = newest;
+    } while (!atomic_compare_exchange_weak(&executor->incoming, &newest, &job->link));
+    return true;
 }
 
 int hr__executor_submit(hr_executor *executor, struct hr__job *job)
 {
-    int r = 0;
+    if (!put_in(executor, job))
+        return hr_fail(HR_ESHUTDOWN, "executor %s: shut down", executor->name);
+    if (!executor->wanted)
+        return 0;
 
     pthread_mutex_lock(&executor->lock);
-    if (executor->stopping)
-        r = HR_ESHUTDOWN;
-    else if (executor->queued >= executor->idle && executor->started < executor->maximum)
-        r = start_thread(executor);
-    if (r == 0 || (r != HR_ESHUTDOWN && executor->alive > 0)) {
-        hr_list_append(&executor->jobs, &job->link);
-        job->queued = true;
-        executor->queued++;
-        if (executor->idle > 0)
-            pthread_cond_signal(&executor->work);
-        r = 0;
-    }
+    int r = call_thread(executor);
+    if (r < 0 && executor->alive == 0 && job->queued)
+        unqueue(executor, job);
+    else if (r < 0)
+        r = 0; /* a thread that is there will come to it */
     pthread_mutex_unlock(&executor->lock);
-    if (r == HR_ESHUTDOWN)
-        return hr_fail(r, "executor %s: shut down", executor->name);
+    if (r > 0)
+        pthread_cond_signal(&executor->work);
     return r < 0 ? hr_fail(r, "executor %s: no thread could be started", executor->name) : 0;
 }
 
 bool hr__executor_remove(hr_executor *executor, struct hr__job *job)
 {
     pthread_mutex_lock(&executor->lock);
+    if (has_incoming(executor))
+        take_in(executor, NULL);
     bool queued = job->queued;
-    if (queued) {
-        hr_list_remove(&job->link);
-        job->queued = false;
-        executor->queued--;
-    }
+    if (queued)
+        unqueue(executor, job);
     pthread_mutex_unlock(&executor->lock);
     return queued;
 }
@@ -162,6 +309,8 @@ static void stop(hr_executor *executor, bool drop)
     hr_list_init(&dropped);
 
     pthread_mutex_lock(&executor->lock);
+    if (!executor->stopping)
+        take_in(executor, &closed_mark);
     executor->stopping = true;
     if (drop) {
         hr_list_foreach (node, &executor->jobs)
@@ -169,6 +318,8 @@ static void stop(hr_executor *executor, bool drop)
         hr_list_splice(&dropped, &executor->jobs);
         executor->queued = 0;
     }
+    executor->called += executor->asleep;
+    executor->asleep = 0;
     pthread_cond_broadcast(&executor->work);
     pthread_mutex_unlock(&executor->lock);
 

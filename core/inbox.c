@@ -45,7 +45,8 @@ int hr__inbox_post(hr_loop *loop, struct hr__posted *posted)
             return HR_ECLOSED;
         posted->next = head;
     } while (!atomic_compare_exchange_weak(&loop->inbox, &head, posted));
-    hr__inbox_wake(loop);
+    if (!head) /* else the loop is awake, or being woken by who posted first */
+        hr__inbox_wake(loop);
     return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "core/loop.h"
 #include "core/overflow.h"
 #include "core/ready.h"
+#include "core/spin.h"
 #include "core/task_impl.h"
 #include "core/timer.h"
 #include "core/world_impl.h"
@@ -61,7 +62,8 @@ struct hr_loop {
 
     /* From other threads: core/inbox.c. */
     _Atomic(struct hr__posted *) inbox;
-    atomic_bool sleeping;      /* a post has to write to wake_fd */
+    atomic_bool sleeping; /* a post has to write to wake_fd */
+    struct hr__spin spin;
     pthread_mutex_t wake_lock; /* between that write and closing the descriptor */
 
     /* Life. */
@@ -91,6 +93,7 @@ struct hr_loop {
     /* Where executors bring what they finished: made and closed by core/offload.c. */
     struct hr__port *port;
     void (*close_port)(struct hr__port *port);
+    size_t jobs; /* under way in executors, and waited for */
 
     /* Generators that were started and are not over: core/generator.c. */
     struct hr_list generators;

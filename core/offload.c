@@ -3,53 +3,70 @@
  * run_in_executor: a future of the loop for a job of an executor.
  *
  * Threads know the job, the loop's thread knows the job's future; what connects them is the loop's
- * port. A finished job is put down there, and the first one since the port was last emptied calls
- * the loop, so that a batch of completions costs one wake-up. The port outlives the loop as long as
- * there are jobs: a thread that finds it closed destroys what it brings.
+ * port. A finished job is put down there without a lock, and the first one since the port was last
+ * emptied calls the loop, so that a batch of completions costs one wake-up. Whoever submits a lot
+ * empties the port himself now and then: the jobs that are over make room for those to come. The
+ * port outlives the loop as long as there are jobs: a thread that finds it closed destroys what it
+ * brings.
  */
 #include <pthread.h>
 #include <sched.h>
+#include <stdalign.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <time.h>
 
+#include "core/error_impl.h"
 #include "core/executor_impl.h"
 #include "core/local_impl.h"
 #include "core/park.h"
 
 #define POOL_PATIENCE hr_seconds(10)
 #define POOL_MAX      32
+#define EMPTY_EVERY   64 /* submissions */
+#define SPARES_MAX    1024
+#define CACHE_LINE    64
 
 struct hr__port {
-    atomic_uint refs;  /* the loop's and one a job */
-    hr_executor *pool; /* the default one; NULL before its first use. The loop's thread only. */
-    struct hr_list waited_for; /* jobs whose future may be completed. The loop's thread only. */
+    /* The loop's thread only. */
+    hr_executor *pool;         /* the default one; NULL before its first use */
+    struct hr_list waited_for; /* jobs whose future may be completed */
+    unsigned submitted;
+    struct job *spare; /* for jobs to come: memory that went through two threads' caches */
+    unsigned spares;
 
-    pthread_mutex_t lock;
-    hr_loop *loop; /* NULL: closed */
-    struct hr_list done;
-    bool called; /* the loop will come and look */
+    atomic_uint refs;   /* the loop's, one a job, one a call on its way */
+    atomic_bool called; /* the loop will come and look */
+    struct hr__posted call;
+    pthread_mutex_t lock; /* between that call and the end of the loop */
+    hr_loop *loop;        /* NULL: closed */
+
+    alignas(CACHE_LINE) _Atomic(struct job *) done; /* newest first; closed_mark at the end */
 };
 
+/* In the order of who touches it: what both threads do not need stands at the end. */
 struct job {
     struct hr__job base;
-    struct hr_job_options options; /* the executor as a reference */
     hr_job_fn *fn;
     void *arg;
-    struct hr__port *port;
     struct hr__locals *locals; /* a reference */
+
+    struct hr__port *port;
+    struct job *next;  /* at the port */
+    atomic_bool begun; /* by a thread, which may be at it still */
+    int status;
+    void *value;
+    struct hr_error *error; /* on the heap; NULL with a code < 0: memory was out */
+    hr_executor *executor;  /* a reference */
+    hr_free_fn *free_arg, *free_value;
 
     /* The loop's thread only. */
     hr_future *future; /* a reference; NULL once nobody waits */
     struct hr__watch watch;
     struct hr_list link; /* in waited_for */
-
-    atomic_bool begun; /* by a thread, which may be at it still */
-
-    /* The outcome. */
-    int status;
-    void *value;
-    struct hr_error error;
 };
+
+static struct job closed_mark;
 
 static void port_unref(struct hr__port *port)
 {
@@ -59,17 +76,46 @@ static void port_unref(struct hr__port *port)
     free(port);
 }
 
+/* What belongs to a job, its memory excepted. */
+static void job_release(struct job *job)
+{
+    if (!job->begun && job->free_arg)
+        job->free_arg(job->arg);
+    if (job->value && job->free_value)
+        job->free_value(job->value);
+    hr__error_free(job->error);
+    hr__locals_unref(job->locals);
+    hr__executor_unref(job->executor);
+    port_unref(job->port);
+}
+
 static void job_free(struct job *job)
 {
-    if (!job->begun && job->options.free_arg)
-        job->options.free_arg(job->arg);
-    if (job->value && job->options.free_value)
-        job->options.free_value(job->value);
-    hr_error_done(&job->error);
-    hr__locals_unref(job->locals);
-    hr__executor_unref(job->options.executor);
-    port_unref(job->port);
+    job_release(job);
     free(job);
+}
+
+/* As job_free(), in the loop's thread. */
+static void job_spare(struct hr__port *port, struct job *job)
+{
+    if (port->spares == SPARES_MAX) {
+        job_free(job);
+        return;
+    }
+    job_release(job);
+    job->next = port->spare;
+    port->spare = job;
+    port->spares++;
+}
+
+static struct job *job_new(struct hr__port *port)
+{
+    struct job *job = port->spare;
+    if (!job)
+        return malloc(sizeof *job);
+    port->spare = job->next;
+    port->spares--;
+    return job;
 }
 
 /* Nobody waits for the job's outcome any more. */
@@ -77,6 +123,7 @@ static void job_forget(struct job *job)
 {
     hr_list_remove(&job->watch.link);
     hr_list_remove(&job->link);
+    job->port->loop->jobs--;
     job->future = hr_future_unref(job->future);
 }
 
@@ -85,63 +132,95 @@ static void job_complete(struct job *job)
     hr_future *future = hr_future_ref(job->future);
 
     job_forget(job);
-    if (job->status < 0) {
-        hr_future_set_error_record(future, &job->error);
+    if (job->status == -ECANCELED) {
+        hr__future_finish_cancelled(future);
     } else {
+        future->error = hr_take(job->error);
         future->value = hr_take(job->value);
-        future->free_value = job->options.free_value;
+        future->free_value = job->free_value;
         hr__future_finish(future, job->status);
     }
     hr_future_unref(future);
 }
 
-static void port_take(struct hr__port *port, struct hr_list *ret)
+/* What is done, the oldest first; leave takes its place. */
+static struct job *port_take(struct hr__port *port, struct job *leave)
 {
-    pthread_mutex_lock(&port->lock);
-    hr_list_init(ret);
-    hr_list_splice(ret, &port->done);
-    port->called = false;
-    pthread_mutex_unlock(&port->lock);
+    struct job *ordered = NULL, *newest = atomic_exchange(&port->done, leave);
+    while (newest) {
+        struct job *next = newest->next;
+        newest->next = ordered;
+        ordered = newest;
+        newest = next;
+    }
+    return ordered;
 }
 
-static void port_empty(void *arg)
+static void port_empty(struct hr__port *port)
 {
-    struct hr_list done;
-
-    port_take(arg, &done);
-    for (struct hr_list *node; (node = hr_list_pop(&done));) {
-        struct job *job = hr_list_entry(node, struct job, base.link);
+    struct job *next;
+    for (struct job *job = port_take(port, NULL); job; job = next) {
+        next = job->next;
         if (job->future)
             job_complete(job);
-        job_free(job);
+        job_spare(port, job);
     }
 }
 
-/* Puts a job down at its loop's port; in any thread. */
+/* The loop has come. Who brings something after this mark is taken back calls it anew. */
+static void port_called(struct hr__ready *entry, bool drop)
+{
+    struct hr__port *port =
+        hr_container_of(hr_container_of(entry, struct hr__posted, ready), struct hr__port, call);
+    atomic_store(&port->called, false);
+    if (!drop)
+        port_empty(port);
+    port_unref(port);
+}
+
+static void port_call(struct hr__port *port)
+{
+    if (atomic_exchange(&port->called, true))
+        return;
+    port->refs++;
+    pthread_mutex_lock(&port->lock);
+    bool posted = port->loop && hr__inbox_post(port->loop, &port->call) == 0;
+    pthread_mutex_unlock(&port->lock);
+    if (!posted)
+        port_unref(port);
+}
+
+/* Puts a job down at its loop's port; in any thread. Who finds nothing there calls the loop, and
+ * keeps the port until he has: by then his job may be gone. */
 static void job_deliver(struct job *job)
 {
-    static const struct timespec moment = {.tv_nsec = 1000000};
     struct hr__port *port = job->port;
+    struct job *newest = atomic_load(&port->done);
+    bool kept = false;
 
-    pthread_mutex_lock(&port->lock);
-    bool open = port->loop;
-    if (open) {
-        hr_list_append(&port->done, &job->base.link);
-        /* Giving up for want of memory would leave a task waiting for ever. */
-        while (!port->called && hr_call_soon_threadsafe(port->loop, port_empty, port) == -ENOMEM)
-            nanosleep(&moment, NULL);
-        port->called = true;
-    }
-    pthread_mutex_unlock(&port->lock);
-    if (!open)
+    do {
+        if (newest == &closed_mark)
+            break;
+        if (!newest && !kept) {
+            port->refs++;
+            kept = true;
+        }
+        job->next = newest;
+    } while (!atomic_compare_exchange_weak(&port->done, &newest, job));
+    if (newest == &closed_mark)
         job_free(job);
+    else if (!newest)
+        port_call(port);
+    if (kept)
+        port_unref(port);
 }
 
 static void job_run(struct hr__job *base)
 {
     struct job *job = hr_container_of(base, struct job, base);
 
-    hr_error_raise(&(struct hr_error){0});
+    if (hr_last_error()->code != 0) /* of the job before */
+        hr_error_raise(&(struct hr_error){0});
     job->begun = true;
     hr__locals_of_job = job->locals;
     job->status = job->fn(job->arg, &job->value);
@@ -149,7 +228,7 @@ static void job_run(struct hr__job *base)
     if (job->status < 0) {
         if (hr_last_error()->code != job->status)
             hr_fail_at(NULL, job->status, "%s", hr_error_text(job->status));
-        hr_error_copy(&job->error, hr_last_error());
+        job->error = hr__error_dup(hr_last_error());
     }
     job_deliver(job);
 }
@@ -159,10 +238,10 @@ static void job_dropped(struct hr__job *base)
     struct job *job = hr_container_of(base, struct job, base);
 
     job->status = HR_ESHUTDOWN;
-    job->error = (struct hr_error){
+    job->error = hr__error_dup(&(struct hr_error){
         .code = HR_ESHUTDOWN,
         .message = "the executor was shut down before the job started",
-    };
+    });
     job_deliver(job);
 }
 
@@ -172,7 +251,7 @@ static void future_over(struct hr__watch *watch)
     struct job *job = hr_container_of(watch, struct job, watch);
 
     job_forget(job);
-    if (hr__executor_remove(job->options.executor, &job->base))
+    if (hr__executor_remove(job->executor, &job->base))
         job_free(job);
 }
 
@@ -193,21 +272,25 @@ static void port_close(struct hr__port *port)
     if (port->pool && !hr__executor_close(port->pool, limit))
         hr__report(port->loop, "default executor: a job still runs; leaving it behind", NULL, "");
 
-    struct hr_list *node;
     hr_list_foreach_safe (at, &port->waited_for) {
         struct job *job = hr_list_entry(at, struct job, link);
         job_forget(job);
-        if (hr__executor_remove(job->options.executor, &job->base))
+        if (hr__executor_remove(job->executor, &job->base))
             job_free(job);
     }
     pthread_mutex_lock(&port->lock);
     port->loop = NULL;
     pthread_mutex_unlock(&port->lock);
 
-    struct hr_list done;
-    port_take(port, &done);
-    while ((node = hr_list_pop(&done)))
-        job_free(hr_list_entry(node, struct job, base.link));
+    struct job *next;
+    for (struct job *job = port_take(port, &closed_mark); job; job = next) {
+        next = job->next;
+        job_free(job);
+    }
+    for (struct job *job = hr_take(port->spare); job; job = next) {
+        next = job->next;
+        free(job);
+    }
     port_unref(port);
 }
 
@@ -215,16 +298,17 @@ static struct hr__port *port_of(hr_loop *loop)
 {
     if (loop->port)
         return loop->port;
-    struct hr__port *port = calloc(1, sizeof *port);
-    if (!port) {
+    struct hr__port *port = NULL;
+    if (posix_memalign((void **)&port, CACHE_LINE, sizeof *port) != 0) {
         hr_fail(-ENOMEM, "executor: out of memory");
         return NULL;
     }
+    memset(port, 0, sizeof *port);
     port->refs = 1;
     port->loop = loop;
     pthread_mutex_init(&port->lock, NULL);
     hr_list_init(&port->waited_for);
-    hr_list_init(&port->done);
+    port->call.ready.run = port_called;
     loop->close_port = port_close;
     return loop->port = port;
 }
@@ -245,7 +329,9 @@ static hr_future *offload(struct hr__port *port, const struct hr_job_options *op
     hr_executor *executor = options->executor ? options->executor : default_pool(port);
     if (!executor)
         return NULL;
-    struct job *job = malloc(sizeof *job);
+    if (++port->submitted % EMPTY_EVERY == 0 && atomic_load(&port->done))
+        port_empty(port);
+    struct job *job = job_new(port);
     if (!job) {
         hr_fail(-ENOMEM, "executor: no memory for a job");
         return NULL;
@@ -257,24 +343,26 @@ static hr_future *offload(struct hr__port *port, const struct hr_job_options *op
     }
     *job = (struct job){
         .base = {.run = job_run, .drop = job_dropped},
-        .options = *options,
+        .executor = hr__executor_ref(executor),
         .fn = fn,
         .arg = arg,
+        .free_arg = options->free_arg,
+        .free_value = options->free_value,
         .port = port,
         .future = future,
         .watch.done = future_over,
     };
-    job->options.executor = hr__executor_ref(executor);
     if (options->with_locals && port->loop->current)
         job->locals = hr__locals_ref(port->loop->current->locals);
     port->refs++;
+    port->loop->jobs++;
     hr_list_append(&port->waited_for, &job->link);
     hr__future_watch(future, &job->watch);
 
     hr_future_ref(future);
     if (hr__executor_submit(executor, &job->base) < 0) {
         job_forget(job);
-        job->options.free_arg = NULL; /* it stays the caller's */
+        job->free_arg = NULL; /* it stays the caller's */
         job_free(job);
         return hr_future_unref(future);
     }

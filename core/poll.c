@@ -67,6 +67,7 @@ static struct event_base *open_base(const char *backend)
 
 int hr__poll_open(hr_loop *loop, const char *backend)
 {
+    hr__spin_init(&loop->spin);
     loop->timer_set = HR_FOREVER;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -127,8 +128,17 @@ static void poll_now(hr_loop *loop)
     event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
+static bool has_mail(void *arg)
+{
+    return !hr__inbox_empty(arg);
+}
+
 static void poll_asleep(hr_loop *loop, hr_usec deadline)
 {
+    if (loop->jobs > 0 && hr__spin(&loop->spin, has_mail, loop)) {
+        poll_now(loop);
+        return;
+    }
     set_timer(loop, deadline);
     /* Whoever posts afterwards sees the flag; who posted before is seen here. */
     atomic_store(&loop->sleeping, true);
