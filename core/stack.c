@@ -46,9 +46,14 @@ static size_t page_size(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-void hr__stack_limit_guards(unsigned limit)
+static void set_limit(unsigned limit)
 {
     atomic_store_explicit(&guard_limit, limit, memory_order_relaxed);
+}
+
+void hr__stack_limit_guards(unsigned more)
+{
+    set_limit(more ? more + atomic_load_explicit(&mprotected_guards, memory_order_relaxed) : 0);
 }
 
 static unsigned guards_allowed(void)
@@ -67,7 +72,7 @@ static unsigned guards_allowed(void)
     limit = maps / 2 > 2 * MAPS_SPARED ? maps / 2 - MAPS_SPARED : maps / 4;
     if (limit == 0)
         limit = 1;
-    hr__stack_limit_guards(limit);
+    set_limit(limit);
     return limit;
 }
 
@@ -128,9 +133,19 @@ static int slab_new(struct hr__stacks *stacks)
     return 0;
 }
 
+/* Emulators take any advice, and do nothing. */
+static bool has_guard_regions(char *page)
+{
+    enum { NO_SUCH_ADVICE = 0x7fffffff };
+    return madvise(page, page_size(), NO_SUCH_ADVICE) < 0 &&
+           madvise(page, page_size(), MADV_GUARD_INSTALL) == 0;
+}
+
 static int set_guard(struct hr__stacks *stacks, struct hr__slab *slab, char *page)
 {
-    if (stacks->guard == HR__GUARD_AUTO) {
+    if (stacks->guard == HR__GUARD_AUTO)
+        stacks->guard = has_guard_regions(page) ? HR__GUARD_REGIONS : HR__GUARD_MPROTECT;
+    if (stacks->guard == HR__GUARD_REGIONS) {
         if (madvise(page, page_size(), MADV_GUARD_INSTALL) == 0)
             return 0;
         stacks->guard = HR__GUARD_MPROTECT;

@@ -15,8 +15,9 @@ struct hr__stack {
 };
 
 enum hr__guard {
-    HR__GUARD_AUTO,     /* guard regions where the kernel has them, else mprotect */
-    HR__GUARD_MPROTECT, /* as on kernels before 6.13; tests ask for it */
+    HR__GUARD_AUTO,     /* what the kernel can do, found out at the first stack */
+    HR__GUARD_REGIONS,  /* Linux 6.13 and later */
+    HR__GUARD_MPROTECT, /* before; tests ask for it */
 };
 
 /* Where the stacks of one size come from. */
@@ -44,5 +45,5 @@ void hr__stack_put(struct hr__stacks *stacks, struct hr__stack *stack);
 /* Bytes between the top of the stack and the lowest page that was ever touched. */
 size_t hr__stack_touched(const struct hr__stack *stack);
 
-/* For tests: how many guards may be made by mprotect(); 0: what the kernel allows. */
-void hr__stack_limit_guards(unsigned limit);
+/* For tests: how many more guards may be made by mprotect(); 0: what the kernel allows. */
+void hr__stack_limit_guards(unsigned more);
