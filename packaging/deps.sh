@@ -11,6 +11,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 deps=$root/build/deps
+arm64=$root/build/arm64
 policy=/usr/sbin/policy-rc.d
 
 declare -A group=(
@@ -19,7 +20,7 @@ declare -A group=(
     [demo]="redis-server mariadb-server-core mariadb-client-core python3-minimal python3-redis python3-pymysql"
     [test]="clang libclang-rt-dev clang-tidy clang-format libcmocka-dev valgrind redis-server
             mariadb-server-core mariadb-client-core python3-pytest python3-redis python3-pymysql jq
-            python3-gevent python3-greenlet
+            python3-gevent python3-greenlet gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
             shellcheck binutils procps groff-base"
     [bench]="redis-server mariadb-server-core mariadb-client-core python3-redis python3-pymysql
              python3-aiomysql python3-uvloop python3-gevent python3-greenlet golang-go libuv1-dev"
@@ -136,35 +137,51 @@ apt_entries_for()
     [ -s "$dir/entry.list" ] || [ -s "$dir/entry.sources" ]
 }
 
-# Debian 12 has no yyjson. The next release's package needs no newer libc, so its files are unpacked
-# into build/deps (include, lib, lib/pkgconfig), by an apt whose state is all its own.
-fetch_yyjson()
+# Makes an apt whose state is all its own, of this machine's sources: leaves its folder in tmp, which
+# goes with this process, and its options in apt_options. own_apt SUITE [OPTION]...
+own_apt()
 {
-    [ -e "$deps/lib/pkgconfig/yyjson.pc" ] && return
-    echo "deps: fetching libyyjson0 and libyyjson-dev of Debian 13 into build/deps"
-
+    local suite=$1
+    shift
     mkdir -p "$root/build"
-    local tmp
     tmp=$(mktemp -d "$root/build/deps.XXXXXX")
     # shellcheck disable=SC2064 # tmp is wanted as it is now
     trap "rm -rf '$tmp'" EXIT
     mkdir -p "$tmp"/{sources,lists/partial,cache/archives/partial,debs,root,out/lib/pkgconfig}
-    apt_entries_for "$tmp/sources" trixie "$VERSION_CODENAME" ||
-        die "no apt source of this machine serves $VERSION_CODENAME main, so where to get libyyjson-dev is unknown"
-
-    local apt=(apt-get -qq
-        -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$tmp/sources"
+    apt_entries_for "$tmp/sources" "$suite" "$VERSION_CODENAME" || return
+    apt_options=(-o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$tmp/sources"
         -o Dir::Etc::PreferencesParts=/dev/null
         -o "Dir::State::Lists=$tmp/lists" -o "Dir::Cache=$tmp/cache"
-        -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none)
+        -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none "$@")
     # An entry of somebody else's that has no such suite fails here; what counts is the download.
-    "${apt[@]}" update || true
-    (cd "$tmp/debs" && "${apt[@]}" download libyyjson0 libyyjson-dev)
+    apt-get -qq "${apt_options[@]}" update || true
+}
 
+# Downloads packages with that apt and unpacks them into $tmp/root.
+unpack()
+{
+    (cd "$tmp/debs" && apt-get -qq "${apt_options[@]}" download "$@") || return
     local deb
     for deb in "$tmp"/debs/*.deb; do
         dpkg -x "$deb" "$tmp/root"
     done
+}
+
+drop_own_apt()
+{
+    rm -rf "$tmp"
+    trap - EXIT
+}
+
+# Debian 12 has no yyjson. The next release's package needs no newer libc, so its files are unpacked
+# into build/deps (include, lib, lib/pkgconfig).
+fetch_yyjson()
+{
+    [ -e "$deps/lib/pkgconfig/yyjson.pc" ] && return
+    echo "deps: fetching libyyjson0 and libyyjson-dev of Debian 13 into build/deps"
+    own_apt trixie ||
+        die "no apt source of this machine serves $VERSION_CODENAME main, so where to get libyyjson-dev is unknown"
+    unpack libyyjson0 libyyjson-dev
     cp -r "$tmp/root/usr/include" "$tmp/out/"
     cp -P "$tmp"/root/usr/lib/*/libyyjson.so* "$tmp/out/lib/"
     cp "$tmp/root/usr/share/doc/libyyjson0/copyright" "$tmp/out/copyright"
@@ -175,8 +192,28 @@ fetch_yyjson()
     chmod -R u=rwX,go=rX "$tmp/out"
     rm -rf "$deps"
     mv "$tmp/out" "$deps"
-    rm -rf "$tmp"
-    trap - EXIT
+    drop_own_apt
+}
+
+# What the runtime and its tests need on 64-bit ARM is unpacked into build/arm64; the machine itself
+# learns of no foreign architecture. Without it that stage of the tests is skipped: not every mirror
+# has other architectures.
+fetch_arm64()
+{
+    [ -e "$arm64/where.ini" ] && return
+    echo "deps: fetching libevent and cmocka for arm64 into build/arm64"
+    local event=()
+    if own_apt "$VERSION_CODENAME" -o APT::Architecture=arm64 -o APT::Architectures=arm64 &&
+        mapfile -t event < <(apt-cache "${apt_options[@]}" pkgnames libevent-core) &&
+        unpack libevent-dev libcmocka-dev libcmocka0 "${event[@]}"; then
+        printf "[constants]\nlibraries = '%s'\n" "$arm64" >"$tmp/root/where.ini"
+        chmod -R u=rwX,go=rX "$tmp/root"
+        rm -rf "$arm64"
+        mv "$tmp/root" "$arm64"
+    else
+        echo "deps: this machine's apt sources have no arm64; the tests do without" >&2
+    fi
+    drop_own_apt
 }
 
 if [ "${1:-}" = --install-as-root ]; then
@@ -192,6 +229,7 @@ command -v apt-get >/dev/null || die "this machine has no apt-get; see packaging
 [ $# -gt 0 ] || set -- build
 wanted=()
 yyjson=no
+cross=no
 for name; do
     [ -n "${group[$name]:-}" ] || die "no such group: $name (there are: ${!group[*]})"
     read -r -d '' -a names <<<"${group[$name]}" || true
@@ -201,6 +239,7 @@ for name; do
     elif [ "$name" = build ]; then
         yyjson=yes
     fi
+    [ "$name" != test ] || cross=yes
 done
 
 mapfile -t missing_packages < <(missing "${wanted[@]}" | sort -u)
@@ -209,3 +248,4 @@ if [ ${#missing_packages[@]} -gt 0 ]; then
     as_root bash "${BASH_SOURCE[0]}" --install-as-root "${missing_packages[@]}"
 fi
 [ "$yyjson" = no ] || fetch_yyjson
+[ "$cross" = no ] || fetch_arm64

@@ -7,7 +7,7 @@
  * of tasks (callbacks of a loop, other threads, programs without a loop) every call is the plain
  * one.
  *
- *     cc prog.c $(pkg-config --cflags --libs libheadrace-patch) -lhiredis
+ *     cc prog.c $(pkg-config --cflags --libs headrace-patch) -lhiredis
  *     HEADRACE_PATCH=all,-names LD_PRELOAD=libheadrace-patch.so.0 ./prog
  *
  * Results, errno and partial transfers are those of the plain calls, timeouts set on sockets count,

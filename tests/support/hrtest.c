@@ -196,11 +196,15 @@ static void run_case(void **state)
 
 static bool selected(const char *name, int argc, char **argv)
 {
+    bool asked = false, wanted = false;
     for (int i = 1; i < argc; i++) {
-        if (strstr(name, argv[i]))
-            return true;
+        bool out = argv[i][0] == '-', matches = strstr(name, argv[i] + out);
+        if (out && matches)
+            return false;
+        asked |= !out;
+        wanted |= matches && !out;
     }
-    return argc < 2;
+    return wanted || !asked;
 }
 
 int main(int argc, char **argv)
