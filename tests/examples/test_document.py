@@ -34,7 +34,7 @@ def test_the_readme_quotes_programs_as_they_are():
 
 
 def test_every_name_in_the_document_is_one_of_the_headers():
-    headers = [os.path.join(folder, name) for folder in ("core", "drivers")
+    headers = [os.path.join(folder, name) for folder in ("core", "core/patch", "drivers")
                for name in os.listdir(os.path.join(ROOT, folder)) if name.endswith(".h")]
     known = set(re.findall(r"\w+", "".join(read(name) for name in headers)))
     assert set(re.findall(r"\b(?:hr|HR)_\w+", read("docs", "from-asyncio.md"))) <= known
