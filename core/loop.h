@@ -58,7 +58,8 @@ HR_PUBLIC int hr_run_with(const struct hr_loop_options *options, hr_task_fn *fn,
 HR_PUBLIC int hr_loop_run_until_complete(hr_loop *loop, hr_future *future);
 HR_PUBLIC int hr_loop_run_forever(hr_loop *loop);
 
-/* Lets the current pass finish, then leaves run; before a run: one pass without blocking. */
+/* Lets the current pass finish, then leaves run; before a run: one pass without blocking. In the
+ * loop's thread: others have it called by hr_call_soon_threadsafe(). */
 HR_PUBLIC void hr_loop_stop(hr_loop *loop);
 
 /* The loop that runs in this thread, inside tasks and callbacks; else NULL. */

@@ -77,7 +77,8 @@ HR_PUBLIC hr_async int hr_sleep(hr_usec span);
  * the caller's: -ENOMEM, HR_ENOLOOP. */
 HR_PUBLIC hr_future *hr_sleep_future(hr_usec span, void *value, hr_free_fn *free_value);
 
-/* Waits until that moment on the loop's clock. */
+/* Waits until that moment on the loop's clock; one that has passed is due at the next look. 0, or
+ * -ECANCELED. */
 HR_PUBLIC hr_async int hr_sleep_until(hr_usec moment);
 
 /* Calls each(task, cookie) for the unfinished tasks of loop (NULL: the running one) in spawn order,

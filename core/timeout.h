@@ -62,7 +62,8 @@ HR_PUBLIC bool hr_timeout_expired(const struct hr_timeout *scope);
 HR_PUBLIC hr_usec hr_timeout_when(const struct hr_timeout *scope);
 
 /* Waits for the future without passing a cancel of the waiter on to it; takes the reference. Its
- * outcome, or -ECANCELED at once when the waiter is cancelled while the future goes on. */
+ * outcome, or -ECANCELED at once when the waiter is cancelled while the future goes on. Otherwise
+ * as hr_await(). */
 HR_PUBLIC hr_async int hr_shield(hr_future *future);
 
 /* A shielded scope: between enter and leave no cancel is delivered to the running task, those of
