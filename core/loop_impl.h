@@ -64,6 +64,7 @@ struct hr_loop {
     _Atomic(struct hr__posted *) inbox;
     atomic_bool sleeping; /* a post has to write to wake_fd */
     struct hr__spin spin;
+    bool had_mail;             /* when it was looked at last */
     pthread_mutex_t wake_lock; /* between that write and closing the descriptor */
 
     /* Life. */

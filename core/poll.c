@@ -135,7 +135,7 @@ static bool has_mail(void *arg)
 
 static void poll_asleep(hr_loop *loop, hr_usec deadline)
 {
-    if (loop->jobs > 0 && hr__spin(&loop->spin, has_mail, loop)) {
+    if ((loop->jobs > 0 || loop->had_mail) && hr__spin(&loop->spin, has_mail, loop)) {
         poll_now(loop);
         return;
     }
@@ -180,7 +180,8 @@ bool hr__poll(hr_loop *loop)
         poll_now(loop);
         loop->polled = loop->now;
     }
-    if (!hr__inbox_empty(loop))
+    loop->had_mail = !hr__inbox_empty(loop);
+    if (loop->had_mail)
         hr__inbox_drain(loop);
     hr_usec lag = hr__timers_run(&loop->timers, loop->now);
     if (lag > 0)
