@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "core/io.h"
+#include "core/watch.h"
 #include "tests/support/hrtest.h"
 
 static char order[128];
@@ -271,7 +272,18 @@ TEST(s11_24_statistics)
     ASSERT_EQ(two.timers, 1);
     ASSERT_ERR(hr_join(task), 0);
     hr_handle_cancel(handle);
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    ASSERT_ERR(hr_watch_add(ends[0], HR_READ, note, a), 0);
     hr_loop_get_stats(hr_running_loop(), &two);
+    ASSERT_EQ(two.watches, one.watches + 1);
+    ASSERT_TRUE(hr_watch_remove(ends[0], HR_READ));
+    close(ends[0]);
+    close(ends[1]);
+    hr_loop_get_stats(hr_running_loop(), &two);
+    ASSERT_EQ(two.watches, one.watches);
+    ASSERT_EQ(two.tasks, one.tasks);
+    ASSERT_EQ(two.timers, 0);
     ASSERT_TRUE(two.passes > one.passes && two.slices > one.slices);
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "core/executor.h"
+#include "core/generator.h"
 #include "tests/support/hrtest.h"
 
 static int seven(void *arg)
@@ -144,6 +145,73 @@ static size_t entries_of(const char *path)
         count++;
     closedir(dir);
     return count;
+}
+
+static char ends[8];
+
+static int work_in_pool(void *letter, void **ret_value)
+{
+    strcat(ends, letter);
+    return 0;
+}
+
+/* The cleanup of the task uses the generator, and that of both the pool. */
+static int clean_by_pool(hr_generator *self, void *arg)
+{
+    int r = hr_generator_yield(self, NULL, NULL);
+    static char letter[] = "g";
+    int cleaned = hr_join(hr_to_thread(work_in_pool, letter, NULL));
+    return cleaned < 0 ? cleaned : r;
+}
+
+static int use_generator_at_the_end(void *generator)
+{
+    static char letter[] = "t";
+    void *value;
+    int r = hr_generator_next(generator, &value);
+    if (r == 0)
+        r = hr_sleep(hr_seconds(60));
+    int cleaned = hr_join(hr_to_thread(work_in_pool, letter, NULL));
+    return cleaned < 0 ? cleaned : r;
+}
+
+static int leave_both(void *generator)
+{
+    hr_loop_set_report(hr_running_loop(), test_report_collect, NULL);
+    int r = hr_spawn("left", use_generator_at_the_end, generator);
+    return r < 0 ? r : hr_yield();
+}
+
+TEST_PLAIN(s20_3_tasks_end_before_generators_and_those_before_the_pool)
+{
+    ends[0] = '\0';
+    size_t threads = entries_of("/proc/self/task");
+    hr_generator *generator = hr_generator_new(clean_by_pool, NULL);
+    ASSERT_ERR(hr_run(leave_both, generator), 0);
+    ASSERT_STR(ends, "tg");
+    ASSERT_EQ(entries_of("/proc/self/task"), threads); /* a pool made after the end would stay */
+    hr_generator_free(generator);
+}
+
+static int fail_to_close(hr_generator *self, void *arg)
+{
+    int r = hr_generator_yield(self, NULL, NULL);
+    return r == HR_EEXIT ? hr_fail(-EIO, "the file is gone") : r;
+}
+
+static int leave_open(void *generator)
+{
+    void *value;
+    hr_loop_set_report(hr_running_loop(), test_report_collect, NULL);
+    return hr_generator_next(generator, &value);
+}
+
+TEST_PLAIN(s21_5_a_generator_that_fails_to_close_at_the_end_is_reported)
+{
+    hr_generator *generator = hr_generator_new(fail_to_close, NULL);
+    ASSERT_ERR(hr_run(leave_open, generator), 0);
+    ASSERT_STR(test_report(), "a generator that was left open failed to close: the file is gone");
+    hr_generator_free(generator);
 }
 
 static int job(void *arg, void **ret_value)

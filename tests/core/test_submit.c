@@ -303,6 +303,37 @@ TEST_PLAIN(s12_3_callbacks_that_block_run_one_after_the_other)
     end();
 }
 
+static void hold_the_loop(void *gate)
+{
+    atomic_bool *open = gate;
+    *open = false;
+    while (!*open)
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+}
+
+static void note_call(void *called)
+{
+    *(atomic_bool *)called = true;
+}
+
+TEST_PLAIN(s12_1_a_call_does_not_wait_for_a_loop_that_is_busy)
+{
+    begin();
+    atomic_bool gate = true, called = false;
+    ASSERT_ERR(hr_call_soon_threadsafe(loop, hold_the_loop, &gate), 0);
+    while (gate) /* until the loop is held up for good */
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    ASSERT_ERR(hr_call_soon_threadsafe(loop, note_call, &called), 0);
+    hr_thread_future *f = hr_submit(loop, NULL, nap, NULL);
+    ASSERT_FALSE(called);
+    ASSERT_FALSE(hr_thread_future_done(f));
+    gate = true;
+    ASSERT_ERR(hr_thread_future_wait(f, HR_FOREVER), 0);
+    ASSERT_TRUE(called);
+    hr_thread_future_unref(f);
+    end();
+}
+
 TEST_PLAIN(s12_13_s12_14_a_loop_in_a_thread_is_fed_from_outside_and_stopped)
 {
     begin();

@@ -5,9 +5,13 @@
 #include "core/watch.h"
 
 #include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/io.h"
+#include "core/signals.h"
 #include "core/task.h"
 #include "tests/support/hrtest.h"
 
@@ -24,6 +28,11 @@ static void count_write(void *arg)
 {
     ++*(int *)arg;
     hr_watch_remove(ends[1], HR_WRITE);
+}
+
+static void complete(void *future)
+{
+    hr_future_set_status(future, 0);
 }
 
 static void open_pipe(void)
@@ -132,6 +141,62 @@ TEST_PLAIN(a_watch_that_is_left_goes_with_its_loop)
     ASSERT_ERR(hr_run(leave_a_watch, NULL), 0);
     ASSERT_ERR(hr_watch_add(ends[0], HR_READ, count, &calls), HR_ENOLOOP);
     close_pipe();
+}
+
+static void write_one(void *arg)
+{
+    ASSERT_EQ(write(ends[1], "x", 1), 1);
+}
+
+static void *complete_from_a_thread(void *future)
+{
+    usleep(2000); /* mostly the loop sleeps by then; it makes no difference */
+    return (void *)(intptr_t)hr_call_soon_threadsafe(hr_future_loop(future), complete, future);
+}
+
+/* A bit of everything that a loop looks around for. */
+static int look_around(void *arg)
+{
+    open_pipe();
+    hr_usec start = hr_now();
+    ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
+    ASSERT_TRUE(hr_now() - start >= hr_ms(2));
+
+    ASSERT_ERR(hr_wait_fd(ends[1], HR_WRITE), HR_WRITE);
+    ASSERT_TRUE(hr_call_later(hr_ms(1), write_one, NULL));
+    ASSERT_ERR(hr_wait_fd(ends[0], HR_READ), HR_READ);
+    ASSERT_ERR(hr_watch_add(ends[0], HR_READ, count, &calls), 0);
+    ASSERT_ERR(hr_watch_add(ends[1], HR_WRITE, count_write, &other_calls), 0);
+    wait_for_calls(&calls, 3);
+    wait_for_calls(&other_calls, 1);
+
+    pthread_t thread;
+    void *r;
+    hr_future *future = hr_future_new(NULL);
+    ASSERT_EQ(pthread_create(&thread, NULL, complete_from_a_thread, future), 0);
+    ASSERT_ERR(hr_join(future), 0);
+    pthread_join(thread, &r);
+    ASSERT_PTR(r, NULL);
+
+    future = hr_future_new(NULL);
+    ASSERT_ERR(hr_add_signal_handler(SIGUSR1, complete, future), 0);
+    kill(getpid(), SIGUSR1);
+    ASSERT_ERR(hr_join(future), 0);
+    close_pipe();
+    return 0;
+}
+
+TEST_PLAIN(s11_18_whichever_way_the_kernel_is_asked_the_loop_sees_the_same)
+{
+    static const char *const backends[] = {"epoll", "poll", "select"};
+    for (size_t i = 0; i < HR_ARRAY_LEN(backends); i++) {
+        hr_loop *loop = hr_loop_new(&(struct hr_loop_options){.backend = backends[i]});
+        ASSERT_STR(event_base_get_method(hr_loop_event_base(loop)), backends[i]);
+        struct hr_task_options options = {.loop = loop};
+        hr_task *task = hr_create_task_with(&options, look_around, NULL);
+        ASSERT_ERR(hr_loop_run_until_complete(loop, task), 0);
+        hr_loop_free(loop);
+    }
 }
 
 static int yield_thrice(void *arg)
