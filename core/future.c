@@ -329,6 +329,8 @@ void hr__future_watch(hr_future *future, struct hr__watch *watch)
 
 int hr_future_add_done_callback(hr_future *future, hr_done_callback *fn, void *cookie)
 {
+    if (hr__wrong_thread(future->loop))
+        return HR_EWRONGTHREAD;
     struct callback *callback = malloc(sizeof(*callback));
     if (!callback)
         return hr_fail(-ENOMEM, "no memory for a done callback");
@@ -349,6 +351,8 @@ int hr_future_add_done_callback(hr_future *future, hr_done_callback *fn, void *c
 
 int hr_future_remove_done_callback(hr_future *future, hr_done_callback *fn, void *cookie)
 {
+    if (hr__wrong_thread(future->loop))
+        return HR_EWRONGTHREAD;
     int removed = 0;
     hr_list_foreach_safe (node, &future->watches) {
         struct hr__watch *watch = hr_list_entry(node, struct hr__watch, link);

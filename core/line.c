@@ -37,6 +37,7 @@ bool hr__line_call(struct hr__line *line, int result)
 {
     if (hr__line_empty(line))
         return false;
+    hr__demand_own_thread(line->loop, "waiting tasks are called");
     hr__wake(hr_list_entry(line->waiters.next, struct hr__waiter, link), result);
     return true;
 }

@@ -24,7 +24,8 @@ struct hr_loop_options {
                              * place in the program; 0: off */
     hr_usec shutdown_limit; /* how long tasks have to end when the loop closes, and then jobs of the
                              * default pool; 0: tasks no limit, jobs ten seconds */
-    bool debug;             /* refuse calls from wrong threads: HR_EWRONGTHREAD */
+    bool debug;             /* refuse calls from wrong threads: HR_EWRONGTHREAD, or the end of the
+                             * program where a call has no code for it */
     struct hr_clock *clock; /* NULL: the monotonic clock; tests give a virtual one (core/clock.h) */
     struct hr_world *world; /* all that comes from outside, the clock included: core/world.h */
 };

@@ -151,6 +151,15 @@ static inline bool hr__wrong_thread(const struct hr_loop *loop)
            atomic_load_explicit(&loop->running, memory_order_relaxed);
 }
 
+/* For calls that have no code for it: in debug mode another thread's hands end the program, before
+ * they break anything. core/report.c. */
+_Noreturn void hr__wrong_hands(const char *call);
+static inline void hr__demand_own_thread(const struct hr_loop *loop, const char *call)
+{
+    if (hr__wrong_thread(loop))
+        hr__wrong_hands(call);
+}
+
 /* Drops the loop's struct once it was freed and no future needs it any more. */
 void hr__loop_release(struct hr_loop *loop);
 

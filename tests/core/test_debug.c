@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a loop tells those who look for a fault, semantics 11.20 and 2.19.
+ * What a loop tells those who look for a fault, semantics 11.20, 12.15 and 2.19.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/dump.h"
+#include "core/event.h"
 #include "core/group.h"
+#include "core/lock.h"
 #include "core/loop.h"
+#include "core/loop_thread.h"
 #include "core/place.h"
 #include "core/submit.h"
 #include "tests/support/hrtest.h"
@@ -152,4 +158,78 @@ TEST_REAL(s2_19_s11_20_a_dump_tells_where_a_task_was_made)
     ASSERT_ERR(hr_task_group_leave(&group, 0), 0);
     ASSERT_ERR(hr_sleep(hr_ms(3)), 0);
     ASSERT_EQ(made, 2 * WAYS);
+}
+
+/* Hands of another thread on what has no code to refuse them. */
+
+static hr_event bell;
+static hr_lock door;
+static hr_handle *later;
+
+static void never(void *arg)
+{
+    abort();
+}
+
+static int wait_for_bell(void *arg)
+{
+    later = hr_call_later(hr_seconds(3600), never, NULL);
+    return hr_event_wait(&bell);
+}
+
+static int wait_at_door(void *arg)
+{
+    return hr_lock_acquire(&door);
+}
+
+/* Does one of these things with a loop that another thread runs, and reads what is said then. */
+static int lay_hands_on(int what, char *said, size_t size)
+{
+    int ends[2], status = 0;
+    ASSERT_EQ(pipe(ends), 0);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        signal(SIGABRT, SIG_DFL); /* cmocka has a handler of its own */
+        struct hr_loop_options options = {.debug = true};
+        hr_loop_thread *thread = hr_loop_thread_new("loop", &options);
+        hr_loop *loop = hr_loop_thread_loop(thread);
+        hr_event_init(&bell);
+        hr_lock_init(&door);
+        (void)hr_lock_try(&door);
+        hr_submit(loop, NULL, wait_for_bell, NULL);
+        hr_submit(loop, NULL, wait_at_door, NULL);
+        (void)hr_thread_future_wait(hr_submit(loop, NULL, nap, NULL), HR_FOREVER);
+        if (what == 0)
+            hr_event_set(&bell);
+        else if (what == 1)
+            hr_lock_release(&door);
+        else if (what == 2)
+            hr_handle_cancel(later);
+        else
+            hr_loop_stop(loop);
+        _exit(7);
+    }
+    close(ends[1]);
+    ssize_t length = read(ends[0], said, size - 1);
+    said[length > 0 ? length : 0] = '\0';
+    close(ends[0]);
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+TEST_PLAIN(s11_20_s12_15_in_debug_mode_another_threads_hands_end_the_program)
+{
+    static const char *const messages[] = {
+        "headrace: waiting tasks are called by a thread that does not run the loop",
+        "headrace: waiting tasks are called by a thread that does not run the loop",
+        "headrace: a callback is cancelled by a thread that does not run the loop",
+        "headrace: a loop is stopped by a thread that does not run the loop",
+    };
+    char said[2000];
+    for (int what = 0; what < 4; what++) {
+        ASSERT_EQ(lay_hands_on(what, said, sizeof(said)), -SIGABRT);
+        ASSERT_TRUE(strncmp(said, messages[what], strlen(messages[what])) == 0);
+    }
 }

@@ -531,6 +531,11 @@ TEST(s25_4_s25_6_with_the_runtimes_queue_it_needs_no_thread)
 
 static hr_future *theirs;
 
+static void note_done(hr_future *future, void *cookie)
+{
+    letters[0] = '!';
+}
+
 static int make_future(void *arg)
 {
     theirs = hr_future_new(NULL);
@@ -550,6 +555,8 @@ TEST_PLAIN(s12_15_in_debug_mode_other_threads_are_refused)
     run_there(make_future, NULL);
     ASSERT_ERR(hr_future_set_result(theirs, NULL, NULL), HR_EWRONGTHREAD);
     ASSERT_FALSE(hr_future_cancel(theirs, NULL));
+    ASSERT_ERR(hr_future_add_done_callback(theirs, note_done, NULL), HR_EWRONGTHREAD);
+    ASSERT_ERR(hr_future_remove_done_callback(theirs, note_done, NULL), HR_EWRONGTHREAD);
     ASSERT_PTR(hr_create_task_with(&(struct hr_task_options){.loop = loop}, nap, NULL), NULL);
     ASSERT_ERR(hr_last_error()->code, HR_EWRONGTHREAD);
     ASSERT_PTR(hr_future_new(loop), NULL);
