@@ -3,7 +3,8 @@
  * A program of tasks with blocking clients, which is linked with the patch or gets it preloaded.
  *
  * usage: guest who | guest redis UNIX-SOCKET | guest postgres PORT
- * Says whose clock_nanosleep() it has (sanitizers have none), or runs fifty clients and says how that went; status 0 if well.
+ * Says whose clock_nanosleep() it has (sanitizers have none), or runs fifty clients and says what
+ * went wrong; status 0 if nothing did.
  */
 #include <dlfcn.h>
 #include <stdio.h>
