@@ -18,7 +18,7 @@ from support.headraced import BUILD
 from support.servers import RedisServer
 
 CLOCK = os.path.join(BUILD, "tests", "examples", "fast_clock.so")
-SPEEDS = 10, 3
+SPEEDS = 10, 3, 1
 SECTIONS = sections()
 PROGRAMS = [(name, language) for name in SECTIONS for language in ("python", "c")]
 
@@ -77,7 +77,7 @@ def attempt(name, language, redis):
 def printed(session_folder):
     """What each program will have printed; they run side by side."""
     server = RedisServer(tempfile.mkdtemp(dir=session_folder)).start()
-    with ThreadPoolExecutor(6) as pool:
+    with ThreadPoolExecutor(4) as pool:
         yield {program: pool.submit(attempt, *program, server) for program in PROGRAMS}
     server.kill()
 
