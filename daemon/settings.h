@@ -10,6 +10,7 @@
 #include "config/conf.h"
 #include "core/base.h"
 #include "daemon/item/bind.h"
+#include "drivers/tls.h"
 
 struct expect;
 struct expr;
@@ -22,6 +23,7 @@ struct server_conf {
     const char *url;      /* checked; may hold a user and a password: never printed */
     const char *user;     /* given beside the URL, else NULL; then the URL has none */
     const char *password; /* likewise; never printed */
+    struct hr_tls_options tls;
     unsigned connections;
     hr_usec connect_timeout;
     hr_usec command_timeout; /* redis: timeouts.command; mysql: timeouts.query */

@@ -31,10 +31,6 @@ static int read_redis_url(struct hr_conf *conf, const struct hr_conf_node *node,
     int r = parse_url(conf, node, &url);
     if (r < 0)
         return r;
-    if (url.scheme == HR_URL_REDISS)
-        return refuse_url(conf, node,
-                          "TLS to Redis is not built into this version (use redis:// or "
-                          "unix://)");
     if (url.scheme == HR_URL_MYSQL)
         return refuse_url(conf, node,
                           "is the URL of a MySQL server (a Redis server's begins with "
@@ -59,10 +55,32 @@ static int read_mysql_url(struct hr_conf *conf, const struct hr_conf_node *node,
     return 0;
 }
 
+/* The URL may say how the server is verified; the files stand beside it in any case. */
+static int check_tls(struct hr_conf *conf, const struct hr_conf_node *map,
+                     struct server_conf *server, const struct hr_url *url)
+{
+    const struct hr_conf_node *tls = hr_conf_get(map, "tls");
+    if (!tls) {
+        server->tls.verify = url->tls;
+        return 0;
+    }
+    if (url->socket)
+        return hr_conf_error_key(conf, tls, "is of no use on a unix socket");
+    if (server->tls.key && !server->tls.cert)
+        return hr_conf_error_key(conf, hr_conf_get(tls, "key"), "is of no use without cert");
+    if (hr_conf_get(tls, "verify") && url->tls != HR_TLS_OFF)
+        return hr_conf_error_key(conf, hr_conf_get(tls, "verify"), "is given in the URL as well");
+    if (server->tls.verify == HR_TLS_NONE && server->tls.ca)
+        return hr_conf_error_key(conf, hr_conf_get(tls, "ca"), "is of no use with verify: none");
+    if (server->tls.verify == HR_TLS_OFF)
+        server->tls.verify = url->tls != HR_TLS_OFF ? url->tls : HR_TLS_FULL;
+    return 0;
+}
+
 /* A user or password in the URL and beside it: one of them would silently lose. */
 static int check_server(struct hr_conf *conf, const struct hr_conf_node *map, void *object)
 {
-    const struct server_conf *server = object;
+    struct server_conf *server = object;
     hr_auto(hr_url_done) struct hr_url url = {0};
     if (!server->url || hr_url_parse(server->url, &url, NULL, NULL) < 0)
         return 0;
@@ -71,8 +89,29 @@ static int check_server(struct hr_conf *conf, const struct hr_conf_node *map, vo
         r = hr_conf_error_key(conf, hr_conf_get(map, "user"), "is given in the URL as well");
     if (url.password && server->password)
         r = hr_conf_error_key(conf, hr_conf_get(map, "password"), "is given in the URL as well");
-    return r;
+    int tls = check_tls(conf, map, server, &url);
+    return tls < 0 ? tls : r;
 }
+
+static const struct hr_conf_choice verifications[] = {
+    {"full", HR_TLS_FULL},
+    {"ca",   HR_TLS_CA  },
+    {"none", HR_TLS_NONE},
+    {NULL,   0          },
+};
+
+static const struct hr_conf_field tls_fields[] = {
+    HR_CONF_CHOICE(struct server_conf, "verify", tls.verify, NULL, verifications,
+                   "What of the server's certificate: signed by a trusted authority for this host "
+                   "(full), signed by one (ca), or nothing (none). full when the group is given."),
+    HR_CONF_STR(struct server_conf, "ca", tls.ca, NULL,
+                "File of the trusted authorities (PEM); without it the system's."),
+    HR_CONF_STR(struct server_conf, "cert", tls.cert, NULL, "File of the daemon's certificate."),
+    HR_CONF_STR(struct server_conf, "key", tls.key, NULL,
+                "File of its private key, when it does not stand in cert."),
+    HR_CONF_END,
+};
+static const struct hr_conf_section tls_section = {.fields = tls_fields};
 
 static const struct hr_conf_field redis_timeouts[] = {
     HR_CONF_SPAN(struct server_conf, "connect", connect_timeout, "3s", "10ms", "5m",
@@ -99,13 +138,14 @@ static const struct hr_conf_field redis_fields[] = {
      .required = true,
      .offset = HR_CONF_AT(struct server_conf, url, const char *),
      .hook = read_redis_url,
-     .doc = "redis://user@host:port/db or unix:///path/to/socket?db=0."},
+     .doc = "redis://user@host:port/db, rediss:// with TLS, or unix:///path/to/socket?db=0."},
     HR_CONF_STR(struct server_conf, "user", user, NULL,
                 "ACL user, when it does not stand in the URL."),
     HR_CONF_SECRET(struct server_conf, "password", password,
                    "Password; best given as ${cred:NAME}."),
     HR_CONF_INT(struct server_conf, "connections", connections, "4", "1", "1024",
                 "Connections kept at most."),
+    HR_CONF_GROUP("tls", &tls_section, "TLS on TCP; rediss:// in the URL asks for it as well."),
     HR_CONF_GROUP("timeouts", &redis_timeouts_section, "Limits of waiting for the server."),
     HR_CONF_END,
 };
@@ -122,6 +162,7 @@ static const struct hr_conf_field mysql_fields[] = {
                    "Password; best given as ${cred:NAME}."),
     HR_CONF_INT(struct server_conf, "connections", connections, "4", "1", "1024",
                 "Connections kept at most."),
+    HR_CONF_GROUP("tls", &tls_section, "TLS on TCP; ?tls=full in the URL asks for it as well."),
     HR_CONF_GROUP("timeouts", &mysql_timeouts_section, "Limits of waiting for the server."),
     HR_CONF_END,
 };

@@ -16,6 +16,7 @@
 #include "drivers/mysql_conn.h"
 #include "drivers/mysql_result.h"
 #include "drivers/resolve.h"
+#include "drivers/tls_impl.h"
 
 #define MAX_RESULT       ((size_t)64 << 20)
 #define MAX_RESULT_LEAST ((size_t)64 << 10) /* our own questions have to fit */
@@ -40,6 +41,30 @@ static void name_server(struct hr__mysql_server *server)
                  url->host, url->port);
 }
 
+static int copy_text(const char *text, char **ret)
+{
+    *ret = text ? strdup(text) : NULL;
+    return text && !*ret ? hr_fail(-ENOMEM, "mysql: no memory for a pool") : 0;
+}
+
+/* The files are read here only to find their mistakes at the start. */
+static int take_tls(struct hr__mysql_server *server, const struct hr_tls_options *options)
+{
+    struct hr__tls_context *context;
+    int r = hr__tls_context_new(&server->url, options, &context);
+    if (r < 0)
+        return r;
+    hr__tls_context_free(context);
+    r = hr__tls_choose(&server->url, options, &server->tls);
+    if (r == 0)
+        r = copy_text(options->ca, &server->tls_ca);
+    if (r == 0)
+        r = copy_text(options->cert, &server->tls_cert);
+    if (r == 0)
+        r = copy_text(options->key, &server->tls_key);
+    return r;
+}
+
 static int server_init(struct hr__mysql_server *server, const struct hr_mysql_options *options)
 {
     const char *what = "it is missing";
@@ -52,9 +77,13 @@ static int server_init(struct hr__mysql_server *server, const struct hr_mysql_op
     if (server->url.scheme != HR_URL_MYSQL)
         return hr_fail(-EINVAL, "mysql: the url does not begin with mysql://");
     const char *password = options->password ? options->password : server->url.password;
-    if (hr_url_set_user(&server->url, options->user) < 0 ||
-        (password && !(server->password = strdup(password))))
+    if (hr_url_set_user(&server->url, options->user) < 0)
         return hr_fail(-ENOMEM, "mysql: no memory for a pool");
+    r = copy_text(password, &server->password);
+    if (r == 0)
+        r = take_tls(server, &options->tls);
+    if (r < 0)
+        return r;
     name_server(server);
     server->connect_timeout = or_default(options->connect_timeout, hr_seconds(3));
     server->query_timeout = or_default(options->query_timeout, hr_seconds(30));

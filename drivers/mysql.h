@@ -14,18 +14,21 @@
 
 #include "core/loop.h"
 #include "drivers/pool.h"
+#include "drivers/tls.h"
 
 typedef struct hr_mysql_pool hr_mysql_pool;
 typedef struct hr_mysql_conn hr_mysql_conn;
 typedef struct hr_mysql_result hr_mysql_result;
 
 struct hr_mysql_options {
-    const char *url;         /* mysql://; copied */
-    const char *user;        /* when it is not in the URL; copied */
-    const char *password;    /* likewise */
-    unsigned connections;    /* at most; 0: 4 */
-    hr_usec connect_timeout; /* 0: 3 s */
-    hr_usec query_timeout;   /* one statement; 0: 30 s */
+    const char *url;           /* mysql://; copied */
+    const char *user;          /* when it is not in the URL; copied */
+    const char *password;      /* likewise */
+    struct hr_tls_options tls; /* zeros: none, or as tls= in the url says; each connection reads the
+                                  files */
+    unsigned connections;      /* at most; 0: 4 */
+    hr_usec connect_timeout;   /* 0: 3 s */
+    hr_usec query_timeout;     /* one statement; 0: 30 s */
     hr_usec wait_timeout;   /* the session's wait_timeout, whole seconds; 0: 60 s. The server closes
                                a session that is silent for longer, frozen clients' included */
     hr_usec write_timeout;  /* MariaDB's idle_write_transaction_timeout; 0: the server's own */

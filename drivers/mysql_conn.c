@@ -18,6 +18,7 @@
 #include "drivers/dial.h"
 #include "drivers/mysql_call.h"
 #include "drivers/mysql_result.h"
+#include "drivers/tls_impl.h"
 
 /* Ways to log in that never show the password to the server or to who listens. */
 #define AUTH_PLUGINS                                                                               \
@@ -33,6 +34,22 @@ static int no_connection(const struct hr__mysql_server *server, const char *why)
                           why);
 }
 
+/* The library reads the files anew for each connection. */
+static int set_tls(const struct hr__mysql_server *server, MYSQL *m)
+{
+    const my_bool on = server->tls != HR_TLS_OFF, full = server->tls == HR_TLS_FULL;
+    int failed = mysql_options(m, MYSQL_OPT_SSL_ENFORCE, &on) ||
+                 mysql_options(m, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &full);
+    if (!failed && server->tls_cert)
+        failed = mysql_options(m, MYSQL_OPT_SSL_CERT, server->tls_cert) ||
+                 mysql_options(m, MYSQL_OPT_SSL_KEY,
+                               server->tls_key ? server->tls_key : server->tls_cert);
+    if (failed || !on || server->tls == HR_TLS_NONE)
+        return failed;
+    return server->tls_ca ? mysql_options(m, MYSQL_OPT_SSL_CA, server->tls_ca)
+                          : mysql_options(m, MYSQL_OPT_SSL_CAPATH, hr__tls_system_folder());
+}
+
 static int set_options(const struct hr__mysql_server *server, MYSQL *m)
 {
     const my_bool no = 0;
@@ -42,9 +59,7 @@ static int set_options(const struct hr__mysql_server *server, MYSQL *m)
     return mysql_options(m, MYSQL_SET_CHARSET_NAME, "utf8mb4") ||
            mysql_options(m, MYSQL_OPT_LOCAL_INFILE, &no_files) ||
            mysql_options(m, MYSQL_OPT_RECONNECT, &no) ||
-           mysql_options(m, MYSQL_OPT_PROTOCOL, &protocol) ||
-           mysql_options(m, MYSQL_OPT_SSL_ENFORCE, &no) ||
-           mysql_options(m, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &no) ||
+           mysql_options(m, MYSQL_OPT_PROTOCOL, &protocol) || set_tls(server, m) ||
            mysql_options(m, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet) ||
            mysql_options(m, MARIADB_OPT_RESTRICTED_AUTH, AUTH_PLUGINS) ||
            mysql_options4(m, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "headrace");
@@ -58,6 +73,7 @@ static hr_async int log_in(hr_mysql_conn *conn)
     if (!conn->mysql || set_options(server, conn->mysql))
         return hr_fail(-ENOMEM, "mysql %s: no memory for a connection", server->name);
 
+    conn->wait.tls = server->tls != HR_TLS_OFF;
     hr__mysql_wait_lend(&conn->wait);
     MYSQL *m = mysql_real_connect(conn->mysql, url->host, url->user ? url->user : "",
                                   server->password ? server->password : "", url->database,
@@ -68,6 +84,8 @@ static hr_async int log_in(hr_mysql_conn *conn)
 
     /* Whatever was sent, it was no statement. */
     conn->wait.heard = false;
+    if (conn->wait.plain)
+        return no_connection(server, "the server offers no TLS");
     return hr__mysql_error(conn);
 }
 
@@ -159,6 +177,9 @@ struct hr__mysql_server *hr__mysql_server_unref(struct hr__mysql_server *server)
         if (server->password)
             explicit_bzero(server->password, strlen(server->password));
         free(server->password);
+        free(server->tls_ca);
+        free(server->tls_cert);
+        free(server->tls_key);
         free(server);
     }
     return NULL;

@@ -25,12 +25,21 @@
 typedef unsigned char uchar;
 #include <ma_pvio.h>
 
+#include "drivers/tls_impl.h"
+
 /* From <mysql/client_plugin.h>, which includes a header that is not installed. */
 #define PVIO_PLUGIN_TYPE    101
 #define PVIO_PLUGIN_VERSION 0x0100
 struct pvio_plugin {
     MYSQL_CLIENT_PLUGIN_HEADER
     struct st_ma_pvio_methods *methods;
+};
+
+/* How MARIADB_TLS begins (<ma_tls.h>, 3.1 to 3.4), which is void to who includes <ma_pvio.h>. */
+struct library_tls {
+    void *data;
+    MARIADB_PVIO *pvio;
+    void *ssl;
 };
 
 static struct st_ma_pvio_methods *library_methods;
@@ -72,9 +81,17 @@ static ssize_t task_read(MARIADB_PVIO *pvio, uchar *buffer, size_t length)
     }
 }
 
+/* The request for TLS is all that is said before it: its header, and what a login begins with. A
+ * library that was asked to enforce TLS may log in all the same where the server offers none. */
+#define TLS_REQUEST_LENGTH (4 + 32)
+
 static ssize_t task_write(MARIADB_PVIO *pvio, const uchar *buffer, size_t length)
 {
     struct hr__mysql_wait *wait = pvio->data;
+    if (wait->tls && !pvio->ctls && length != TLS_REQUEST_LENGTH) {
+        wait->plain = true;
+        return fail_wait(wait, -EPROTO);
+    }
     for (;;) {
         ssize_t n = send(wait->fd, buffer, length, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n >= 0)
@@ -86,9 +103,14 @@ static ssize_t task_write(MARIADB_PVIO *pvio, const uchar *buffer, size_t length
     }
 }
 
+/* Of TLS the library says that it reads, whatever it waits for. */
 static int task_wait(MARIADB_PVIO *pvio, my_bool is_read, int timeout)
 {
-    return wait_for(pvio->data, is_read ? HR_READ : HR_WRITE);
+    enum hr_io_direction direction = is_read ? HR_READ : HR_WRITE;
+    const struct library_tls *tls = (const void *)pvio->ctls;
+    if (tls)
+        direction = hr__tls_direction(tls->ssl);
+    return wait_for(pvio->data, direction);
 }
 
 static my_bool task_close(MARIADB_PVIO *pvio)
@@ -178,6 +200,19 @@ static my_bool choose_connect(MARIADB_PVIO *pvio, MA_PVIO_CINFO *cinfo)
     return 0;
 }
 
+/* Called by the library after each read and write, those of TLS included, which go past our
+ * functions; write is 1 or 0. */
+static void note_read(int write, MYSQL *mysql, const uchar *buffer, size_t length)
+{
+    const MARIADB_PVIO *pvio = mysql->net.pvio;
+    if (!write && pvio && pvio->methods == &task_methods && pvio->data)
+        ((struct hr__mysql_wait *)pvio->data)->heard = true;
+}
+
+/* Exported by the library, and declared in a header that it does not install. */
+int ma_pvio_register_callback(my_bool add, void (*callback)(int write, MYSQL *mysql,
+                                                            const uchar *buffer, size_t length));
+
 static int setup_code;
 
 static void setup(void)
@@ -193,6 +228,7 @@ static void setup(void)
         choosing_methods = *library_methods;
         choosing_methods.connect = choose_connect;
         plugin->methods = &choosing_methods;
+        ma_pvio_register_callback(1, note_read);
         setup_code = 0;
     } else {
         setup_code = -ENOTSUP;

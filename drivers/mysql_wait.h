@@ -16,6 +16,8 @@ struct hr__mysql_wait {
     hr_io *io;   /* belongs to the loop that made the connection */
     int failed;  /* the code that ended a wait; every later one ends alike. 0: none */
     bool heard;  /* the library has gone on to read, so its request had left whole */
+    bool tls;    /* the login may only go through TLS */
+    bool plain;  /* it would not have: it was refused */
     bool silent; /* nothing waits any more: what would block fails */
 };
 

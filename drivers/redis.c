@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "drivers/redis_client.h"
+#include "drivers/tls_impl.h"
 
 #define DEFAULT_CONNECTIONS 4
 #define DEFAULT_MAX_PENDING ((size_t)16 << 20)
@@ -31,6 +32,7 @@ static void free_target(struct hr__redis_target *target)
         explicit_bzero(target->password, strlen(target->password));
     free(target->password);
     free(target->client_name);
+    hr__tls_context_free(target->tls);
     hr__redis_census_unref(target->census);
 }
 
@@ -63,8 +65,8 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
         return hr_fail(r, "redis: no memory for a client");
     if (r < 0)
         return hr_fail(r, "redis: the url is wrong at character %zu: %s", offset + 1, what);
-    if (target->url.scheme == HR_URL_MYSQL || target->url.scheme == HR_URL_REDISS)
-        return hr_fail(-EINVAL, "redis: the url begins with neither redis:// nor unix://");
+    if (target->url.scheme == HR_URL_MYSQL)
+        return hr_fail(-EINVAL, "redis: the url is that of a MySQL server");
     if (options->client_name && strpbrk(options->client_name, " \t\r\n"))
         return hr_fail(-EINVAL, "redis: a client's name has no blanks");
     if (options->max_reply > MAX_REPLY_MOST)
@@ -74,6 +76,8 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
     r = copy_string(options->password, &target->password);
     if (r == 0)
         r = copy_string(options->client_name, &target->client_name);
+    if (r == 0)
+        r = hr__tls_context_new(&target->url, &options->tls, &target->tls);
     target->connect_timeout = options->connect_timeout ? options->connect_timeout : hr_seconds(3);
     target->limits = (struct hr__redis_limits){
         .max_pending = options->max_pending ? options->max_pending : DEFAULT_MAX_PENDING,

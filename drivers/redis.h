@@ -12,21 +12,23 @@
 #include "core/loop.h"
 #include "drivers/pool.h"
 #include "drivers/redis_reply.h"
+#include "drivers/tls.h"
 
 typedef struct hr_redis hr_redis;
 typedef struct hr_redis_conn hr_redis_conn;
 
 struct hr_redis_options {
-    const char *url;         /* redis://, unix://; copied */
-    const char *user;        /* of an ACL, when it is not in the URL; copied */
-    const char *password;    /* likewise */
-    const char *client_name; /* CLIENT SETNAME; NULL: none */
-    unsigned connections;    /* of one's own, at most; 0: 4. The shared one comes on top */
-    hr_usec connect_timeout; /* whole way to ready; 0: 3 s */
-    hr_usec command_timeout; /* one command on the shared connection; 0: 5 s */
-    size_t max_pending;      /* bytes asked and not yet written before callers wait; 0: 16 MiB */
-    size_t max_reply;        /* bytes of one reply, 1 GiB at most; larger ones close the connection;
-                                0: 512 MiB */
+    const char *url;           /* redis://, rediss:// (with TLS), unix://; copied */
+    const char *user;          /* of an ACL, when it is not in the URL; copied */
+    const char *password;      /* likewise */
+    struct hr_tls_options tls; /* zeros: none, or as rediss:// says; files are read at once */
+    const char *client_name;   /* CLIENT SETNAME; NULL: none */
+    unsigned connections;      /* of one's own, at most; 0: 4. The shared one comes on top */
+    hr_usec connect_timeout;   /* whole way to ready; 0: 3 s */
+    hr_usec command_timeout;   /* one command on the shared connection; 0: 5 s */
+    size_t max_pending;        /* bytes asked and not yet written before callers wait; 0: 16 MiB */
+    size_t max_reply; /* bytes of one reply, 1 GiB at most; larger ones close the connection;
+                         0: 512 MiB */
 };
 
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */

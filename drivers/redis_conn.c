@@ -7,8 +7,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "drivers/redis_conn_impl.h"
 
@@ -103,10 +101,7 @@ void hr__redis_conn_on_lost(struct hr__redis_conn *conn, void (*lost)(void *cook
 
 static void close_socket(struct hr__redis_conn *conn)
 {
-    conn->io = hr_io_free(conn->io);
-    if (conn->fd >= 0)
-        close(conn->fd);
-    conn->fd = -1;
+    hr__wire_close(&conn->wire);
     if (conn->timer)
         hr_handle_cancel(conn->timer);
     conn->timer = NULL;
@@ -189,14 +184,21 @@ static void accept_reply(struct hr__redis_conn *conn, hr_reply *reply)
     hr__redis_conn_end_if_retired(conn);
 }
 
+/* Reading or writing failed; TLS has said why. */
+static int fail_socket(const struct hr__redis_conn *conn, int code)
+{
+    const char *why = code == -EPROTO ? hr_last_error()->message : hr_error_text(code);
+    return hr_fail(code, "%s: %s", conn->name, why);
+}
+
 /* Reads once and hands out what is whole. 1; 0 when there was nothing; or why it ended. */
 static int receive(struct hr__redis_conn *conn)
 {
-    ssize_t n = recv(conn->fd, read_buffer, sizeof(read_buffer), 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    ssize_t n = hr__wire_recv(&conn->wire, read_buffer, sizeof(read_buffer));
+    if (n == -EAGAIN)
         return 0;
     if (n < 0)
-        return hr_fail(-errno, "%s: %s", conn->name, strerror(errno));
+        return fail_socket(conn, (int)n);
     if (n == 0)
         return hr_fail(-ECONNRESET, "%s: the server closed the connection", conn->name);
 
@@ -216,7 +218,7 @@ static int read_replies(void *arg)
 {
     struct hr__redis_conn *conn = arg;
     while (!conn->lost) {
-        int r = hr_io_wait(conn->io, HR_READ);
+        int r = hr__wire_wait(&conn->wire);
         if (r >= 0)
             r = receive(conn);
         if (r < 0)
@@ -227,7 +229,7 @@ static int read_replies(void *arg)
 }
 
 /* Writing failed: what the server said before it hung up tells more. */
-static int fail_write(struct hr__redis_conn *conn, int error)
+static int fail_write(struct hr__redis_conn *conn, int code)
 {
     int r;
     do {
@@ -237,23 +239,22 @@ static int fail_write(struct hr__redis_conn *conn, int error)
         return HR_ECLOSED;
     if (r < 0 && r != -ECONNRESET && r != -EPIPE)
         return r;
-    return hr_fail(-error, "%s: %s", conn->name, strerror(error));
+    return fail_socket(conn, code);
 }
 
 int hr__redis_conn_flush(struct hr__redis_conn *conn)
 {
     struct hr_buf *out = &conn->out;
     while (!conn->lost && hr_buf_size(out) > 0) {
-        ssize_t n = send(conn->fd, hr_buf_data(out), hr_buf_size(out), MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN)
-            return -EAGAIN;
+        ssize_t n = hr__wire_send(&conn->wire, hr_buf_data(out), hr_buf_size(out));
         if (n < 0)
-            return fail_write(conn, errno);
+            return n == -EAGAIN ? -EAGAIN : fail_write(conn, (int)n);
         hr_buf_consume(out, (size_t)n);
         hr__redis_line_written(&conn->line, (size_t)n);
     }
+    int r = conn->lost ? 0 : hr__wire_flush(&conn->wire);
+    if (r < 0)
+        return r == -EAGAIN ? r : fail_write(conn, r);
     if (out->capacity > KEEP_OUT)
         hr_buf_done(out);
     hr__redis_wake_room(conn);
@@ -265,7 +266,7 @@ static int write_out(struct hr__redis_conn *conn)
     int r = hr__redis_conn_flush(conn);
     while (r == -EAGAIN) {
         conn->blocked = true;
-        r = hr_io_wait(conn->io, HR_WRITE);
+        r = hr_io_wait(conn->wire.io, HR_WRITE);
         conn->blocked = false;
         if (r >= 0)
             r = conn->lost ? 0 : hr__redis_conn_flush(conn);
@@ -318,27 +319,26 @@ static int start_tasks(struct hr__redis_conn *conn)
     return 0;
 }
 
-struct hr__redis_conn *hr__redis_conn_new(int fd, const char *name,
+struct hr__redis_conn *hr__redis_conn_new(struct hr__wire *wire, const char *name,
                                           const struct hr__redis_limits *limits,
                                           struct hr__redis_census *census)
 {
     struct hr__redis_conn *conn = calloc(1, sizeof(*conn));
     if (!conn) {
-        close(fd);
+        hr__wire_close(wire);
         (void)hr_fail(-ENOMEM, "%s: no memory for a connection", name);
         return NULL;
     }
     conn->refs = 1;
-    conn->fd = fd;
+    conn->wire = *wire;
     conn->limits = *limits;
     enter_census(conn, census);
     snprintf(conn->name, sizeof(conn->name), "%s", name);
     hr_buf_init(&conn->out, SIZE_MAX);
     hr_event_init(&conn->asked);
     hr_list_init(&conn->room);
-    conn->io = hr_io_new(fd);
     conn->reader = hr__redis_reader_new(limits->max_reply);
-    if (!conn->io || !conn->reader || start_tasks(conn) < 0) {
+    if (!conn->reader || start_tasks(conn) < 0) {
         (void)hr_fail(-ENOMEM, "%s: no memory for a connection", name);
         hr__redis_conn_fail(conn, -ENOMEM, 0);
         hr__redis_conn_unref(conn);

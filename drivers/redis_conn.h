@@ -15,6 +15,7 @@
 #include "drivers/redis_reply.h"
 
 struct hr__redis_conn;
+struct hr__wire;
 
 struct hr__redis_limits {
     size_t max_pending; /* bytes asked and not yet written before callers wait */
@@ -44,9 +45,9 @@ struct hr__redis_call {
     hr_event done;
 };
 
-/* Takes over a connected, non-blocking socket (also when it fails). name is for messages and
- * copied. NULL: the record says why. */
-struct hr__redis_conn *hr__redis_conn_new(int fd, const char *name,
+/* Takes over a wire that is open (also when it fails). name is for messages and copied. NULL: the
+ * record says why. */
+struct hr__redis_conn *hr__redis_conn_new(struct hr__wire *wire, const char *name,
                                           const struct hr__redis_limits *limits,
                                           struct hr__redis_census *census);
 struct hr__redis_conn *hr__redis_conn_ref(struct hr__redis_conn *conn);

@@ -7,17 +7,16 @@
 
 #include <stdio.h>
 
-#include "core/io.h"
 #include "drivers/redis_conn.h"
 #include "drivers/redis_line.h"
 #include "drivers/redis_reader.h"
+#include "drivers/wire.h"
 
 #define HR__REDIS_NAME_MAX 80
 
 struct hr__redis_conn {
     unsigned refs;
-    int fd;
-    hr_io *io;
+    struct hr__wire wire;
     char name[HR__REDIS_NAME_MAX];
     struct hr__redis_limits limits;
     struct hr__redis_census *census;

@@ -10,6 +10,7 @@
 
 #include "core/timeout.h"
 #include "drivers/dial.h"
+#include "drivers/wire.h"
 
 #define STEPS_MAX 5
 
@@ -124,15 +125,29 @@ static int introduce(struct hr__redis_conn *conn, const struct hr__redis_target 
     return r < 0 ? r : 0;
 }
 
-static int open_in_time(const struct hr__redis_target *target, struct hr__redis_conn **ret,
-                        int64_t *ret_id)
+static hr_async int open_wire(const struct hr__redis_target *target, struct hr__wire *ret)
 {
     int fd = -1;
     int r = hr__dial(&target->url, target->connect_timeout, &fd);
+    if (r == 0)
+        r = hr__wire_open(ret, fd);
+    if (r < 0 || !target->tls)
+        return r;
+    r = hr__wire_secure(ret, target->tls, target->url.host);
+    if (r < 0)
+        hr__wire_close(ret);
+    return r;
+}
+
+static int open_in_time(const struct hr__redis_target *target, struct hr__redis_conn **ret,
+                        int64_t *ret_id)
+{
+    struct hr__wire wire = {.fd = -1};
+    int r = open_wire(target, &wire);
     if (r < 0)
         return r;
     struct hr__redis_conn *conn =
-        hr__redis_conn_new(fd, target->name, &target->limits, target->census);
+        hr__redis_conn_new(&wire, target->name, &target->limits, target->census);
     if (!conn)
         return -ENOMEM;
     r = introduce(conn, target, ret_id);

@@ -7,12 +7,15 @@
 #include "drivers/redis_conn.h"
 #include "drivers/url.h"
 
+struct hr__tls_context;
+
 struct hr__redis_target {
     struct hr_url url;
     char *password;    /* beside the URL, or NULL */
     char *client_name; /* or NULL */
     char name[80];     /* for messages: "redis 127.0.0.1:6379" */
     hr_usec connect_timeout;
+    struct hr__tls_context *tls; /* NULL: plain */
     struct hr__redis_limits limits;
     struct hr__redis_census *census;
 };

@@ -26,13 +26,14 @@ struct scheme {
     const char *name;
     enum hr_url_scheme scheme;
     uint16_t port;
+    enum hr_tls_verify tls;
 };
 
 static const struct scheme schemes[] = {
-    {"redis",  HR_URL_REDIS,  6379},
-    {"rediss", HR_URL_REDISS, 6379},
-    {"unix",   HR_URL_UNIX,   0   },
-    {"mysql",  HR_URL_MYSQL,  3306},
+    {"redis",  HR_URL_REDIS,  6379, HR_TLS_OFF },
+    {"rediss", HR_URL_REDISS, 6379, HR_TLS_FULL},
+    {"unix",   HR_URL_UNIX,   0,    HR_TLS_OFF },
+    {"mysql",  HR_URL_MYSQL,  3306, HR_TLS_OFF },
 };
 
 #define HOST_MAX 253 /* RFC 1035, as text */
@@ -244,6 +245,25 @@ static bool is_named(struct part part, const char *name)
     return part_len(part) == strlen(name) && memcmp(part.at, name, part_len(part)) == 0;
 }
 
+static int parse_tls(struct parser *p, struct part part, struct hr_url *url)
+{
+    static const struct {
+        const char *name;
+        enum hr_tls_verify tls;
+    } words[] = {
+        {"full", HR_TLS_FULL},
+        {"ca",   HR_TLS_CA  },
+        {"none", HR_TLS_NONE},
+    };
+    for (size_t i = 0; i < HR_ARRAY_LEN(words); i++) {
+        if (is_named(part, words[i].name)) {
+            url->tls = words[i].tls;
+            return 0;
+        }
+    }
+    return refuse(p, part.at, "tls is full, ca or none");
+}
+
 static int parse_parameter(struct parser *p, struct part part, struct hr_url *url)
 {
     struct part name, value = part;
@@ -258,6 +278,8 @@ static int parse_parameter(struct parser *p, struct part part, struct hr_url *ur
         int r = decode(p, value, &url->socket);
         return r < 0 ? r : check_socket(p, value.at, url->socket);
     }
+    if (url->scheme == HR_URL_MYSQL && is_named(name, "tls"))
+        return parse_tls(p, value, url);
     return refuse(p, part.at, "there is no such parameter");
 }
 
@@ -286,6 +308,8 @@ static int check_whole(struct parser *p, const char *host_at, struct hr_url *url
         return refuse(p, host_at, "a host and a socket exclude each other");
     if (!url->socket && !url->host)
         return refuse(p, host_at, "the host is missing");
+    if (url->socket && url->tls != HR_TLS_OFF)
+        return refuse(p, host_at, "there is no TLS on a unix socket");
     return 0;
 }
 
@@ -297,6 +321,7 @@ static int parse_scheme(struct parser *p, struct part *rest, struct hr_url *url)
         if (len == (size_t)(colon - rest->at) && strncasecmp(rest->at, schemes[i].name, len) == 0) {
             url->scheme = schemes[i].scheme;
             url->port = schemes[i].port;
+            url->tls = schemes[i].tls;
             rest->at = colon + 3;
             return 0;
         }

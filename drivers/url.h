@@ -3,24 +3,25 @@
  * The one parser for the URLs that name servers.
  *
  *   redis://user:password@host:port/db      rediss://…      unix:///path?db=0
- *   mysql://user:password@host:port/database      mysql://user@/database?socket=/path
+ *   mysql://user:password@host:port/database?tls=full      mysql://user@/database?socket=/path
  *
  * Names and passwords are percent-decoded; IPv6 addresses stand in brackets.
  */
 #pragma once
 
-#include "core/base.h"
+#include "drivers/tls.h"
 
 enum hr_url_scheme { HR_URL_REDIS, HR_URL_REDISS, HR_URL_UNIX, HR_URL_MYSQL };
 
 struct hr_url {
     enum hr_url_scheme scheme;
-    char *user, *password; /* NULL when absent */
-    char *host;            /* NULL for a unix socket */
-    uint16_t port;         /* 6379 or 3306 when absent */
-    char *socket;          /* path of a unix socket, or NULL */
-    unsigned db;           /* redis: the database number */
-    char *database;        /* mysql: the schema, or NULL */
+    char *user, *password;  /* NULL when absent */
+    char *host;             /* NULL for a unix socket */
+    uint16_t port;          /* 6379 or 3306 when absent */
+    char *socket;           /* path of a unix socket, or NULL */
+    unsigned db;            /* redis: the database number */
+    char *database;         /* mysql: the schema, or NULL */
+    enum hr_tls_verify tls; /* rediss: HR_TLS_FULL; mysql: tls=full, ca or none */
 };
 
 /* Fills *ret. 0, or -EINVAL with *ret_what saying what is wrong (a literal without any part of the

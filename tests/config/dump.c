@@ -24,6 +24,11 @@ static void dump_server(const struct server_conf *s, FILE *out)
             s->connections);
     fprintf(out, "  timeouts %" PRId64 " us, %" PRId64 " us\n", s->connect_timeout,
             s->command_timeout);
+    static const char *const verifications[] = {
+        [HR_TLS_FULL] = "full", [HR_TLS_CA] = "ca", [HR_TLS_NONE] = "none"};
+    if (s->tls.verify != HR_TLS_OFF)
+        fprintf(out, "  tls: verify %s, ca %s, cert %s, key %s\n", verifications[s->tls.verify],
+                or_none(s->tls.ca), or_none(s->tls.cert), or_none(s->tls.key));
 }
 
 static void dump_source(const struct source_conf *s, FILE *out)

@@ -17,6 +17,7 @@ struct good {
         const char *socket;
         unsigned db;
         const char *database;
+        enum hr_tls_verify tls;
     } url;
 };
 
@@ -32,7 +33,7 @@ static const struct good good_urls[] = {
     {"redis://u:@h",                                    {HR_URL_REDIS, .user = "u", .password = "", .host = "h", .port = 6379}},
     {"redis://[::1]:7000/1",                            {HR_URL_REDIS, .host = "::1", .port = 7000, .db = 1}                  },
     {"redis://[fe80::1%25eth0]",                        {HR_URL_REDIS, .host = "fe80::1%eth0", .port = 6379}                  },
-    {"rediss://h:65535",                                {HR_URL_REDISS, .host = "h", .port = 65535}                           },
+    {"rediss://h:65535",                                {HR_URL_REDISS, .host = "h", .port = 65535, .tls = HR_TLS_FULL}       },
     {"unix:///run/redis.sock",                          {HR_URL_UNIX, .socket = "/run/redis.sock"}                            },
     {"unix:///run/redis.sock?db=2",                     {HR_URL_UNIX, .socket = "/run/redis.sock", .db = 2}                   },
     {"unix://u:p@/a%20b/s",                             {HR_URL_UNIX, .user = "u", .password = "p", .socket = "/a b/s"}       },
@@ -45,6 +46,8 @@ static const struct good good_urls[] = {
     {"mysql://user@/db?socket=/run/mysqld/mysqld.sock",
      {HR_URL_MYSQL, .user = "user", .port = 3306, .database = "db",
       .socket = "/run/mysqld/mysqld.sock"}                                                                                    },
+    {"mysql://u@h?tls=ca",
+     {HR_URL_MYSQL, .user = "u", .host = "h", .port = 3306, .tls = HR_TLS_CA}                                                 },
     {"mysql://u@h",                                     {HR_URL_MYSQL, .user = "u", .host = "h", .port = 3306}                },
 };
 
@@ -65,6 +68,7 @@ TEST_PLAIN(urls_are_taken_apart)
         ASSERT_STR(url.socket, good->url.socket);
         ASSERT_EQ(url.db, good->url.db);
         ASSERT_STR(url.database, good->url.database);
+        ASSERT_EQ(url.tls, good->url.tls);
         hr_url_done(&url);
     }
 }
@@ -119,7 +123,9 @@ static const struct bad bad_urls[] = {
     {"mysql://u@/db?socket=s",            21, "the path of the socket does not begin with /" },
     {"mysql://u@/db?socket=/s&socket=/s", 24, "the parameter is given twice"                 },
     {"mysql://u@/db",                     10, "the host is missing"                          },
-    {"mysql://u@h/db?tls=verify",         15, "there is no such parameter"                   },
+    {"mysql://u@h/db?tls=verify",         19, "tls is full, ca or none"                      },
+    {"mysql://u@/db?socket=/s&tls=full",  10, "there is no TLS on a unix socket"             },
+    {"redis://h?tls=full",                10, "there is no such parameter"                   },
 };
 
 TEST_PLAIN(a_wrong_url_is_refused_at_its_mistake)

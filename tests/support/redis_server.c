@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/certificates.h"
 #include "tests/support/hrtest.h"
 
 #define START_LIMIT_S 20
@@ -65,9 +66,24 @@ static void exec_server(const struct test_redis *redis)
 {
     char port[8];
     const char *argv[ARGS_MAX] = {
-        "redis-server", "--port",     port,       "--bind",      "127.0.0.1", "--unixsocket",
-        redis->socket,  "--dir",      redis->dir, "--save",      "",          "--appendonly",
-        "no",           "--loglevel", "warning",  "--databases", "16",        "--daemonize",
+        "redis-server",
+        redis->tls ? "--tls-port" : "--port",
+        port,
+        "--bind",
+        "127.0.0.1",
+        "--unixsocket",
+        redis->socket,
+        "--dir",
+        redis->dir,
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--loglevel",
+        "warning",
+        "--databases",
+        "16",
+        "--daemonize",
         "no",
     };
     size_t n = 19;
@@ -143,7 +159,7 @@ static void launch(struct test_redis *redis)
     wait_until_up(redis);
 }
 
-void test_redis_start(struct test_redis *redis, const char *const *args)
+static void start(struct test_redis *redis, const char *const *args, bool tls)
 {
     static bool registered;
     if (!registered)
@@ -153,14 +169,42 @@ void test_redis_start(struct test_redis *redis, const char *const *args)
 
     memset(redis, 0, sizeof(*redis));
     redis->args = args;
+    redis->tls = tls;
     snprintf(redis->dir, sizeof(redis->dir), "/tmp/hr-redis-XXXXXX");
     ASSERT_TRUE(mkdtemp(redis->dir));
     running = *redis;
     redis->port = find_free_port();
     snprintf(redis->socket, sizeof(redis->socket), "%s/s.sock", redis->dir);
     snprintf(redis->unix_url, sizeof(redis->unix_url), "unix://%s", redis->socket);
-    snprintf(redis->tcp_url, sizeof(redis->tcp_url), "redis://127.0.0.1:%u", redis->port);
+    snprintf(redis->tcp_url, sizeof(redis->tcp_url),
+             tls ? "rediss://localhost:%u" : "redis://127.0.0.1:%u", redis->port);
     launch(redis);
+}
+
+void test_redis_start(struct test_redis *redis, const char *const *args)
+{
+    start(redis, args, false);
+}
+
+void test_redis_start_tls(struct test_redis *redis, bool clients)
+{
+    const char *server = test_certificate("server.pem"), *authority = test_certificate("ca.pem");
+    static const char *args[11];
+    const char *const settings[] = {
+        "--port",
+        "0",
+        "--tls-cert-file",
+        server,
+        "--tls-key-file",
+        server,
+        "--tls-ca-cert-file",
+        authority,
+        "--tls-auth-clients",
+        clients ? "yes" : "no",
+        NULL,
+    };
+    memcpy(args, settings, sizeof(args));
+    start(redis, args, true);
 }
 
 void test_redis_restart(struct test_redis *redis)

@@ -16,11 +16,16 @@ struct test_redis {
     char socket[96];
     char unix_url[128];
     char tcp_url[64];
+    bool tls;                /* on the port; the socket is plain */
     const char *const *args; /* more arguments, up to NULL, or NULL */
 };
 
 /* Starts a server and waits until it answers. Fails the test when it does not. */
 void test_redis_start(struct test_redis *redis, const char *const *args);
+
+/* The same with TLS on its port, by the certificates of tests/support/certificates.h; tcp_url is
+ * that of localhost then. clients: they need a certificate too. */
+void test_redis_start_tls(struct test_redis *redis, bool clients);
 
 /* Starts it again in the same folder, at the same addresses. */
 void test_redis_restart(struct test_redis *redis);

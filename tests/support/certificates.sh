@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Makes a private authority for tests of TLS: certificates.sh FOLDER
+#
+#   ca.pem        the authority that signed the following
+#   server.pem    certificate and key of localhost and 127.0.0.1
+#   wrong.pem     of another host
+#   client.pem    of a client
+#   stranger.pem  an authority that signed nothing here
+set -euo pipefail
+cd "$1"
+
+# openssl says what it does on standard error.
+quietly()
+{
+    local said
+    said=$("$@" 2>&1) || {
+        echo "$said" >&2
+        return 1
+    }
+}
+
+new_key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
+
+authority()
+{
+    quietly openssl req -x509 "${new_key[@]}" -days 30 -subj "/CN=$1" -keyout "$1.key" -out "$1.pem"
+}
+
+# signed NAME SUBJECT-ALTERNATIVE-NAMES
+signed()
+{
+    quietly openssl req "${new_key[@]}" -subj "/CN=$1" -addext "subjectAltName=$2" -keyout "$1.key" -out "$1.csr"
+    quietly openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 \
+        -copy_extensions copy -out "$1.crt"
+    cat "$1.crt" "$1.key" >"$1.pem"
+    rm "$1.csr" "$1.crt" "$1.key"
+}
+
+authority ca
+authority stranger
+signed server DNS:localhost,IP:127.0.0.1
+signed wrong DNS:other.example
+signed client DNS:client.example
