@@ -221,6 +221,11 @@ void hr_child_freep(hr_child **child)
     *child = hr_child_free(*child);
 }
 
+int hr__child_end_fd(const hr_child *child)
+{
+    return child->end.fd;
+}
+
 pid_t hr_child_pid(const hr_child *child)
 {
     return child->end.pid;

@@ -30,6 +30,9 @@ int hr__child_end_reap(struct hr__child_end *end, struct hr_child_exit *ret);
 /* Sends a signal to the process that was not reaped. 0 or -errno. */
 int hr__child_end_signal(const struct hr__child_end *end, int signal);
 
+/* The descriptor of a child's end, to be polled together with others; the child's. */
+int hr__child_end_fd(const hr_child *child);
+
 /* Tests: no pidfd from now on. */
 extern bool hr__child_without_pidfd;
 

@@ -9,6 +9,7 @@
 
 #include "core/gather.h"
 #include "core/loop.h"
+#include "core/submit.h"
 
 typedef struct hr_executor hr_executor;
 
@@ -66,3 +67,14 @@ struct hr_job_options {
 /* As hr_run_in_executor(), for an arg that has to go away with a job that is dropped. */
 HR_PUBLIC hr_future *hr_run_in_executor_with(const struct hr_job_options *options, hr_job_fn *fn,
                                              void *arg);
+
+/* Without a loop: queues fn(arg) and yields a handle that a thread can block on (core/submit.h),
+ * whose status and value are the job's. Cancelling it takes back a job that waits, and is refused
+ * (false) for one that has begun; one dropped by a shutdown ends with HR_ESHUTDOWN. Its callbacks
+ * run in the thread that ran or dropped the job, or took it back. By any thread. NULL, with a
+ * record and arg still the caller's: -ENOMEM, HR_ESHUTDOWN, -EAGAIN (no thread to be had), -EINVAL
+ * (the executor is NULL: a default pool belongs to a loop). */
+HR_PUBLIC hr_thread_future *hr_executor_submit(hr_executor *executor, hr_job_fn *fn, void *arg,
+                                               hr_free_fn *free_value);
+HR_PUBLIC hr_thread_future *hr_executor_submit_with(const struct hr_job_options *options,
+                                                    hr_job_fn *fn, void *arg);

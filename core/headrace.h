@@ -32,6 +32,7 @@
 #include "core/log.h"
 #include "core/loop.h"
 #include "core/loop_thread.h"
+#include "core/process_pool.h"
 #include "core/queue.h"
 #include "core/request.h"
 #include "core/runner.h"

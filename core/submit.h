@@ -38,6 +38,10 @@ HR_PUBLIC int hr_thread_future_wait(hr_thread_future *future, hr_usec limit);
 
 HR_PUBLIC bool hr_thread_future_done(hr_thread_future *future);
 
+/* Its state in a word for people: "pending", "running" (a job of an executor that has begun),
+ * "finished", "failed" or "cancelled". */
+HR_PUBLIC const char *hr_thread_future_state(hr_thread_future *future);
+
 /* The value that the task gave by hr_task_return(), once it is over; else NULL. It stays the
  * handle's; take moves it out once. */
 HR_PUBLIC void *hr_thread_future_result(hr_thread_future *future);

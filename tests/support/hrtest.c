@@ -209,6 +209,8 @@ static bool selected(const char *name, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (test_process_functions)
+        hr_process_pool_main(argc, argv, test_process_functions);
     static struct CMUnitTest units[TESTS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < test_count; i++) {

@@ -20,6 +20,7 @@
 #include <stdio.h>
 
 #include "core/loop.h"
+#include "core/process_pool.h"
 
 enum test_clock {
     TEST_CLOCK_VIRTUAL, /* starts at 0, jumps to the next deadline when nothing is ready */
@@ -40,6 +41,10 @@ void test_register(const char *name, const char *file, enum test_clock clock, vo
 #define TEST(name)       TEST_WITH(name, TEST_CLOCK_VIRTUAL)
 #define TEST_REAL(name)  TEST_WITH(name, TEST_CLOCK_REAL)
 #define TEST_PLAIN(name) TEST_WITH(name, TEST_CLOCK_NONE)
+
+/* The functions that worker processes of this test program run; a program without them does not
+ * define it. */
+extern const struct hr_process_function test_process_functions[] __attribute__((weak));
 
 /* How long the test has run on its loop's clock. */
 hr_usec test_clock_now(void);

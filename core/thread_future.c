@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How it works: whoever completes the handle writes the outcome first and marks it done; from then
+ * on it is only read.
+ *
+ * Handles are small: most are made by the thousand, and each is done before anybody waits for it.
+ * So locks and conditions are no part of them but a few of all, picked by the handle's address.
+ */
+#include "core/thread_future.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "core/clock.h"
+#include "core/error_impl.h"
+
+struct hr__thread_callback {
+    struct hr__thread_callback *next;
+    hr_thread_callback *fn;
+    void *cookie;
+};
+
+/* Where threads wait. */
+static struct place {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a handle that somebody waits for is done */
+} places[16] = {
+    [0 ... 15] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER}
+};
+
+static struct place *place_of(const hr_thread_future *future)
+{
+    return &places[(uintptr_t)future / 64 % HR_ARRAY_LEN(places)];
+}
+
+void hr__thread_future_init(hr_thread_future *future, const struct hr__thread_future_ops *ops)
+{
+    future->refs = 2;
+    future->ops = ops;
+    future->last_callback = &future->callbacks;
+}
+
+hr_thread_future *hr_thread_future_ref(hr_thread_future *future)
+{
+    if (future)
+        atomic_fetch_add(&future->refs, 1);
+    return future;
+}
+
+hr_thread_future *hr_thread_future_unref(hr_thread_future *future)
+{
+    if (!future || atomic_fetch_sub(&future->refs, 1) > 1)
+        return NULL;
+    if (future->value && future->free_value)
+        future->free_value(future->value);
+    hr__error_free(future->error);
+    future->ops->free(future);
+    return NULL;
+}
+
+void hr_thread_future_unrefp(hr_thread_future **future)
+{
+    *future = hr_thread_future_unref(*future);
+}
+
+void hr__thread_future_complete(hr_thread_future *future)
+{
+    struct place *place = place_of(future);
+    pthread_mutex_lock(&place->lock);
+    future->done = true;
+    struct hr__thread_callback *callback = hr_take(future->callbacks);
+    if (future->waited_for)
+        pthread_cond_broadcast(&place->changed);
+    pthread_mutex_unlock(&place->lock);
+    for (struct hr__thread_callback *next; callback; callback = next) {
+        next = callback->next;
+        callback->fn(future, callback->cookie);
+        free(callback);
+    }
+    hr_thread_future_unref(future);
+}
+
+void hr__thread_future_fail(hr_thread_future *future, int code, const char *why)
+{
+    struct hr_error error = {.code = code};
+    snprintf(error.message, sizeof(error.message), "%s", why);
+    future->status = code;
+    future->error = hr__error_dup(&error);
+    hr__thread_future_complete(future);
+}
+
+static struct timespec moment_after(hr_usec limit)
+{
+    hr_usec moment = hr_later(hr_clock_monotonic()->now(NULL), limit);
+    return (struct timespec){moment / 1000000, moment % 1000000 * 1000};
+}
+
+/* False when the limit passed. */
+static bool wait_until_done(hr_thread_future *future, hr_usec limit)
+{
+    struct place *place = place_of(future);
+    struct timespec until = moment_after(limit);
+    int r = 0;
+    pthread_mutex_lock(&place->lock);
+    future->waited_for = true;
+    while (!future->done && r == 0)
+        r = limit == HR_FOREVER
+                ? pthread_cond_wait(&place->changed, &place->lock)
+                : pthread_cond_clockwait(&place->changed, &place->lock, CLOCK_MONOTONIC, &until);
+    pthread_mutex_unlock(&place->lock);
+    return future->done;
+}
+
+static int outcome(hr_thread_future *future)
+{
+    if (future->status >= 0)
+        return future->status;
+    if (future->error)
+        return hr_error_raise(future->error);
+    return hr_fail(future->status, "%s", hr_error_text(future->status));
+}
+
+int hr_thread_future_wait(hr_thread_future *future, hr_usec limit)
+{
+    if (!future)
+        return -ENOMEM;
+    if (future->done)
+        return outcome(future);
+    if (limit > 0 && future->ops->blocks_itself(future))
+        return hr_fail(HR_EWRONGTHREAD, "the loop's own thread would wait for itself");
+    if (limit > 0 && wait_until_done(future, limit))
+        return outcome(future);
+    return hr_fail(-ETIMEDOUT, "what was submitted is not over yet");
+}
+
+bool hr_thread_future_done(hr_thread_future *future)
+{
+    return future->done;
+}
+
+const char *hr_thread_future_state(hr_thread_future *future)
+{
+    if (!future->done)
+        return future->ops->state(future);
+    return future->status >= 0 ? "finished" : future->status == -ECANCELED ? "cancelled" : "failed";
+}
+
+void *hr_thread_future_result(hr_thread_future *future)
+{
+    struct place *place = place_of(future);
+    pthread_mutex_lock(&place->lock);
+    void *value = future->done ? future->value : NULL;
+    pthread_mutex_unlock(&place->lock);
+    return value;
+}
+
+void *hr_thread_future_take(hr_thread_future *future)
+{
+    struct place *place = place_of(future);
+    pthread_mutex_lock(&place->lock);
+    void *value = future->done ? hr_take(future->value) : NULL;
+    pthread_mutex_unlock(&place->lock);
+    return value;
+}
+
+bool hr_thread_future_cancel(hr_thread_future *future)
+{
+    return future->ops->cancel(future);
+}
+
+int hr_thread_future_add_done_callback(hr_thread_future *future, hr_thread_callback *fn,
+                                       void *cookie)
+{
+    struct hr__thread_callback *callback = malloc(sizeof(*callback));
+    if (!callback)
+        return hr_fail(-ENOMEM, "no memory for a done callback");
+    *callback = (struct hr__thread_callback){.fn = fn, .cookie = cookie};
+    struct place *place = place_of(future);
+    pthread_mutex_lock(&place->lock);
+    bool done = future->done;
+    if (!done) {
+        *future->last_callback = callback;
+        future->last_callback = &callback->next;
+    }
+    pthread_mutex_unlock(&place->lock);
+    if (done) {
+        free(callback);
+        fn(future, cookie);
+    }
+    return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A handle that a thread can block on, from the inside: the part that is the same for a task of a
+ * loop (submit.c) and a job of an executor (executor_submit.c). Inside core/ only.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "core/submit.h"
+
+struct hr__thread_callback;
+
+struct hr__thread_future_ops {
+    bool (*blocks_itself)(hr_thread_future *future); /* the caller would wait for itself */
+    bool (*cancel)(hr_thread_future *future);        /* false: it is over, or goes on anyway */
+    const char *(*state)(hr_thread_future *future);  /* of one that is not done */
+    void (*free)(hr_thread_future *future);          /* the struct around it */
+};
+
+/* The first member of a larger struct. */
+struct hr_thread_future {
+    atomic_uint refs; /* the handles', and that of whoever completes it */
+    atomic_bool done; /* the outcome is written before */
+    bool waited_for;  /* with the lock of its place held, as the callbacks */
+    int status;
+    const struct hr__thread_future_ops *ops;
+    void *value; /* once it is done: with that lock held, too */
+    hr_free_fn *free_value;
+    struct hr_error *error; /* on the heap; NULL with a code < 0: memory was out */
+    struct hr__thread_callback *callbacks, **last_callback;
+};
+
+/* With two references: the caller's, and the one that completing gives back. */
+void hr__thread_future_init(hr_thread_future *future, const struct hr__thread_future_ops *ops);
+
+/* Makes it done, once; its outcome was written before, or is this error. Runs the callbacks. */
+void hr__thread_future_complete(hr_thread_future *future);
+void hr__thread_future_fail(hr_thread_future *future, int code, const char *why);
