@@ -67,15 +67,17 @@ static bool has_room(const hr_queue *queue)
     return queue->maxsize == 0 || queue->count + queue->reserved < queue->maxsize;
 }
 
-static void call_getter(hr_queue *queue)
+/* Mostly nobody waits: that is looked at first, and here. */
+static inline void call_getter(hr_queue *queue)
 {
-    if (available(queue) > 0 && hr__line_call(&queue->getters, 0))
+    if (!hr__line_empty(&queue->getters) && available(queue) > 0 &&
+        hr__line_call(&queue->getters, 0))
         queue->promised++;
 }
 
-static void call_putter(hr_queue *queue)
+static inline void call_putter(hr_queue *queue)
 {
-    if (has_room(queue) && hr__line_call(&queue->putters, 0))
+    if (!hr__line_empty(&queue->putters) && has_room(queue) && hr__line_call(&queue->putters, 0))
         queue->reserved++;
 }
 
@@ -161,9 +163,9 @@ static inline int append(hr_queue *queue, void *item)
     return 0;
 }
 
-int hr_queue_put_nowait(hr_queue *queue, void *item)
+static inline int put_now(hr_queue *queue, void *item)
 {
-    if (queue->shut)
+    if (hr_unlikely(queue->shut))
         return HR_ESHUTDOWN;
     if (!has_room(queue))
         return -ENOBUFS;
@@ -175,26 +177,33 @@ int hr_queue_put_nowait(hr_queue *queue, void *item)
     return 0;
 }
 
-int hr_queue_put(hr_queue *queue, void *item)
+int hr_queue_put_nowait(hr_queue *queue, void *item)
 {
-    int r = hr_queue_put_nowait(queue, item);
-    if (r != -ENOBUFS)
-        return r;
+    return put_now(queue, item);
+}
 
+static __attribute__((noinline)) int put_later(hr_queue *queue, void *item)
+{
     bool turn;
-    r = wait_in(queue, &queue->putters, "room in a queue", &turn);
+    int r = wait_in(queue, &queue->putters, "room in a queue", &turn);
     if (turn)
         queue->reserved--;
     if (r == HR_ECLOSED)
         return r;
     if (r == 0)
-        r = hr_queue_put_nowait(queue, item);
+        r = put_now(queue, item);
     if (r < 0 && turn)
         call_putter(queue);
     return r;
 }
 
-int hr_queue_get_nowait(hr_queue *queue, void **ret)
+int hr_queue_put(hr_queue *queue, void *item)
+{
+    int r = put_now(queue, item);
+    return hr_likely(r != -ENOBUFS) ? r : put_later(queue, item);
+}
+
+static inline int get_now(hr_queue *queue, void **ret)
 {
     if (available(queue) == 0)
         return queue->shut ? HR_ESHUTDOWN : -ENODATA;
@@ -203,14 +212,15 @@ int hr_queue_get_nowait(hr_queue *queue, void **ret)
     return 0;
 }
 
-int hr_queue_get(hr_queue *queue, void **ret)
+int hr_queue_get_nowait(hr_queue *queue, void **ret)
 {
-    int r = hr_queue_get_nowait(queue, ret);
-    if (r != -ENODATA)
-        return r;
+    return get_now(queue, ret);
+}
 
+static __attribute__((noinline)) int get_later(hr_queue *queue, void **ret)
+{
     bool turn;
-    r = wait_in(queue, &queue->getters, "an item in a queue", &turn);
+    int r = wait_in(queue, &queue->getters, "an item in a queue", &turn);
     if (turn)
         queue->promised--;
     if (r == HR_ECLOSED)
@@ -218,10 +228,16 @@ int hr_queue_get(hr_queue *queue, void **ret)
     /* Called for an item, or for the end: then one that a cancelled getter gave back may be left.
      */
     if (r == 0 || r == HR_ESHUTDOWN)
-        return hr_queue_get_nowait(queue, ret);
+        return get_now(queue, ret);
     if (turn)
         call_getter(queue);
     return r;
+}
+
+int hr_queue_get(hr_queue *queue, void **ret)
+{
+    int r = get_now(queue, ret);
+    return hr_likely(r != -ENODATA) ? r : get_later(queue, ret);
 }
 
 size_t hr_queue_size(const hr_queue *queue)
