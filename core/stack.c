@@ -3,7 +3,8 @@
  * How it works: address space comes in slabs of many strides, one mapping each, reserved but not
  * backed. A stride is a guard page and the stack above it; it gets its guard when it is handed out
  * for the first time, and keeps it. A guard region (MADV_GUARD_INSTALL, Linux 6.13) leaves the
- * mapping whole, so a million stacks are a few thousand mappings; mprotect() cuts it in two, and
+ * mapping whole, so a million stacks are a few thousand mappings, and several are made by one call;
+ * mprotect() cuts it in two, and
  * vm.max_map_count is soon reached. Such guards stop short of it, so that the rest of the program
  * can still map memory.
  *
@@ -16,6 +17,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -25,14 +28,20 @@
 #define SMALLEST    (16u << 10)
 #define MAPS_SPARED 1024
 
+#define GUARDS_AT_ONCE 8
+
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
+#endif
+#ifndef PIDFD_SELF_THREAD
+#define PIDFD_SELF_THREAD (-10000)
 #endif
 
 struct hr__slab {
     struct hr_list link;
     char *base;
-    unsigned strides, carved, free_count; /* carved: handed out once at least, so guarded */
+    unsigned strides, carved, free_count; /* carved: handed out once at least */
+    unsigned guarded;                     /* have their guard: those carved, and a few more */
     unsigned char free[SLAB_MAX];         /* carved strides not in use, as a stack */
     unsigned mprotected;                  /* guards that cost mappings */
 };
@@ -141,12 +150,34 @@ static bool has_guard_regions(char *page)
            madvise(page, page_size(), MADV_GUARD_INSTALL) == 0;
 }
 
-static int set_guard(struct hr__stacks *stacks, struct hr__slab *slab, char *page)
+/* Makes guard regions of the next strides; yields how many. */
+static unsigned install_guards(const struct hr__stacks *stacks, const struct hr__slab *slab)
 {
+    struct iovec pages[GUARDS_AT_ONCE];
+    unsigned count = 0;
+    for (; count < GUARDS_AT_ONCE && slab->guarded + count < slab->strides; count++) {
+        pages[count].iov_base = slab->base + (slab->guarded + count) * stacks->stride;
+        pages[count].iov_len = page_size();
+    }
+    long done =
+        syscall(SYS_process_madvise, PIDFD_SELF_THREAD, pages, count, MADV_GUARD_INSTALL, 0);
+    if (done > 0)
+        return (unsigned)((size_t)done / page_size());
+    return madvise(pages[0].iov_base, page_size(), MADV_GUARD_INSTALL) == 0;
+}
+
+/* Sees to it that the next stride to be carved has its guard. */
+static int set_guard(struct hr__stacks *stacks, struct hr__slab *slab)
+{
+    if (slab->guarded > slab->carved)
+        return 0;
+    char *page = slab->base + slab->carved * stacks->stride;
     if (stacks->guard == HR__GUARD_AUTO)
         stacks->guard = has_guard_regions(page) ? HR__GUARD_REGIONS : HR__GUARD_MPROTECT;
     if (stacks->guard == HR__GUARD_REGIONS) {
-        if (madvise(page, page_size(), MADV_GUARD_INSTALL) == 0)
+        unsigned installed = install_guards(stacks, slab);
+        slab->guarded += installed;
+        if (installed > 0)
             return 0;
         stacks->guard = HR__GUARD_MPROTECT;
     }
@@ -159,6 +190,7 @@ static int set_guard(struct hr__stacks *stacks, struct hr__slab *slab, char *pag
                        others);
     }
     slab->mprotected++;
+    slab->guarded++;
     return 0;
 }
 
@@ -182,7 +214,7 @@ int hr__stack_get(struct hr__stacks *stacks, struct hr__stack *ret)
     if (slab->free_count > 0) {
         stride = slab->free[--slab->free_count];
     } else {
-        int r = set_guard(stacks, slab, slab->base + slab->carved * stacks->stride);
+        int r = set_guard(stacks, slab);
         if (r < 0)
             return r;
         stride = slab->carved++;
