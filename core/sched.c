@@ -65,10 +65,25 @@ static bool start_task(hr_loop *loop, struct hr__task *task)
     return true;
 }
 
+/* What a task finds first when it goes on lies in a few cache lines: its fiber's and those below.
+ * They are sent for while the one before it runs. */
+#define LINE        64
+#define LINES_AHEAD 6
+static inline void look_ahead(const struct hr__ready *entry)
+{
+    if (!entry || entry->run != hr__task_run)
+        return;
+    const char *fiber = (const char *)hr_container_of(entry, const struct hr__task, ready)->fiber;
+    __builtin_prefetch(entry->next);
+    for (ptrdiff_t line = 0; fiber && line < LINES_AHEAD; line++)
+        __builtin_prefetch(fiber - line * LINE);
+}
+
 static inline struct hr__task *take_task(hr_loop *loop, struct hr__ready *entry)
 {
     struct hr__task *task = hr_container_of(entry, struct hr__task, ready);
     loop->pass = entry->next;
+    look_ahead(entry->next);
     task->queued = false;
     loop->slices++;
     return task;
