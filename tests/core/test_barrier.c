@@ -28,13 +28,17 @@ static int arrive(void *arg)
 
 static hr_barrier barrier;
 
+static hr_task *comes(struct party *party, int rounds, hr_usec late)
+{
+    *party = (struct party){.barrier = &barrier, .rounds = rounds, .late = late};
+    return hr_create_task(NULL, arrive, party);
+}
+
 static void set_up(struct party *parties, hr_task **tasks, unsigned n, int rounds, unsigned come)
 {
     ASSERT_ERR(hr_barrier_init(&barrier, n), 0);
-    for (unsigned i = 0; i < come; i++) {
-        parties[i] = (struct party){.barrier = &barrier, .rounds = rounds, .late = hr_ms(i)};
-        tasks[i] = hr_create_task(NULL, arrive, &parties[i]);
-    }
+    for (unsigned i = 0; i < come; i++)
+        tasks[i] = comes(&parties[i], rounds, hr_ms(i));
 }
 
 TEST(s15_11_the_last_to_come_lets_all_go_round_after_round)
@@ -64,8 +68,7 @@ TEST(s15_12_who_comes_while_a_round_leaves_waits_for_the_next)
     test_passes(1);
     ASSERT_ERR(hr_barrier_wait(&barrier), 1); /* the other is on its way out */
     ASSERT_EQ(hr_barrier_waiting(&barrier), 0);
-    p[1] = (struct party){.barrier = &barrier, .rounds = 1};
-    tasks[1] = hr_create_task(NULL, arrive, &p[1]);
+    tasks[1] = comes(&p[1], 1, 0);
     ASSERT_ERR(hr_join(tasks[0]), 0);
     test_passes(2);
     ASSERT_FALSE(hr_future_done(tasks[1]));
@@ -83,8 +86,7 @@ TEST(s15_13_a_cancelled_waiter_is_not_counted)
     hr_task_cancel(tasks[0], NULL);
     ASSERT_ERR(hr_join(tasks[0]), -ECANCELED);
     ASSERT_EQ(hr_barrier_waiting(&barrier), 1);
-    p[2] = (struct party){.barrier = &barrier, .rounds = 1};
-    tasks[2] = hr_create_task(NULL, arrive, &p[2]);
+    tasks[2] = comes(&p[2], 1, 0);
     test_passes(1);
     ASSERT_ERR(hr_barrier_wait(&barrier), 2);
     ASSERT_ERR(hr_join(tasks[1]), 0);
@@ -124,8 +126,7 @@ TEST(s15_14_reset_breaks_it_for_those_present_only)
     hr_barrier_reset(&barrier);
     ASSERT_ERR(hr_join(tasks[0]), HR_EBROKEN);
     ASSERT_FALSE(hr_barrier_broken(&barrier));
-    p[0] = (struct party){.barrier = &barrier, .rounds = 1};
-    tasks[0] = hr_create_task(NULL, arrive, &p[0]);
+    tasks[0] = comes(&p[0], 1, 0);
     test_passes(1);
     ASSERT_ERR(hr_barrier_wait(&barrier), 1);
     ASSERT_ERR(hr_join(tasks[0]), 0);

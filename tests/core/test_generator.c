@@ -101,9 +101,8 @@ TEST_PLAIN(s17_3_send_throw_and_close_reach_the_yield)
 
 static int stubborn(hr_generator *self, void *arg)
 {
-    int r = hr_generator_yield(self, NULL, NULL);
-    r = hr_generator_yield(self, NULL, NULL);
-    return r;
+    (void)!hr_generator_yield(self, NULL, NULL);
+    return hr_generator_yield(self, NULL, NULL);
 }
 
 TEST_PLAIN(s17_3_a_yield_in_answer_to_close_is_broken)

@@ -25,6 +25,15 @@ static int borrow_a_while(void *arg)
     return r;
 }
 
+static void borrow_all(hr_limiter *limiter, struct loaner *loaners, hr_task **tasks, int n)
+{
+    for (int i = 0; i < n; i++) {
+        loaners[i] = (struct loaner){.limiter = limiter, .result = 1};
+        tasks[i] = hr_create_task(NULL, borrow_a_while, &loaners[i]);
+    }
+    test_passes(2);
+}
+
 TEST(s14_17_a_limiter_counts_what_each_borrower_holds)
 {
     hr_limiter *limiter = hr_limiter_new(2);
@@ -47,11 +56,7 @@ TEST(s14_17_borrowers_are_served_in_order_and_a_cancelled_one_passes_its_token_o
     hr_limiter *limiter = hr_limiter_new(1);
     struct loaner loaners[4];
     hr_task *tasks[4];
-    for (int i = 0; i < 4; i++) {
-        loaners[i] = (struct loaner){.limiter = limiter};
-        tasks[i] = hr_create_task(NULL, borrow_a_while, &loaners[i]);
-    }
-    test_passes(1);
+    borrow_all(limiter, loaners, tasks, 4);
     ASSERT_ERR(hr_limiter_acquire(limiter, &loaners[2]), -EBUSY); /* it waits for one */
     ASSERT_ERR(hr_limiter_release(limiter, &loaners[2]), -EINVAL);
     ASSERT_ERR(hr_join(tasks[0]), 0); /* the next has been called */
@@ -70,11 +75,7 @@ TEST(s14_17_the_number_of_tokens_can_change)
     hr_limiter *limiter = hr_limiter_new(0);
     struct loaner loaners[3];
     hr_task *tasks[3];
-    for (int i = 0; i < 3; i++) {
-        loaners[i] = (struct loaner){.limiter = limiter, .result = 1};
-        tasks[i] = hr_create_task(NULL, borrow_a_while, &loaners[i]);
-    }
-    test_passes(2);
+    borrow_all(limiter, loaners, tasks, 3);
     ASSERT_EQ(loaners[0].result, 1);
     hr_limiter_set_tokens(limiter, 2);
     ASSERT_EQ(hr_limiter_tokens(limiter), 2);

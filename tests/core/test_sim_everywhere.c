@@ -110,7 +110,7 @@ static int ask(struct shop *shop, int number, int *ret)
 {
     hr_auto(hr_semaphore_releasep) hr_semaphore *held = NULL;
     char line[LINE];
-    int fd;
+    int fd = -1;
     int r = hr_semaphore_hold(&shop->permits, &held);
     if (r == 0)
         r = get_connection(shop, &fd);

@@ -44,6 +44,26 @@ static int be_alone(void *arg)
     return r;
 }
 
+static hr_future *arrives(hr_task_fn *who, struct story *s)
+{
+    hr_future *task = hr_create_task("arrives", who, s);
+    test_passes(2);
+    return task;
+}
+
+/* The test itself is company. */
+static void open_with_company(struct story *s)
+{
+    solitude_init(&s->solitude);
+    ASSERT_ERR(solitude_join(&s->solitude), 0);
+}
+
+static void leave_and_close(struct story *s)
+{
+    solitude_leave(&s->solitude);
+    solitude_done(&s->solitude);
+}
+
 TEST(company_runs_side_by_side)
 {
     struct story s = {0};
@@ -73,12 +93,9 @@ TEST(whoever_is_alone_is_alone)
 TEST(a_waiting_hermit_lets_no_new_company_in)
 {
     struct story s = {0};
-    solitude_init(&s.solitude);
-    ASSERT_ERR(solitude_join(&s.solitude), 0);
-    hr_auto(hr_future_unrefp) hr_future *hermit = hr_create_task("hermit", be_alone, &s);
-    test_passes(2);
-    hr_auto(hr_future_unrefp) hr_future *late = hr_create_task("late", keep_company, &s);
-    test_passes(2);
+    open_with_company(&s);
+    hr_auto(hr_future_unrefp) hr_future *hermit = arrives(be_alone, &s);
+    hr_auto(hr_future_unrefp) hr_future *late = arrives(keep_company, &s);
     ASSERT_EQ(s.together, 0);
     ASSERT_FALSE(s.alone);
     solitude_leave(&s.solitude);
@@ -94,19 +111,15 @@ TEST(a_waiting_hermit_lets_no_new_company_in)
 TEST(a_hermit_that_gives_up_lets_company_in_again)
 {
     struct story s = {0};
-    solitude_init(&s.solitude);
-    ASSERT_ERR(solitude_join(&s.solitude), 0);
-    hr_auto(hr_future_unrefp) hr_future *hermit = hr_create_task("hermit", be_alone, &s);
-    test_passes(2);
-    hr_auto(hr_future_unrefp) hr_future *late = hr_create_task("late", keep_company, &s);
-    test_passes(2);
+    open_with_company(&s);
+    hr_auto(hr_future_unrefp) hr_future *hermit = arrives(be_alone, &s);
+    hr_auto(hr_future_unrefp) hr_future *late = arrives(keep_company, &s);
     hr_future_cancel(hermit, "enough");
     ASSERT_ERR(hr_await(hermit), -ECANCELED);
     test_passes(3);
     ASSERT_EQ(s.together, 1);
     ASSERT_ERR(hr_await(late), 0);
-    solitude_leave(&s.solitude);
-    solitude_done(&s.solitude);
+    leave_and_close(&s);
 }
 
 TEST(company_that_gives_up_waiting_is_not_in)
@@ -114,8 +127,7 @@ TEST(company_that_gives_up_waiting_is_not_in)
     struct story s = {0};
     solitude_init(&s.solitude);
     ASSERT_ERR(solitude_begin(&s.solitude), 0);
-    hr_auto(hr_future_unrefp) hr_future *late = hr_create_task("late", keep_company, &s);
-    test_passes(2);
+    hr_auto(hr_future_unrefp) hr_future *late = arrives(keep_company, &s);
     hr_future_cancel(late, "enough");
     ASSERT_ERR(hr_await(late), -ECANCELED);
     solitude_end(&s.solitude);
@@ -136,33 +148,27 @@ static int pause_a_while(void *arg)
 TEST(a_pause_of_the_company_is_enough_to_be_alone)
 {
     struct story s = {0};
-    solitude_init(&s.solitude);
-    ASSERT_ERR(solitude_join(&s.solitude), 0);
-    hr_auto(hr_future_unrefp) hr_future *hermit = hr_create_task("hermit", be_alone, &s);
-    test_passes(2);
+    open_with_company(&s);
+    hr_auto(hr_future_unrefp) hr_future *hermit = arrives(be_alone, &s);
     ASSERT_TRUE(solitude_is_awaited(&s.solitude));
     ASSERT_ERR(pause_a_while(&s), 0);
     ASSERT_FALSE(s.disturbed);
     ASSERT_EQ(test_clock_now(), hr_ms(10));
     ASSERT_FALSE(solitude_is_awaited(&s.solitude));
     ASSERT_ERR(hr_await(hermit), 0);
-    solitude_leave(&s.solitude);
-    solitude_done(&s.solitude);
+    leave_and_close(&s);
 }
 
 TEST(a_pause_that_is_cancelled_ends_in_company_at_once)
 {
     struct story s = {0};
-    solitude_init(&s.solitude);
-    ASSERT_ERR(solitude_join(&s.solitude), 0);
-    hr_auto(hr_future_unrefp) hr_future *pause = hr_create_task("pause", pause_a_while, &s);
-    test_passes(2);
+    open_with_company(&s);
+    hr_auto(hr_future_unrefp) hr_future *pause = arrives(pause_a_while, &s);
     ASSERT_EQ(s.solitude.company, 0);
     ASSERT_ERR(solitude_begin(&s.solitude), 0);
     hr_future_cancel(pause, "enough");
     ASSERT_ERR(hr_await(pause), -ECANCELED);
     ASSERT_EQ(s.solitude.company, 1);
     solitude_end(&s.solitude);
-    solitude_leave(&s.solitude);
-    solitude_done(&s.solitude);
+    leave_and_close(&s);
 }

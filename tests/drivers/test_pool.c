@@ -260,52 +260,56 @@ TEST(the_backoff_grows_while_nothing_opens)
     pool_end(pool);
 }
 
+/* One is lent, no more opens, and somebody has waited for 30 ms. */
+struct drought {
+    hr_pool *pool;
+    struct fake_conn *lent;
+    int order;
+    struct borrower borrower;
+    hr_task *task;
+};
+
+static void begin_drought(struct drought *d)
+{
+    *d = (struct drought){.pool = pool_new(4)};
+    d->lent = acquire(d->pool);
+    driver.fail_with = -ENOTCONN;
+    d->borrower = (struct borrower){.pool = d->pool, .order = &d->order};
+    d->task = hr_create_task("borrower", borrow, &d->borrower);
+    ASSERT_ERR(hr_sleep(hr_ms(30)), 0);
+}
+
 TEST(borrowers_wait_on_for_what_is_lent_when_no_more_opens)
 {
-    hr_pool *pool = pool_new(4);
-    struct fake_conn *conn = acquire(pool);
-    driver.fail_with = -ENOTCONN;
-    int order = 0;
-    struct borrower b = {.pool = pool, .order = &order};
-    hr_task *task = hr_create_task("borrower", borrow, &b);
-    ASSERT_ERR(hr_sleep(hr_ms(30)), 0);
-    hr_pool_release(pool, conn, HR_POOL_CLEAN);
-    ASSERT_ERR(hr_join(task), 0);
-    ASSERT_ERR(b.code, 0);
-    ASSERT_EQ(b.got_at, hr_ms(30));
-    pool_end(pool);
+    struct drought d;
+    begin_drought(&d);
+    hr_pool_release(d.pool, d.lent, HR_POOL_CLEAN);
+    ASSERT_ERR(hr_join(d.task), 0);
+    ASSERT_ERR(d.borrower.code, 0);
+    ASSERT_EQ(d.borrower.got_at, hr_ms(30));
+    pool_end(d.pool);
 }
 
 TEST(they_try_again_after_the_backoff_all_the_same)
 {
-    hr_pool *pool = pool_new(4);
-    struct fake_conn *conn = acquire(pool);
-    driver.fail_with = -ENOTCONN;
-    int order = 0;
-    struct borrower b = {.pool = pool, .order = &order};
-    hr_task *task = hr_create_task("borrower", borrow, &b);
-    ASSERT_ERR(hr_sleep(hr_ms(30)), 0);
+    struct drought d;
+    begin_drought(&d);
     driver.fail_with = 0;
-    ASSERT_ERR(hr_join(task), 0);
-    ASSERT_EQ(b.got_at, hr_ms(100));
-    hr_pool_release(pool, conn, HR_POOL_CLEAN);
-    pool_end(pool);
+    ASSERT_ERR(hr_join(d.task), 0);
+    ASSERT_EQ(d.borrower.got_at, hr_ms(100));
+    hr_pool_release(d.pool, d.lent, HR_POOL_CLEAN);
+    pool_end(d.pool);
 }
 
 TEST(they_fail_when_the_last_loan_comes_back_broken)
 {
-    hr_pool *pool = pool_new(4);
-    struct fake_conn *conn = acquire(pool);
-    driver.fail_with = -ENOTCONN;
-    int order = 0;
-    struct borrower b = {.pool = pool, .order = &order};
-    hr_task *task = hr_create_task("borrower", borrow, &b);
-    ASSERT_ERR(hr_sleep(hr_ms(30)), 0);
-    hr_pool_release(pool, conn, HR_POOL_BROKEN);
-    ASSERT_ERR(hr_join(task), 0);
-    ASSERT_ERR(b.code, -ENOTCONN);
-    ASSERT_EQ(b.got_at, hr_ms(30));
-    pool_end(pool);
+    struct drought d;
+    begin_drought(&d);
+    hr_pool_release(d.pool, d.lent, HR_POOL_BROKEN);
+    ASSERT_ERR(hr_join(d.task), 0);
+    ASSERT_ERR(d.borrower.code, -ENOTCONN);
+    ASSERT_EQ(d.borrower.got_at, hr_ms(30));
+    pool_end(d.pool);
 }
 
 TEST(a_broken_connection_is_not_used_again_22_9)

@@ -326,8 +326,7 @@ TEST(errors_of_the_server_carry_their_kind)
 /* Loads at first, like a server that has just been started. */
 static void load_first(struct fake_peer *peer)
 {
-    const char *words;
-    while ((words = fake_next(peer))) {
+    while (fake_next(peer)) {
         bool loading = peer->number < 3;
         if (!fake_say(peer,
                       loading ? "-LOADING Redis is loading the dataset in memory\r\n" : "+OK\r\n"))

@@ -112,7 +112,7 @@ static void the_nesting_is_bounded(void **state)
             assert_int_equal(json_compare(arena, v, v, &order), 0);
             assert_int_equal(order, 0);
         } else {
-            refused(text, (size_t)(2 * depth), "nested deeper than 256 levels, at byte 256");
+            refused(text, 2 * (size_t)depth, "nested deeper than 256 levels, at byte 256");
         }
     }
     memset(text, '[', 50000);
