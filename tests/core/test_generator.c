@@ -220,6 +220,40 @@ TEST_PLAIN(s17_7_delegation_passes_everything_on_and_gives_the_inners_value)
     hr_generator_free(inner);
 }
 
+static int end_well(hr_generator *self, void *arg)
+{
+    int r = hr_generator_yield(self, NULL, NULL);
+    note("inner ");
+    return r == HR_EEXIT ? 0 : r;
+}
+
+static int go_on_after(hr_generator *self, void *inner)
+{
+    int r = hr_generator_delegate(self, inner, NULL);
+    note(r == HR_EEXIT ? "asked to end" : "goes on");
+    return r < 0 ? r : hr_generator_yield(self, NULL, NULL);
+}
+
+TEST_PLAIN(s17_7_a_close_ends_the_outer_one_however_the_inner_takes_it)
+{
+    void *value;
+    order[0] = '\0';
+    hr_generator *inner = hr_generator_new(end_well, NULL);
+    hr_generator *g = hr_generator_new(go_on_after, inner);
+    ASSERT_ERR(hr_generator_next(g, &value), 0);
+    ASSERT_ERR(hr_generator_close(g), 0);
+    ASSERT_STR(order, "inner asked to end");
+    hr_generator_free(g);
+    hr_generator_free(inner);
+
+    inner = hr_generator_new(stubborn, NULL);
+    g = hr_generator_new(go_on_after, inner);
+    ASSERT_ERR(hr_generator_next(g, &value), 0);
+    ASSERT_ERR(hr_generator_close(g), HR_EBROKEN); /* the inner one yields in answer */
+    hr_generator_free(g);
+    hr_generator_free(inner);
+}
+
 /* Bodies that wait. */
 
 static int slow_count(hr_generator *self, void *arg)
