@@ -12,7 +12,8 @@
 
 typedef struct hr_loop_thread hr_loop_thread;
 
-/* Starts a thread that runs a loop until it is stopped; no signal is delivered to it. The name is
+/* Starts a thread that runs a loop until it is stopped, also when a task ends with HR_EFATAL: that
+ * is its handle's to tell. No signal is delivered to the thread. The name is
  * the kernel's, at most 15 bytes. NULL, with a record: as hr_loop_new(), or -EAGAIN (no thread). */
 HR_PUBLIC hr_loop_thread *hr_loop_thread_new(const char *name,
                                              const struct hr_loop_options *options);

@@ -70,6 +70,23 @@ TEST(s14_17_borrowers_are_served_in_order_and_a_cancelled_one_passes_its_token_o
     hr_limiter_free(limiter);
 }
 
+TEST(s14_11_s14_17_one_cancelled_in_the_instant_it_was_called_passes_its_token_on)
+{
+    hr_limiter *limiter = hr_limiter_new(1);
+    ASSERT_ERR(hr_limiter_acquire(limiter, NULL), 0);
+    struct loaner first = {.limiter = limiter}, second = first;
+    hr_task *a = hr_create_task(NULL, borrow_a_while, &first);
+    hr_task *b = hr_create_task(NULL, borrow_a_while, &second);
+    test_passes(1);
+    ASSERT_ERR(hr_limiter_release(limiter, NULL), 0); /* calls the first */
+    hr_task_cancel(a, NULL);
+    ASSERT_ERR(hr_join(a), -ECANCELED);
+    ASSERT_ERR(first.result, -ECANCELED);
+    ASSERT_ERR(hr_join(b), 0);
+    ASSERT_EQ(hr_limiter_borrowed(limiter), 0);
+    hr_limiter_free(limiter);
+}
+
 TEST(s14_17_the_number_of_tokens_can_change)
 {
     hr_limiter *limiter = hr_limiter_new(0);

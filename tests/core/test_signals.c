@@ -44,6 +44,20 @@ TEST_REAL(s20_10_a_signal_is_a_callback_of_the_loop)
     ASSERT_FALSE(hr_remove_signal_handler(SIGUSR1));
 }
 
+TEST_REAL(s20_10_what_came_for_a_handler_that_was_removed_is_not_the_next_ones)
+{
+    came = 0;
+    ASSERT_ERR(hr_add_signal_handler(SIGUSR1, count, &one), 0);
+    kill(getpid(), SIGUSR1);
+    ASSERT_TRUE(hr_remove_signal_handler(SIGUSR1));
+    ASSERT_ERR(hr_add_signal_handler(SIGUSR1, count, &ten), 0);
+    ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
+    ASSERT_EQ(came, 0);
+    kill(getpid(), SIGUSR1);
+    wait_for_signals(10);
+    ASSERT_TRUE(hr_remove_signal_handler(SIGUSR1));
+}
+
 static volatile sig_atomic_t own_came;
 
 static void own_handler(int number)

@@ -350,6 +350,24 @@ TEST_PLAIN(s12_13_s12_14_a_loop_in_a_thread_is_fed_from_outside_and_stopped)
     end();
 }
 
+static int give_up(void *arg)
+{
+    return hr_fail(HR_EFATAL, "give up");
+}
+
+TEST_PLAIN(s11_23_s12_9_one_tasks_fatal_end_is_not_that_of_a_loop_in_a_thread)
+{
+    begin();
+    hr_thread_future *f = hr_submit(loop, NULL, give_up, NULL);
+    ASSERT_ERR(hr_thread_future_wait(f, HR_FOREVER), HR_EFATAL);
+    ASSERT_STR(hr_last_error()->message, "give up");
+    hr_thread_future_unref(f);
+    f = hr_submit(loop, NULL, nap, (void *)1);
+    ASSERT_ERR(hr_thread_future_wait(f, HR_FOREVER), 1);
+    hr_thread_future_unref(f);
+    end();
+}
+
 TEST_PLAIN(s12_14_s25_5_a_program_may_end_without_joining)
 {
     fflush(stdout);
