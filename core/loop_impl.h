@@ -219,6 +219,9 @@ static inline hr_usec hr__deadline(struct hr_loop *loop, hr_usec span)
 /* Arms a timer of the loop. */
 void hr__loop_arm(struct hr_loop *loop, struct hr__timer *timer, hr_usec deadline);
 
+/* core/offload.c: whether a future waits for a job of an executor. */
+bool hr__loop_has_jobs(const struct hr_loop *loop);
+
 /* core/inbox.c */
 
 /* Queues an entry, from any thread. 0 or HR_ECLOSED. */

@@ -294,6 +294,11 @@ static void port_close(struct hr__port *port)
     port_unref(port);
 }
 
+bool hr__loop_has_jobs(const hr_loop *loop)
+{
+    return loop->port && !hr_list_empty(&loop->port->waited_for);
+}
+
 static struct hr__port *port_of(hr_loop *loop)
 {
     if (loop->port)

@@ -97,6 +97,8 @@ static void get_stuck(struct hr_sim *sim)
 static bool sim_jump(struct hr_clock *clock, hr_usec until)
 {
     struct hr_sim *sim = sim_of(hr_container_of(clock, struct hr_world, clock));
+    if (hr__loop_has_jobs(hr__loop_running))
+        return false; /* time stands until one comes back */
     hr_usec due = hr__sim_due(sim);
     if (due < until)
         until = due;

@@ -17,7 +17,8 @@
  * or a client library work on them; behind them the simulation carries the bytes, late, in pieces,
  * or not at all. Whatever is left to chance is drawn from the seed, hr_random() included. What
  * stays real, and is not decided by the seed, is what a program does past the runtime: threads,
- * files, clock_gettime().
+ * files, clock_gettime(). A job of an executor takes no time, but the order in which several come
+ * back is their threads'.
  *
  * A run that goes wrong is repeated by its seed; its trace says what happened. To meet trouble at
  * every point where a task can be suspended, hr_sim_everywhere() runs a program once for each.
@@ -35,7 +36,7 @@ struct hr_sim_options {
     uint64_t seed;
     bool shuffle;      /* the seed decides which ready task is next; false: first in, first out */
     bool whole;        /* what was written at once arrives at once; false: in pieces of any size */
-    bool threads;      /* other threads feed the program, so that waiting for them is no deadlock */
+    bool threads;      /* threads of its own feed the program: to wait for them is no deadlock */
     hr_usec latency;   /* at most how long a piece or a connect takes; 0: 1 ms */
     unsigned resets;   /* pieces that end their stream: both ends get -ECONNRESET */
     unsigned silences; /* pieces after which nothing comes through any more, and nobody is told */

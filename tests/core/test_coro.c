@@ -48,6 +48,7 @@ TEST_PLAIN(s18_13_three_coroutines_in_a_ring)
     for (int i = 0; i < 3; i++) {
         places[i] = (struct place){&ring, i};
         stacks[i] = malloc(STACK);
+        ASSERT_TRUE(stacks[i]);
         hr__coro_init(&ring.coros[i], stacks[i], STACK, go_round, &places[i]);
     }
     hr__coro_switch(&ring.thread, &ring.coros[0]);
@@ -68,6 +69,7 @@ TEST_PLAIN(a_coroutine_that_never_ran_can_be_given_up)
 {
     struct hr__coro coro;
     void *stack = malloc(STACK);
+    ASSERT_TRUE(stack);
     hr__coro_init(&coro, stack, STACK, never_runs, NULL);
     hr__coro_done(&coro);
     free(stack);

@@ -75,6 +75,7 @@ TEST(s21_1_causes_can_be_walked)
     hr_fail_because(HR_EBROKEN, "third");
     const struct hr_error *error = hr_last_error();
     ASSERT_STR(error->message, "third");
+    ASSERT_TRUE(error->cause && error->cause->cause);
     ASSERT_STR(error->cause->message, "second");
     ASSERT_STR(error->cause->cause->message, "first");
     ASSERT_PTR(error->cause->cause->cause, NULL);
@@ -83,6 +84,7 @@ TEST(s21_1_causes_can_be_walked)
     hr_error_copy(&copy, error);
     hr_fail(-ENOENT, "fresh");
     ASSERT_PTR(hr_last_error()->cause, NULL);
+    ASSERT_TRUE(copy.cause && copy.cause->cause);
     ASSERT_STR(copy.cause->cause->message, "first");
     ASSERT_ERR(hr_error_raise(copy.cause), -EPIPE);
     ASSERT_ERR(hr_error_raise(hr_last_error()->cause), -EIO); /* one of its own */
@@ -126,7 +128,7 @@ TEST(s21_1_an_awaited_tasks_record_travels_with_its_causes)
     ASSERT_ERR(hr_join(hr_create_task("mall", passes_on, NULL)), -ENOENT);
     ASSERT_STR(hr_last_error()->message, "order 7: sold out");
     ASSERT_STR(hr_last_error()->task, "shop");
-    ASSERT_STR(hr_last_error()->cause->message, "disk");
+    ASSERT_STR(TEST_MADE(hr_last_error()->cause)->message, "disk");
 }
 
 static int fails_and_waits(void *arg)
@@ -178,7 +180,8 @@ static void *fail_in_a_thread(void *arg)
 {
     hr_fail(-EIO, "in a thread");
     hr_fail_because(-EPIPE, "with a cause, which must not leak");
-    return strcmp(hr_last_error()->cause->message, "in a thread") == 0 ? arg : NULL;
+    const struct hr_error *cause = hr_last_error()->cause;
+    return cause && strcmp(cause->message, "in a thread") == 0 ? arg : NULL;
 }
 
 TEST_PLAIN(outside_of_tasks_there_is_a_record_a_thread)

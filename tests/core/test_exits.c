@@ -98,7 +98,7 @@ TEST(s17_13_exits_run_innermost_first_and_an_error_goes_on_with_the_earlier_as_i
     ASSERT_ERR(r[1].saw, -EPIPE);
     ASSERT_ERR(r[0].saw, -EIO);
     ASSERT_STR(hr_last_error()->message, "b does not close");
-    ASSERT_STR(hr_last_error()->cause->message, "the body failed");
+    ASSERT_STR(TEST_MADE(hr_last_error()->cause)->message, "the body failed");
 }
 
 static int swallow(void *arg, int code)

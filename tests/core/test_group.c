@@ -72,7 +72,7 @@ TEST(s9_3_a_failing_child_cancels_the_others_and_the_body)
     ASSERT_EQ(test_clock_now(), hr_ms(15));
     ASSERT_EQ(c[1].cancels, 1);
     ASSERT_STR(hr_error_message(HR_EGROUP), "1 failed in a group: reader: no luck");
-    ASSERT_ERR(hr_last_error()->cause->code, -EIO);
+    ASSERT_ERR(TEST_MADE(hr_last_error()->cause)->code, -EIO);
     ASSERT_EQ(hr_task_cancelling(hr_current_task()), 0); /* 9.9 */
     ASSERT_ERR(hr_yield(), 0);
     ASSERT_PTR(test_report(), NULL);
@@ -130,7 +130,7 @@ TEST(s9_5_a_failing_body_cancels_the_children_and_its_error_comes_out)
     ASSERT_ERR(hr_task_group_leave(&group, hr_fail(-EIO, "the body broke")), HR_EGROUP);
     ASSERT_STR(hr_error_message(HR_EGROUP),
                "2 failed in a group: the body: the body broke; b: no luck");
-    ASSERT_ERR(hr_last_error()->cause->code, -EIO);
+    ASSERT_ERR(TEST_MADE(hr_last_error()->cause)->code, -EIO);
 }
 
 TEST(s9_6_cancels_caused_by_the_abort_are_not_listed_and_errors_of_cleanups_are)

@@ -46,20 +46,20 @@ TEST(s9_16_a_group_error_names_and_counts_its_members)
 
     const struct hr_error *error = hr_last_error();
     ASSERT_TRUE(strstr(error->message, "2 failed in a group"));
-    const struct hr_error *first = error->members;
+    const struct hr_error *first = TEST_MADE(error->members);
     ASSERT_STR(first->task, "pipe");
     ASSERT_ERR(first->code, -EPIPE);
     ASSERT_STR(first->message, "code -32");
-    ASSERT_STR(first->next->task, "io");
+    ASSERT_STR(TEST_MADE(first->next)->task, "io");
     ASSERT_PTR(first->next->next, NULL);
-    ASSERT_ERR(error->cause->code, -EPIPE);
+    ASSERT_ERR(TEST_MADE(error->cause)->code, -EPIPE);
 }
 
 TEST(s9_16_s21_2_a_code_is_found_through_nested_groups)
 {
     ASSERT_ERR(fail_nested(), HR_EGROUP);
     const struct hr_error *error = hr_last_error();
-    ASSERT_STR(hr_error_find(error, -EPIPE)->task, "deep pipe");
+    ASSERT_STR(TEST_MADE(hr_error_find(error, -EPIPE))->task, "deep pipe");
     ASSERT_PTR(hr_error_find(error, HR_EGROUP), error);
     ASSERT_PTR(hr_error_find(error, -ENOENT), NULL);
     ASSERT_PTR(hr_error_find(NULL, -ENOENT), NULL);
@@ -72,10 +72,10 @@ TEST(s21_2_a_group_error_is_split_by_code_through_nested_groups)
     ASSERT_EQ(hr_error_split(hr_last_error(), -EIO, &io, &rest), 2);
     ASSERT_ERR(io.code, HR_EGROUP);
     ASSERT_PTR(hr_error_find(&io, -EPIPE), NULL);
-    ASSERT_TRUE(io.members->next);
-    ASSERT_STR(hr_error_find(&rest, -EPIPE)->task, "deep pipe");
+    ASSERT_TRUE(TEST_MADE(io.members)->next);
+    ASSERT_STR(TEST_MADE(hr_error_find(&rest, -EPIPE))->task, "deep pipe");
     ASSERT_PTR(hr_error_find(&rest, -EIO), NULL);
-    ASSERT_PTR(rest.members->next, NULL);
+    ASSERT_PTR(TEST_MADE(rest.members)->next, NULL);
 
     hr_auto(hr_error_done) struct hr_error none = {0}, all = {0};
     ASSERT_EQ(hr_error_split(&io, -ENOENT, &none, &all), 0);
@@ -106,7 +106,7 @@ static int nest(void *depth)
 TEST(groups_nested_beyond_all_reason_are_cut_and_say_so)
 {
     ASSERT_ERR(nest((void *)5), HR_EGROUP);
-    ASSERT_STR(hr_error_find(hr_last_error(), -EIO)->message, "at the bottom");
+    ASSERT_STR(TEST_MADE(hr_error_find(hr_last_error(), -EIO))->message, "at the bottom");
     ASSERT_ERR(nest((void *)40), HR_EGROUP);
     size_t depth = 0;
     const struct hr_error *at = hr_last_error();

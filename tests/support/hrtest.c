@@ -16,19 +16,17 @@
 
 #include "core/dump.h"
 #include "core/park.h"
+#include "tests/support/hrtest_impl.h"
 
 #define TESTS_MAX   2000
 #define REPORTS_MAX 16
 #define TEXT_MAX    400
 
-struct test {
-    const char *name;
-    enum test_clock clock;
-    void (*body)(void);
-};
-
 static struct test tests[TESTS_MAX];
 static size_t test_count;
+
+void (*test_failed)(const char *failure);
+bool (*test_starved)(void);
 
 static struct {
     hr_loop *loop;
@@ -87,6 +85,14 @@ const char *test_report(void)
     return run.reports[run.reports_read++ % REPORTS_MAX];
 }
 
+static _Noreturn void tell_failure(void)
+{
+    if (test_failed)
+        test_failed(run.failure);
+    fail_msg("%s", run.failure);
+    abort();
+}
+
 _Noreturn void test_fail(const char *file, int line, const char *fmt, ...)
 {
     size_t length = (size_t)snprintf(run.failure, TEXT_MAX, "%s:%d: ", file, line);
@@ -96,8 +102,10 @@ _Noreturn void test_fail(const char *file, int line, const char *fmt, ...)
     va_end(args);
 
     if (!hr_current_task())
-        fail_msg("%s", run.failure); /* the loop's stack is cmocka's own */
+        tell_failure(); /* the loop's stack is cmocka's own */
 
+    if (test_failed && hr_running_loop() != run.loop)
+        tell_failure(); /* the test's own loop would wait for this task */
     struct hr__waiter forever;
     hr_loop_stop(hr_running_loop());
     hr__task_hold_cancels(hr_current_task(), true);
@@ -105,6 +113,13 @@ _Noreturn void test_fail(const char *file, int line, const char *fmt, ...)
         if (hr__waiter_init(&forever) < 0 || hr__park(&forever, "nothing: its test failed") < 0)
             abort();
     }
+}
+
+void *test_made(const void *made)
+{
+    if (!made && test_starved && test_starved())
+        test_fail(__FILE__, __LINE__, "it could not be made");
+    return (void *)made;
 }
 
 static size_t open_descriptors(void)
@@ -121,7 +136,7 @@ static size_t open_descriptors(void)
 
 static int run_body(void *arg)
 {
-    struct test *test = arg;
+    const struct test *test = arg;
     test->body();
 
     struct hr_loop_stats stats;
@@ -146,7 +161,7 @@ static bool jump_or_fail(struct hr_clock *clock, hr_usec until)
     return run.jump(clock, until);
 }
 
-static void run_on_loop(struct test *test)
+static void run_on_loop(const struct test *test)
 {
     struct hr_loop_options options = {0};
     if (test->clock == TEST_CLOCK_VIRTUAL) {
@@ -156,23 +171,32 @@ static void run_on_loop(struct test *test)
         options.clock = &run.clock.clock;
     }
     run.loop = hr_loop_new(&options);
-    assert_non_null(run.loop);
+    ASSERT_TRUE(run.loop);
     run.start = hr__clock_now(run.loop);
     hr_loop_set_report(run.loop, test_report_collect, NULL);
 
     hr_task *main_task = hr_create_task_with(
-        &(struct hr_task_options){.name = "test", .loop = run.loop}, run_body, test);
+        &(struct hr_task_options){.name = "test", .loop = run.loop}, run_body, (void *)test);
     int r = hr_loop_run_until_complete(run.loop, main_task);
     if (run.failure[0])
-        fail_msg("%s", run.failure);
+        tell_failure();
     if (r < 0)
-        fail_msg("the test ended with %s: %s", hr_error_name(r), hr_error_message(r));
-    hr_loop_free(run.loop);
+        test_fail(__FILE__, __LINE__, "the test ended with %s: %s", hr_error_name(r),
+                  hr_error_message(r));
+    run.loop = hr_loop_free(run.loop);
 }
 
-static void run_case(void **state)
+void test_close_loop(void)
 {
-    struct test *test = *state;
+    if (!run.loop || hr__loop_running)
+        return;
+    run.clock.clock.jump = run.jump;
+    run.loop->shutdown_limit = hr_ms(20); /* whoever failed stays where he is */
+    hr_loop_close(run.loop);
+}
+
+void test_run(const struct test *test)
+{
     size_t descriptors = open_descriptors();
     run.failure[0] = '\0';
     run.report_count = run.reports_read = 0;
@@ -184,27 +208,41 @@ static void run_case(void **state)
     else
         run_on_loop(test);
     if (run.failure[0]) /* in a task of a loop that the test made itself */
-        fail_msg("%s", run.failure);
+        tell_failure();
 
     const char *report = test_report();
     if (report)
-        fail_msg("a report that nobody looked at: %s", report);
+        test_fail(__FILE__, __LINE__, "a report that nobody looked at: %s", report);
     if (open_descriptors() != descriptors)
-        fail_msg("%zu descriptors are open, before the test %zu were", open_descriptors(),
-                 descriptors);
+        test_fail(__FILE__, __LINE__, "%zu descriptors are open, before the test %zu were",
+                  open_descriptors(), descriptors);
 }
 
-static bool selected(const char *name, int argc, char **argv)
+static void run_case(void **state)
+{
+    test_run(*state);
+}
+
+static bool matches(const char *name, int argc, char **argv)
 {
     bool asked = false, wanted = false;
-    for (int i = 1; i < argc; i++) {
-        bool out = argv[i][0] == '-', matches = strstr(name, argv[i] + out);
-        if (out && matches)
+    for (int i = 0; i < argc; i++) {
+        bool out = argv[i][0] == '-', here = strstr(name, argv[i] + out);
+        if (out && here)
             return false;
         asked |= !out;
-        wanted |= matches && !out;
+        wanted |= here && !out;
     }
     return wanted || !asked;
+}
+
+const struct test *test_selected(size_t index, int argc, char **argv)
+{
+    for (size_t i = 0; i < test_count; i++) {
+        if (matches(tests[i].name, argc, argv) && index-- == 0)
+            return &tests[i];
+    }
+    return NULL;
 }
 
 int main(int argc, char **argv)
@@ -212,10 +250,10 @@ int main(int argc, char **argv)
     if (test_process_functions)
         hr_process_pool_main(argc, argv, test_process_functions);
     static struct CMUnitTest units[TESTS_MAX];
+    if (test_torture && argc > 1 && strcmp(argv[1], "--torture") == 0)
+        return test_torture(argc - 2, argv + 2);
     size_t count = 0;
-    for (size_t i = 0; i < test_count; i++) {
-        if (selected(tests[i].name, argc, argv))
-            units[count++] = (struct CMUnitTest){tests[i].name, run_case, NULL, NULL, &tests[i]};
-    }
+    for (const struct test *test; (test = test_selected(count, argc - 1, argv + 1)); count++)
+        units[count] = (struct CMUnitTest){test->name, run_case, NULL, NULL, (void *)test};
     return _cmocka_run_group_tests("headrace", units, count, NULL, NULL);
 }

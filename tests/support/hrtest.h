@@ -19,8 +19,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "core/loop.h"
-#include "core/process_pool.h"
+#include "core/headrace.h"
 
 enum test_clock {
     TEST_CLOCK_VIRTUAL, /* starts at 0, jumps to the next deadline when nothing is ready */
@@ -111,3 +110,32 @@ _Noreturn void test_fail(const char *file, int line, const char *fmt, ...) hr_pr
     } while (0)
 
 bool test_strings_equal(const char *a, const char *b);
+
+/* Under torture (tests/support/torture.c) a test is over when something could not be made that it
+ * needs. */
+void *test_made(const void *made);
+#define TEST_MADE(call) ((__typeof__(call))test_made(call))
+
+#define hr_as_completed_new(...)     TEST_MADE(hr_as_completed_new(__VA_ARGS__))
+#define hr_call_at(...)              TEST_MADE(hr_call_at(__VA_ARGS__))
+#define hr_call_later(...)           TEST_MADE(hr_call_later(__VA_ARGS__))
+#define hr_call_soon(...)            TEST_MADE(hr_call_soon(__VA_ARGS__))
+#define hr_child_spawn(...)          TEST_MADE(hr_child_spawn(__VA_ARGS__))
+#define hr_create_task(...)          TEST_MADE(hr_create_task(__VA_ARGS__))
+#define hr_create_task_with(...)     TEST_MADE(hr_create_task_with(__VA_ARGS__))
+#define hr_executor_new(...)         TEST_MADE(hr_executor_new(__VA_ARGS__))
+#define hr_future_new(...)           TEST_MADE(hr_future_new(__VA_ARGS__))
+#define hr_generator_new(...)        TEST_MADE(hr_generator_new(__VA_ARGS__))
+#define hr_greenlet_current(...)     TEST_MADE(hr_greenlet_current(__VA_ARGS__))
+#define hr_greenlet_new(...)         TEST_MADE(hr_greenlet_new(__VA_ARGS__))
+#define hr_loop_new(...)             TEST_MADE(hr_loop_new(__VA_ARGS__))
+#define hr_loop_thread_new(...)      TEST_MADE(hr_loop_thread_new(__VA_ARGS__))
+#define hr_queue_new(...)            TEST_MADE(hr_queue_new(__VA_ARGS__))
+#define hr_queue_new_with(...)       TEST_MADE(hr_queue_new_with(__VA_ARGS__))
+#define hr_run_in_executor(...)      TEST_MADE(hr_run_in_executor(__VA_ARGS__))
+#define hr_run_in_executor_with(...) TEST_MADE(hr_run_in_executor_with(__VA_ARGS__))
+#define hr_runner_new(...)           TEST_MADE(hr_runner_new(__VA_ARGS__))
+#define hr_sleep_future(...)         TEST_MADE(hr_sleep_future(__VA_ARGS__))
+#define hr_start_task(...)           TEST_MADE(hr_start_task(__VA_ARGS__))
+#define hr_submit(...)               TEST_MADE(hr_submit(__VA_ARGS__))
+#define hr_to_thread(...)            TEST_MADE(hr_to_thread(__VA_ARGS__))

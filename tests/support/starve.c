@@ -4,15 +4,34 @@
  */
 #include "tests/support/starve.h"
 
-static long left = -1; /* negative: no end */
-static bool only_once;
-static bool failed;
+#include <stdatomic.h>
+
+static atomic_long left = -1; /* calls before the first that fails; negative: none does */
+static atomic_long to_fail;
+static bool all_calls;
+static atomic_bool failed;
+
+static void begin(long n, long count, bool all)
+{
+    all_calls = all;
+    failed = false;
+    to_fail = count;
+    left = n;
+}
 
 void starve_after(long n, bool once)
 {
-    left = n;
-    only_once = once;
-    failed = false;
+    begin(n, once ? 1 : LONG_MAX, false);
+}
+
+void starve_all_after(long n, long count)
+{
+    begin(n, count, true);
+}
+
+bool starve_failed(void)
+{
+    return failed;
 }
 
 bool starve_end(void)
@@ -23,14 +42,22 @@ bool starve_end(void)
 
 static bool may_allocate(void)
 {
-    if (left < 0 || (failed && only_once))
+    if (left < 0)
         return true;
     if (left > 0) {
         left--;
         return true;
     }
+    if (to_fail <= 0)
+        return true;
+    to_fail--;
     failed = true;
     return false;
+}
+
+bool starve_permits(void)
+{
+    return !all_calls || may_allocate();
 }
 
 void *__real_malloc(size_t size);

@@ -11,5 +11,14 @@
 
 void starve_after(long n, bool once);
 
+/* The same for every fallible call, those of starve_calls.c included; so many of them fail. */
+void starve_all_after(long n, long count);
+
+/* Whether one has failed since. */
+bool starve_failed(void);
+
 /* Back to plenty. Yields whether an allocation failed. */
 bool starve_end(void);
+
+/* For wrappers: whether this call, that is not an allocation, may succeed. */
+bool starve_permits(void);
