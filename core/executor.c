@@ -44,8 +44,9 @@ struct hr_executor {
     unsigned called; /* and not awake yet: 1 at most, but when the end has come */
     bool looking;    /* one of them is about to see what comes in */
     bool stopping;
-    struct hr__spin spin;
-    pthread_t threads[]; /* those started */
+    struct hr__spin spin; /* of the one that looks */
+    hr_usec span;         /* for the next one */
+    pthread_t threads[];  /* those started */
 };
 
 static struct hr_list closed_mark;
@@ -76,13 +77,20 @@ hr_executor *hr_executor_new(const char *name, unsigned threads)
     executor->refs = 1;
     executor->maximum = threads;
     executor->wanted = true;
-    hr__spin_init(&executor->spin);
+    executor->span = hr__spin_span(0);
     snprintf(executor->name, sizeof executor->name, "%s", name ? name : "executor");
     init_lock(&executor->lock);
     pthread_cond_init(&executor->work, NULL);
     pthread_cond_init(&executor->gone, NULL);
     hr_list_init(&executor->jobs);
     return executor;
+}
+
+void hr_executor_set_spin(hr_executor *executor, hr_usec span)
+{
+    pthread_mutex_lock(&executor->lock);
+    executor->span = hr__spin_span(span);
+    pthread_mutex_unlock(&executor->lock);
 }
 
 hr_executor *hr__executor_ref(hr_executor *executor)
@@ -195,6 +203,7 @@ static bool look_around(hr_executor *executor)
     if (executor->looking)
         return false;
     executor->looking = true;
+    executor->spin.span = executor->span;
     say_what_is_wanted(executor);
     pthread_mutex_unlock(&executor->lock);
     hr__spin(&executor->spin, something_came, executor);

@@ -20,6 +20,10 @@ typedef int hr_job_fn(void *arg, void **ret_value);
  * -EINVAL, -ENOMEM. One executor may serve the loops of many threads. */
 HR_PUBLIC hr_executor *hr_executor_new(const char *name, unsigned threads);
 
+/* How long an idle thread looks for the next job before it sleeps, one of them at a time: 0, as it
+ * is made, for 20 µs where there is a second CPU; < 0: not at all. Looks in vain become rare. */
+HR_PUBLIC void hr_executor_set_spin(hr_executor *executor, hr_usec span);
+
 enum hr_shutdown_flags {
     HR_SHUTDOWN_CANCEL = 1, /* drop what has not started; futures end with HR_ESHUTDOWN */
     HR_SHUTDOWN_WAIT = 2,   /* block until the last job is over; not by one of them */
@@ -39,7 +43,8 @@ HR_PUBLIC void hr_executor_freep(hr_executor **executor);
 
 /* Queues fn(arg) and yields a future of the running loop; executor NULL is the loop's default pool
  * (made on first use, min(32, cores + 4) threads). Cancelling the future drops a queued job; a
- * running one goes on and its value is destroyed by free_value. NULL, with a record and arg still
+ * running one goes on and its value is destroyed by free_value. Futures of earlier jobs that are
+ * over may be completed by this call. NULL, with a record and arg still
  * the caller's: -ENOMEM, HR_ENOLOOP, HR_ECLOSED, HR_ESHUTDOWN, -EAGAIN (no thread to be had).
  *
  * When the loop closes, its default pool drops what is queued there and waits for running jobs (ten

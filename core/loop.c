@@ -39,6 +39,7 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     loop->slow_slice = options->slow_slice;
     loop->debug = options->debug;
     loop->shutdown_limit = options->shutdown_limit;
+    loop->spin.span = hr__spin_span(options->spin);
     loop->world = options->world;
     loop->clock = loop->world      ? &loop->world->clock
                   : options->clock ? options->clock

@@ -24,6 +24,8 @@ struct hr_loop_options {
                              * place in the program; 0: off */
     hr_usec shutdown_limit; /* how long tasks have to end when the loop closes, and then jobs of the
                              * default pool; 0: tasks no limit, jobs ten seconds */
+    hr_usec spin;           /* how long a loop that hears from other threads looks for more before
+                             * it sleeps; 0: 20 µs where there is a second CPU; < 0: not at all */
     bool debug;             /* refuse calls from wrong threads: HR_EWRONGTHREAD, or the end of the
                              * program where a call has no code for it */
     struct hr_clock *clock; /* NULL: the monotonic clock; tests give a virtual one (core/clock.h) */

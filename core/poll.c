@@ -54,6 +54,7 @@ static struct event_base *open_base(const char *backend)
         return NULL;
     bool known = !backend;
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME); /* nobody asks it for the time */
     for (size_t i = 0; backend && i < HR_ARRAY_LEN(backends); i++) {
         if (strcmp(backends[i], backend) == 0)
             known = true;
@@ -67,7 +68,6 @@ static struct event_base *open_base(const char *backend)
 
 int hr__poll_open(hr_loop *loop, const char *backend)
 {
-    hr__spin_init(&loop->spin);
     loop->timer_set = HR_FOREVER;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -13,11 +13,13 @@
 #define MISSES_MAX  10
 #define CLOCK_EVERY 16
 
-void hr__spin_init(struct hr__spin *spin)
+hr_usec hr__spin_span(hr_usec wanted)
 {
     cpu_set_t cpus;
     bool alone = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) == 1;
-    *spin = (struct hr__spin){.span = alone ? 0 : SPAN};
+    if (wanted < 0 || alone)
+        return 0;
+    return wanted > 0 ? wanted : SPAN;
 }
 
 static inline void pause_briefly(void)

@@ -16,8 +16,8 @@ struct hr__spin {
     unsigned skip;   /* so many looks are left out now */
 };
 
-/* With what suits this machine. */
-void hr__spin_init(struct hr__spin *spin);
+/* A span as a user gives it: 0 is what suits this machine, < 0 never to look. */
+hr_usec hr__spin_span(hr_usec wanted);
 
 /* Looks until there(arg), unless it is not worth it at present. Whether it was there. */
 bool hr__spin(struct hr__spin *spin, bool (*there)(void *arg), void *arg);

@@ -33,6 +33,35 @@ TEST_REAL(s13_8_a_job_of_to_thread_has_the_callers_values)
     hr_future_unref(without);
 }
 
+static int note(void *arg, void **ret_value)
+{
+    int **place = arg; /* one thread: nobody else is here */
+    *ret_value = (*place)++;
+    return 0;
+}
+
+/* Never, as it is by default, and far longer than a job takes. */
+TEST_REAL(s13_1_s13_3_jobs_are_done_in_order_however_a_thread_waits_for_them)
+{
+    static const hr_usec spans[] = {-1, 0, 1000};
+    for (size_t k = 0; k < HR_ARRAY_LEN(spans); k++) {
+        static int order[500];
+        int *next = order;
+        hr_executor *one = hr_executor_new("one", 1);
+        hr_executor_set_spin(one, spans[k]);
+        for (int round = 0; round < 2; round++) {
+            hr_auto(hr_futures_done) struct hr_futures all = {0};
+            next = order;
+            for (size_t i = 0; i < HR_ARRAY_LEN(order); i++)
+                hr_futures_add(&all, hr_run_in_executor(one, note, &next, NULL));
+            ASSERT_ERR(hr_gather(&all, 0), 0);
+            for (size_t i = 0; i < all.count; i++)
+                ASSERT_PTR(hr_future_result(all.items[i]), &order[i]);
+        }
+        hr_executor_free(one, false);
+    }
+}
+
 /* Jobs that stay until they are let go. */
 struct gate {
     pthread_mutex_t lock;
