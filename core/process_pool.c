@@ -162,7 +162,7 @@ static int ask_worker(void *arg, void **ret_value)
     hr_auto(hr_freep) struct question *question = arg;
     hr_process_pool *pool = question->pool;
     struct hr__worker *worker;
-    struct hr__answer answer;
+    struct hr__answer answer = {0};
     struct hr_process_bytes *bytes = NULL;
 
     int r = hr__keeper_lend(pool->keeper, &worker);

@@ -179,7 +179,7 @@ TEST_REAL(any_number_of_tasks_may_wait)
     ASSERT_ERR(hr_join(b), 5);
     hr_child_free(child);
 
-    child = spawn("exec sleep 1000");
+    child = spawn("exec sleep 60");
     pid_t pid = hr_child_pid(child);
     a = hr_create_task("a", wait_for_it, child);
     b = hr_create_task("b", wait_for_it, child);
@@ -192,7 +192,7 @@ TEST_REAL(any_number_of_tasks_may_wait)
 
 TEST_REAL(a_limit_on_the_wait_leaves_the_child_running)
 {
-    hr_auto(hr_child_freep) hr_child *child = spawn("exec sleep 1000");
+    hr_auto(hr_child_freep) hr_child *child = spawn("exec sleep 60");
     struct hr_timeout limit = {0};
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(2)), 0);
     ASSERT_ERR(hr_timeout_leave(&limit, hr_child_wait(child, NULL)), -ETIMEDOUT);
@@ -212,7 +212,7 @@ static void end_it(hr_child *child)
 
 static void die_with_the_handle(void)
 {
-    end_it(spawn("exec sleep 1000"));
+    end_it(spawn("exec sleep 60"));
 }
 
 TEST_REAL(a_child_that_is_freed_is_killed_and_leaves_no_zombie)
@@ -225,7 +225,7 @@ static pid_t left_behind;
 
 static int leave_it(void *arg)
 {
-    struct hr_child_options options = SHELL("exec sleep 1000");
+    struct hr_child_options options = SHELL("exec sleep 60");
     hr_auto(hr_child_freep) hr_child *child = hr_child_spawn(&options);
     left_behind = hr_child_pid(child);
     return arg ? hr_child_wait(child, NULL) : 0;
@@ -257,7 +257,7 @@ static void block_on_it(void)
     ASSERT_ERR(hr_child_wait_blocking(child, HR_FOREVER, &end), 0);
     ASSERT_EQ(end.status, 4);
     hr_child_free(child);
-    child = spawn("exec sleep 1000");
+    child = spawn("exec sleep 60");
     pid_t pid = hr_child_pid(child);
     ASSERT_ERR(hr_child_wait_blocking(child, hr_ms(1), NULL), -ETIMEDOUT);
     ASSERT_ERR(hr_child_wait_blocking(child, 0, NULL), -ETIMEDOUT);
@@ -427,20 +427,20 @@ TEST_REAL(a_group_is_ended_whole)
 {
     pid_t grandchild;
     struct hr_child_exit end;
-    hr_child *child = spawn_family("sleep 1000 & echo $!; wait", false, &grandchild);
+    hr_child *child = spawn_family("sleep 60 & echo $!; wait", false, &grandchild);
     ASSERT_ERR(hr_child_stop(child, hr_seconds(60), &end), 0);
     ASSERT_EQ(end.signal, SIGTERM);
     wait_until_dead(grandchild);
     hr_child_free(child);
 
-    child = spawn_family("sleep 1000 & echo $!; exit 2", true, &grandchild);
+    child = spawn_family("sleep 60 & echo $!; exit 2", true, &grandchild);
     ASSERT_ERR(hr_child_wait(child, &end), 0);
     ASSERT_EQ(end.status, 2);
     wait_until_dead(grandchild); /* end_group */
     hr_child_free(child);
 }
 
-#define DEAF "trap '' TERM; echo $$; while :; do sleep 1000; done"
+#define DEAF "trap '' TERM; echo $$; sleep 60"
 
 TEST_REAL(who_does_not_stop_in_time_is_killed)
 {

@@ -44,10 +44,11 @@ static bool may_allocate(void)
 {
     if (left < 0)
         return true;
-    if (left > 0) {
-        left--;
+    long n = left; /* other threads allocate, too */
+    while (n > 0 && !atomic_compare_exchange_weak(&left, &n, n - 1))
+        ;
+    if (n != 0)
         return true;
-    }
     if (to_fail <= 0)
         return true;
     to_fail--;
