@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "core/process_pool.h"
@@ -63,8 +64,8 @@ typedef struct hr__keeper hr__keeper;
 struct hr__worker {
     int socket;
     pid_t pid;
-    unsigned jobs; /* done */
-    bool greeted;  /* its hello was received */
+    unsigned jobs;       /* done */
+    atomic_bool greeted; /* its hello was received */
 };
 
 hr__keeper *hr__keeper_new(const char *name);
