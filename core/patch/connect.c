@@ -110,8 +110,9 @@ HR_PUBLIC int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t size)
     if (!hr__patch_on(HR_PATCH_SOCKET) || !address.__sockaddr__)
         return hr__plain()->connect(fd, address, size);
     struct hr__patch_patience patience = {.fd = fd, .option = SO_SNDTIMEO, .events = POLLOUT};
+    int before = errno;
     int r = connect_waiting(&patience, address, size);
-    int saved = errno;
+    int saved = r < 0 ? errno : before;
     hr__patch_limit_stop(&patience.limit);
     errno = saved;
     return r;
@@ -138,11 +139,11 @@ HR_PUBLIC int accept4(int fd, __SOCKADDR_ARG address, socklen_t *size, int optio
     if (!hr__patch_on(HR_PATCH_SOCKET) || !hr__patch_blocks(fd))
         return hr__plain()->accept4(fd, address, size, options);
     struct hr__patch_patience patience = {.fd = fd, .option = SO_RCVTIMEO, .events = POLLIN};
-    int r;
+    int r, before = errno;
     do {
         r = try_accept(fd, address, size, options);
     } while (r < 0 && errno == EAGAIN && hr__patch_be_patient(&patience));
-    int saved = errno;
+    int saved = r < 0 ? errno : before;
     hr__patch_limit_stop(&patience.limit);
     errno = saved;
     return r;

@@ -96,10 +96,11 @@ ssize_t hr__patch_recvmsg(int fd, struct msghdr *message, int flags)
 {
     struct hr__patch_patience patience = {.fd = fd, .option = SO_RCVTIMEO, .events = POLLIN};
     bool bytes_only = !message->msg_control;
+    int before = errno; /* a call that succeeds leaves it alone, whatever was tried */
     ssize_t n = recv_some(&patience, message, flags);
     if (n > 0 && flags & MSG_WAITALL && !(flags & MSG_PEEK) && bytes_only && is_stream(fd))
         n = recv_rest(&patience, message, (size_t)n, flags);
-    int saved = errno;
+    int saved = n < 0 ? errno : before;
     hr__patch_limit_stop(&patience.limit);
     errno = saved;
     return n;
@@ -150,10 +151,11 @@ ssize_t hr__patch_sendmsg(int fd, const struct msghdr *message, int flags)
 {
     struct hr__patch_patience patience = {.fd = fd, .option = SO_SNDTIMEO, .events = POLLOUT};
     struct hr__patch_vector left;
+    int before = errno;
     if (!hr__patch_vector_init(&left, message->msg_iov, message->msg_iovlen))
         return -1;
     ssize_t n = send_all(&patience, message, &left, flags);
-    int saved = errno;
+    int saved = n < 0 ? errno : before;
     hr__patch_vector_done(&left);
     hr__patch_limit_stop(&patience.limit);
     errno = saved;

@@ -2,12 +2,11 @@
 /*
  * read and write: of sockets, pipes, devices, files.
  *
- * Nothing here touches O_NONBLOCK, which others would see. Sockets take the flag a call. Pipes do
- * since Linux 6.5 (RWF_NOWAIT); before, and for devices, poll() is asked first, and a pipe is
- * written in pieces that have room when poll() says so. Files go to the pool.
+ * Nothing here touches O_NONBLOCK, which others would see. Sockets take a flag for the call, and
+ * are tried first: what is none says so. Pipes do since Linux 6.5 (RWF_NOWAIT); before, and for
+ * devices, poll() is asked first, and a pipe is written in pieces that have room when poll() says
+ * so. Files go to the pool.
  */
-#include "core/patch/stream.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,29 +20,35 @@
 #include "core/patch/vector.h"
 #include "core/patch/wait.h"
 
+/* What a descriptor is that is no socket, as far as it matters for not blocking. */
+enum kind {
+    PLAIN,  /* does not block, or is not open: the plain call says it all */
+    PIPE,   /* RWF_NOWAIT works on newer kernels */
+    DEVICE, /* a terminal, an eventfd …: poll(), and hope that nobody comes between */
+    DISK,   /* cannot be polled */
+};
+
 typedef ssize_t vector_call(int fd, const struct iovec *items, int count);
 
-enum hr__patch_kind hr__patch_kind(int fd)
+static enum kind kind_of(int fd)
 {
     struct stat status;
     int saved = errno;
     bool waits = hr__patch_blocks(fd) && fstat(fd, &status) == 0;
     errno = saved;
     if (!waits)
-        return HR__PATCH_PLAIN;
+        return PLAIN;
     switch (status.st_mode & S_IFMT) {
-    case S_IFSOCK:
-        return HR__PATCH_SOCKET;
     case S_IFIFO:
-        return HR__PATCH_PIPE;
+        return PIPE;
     case S_IFREG:
     case S_IFBLK:
-        return HR__PATCH_FILE;
+        return DISK;
     case S_IFDIR:
     case S_IFLNK:
-        return HR__PATCH_PLAIN;
+        return PLAIN;
     default:
-        return HR__PATCH_DEVICE;
+        return DEVICE;
     }
 }
 
@@ -67,9 +72,9 @@ static bool unknown(ssize_t n)
     return n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL);
 }
 
-static ssize_t try_read(int fd, enum hr__patch_kind kind, const struct iovec *items, int count)
+static ssize_t try_read(int fd, enum kind kind, const struct iovec *items, int count)
 {
-    if (kind == HR__PATCH_PIPE) {
+    if (kind == PIPE) {
         ssize_t n = preadv2(fd, items, count, -1, RWF_NOWAIT);
         if (!unknown(n))
             return n;
@@ -80,7 +85,7 @@ static ssize_t try_read(int fd, enum hr__patch_kind kind, const struct iovec *it
     return -1;
 }
 
-static ssize_t read_waiting(int fd, enum hr__patch_kind kind, const struct iovec *items, int count)
+static ssize_t read_waiting(int fd, enum kind kind, const struct iovec *items, int count)
 {
     for (;;) {
         ssize_t n = try_read(fd, kind, items, count);
@@ -89,9 +94,9 @@ static ssize_t read_waiting(int fd, enum hr__patch_kind kind, const struct iovec
     }
 }
 
-static ssize_t try_write(int fd, enum hr__patch_kind kind, const struct hr__patch_vector *left)
+static ssize_t try_write(int fd, enum kind kind, const struct hr__patch_vector *left)
 {
-    if (kind == HR__PATCH_PIPE) {
+    if (kind == PIPE) {
         ssize_t n = pwritev2(fd, left->items, (int)left->count, -1, RWF_NOWAIT);
         if (!unknown(n))
             return n;
@@ -100,14 +105,14 @@ static ssize_t try_write(int fd, enum hr__patch_kind kind, const struct hr__patc
         errno = EAGAIN;
         return -1;
     }
-    if (kind == HR__PATCH_DEVICE || left->bytes <= PIPE_BUF)
+    if (kind == DEVICE || left->bytes <= PIPE_BUF)
         return hr__plain()->writev(fd, left->items, (int)left->count);
     const struct iovec *first = left->items;
     return hr__plain()->write(fd, first->iov_base,
                               first->iov_len < PIPE_BUF ? first->iov_len : PIPE_BUF);
 }
 
-static ssize_t write_waiting(int fd, enum hr__patch_kind kind, struct hr__patch_vector *left)
+static ssize_t write_waiting(int fd, enum kind kind, struct hr__patch_vector *left)
 {
     ssize_t written = 0;
     for (;;) {
@@ -115,7 +120,7 @@ static ssize_t write_waiting(int fd, enum hr__patch_kind kind, struct hr__patch_
         if (n >= 0) {
             written += n;
             hr__patch_vector_advance(left, (size_t)n);
-            if (left->bytes == 0 || kind == HR__PATCH_DEVICE)
+            if (left->bytes == 0 || kind == DEVICE)
                 return written;
         } else if (errno != EAGAIN || !wait_until_ready(fd, POLLOUT)) {
             return written > 0 ? written : -1;
@@ -148,36 +153,63 @@ static ssize_t in_pool(vector_call *call, int fd, const struct iovec *items, int
 }
 
 /* Whether calls on that kind of descriptor shall suspend. */
-static bool wanted(enum hr__patch_kind kind)
+static bool wanted(enum kind kind)
 {
-    return kind != HR__PATCH_PLAIN &&
-           hr__patch_on(kind == HR__PATCH_FILE ? HR_PATCH_FILE : HR_PATCH_STREAM);
+    return kind != PLAIN && hr__patch_on(kind == DISK ? HR_PATCH_FILE : HR_PATCH_STREAM);
 }
 
-static ssize_t do_read(int fd, enum hr__patch_kind kind, const struct iovec *items, int count)
+static ssize_t read_any(int fd, const struct iovec *items, int count)
 {
-    if (kind == HR__PATCH_FILE)
-        return in_pool(hr__plain()->readv, fd, items, count);
-    if (kind == HR__PATCH_SOCKET) {
+    if (hr__patch_on(HR_PATCH_STREAM)) {
         struct msghdr message = {.msg_iov = (struct iovec *)items, .msg_iovlen = (size_t)count};
-        return hr__patch_recvmsg(fd, &message, 0);
+        ssize_t n = hr__patch_recvmsg(fd, &message, 0);
+        if (n >= 0 || errno != ENOTSOCK)
+            return n;
     }
-    return read_waiting(fd, kind, items, count);
+    enum kind kind = kind_of(fd);
+    if (!wanted(kind))
+        return hr__plain()->readv(fd, items, count);
+    return kind == DISK ? in_pool(hr__plain()->readv, fd, items, count)
+                        : read_waiting(fd, kind, items, count);
 }
 
-static ssize_t do_write(int fd, enum hr__patch_kind kind, const struct iovec *items, int count)
+static ssize_t write_any(int fd, const struct iovec *items, int count)
 {
-    if (kind == HR__PATCH_FILE)
+    if (hr__patch_on(HR_PATCH_STREAM)) {
+        struct msghdr message = {.msg_iov = (struct iovec *)items, .msg_iovlen = (size_t)count};
+        ssize_t n = hr__patch_sendmsg(fd, &message, 0);
+        if (n >= 0 || errno != ENOTSOCK)
+            return n;
+    }
+    enum kind kind = kind_of(fd);
+    if (!wanted(kind))
+        return hr__plain()->writev(fd, items, count);
+    if (kind == DISK)
         return in_pool(hr__plain()->writev, fd, items, count);
-    if (kind == HR__PATCH_SOCKET) {
-        struct msghdr message = {.msg_iov = (struct iovec *)items, .msg_iovlen = (size_t)count};
-        return hr__patch_sendmsg(fd, &message, 0);
-    }
     struct hr__patch_vector left;
     if (!hr__patch_vector_init(&left, items, (size_t)count))
         return -1;
     ssize_t n = write_waiting(fd, kind, &left);
     hr__patch_vector_done(&left);
+    return n;
+}
+
+/* A call that succeeds leaves errno alone, whatever was tried. */
+static ssize_t do_read(int fd, const struct iovec *items, int count)
+{
+    int before = errno;
+    ssize_t n = read_any(fd, items, count);
+    if (n >= 0)
+        errno = before;
+    return n;
+}
+
+static ssize_t do_write(int fd, const struct iovec *items, int count)
+{
+    int before = errno;
+    ssize_t n = write_any(fd, items, count);
+    if (n >= 0)
+        errno = before;
     return n;
 }
 
@@ -189,20 +221,16 @@ static bool may_suspend(void)
 
 HR_PUBLIC ssize_t read(int fd, void *bytes, size_t size)
 {
-    bool maybe = size > 0 && size <= SSIZE_MAX && may_suspend();
-    enum hr__patch_kind kind = maybe ? hr__patch_kind(fd) : HR__PATCH_PLAIN;
-    if (!wanted(kind))
+    if (size == 0 || size > SSIZE_MAX || !may_suspend())
         return hr__plain()->read(fd, bytes, size);
-    return do_read(fd, kind, &(struct iovec){bytes, size}, 1);
+    return do_read(fd, &(struct iovec){bytes, size}, 1);
 }
 
 HR_PUBLIC ssize_t write(int fd, const void *bytes, size_t size)
 {
-    bool maybe = size > 0 && size <= SSIZE_MAX && may_suspend();
-    enum hr__patch_kind kind = maybe ? hr__patch_kind(fd) : HR__PATCH_PLAIN;
-    if (!wanted(kind))
+    if (size == 0 || size > SSIZE_MAX || !may_suspend())
         return hr__plain()->write(fd, bytes, size);
-    return do_write(fd, kind, &(struct iovec){(void *)bytes, size}, 1);
+    return do_write(fd, &(struct iovec){(void *)bytes, size}, 1);
 }
 
 /* A vector that the plain call would not refuse, and that moves something. */
@@ -220,18 +248,14 @@ static bool sound(const struct iovec *items, int count)
 
 HR_PUBLIC ssize_t readv(int fd, const struct iovec *items, int count)
 {
-    bool maybe = may_suspend() && sound(items, count);
-    enum hr__patch_kind kind = maybe ? hr__patch_kind(fd) : HR__PATCH_PLAIN;
-    if (!wanted(kind))
+    if (!may_suspend() || !sound(items, count))
         return hr__plain()->readv(fd, items, count);
-    return do_read(fd, kind, items, count);
+    return do_read(fd, items, count);
 }
 
 HR_PUBLIC ssize_t writev(int fd, const struct iovec *items, int count)
 {
-    bool maybe = may_suspend() && sound(items, count);
-    enum hr__patch_kind kind = maybe ? hr__patch_kind(fd) : HR__PATCH_PLAIN;
-    if (!wanted(kind))
+    if (!may_suspend() || !sound(items, count))
         return hr__plain()->writev(fd, items, count);
-    return do_write(fd, kind, items, count);
+    return do_write(fd, items, count);
 }

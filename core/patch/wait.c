@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -36,11 +37,24 @@ struct wait {
     struct watched *watched, one;
     size_t count;
     hr_loop *loop;
-    pid_t process; /* a vfork()ed child, which closes what is its own, sees all this as well */
     bool closed;
 };
 
 static _Thread_local struct hr_list buckets[BUCKETS];
+
+/* A vfork()ed child, which closes what is its own, has our memory and another number. */
+static pid_t process;
+
+static void know_process(void)
+{
+    process = getpid();
+}
+
+__attribute__((constructor)) static void begin_process(void)
+{
+    know_process();
+    pthread_atfork(NULL, NULL, know_process);
+}
 
 static struct hr_list *bucket_of(int fd)
 {
@@ -182,7 +196,6 @@ int hr__patch_wait(const struct pollfd *fds, size_t count, struct hr__patch_limi
     struct wait wait = {
         .set = -1,
         .loop = hr_running_loop(),
-        .process = getpid(),
         .future = hr_future_new(NULL),
     };
     if (!wait.future)
@@ -215,7 +228,7 @@ static void end_waits(int fd)
     hr_list_foreach (node, bucket_of(fd)) {
         struct watched *watched = hr_list_entry(node, struct watched, link);
         struct wait *wait = watched->wait;
-        if (watched->fd != fd || wait->closed || wait->loop != loop || wait->process != getpid())
+        if (watched->fd != fd || wait->closed || wait->loop != loop || getpid() != process)
             continue;
         wait->closed = true;
         if (wait->event)
