@@ -88,11 +88,12 @@ struct hr_child_exit {
 HR_PUBLIC const char *hr_child_exit_text(const struct hr_child_exit *end, char *text, size_t size);
 
 /* Waits until it is over; any number of tasks may, and again afterwards. ret may be NULL. A limit
- * is put around it by a timeout scope (core/timeout.h); the child goes on then. 0, or -ECHILD it is
- * over, and somebody else took its status: SIGCHLD is ignored, or wait() for any child is used
- * elsewhere in the program -ECANCELED      the task was cancelled HR_ECLOSED      hr_child_free()
- * was called meanwhile HR_EWRONGLOOP · HR_ENOTASK · -ENOMEM · -EINVAL (NULL)     misuse; no memory
- */
+ * is put around it by a timeout scope (core/timeout.h); the child goes on then. 0, or
+ *   -ECHILD         it is over, and somebody else took its status: SIGCHLD is ignored, or wait()
+ *                   for any child is used elsewhere in the program
+ *   -ECANCELED      the task was cancelled
+ *   HR_ECLOSED      hr_child_free() was called meanwhile
+ *   HR_EWRONGLOOP · HR_ENOTASK · -ENOMEM · -EINVAL (NULL)     misuse; no memory */
 HR_PUBLIC hr_async int hr_child_wait(hr_child *child, struct hr_child_exit *ret);
 
 /* The same for threads without a loop: blocks, at most so long (HR_FOREVER: no limit; ≤ 0: only

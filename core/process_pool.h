@@ -12,8 +12,9 @@
  *         hr_process_pool_main(argc, argv, functions);   first of all: a worker does not come back
  *         …
  *     hr_process_pool *pool = hr_process_pool_new(&(struct hr_process_pool_options){.workers = 4});
- *     hr_auto(hr_future_unrefp) hr_future *f = hr_run_in_process(pool, "digest", text,
- * strlen(text)); int r = hr_await(f); struct hr_process_bytes *bytes = hr_future_result(f);
+ *     hr_auto(hr_future_unrefp) hr_future *f = hr_run_in_process(pool, "digest", text, size);
+ *     int r = hr_await(f);
+ *     struct hr_process_bytes *bytes = hr_future_result(f);
  *
  * A worker is this program, run anew by /proc/self/exe: the one that runs now, also when its file
  * was replaced or deleted. It shares no memory, lock or thread with its parent, has a process group
