@@ -21,11 +21,18 @@ enum {
     HR__CANCEL_STANDS = 2, /* the task is in a cancelled scope: delivered each time */
 };
 
+/* What a wait and a wake touch stands first, in two cache lines. */
 struct hr__task {
     struct hr_future future;
     struct hr__ready ready;
     struct hr__fiber *fiber;   /* its stack; NULL before the first slice and after the end */
     struct hr__waiter *parked; /* what it waits with; NULL while it runs or is on its way to */
+    unsigned cancelling;       /* requests outstanding */
+    unsigned short standing;   /* cancelled scopes that it is in */
+    unsigned char patient;     /* depth of waits that only a new request may interrupt */
+    unsigned char must_cancel; /* HR__CANCEL_… */
+    bool in_cancel;            /* a request is on its way down through it */
+    bool queued;               /* in the ready queue */
     const char *waits_for;     /* a literal */
     hr_usec since;             /* when it was parked or spawned */
     struct hr_list all;        /* in the loop's list of unfinished tasks, in spawn order */
@@ -33,14 +40,8 @@ struct hr__task {
     void *arg;
     hr_free_fn *free_arg;
     size_t stack_size;
-    unsigned cancelling;  /* requests outstanding */
     unsigned shielded;    /* depth of shielded scopes: while it is not 0, no cancel is delivered */
     unsigned close_round; /* the round of the loop's closing that cancelled it; 0: none */
-    unsigned short standing;      /* cancelled scopes that it is in */
-    unsigned char patient;        /* depth of waits that only a new request may interrupt */
-    unsigned char must_cancel;    /* HR__CANCEL_… */
-    bool in_cancel;               /* a request is on its way down through it */
-    bool queued;                  /* in the ready queue */
     struct hr__locals *locals;    /* its own values; NULL: none */
     const void *site;             /* where the call that has made it returns to */
     struct hr_task_group *group;  /* the innermost one that it has entered; NULL: none */
