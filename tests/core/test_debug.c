@@ -156,7 +156,11 @@ TEST_REAL(s2_19_s11_20_a_dump_tells_where_a_task_was_made)
             ASSERT_FALSE(strcmp(places[way], places[other]) == 0);
     }
     ASSERT_ERR(hr_task_group_leave(&group, 0), 0);
-    ASSERT_ERR(hr_sleep(hr_ms(3)), 0);
+    struct hr_loop_stats stats;
+    do {
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+        hr_loop_get_stats(hr_running_loop(), &stats);
+    } while (stats.tasks > 1 || stats.ready > 0);
     ASSERT_EQ(made, 2 * WAYS);
 }
 

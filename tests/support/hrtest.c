@@ -44,7 +44,7 @@ void test_register(const char *name, const char *file, enum test_clock clock, vo
         fprintf(stderr, "%s: too many tests\n", file);
         exit(1);
     }
-    tests[test_count++] = (struct test){name, clock, body};
+    tests[test_count++] = (struct test){name, file, clock, body};
 }
 
 hr_usec test_clock_now(void)
@@ -223,11 +223,12 @@ static void run_case(void **state)
     test_run(*state);
 }
 
-static bool matches(const char *name, int argc, char **argv)
+static bool matches(const struct test *test, int argc, char **argv)
 {
     bool asked = false, wanted = false;
     for (int i = 0; i < argc; i++) {
-        bool out = argv[i][0] == '-', here = strstr(name, argv[i] + out);
+        bool out = argv[i][0] == '-';
+        bool here = strstr(test->name, argv[i] + out) || strstr(test->file, argv[i] + out);
         if (out && here)
             return false;
         asked |= !out;
@@ -239,7 +240,7 @@ static bool matches(const char *name, int argc, char **argv)
 const struct test *test_selected(size_t index, int argc, char **argv)
 {
     for (size_t i = 0; i < test_count; i++) {
-        if (matches(tests[i].name, argc, argv) && index-- == 0)
+        if (matches(&tests[i], argc, argv) && index-- == 0)
             return &tests[i];
     }
     return NULL;

@@ -10,8 +10,8 @@
  *
  * The body runs in the main task of a fresh loop and must leave nothing behind: no task, future,
  * timer, watch or descriptor, and no report that it has not looked at. The files of a test program
- * are linked with hrtest.c, which has main(); arguments select tests by part of their name, -PART
- * leaves them out.
+ * are linked with hrtest.c, which has main(); arguments select tests by part of their name or of
+ * their file's, -PART leaves them out.
  */
 #pragma once
 

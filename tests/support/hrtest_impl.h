@@ -7,7 +7,7 @@
 #include "tests/support/hrtest.h"
 
 struct test {
-    const char *name;
+    const char *name, *file;
     enum test_clock clock;
     void (*body)(void);
 };
