@@ -117,5 +117,6 @@ HR_PUBLIC size_t hr_error_split(const struct hr_error *error, int code,
 HR_PUBLIC void hr_error_copy(struct hr_error *to, const struct hr_error *from);
 HR_PUBLIC void hr_error_done(struct hr_error *error);
 
-/* Makes error the present record of the running task, so that it travels on from here. */
+/* Makes error the present record of the running task, so that it travels on from here; returns its
+ * code. */
 HR_PUBLIC int hr_error_raise(const struct hr_error *error);

@@ -49,6 +49,7 @@ HR_PUBLIC int hr_future_set_error_record(hr_future *future, const struct hr_erro
  * plain future is cancelled at once; a task is asked (core/task.h). False: done already. */
 HR_PUBLIC bool hr_future_cancel(hr_future *future, const char *reason);
 
+/* Whether it has an outcome, of any kind; and whether that is a cancel. */
 HR_PUBLIC bool hr_future_done(const hr_future *future);
 HR_PUBLIC bool hr_future_cancelled(const hr_future *future);
 

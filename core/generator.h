@@ -23,7 +23,7 @@
 typedef struct hr_generator hr_generator;
 
 /* The body. ≥ 0 is the end, negative an error that comes out of next(). It gets arg as given to
- * hr_generator_new(), and yields by its first argument. */
+ * hr_generator_new(), and yields by its first argument. Where it waits, so does who asked. */
 typedef int hr_generator_fn(hr_generator *self, void *arg);
 
 /* Runs nothing yet. NULL, with a record: -ENOMEM, -EAGAIN (see core/task.h: no guard page). */
@@ -47,15 +47,16 @@ HR_PUBLIC void hr_generator_freep(hr_generator **generator);
 HR_PUBLIC hr_async int hr_generator_next(hr_generator *generator, void **ret);
 
 /* As next, with a value that the yield returns. Before the first yield there is nobody to take one:
- * -EINVAL unless it is NULL. */
+ * -EINVAL unless it is NULL. Codes as hr_generator_next(). */
 HR_PUBLIC hr_async int hr_generator_send(hr_generator *generator, void *value, void **ret);
 
-/* As next, with an error that the yield returns; the record goes along. A generator that has not
- * started is over then, and the error comes out. */
+/* As next, with an error (code < 0) that the yield returns; the record goes along. From a generator
+ * that has not started, or is over, the error comes out again, and the first is over then. */
 HR_PUBLIC hr_async int hr_generator_throw(hr_generator *generator, int code, void **ret);
 
 /* Has the yield return HR_EEXIT and expects the end: 0 when the body returns that, or success, and
- * when it was over already; HR_EBROKEN when it yields instead; else its error. */
+ * when it was over already; HR_EBROKEN when it yields instead, -EBUSY, HR_EWRONGTHREAD; else its
+ * error. */
 HR_PUBLIC hr_async int hr_generator_close(hr_generator *generator);
 
 /* In the body: gives a value, and stands still until it is asked for the next. 0 with what was sent
@@ -68,5 +69,5 @@ HR_PUBLIC hr_async int hr_generator_yield(hr_generator *self, void *value, void 
 HR_PUBLIC hr_async int hr_generator_delegate(hr_generator *self, hr_generator *inner,
                                              void **ret_value);
 
-/* In the body: the value that comes with the end. */
+/* In the body: the value that comes with the end; it goes to whoever meets that, uncopied. */
 HR_PUBLIC void hr_generator_return(hr_generator *self, void *value);

@@ -35,11 +35,13 @@ HR_PUBLIC void hr_greenlet_freep(hr_greenlet **greenlet);
 /* Leaves the running greenlet and goes on in target, whose switch returns value. Returns when
  * something switches back, with what that passed in *ret (NULL: not wanted): its status, 0 from a
  * switch, or the code that was thrown here. A target that is dead stands for its nearest living
- * parent; switching to oneself returns at once. HR_EWRONGTHREAD: not from this task or thread. */
+ * parent; switching to oneself returns at once. HR_EWRONGTHREAD: not from this task or thread;
+ * -ENOMEM: no memory for a task's first switch. */
 HR_PUBLIC int hr_greenlet_switch(hr_greenlet *target, void *value, void **ret);
 
 /* As switch, with a code (< 0) that the target's switch returns; the record goes along. A target
- * that has not started dies of it, and the code goes to its parent; HR_EEXIT arrives there as 0. */
+ * that has not started dies of it, and the code goes to its parent; HR_EEXIT arrives there as 0.
+ * -EINVAL for a code that is none. */
 HR_PUBLIC int hr_greenlet_throw(hr_greenlet *target, int code, void **ret);
 
 /* The one that runs; every task, and every thread, has a main one. NULL when memory is out. */

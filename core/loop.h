@@ -114,9 +114,13 @@ struct hr_report {
 typedef void hr_report_fn(const struct hr_report *report, void *cookie);
 HR_PUBLIC void hr_loop_set_report(hr_loop *loop, hr_report_fn *fn, void *cookie);
 
+/* Counts since the loop was made, and what there is now. */
 struct hr_loop_stats {
     uint64_t passes, slices, slow_slices;
-    size_t tasks, timers, ready, watches;
+    size_t tasks;    /* unfinished */
+    size_t timers;   /* armed */
+    size_t ready;    /* tasks and callbacks of the next pass, and what is left of this one */
+    size_t watches;  /* descriptors */
     hr_usec lag;     /* how late the latest due timer was run */
     hr_usec longest; /* longest slice since the last call, 0 when slow_slice is off */
 };

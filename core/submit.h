@@ -36,6 +36,7 @@ HR_PUBLIC void hr_thread_future_unrefp(hr_thread_future **future);
  *   -ENOMEM           future is NULL: hr_submit() failed */
 HR_PUBLIC int hr_thread_future_wait(hr_thread_future *future, hr_usec limit);
 
+/* Whether it is over, however it ended. */
 HR_PUBLIC bool hr_thread_future_done(hr_thread_future *future);
 
 /* Its state in a word for people: "pending", "running" (a job of an executor that has begun),

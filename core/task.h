@@ -49,6 +49,7 @@ HR_PUBLIC void hr_task_return(void *value, hr_free_fn *free_fn);
 /* The running task; NULL inside callbacks and outside the loop. Borrowed. */
 HR_PUBLIC hr_task *hr_current_task(void);
 
+/* Its name: borrowed, and the task's until set again; set copies (23 bytes are kept). */
 HR_PUBLIC const char *hr_task_name(const hr_task *task);
 HR_PUBLIC void hr_task_set_name(hr_task *task, const char *name);
 
