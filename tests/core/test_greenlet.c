@@ -124,6 +124,12 @@ TEST_PLAIN(s18_5_a_throw_arrives_at_the_targets_switch)
     ASSERT_ERR(hr_greenlet_throw(g, -EPIPE, NULL), -EPIPE); /* not started: dies of it */
     ASSERT_TRUE(hr_greenlet_dead(g));
     ASSERT_ERR(hr_greenlet_throw(g, 3, NULL), -EINVAL);
+    ASSERT_ERR(hr_greenlet_throw(g, HR_EEXIT, NULL), 0); /* a dead one stands for its parent */
+    hr_greenlet_free(g);
+
+    g = hr_greenlet_new(add_one, hr_greenlet_current(), NULL);
+    ASSERT_ERR(hr_greenlet_throw(g, HR_EEXIT, NULL), 0); /* not started: no error either */
+    ASSERT_TRUE(hr_greenlet_dead(g));
     hr_greenlet_free(g);
 }
 
@@ -154,6 +160,42 @@ TEST_PLAIN(s18_7_the_main_one_has_no_parent_and_rings_are_refused)
     ASSERT_PTR(hr_greenlet_parent(b), main_one);
     hr_greenlet_free(a);
     hr_greenlet_free(b);
+}
+
+static int end_another(void *other, void **value)
+{
+    *value = number(hr_greenlet_free(other) == NULL);
+    note(" freed");
+    return 3;
+}
+
+TEST_PLAIN(s18_9_freeing_comes_back_to_whoever_frees)
+{
+    void *value;
+    order[0] = '\0';
+    hr_greenlet *g = hr_greenlet_new(add_one, hr_greenlet_current(), NULL);
+    ASSERT_ERR(hr_greenlet_switch(g, number(1), &value), 0);
+    hr_greenlet *other = hr_greenlet_new(end_another, g, NULL); /* not the parent of g */
+    ASSERT_ERR(hr_greenlet_switch(other, NULL, &value), 3);
+    ASSERT_EQ((intptr_t)value, 1);
+    ASSERT_STR(order, "end freed");
+    hr_greenlet_free(other);
+}
+
+static int make_child(void *child, void **value)
+{
+    *(hr_greenlet **)child = hr_greenlet_new(finish, NULL, NULL);
+    return hr_greenlet_parent(*(hr_greenlet **)child) == hr_greenlet_current() ? 1 : -EPROTO;
+}
+
+TEST_PLAIN(s18_1_the_parent_is_the_one_that_makes_it)
+{
+    hr_greenlet *child = NULL;
+    hr_greenlet *g = hr_greenlet_new(make_child, &child, NULL);
+    ASSERT_ERR(hr_greenlet_switch(g, NULL, NULL), 1);
+    ASSERT_PTR(hr_greenlet_parent(child), g);
+    hr_greenlet_free(child);
+    hr_greenlet_free(g);
 }
 
 static void *switch_from_elsewhere(void *greenlet)

@@ -420,6 +420,25 @@ TEST(s9_17_an_enclosing_timeout_is_still_seen)
     ASSERT_ERR(hr_timeout_leave(&limit, r), -ETIMEDOUT);
 }
 
+static void cancel_group(void *group)
+{
+    hr_task_group_cancel(group);
+}
+
+TEST(s9_17_a_cancel_while_the_exit_waits_leaves_the_bodys_result)
+{
+    struct hr_task_group group = {0};
+    struct child c = {hr_seconds(60)};
+    ASSERT_ERR(hr_task_group_enter(&group), 0);
+    add(&group, "a", &c);
+    ASSERT_TRUE(hr_call_later(hr_ms(5), cancel_group, &group));
+    ASSERT_ERR(hr_task_group_leave(&group, 4), 4);
+    ASSERT_EQ(c.cancels, 1);
+    ASSERT_EQ(test_clock_now(), hr_ms(5));
+    ASSERT_EQ(hr_task_cancelling(hr_current_task()), 0);
+    ASSERT_ERR(hr_yield(), 0);
+}
+
 static int stop_the_group(void *arg)
 {
     struct hr_task_group group = {0};

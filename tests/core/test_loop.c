@@ -157,6 +157,24 @@ TEST_PLAIN(s11_8_stopped_before_completion_is_an_error_of_its_own)
     hr_loop_free(loop);
 }
 
+static int complete_and_nap(void *future)
+{
+    hr_future_set_status(future, 3);
+    int r = hr_sleep(hr_ms(1));
+    return r < 0 ? r : 5;
+}
+
+TEST_PLAIN(s11_8_what_was_not_done_then_stops_no_later_run)
+{
+    hr_loop *loop = new_loop();
+    hr_future *future = hr_future_new(loop);
+    hr_future_unref(spawn_on(loop, stop_and_note, a));
+    ASSERT_ERR(hr_loop_run_until_complete(loop, hr_future_ref(future)), HR_EINVALIDSTATE);
+    ASSERT_ERR(hr_loop_run_until_complete(loop, spawn_on(loop, complete_and_nap, future)), 5);
+    hr_future_unref(future);
+    hr_loop_free(loop);
+}
+
 TEST_PLAIN(s11_9_s11_10_a_closed_loop_refuses_everything)
 {
     hr_loop *loop = new_loop();

@@ -47,6 +47,37 @@ TEST_REAL(s10_1_on_the_real_clock_too)
     }
 }
 
+static int sleep_and_tell(void *span)
+{
+    int r = hr_sleep(*(hr_usec *)span);
+    *(hr_usec *)span = test_clock_now();
+    return r;
+}
+
+TEST(s10_1_of_sleepers_close_to_each_other_none_is_early)
+{
+    hr_usec spans[] = {1000, 1001, 1500, 1999};
+    hr_task *tasks[4];
+    for (int i = 0; i < 4; i++)
+        tasks[i] = hr_create_task(NULL, sleep_and_tell, &spans[i]);
+    for (int i = 0; i < 4; i++)
+        ASSERT_ERR(hr_join(tasks[i]), 0);
+    ASSERT_EQ(spans[0], 1000);
+    ASSERT_EQ(spans[1], 1001);
+    ASSERT_EQ(spans[2], 1500);
+    ASSERT_EQ(spans[3], 1999);
+}
+
+TEST_REAL(s10_1_nor_is_one_in_a_busy_loop)
+{
+    hr_usec span = hr_ms(3), start = test_clock_now();
+    hr_task *task = hr_create_task(NULL, sleep_and_tell, &span);
+    while (!hr_future_done(task))
+        ASSERT_ERR(hr_yield(), 0);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_TRUE(span - start >= hr_ms(3));
+}
+
 TEST_REAL(s10_1_a_sleep_counts_from_its_call_not_from_the_start_of_the_pass)
 {
     hr_usec start = test_clock_now();
