@@ -75,6 +75,22 @@ TEST(s3_12_nested_scopes_each_stand_for_themselves)
     ASSERT_ERR(hr_yield(), 0);
 }
 
+TEST(s3_12_of_two_cancelled_scopes_the_outer_one_stands_after_the_inner)
+{
+    struct hr_cancel_scope outer = {0}, inner = {0};
+    ASSERT_ERR(hr_cancel_scope_enter(&outer, HR_FOREVER), 0);
+    ASSERT_ERR(hr_cancel_scope_enter(&inner, HR_FOREVER), 0);
+    hr_cancel_scope_cancel(&inner, NULL);
+    hr_cancel_scope_cancel(&outer, NULL);
+    ASSERT_ERR(hr_yield(), -ECANCELED);
+    (void)hr_cancel_scope_leave(&inner, -ECANCELED);
+    for (int i = 0; i < 2; i++)
+        ASSERT_ERR(hr_yield(), -ECANCELED);
+    ASSERT_ERR(hr_cancel_scope_leave(&outer, -ECANCELED), 0);
+    ASSERT_ERR(hr_yield(), 0);
+    ASSERT_EQ(hr_task_cancelling(hr_current_task()), 0);
+}
+
 TEST(s3_12_a_foreign_cancel_comes_out_of_the_scope)
 {
     struct hr_cancel_scope scope = {0};

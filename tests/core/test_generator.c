@@ -4,6 +4,7 @@
  */
 #include "core/generator.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,25 @@ TEST_PLAIN(s17_4_next_on_a_running_one_is_busy)
     void *value;
     hr_generator *g = hr_generator_new(ask_itself, NULL);
     ASSERT_ERR(hr_generator_next(g, &value), -EBUSY);
+    hr_generator_free(g);
+}
+
+static void *next_from_elsewhere(void *generator)
+{
+    void *value;
+    return (void *)(intptr_t)hr_generator_next(generator, &value);
+}
+
+TEST_PLAIN(s17_4_a_generator_belongs_to_its_thread)
+{
+    order[0] = '\0';
+    hr_generator *g = hr_generator_new(count, (void *)2);
+    pthread_t thread;
+    void *r;
+    ASSERT_EQ(pthread_create(&thread, NULL, next_from_elsewhere, g), 0);
+    pthread_join(thread, &r);
+    ASSERT_ERR((int)(intptr_t)r, HR_EWRONGTHREAD);
+    ASSERT_STR(order, "");
     hr_generator_free(g);
 }
 

@@ -123,6 +123,7 @@ struct service {
     int outcome;
     bool ready;
     int said;
+    hr_task **starter;
 };
 
 static int serve(void *arg)
@@ -192,6 +193,33 @@ TEST(s9_18_cancelling_the_starter_cancels_the_child)
     ASSERT_ERR(hr_task_group_leave(&group, 0), 0);
     ASSERT_EQ(test_clock_now(), 0);
     ASSERT_ERR(service.said, -1);
+}
+
+static int be_ready_and_cancel(void *arg)
+{
+    struct service *service = arg;
+    service->said = hr_task_group_ready(service->group, service);
+    hr_task_cancel(*service->starter, NULL);
+    return hr_sleep(hr_seconds(60));
+}
+
+static int start_ready(void *service)
+{
+    return hr_task_group_start(((struct service *)service)->group, "service", be_ready_and_cancel,
+                               service, NULL);
+}
+
+TEST(s9_18_a_child_that_is_ready_when_its_starter_is_cancelled_is_too)
+{
+    struct hr_task_group group = {0};
+    hr_task *starter;
+    struct service service = {&group, 0, true, -1, &starter};
+    ASSERT_ERR(hr_task_group_enter(&group), 0);
+    starter = hr_create_task("starter", start_ready, &service);
+    ASSERT_ERR(hr_join(starter), -ECANCELED);
+    ASSERT_ERR(service.said, 0);
+    ASSERT_ERR(hr_task_group_leave(&group, 0), 0);
+    ASSERT_EQ(test_clock_now(), 0); /* nobody slept it out */
 }
 
 TEST(s9_18_misuse_is_refused)
