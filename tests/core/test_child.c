@@ -41,6 +41,7 @@ static void read_all(hr_child *child, char *text, size_t size)
     hr_auto(hr_io_freep) hr_io *io = hr_io_new(hr_child_get_pipe(child, STDOUT_FILENO));
     size_t have = 0;
     ssize_t n;
+    ASSERT_TRUE(io);
     while ((n = hr_io_read(io, text + have, size - 1 - have)) > 0)
         have += (size_t)n;
     ASSERT_EQ(n, 0);
@@ -227,6 +228,7 @@ static int leave_it(void *arg)
 {
     struct hr_child_options options = SHELL("exec sleep 60");
     hr_auto(hr_child_freep) hr_child *child = hr_child_spawn(&options);
+    ASSERT_TRUE(child);
     left_behind = hr_child_pid(child);
     return arg ? hr_child_wait(child, NULL) : 0;
 }
@@ -296,6 +298,7 @@ TEST_REAL(streams_go_where_they_are_told_to)
     options.streams[0].kind = options.streams[1].kind = HR_CHILD_PIPE;
     options.streams[2] = (struct hr_child_stream){HR_CHILD_NULL, 0};
     hr_auto(hr_child_freep) hr_child *child = hr_child_spawn(&options);
+    ASSERT_TRUE(child);
     int to = hr_child_take_pipe(child, STDIN_FILENO);
     ASSERT_EQ(hr_child_get_pipe(child, STDIN_FILENO), -1);
     ASSERT_EQ(hr_child_get_pipe(child, STDERR_FILENO), -1);
@@ -303,6 +306,7 @@ TEST_REAL(streams_go_where_they_are_told_to)
     ASSERT_TRUE(fcntl(to, F_GETFL) & O_NONBLOCK);
     ASSERT_TRUE(fcntl(to, F_GETFD) & FD_CLOEXEC);
     hr_io *io = hr_io_new(to);
+    ASSERT_TRUE(io);
     ASSERT_ERR(hr_io_write(io, "quiet\n", 6, NULL), 0);
     hr_io_free(io);
     close(to);
@@ -340,6 +344,7 @@ TEST_REAL(standard_error_may_go_to_a_copy_of_standard_output)
     struct hr_child_options options = SHELL("echo out; echo err >&2");
     options.streams[1] = options.streams[2] = (struct hr_child_stream){HR_CHILD_FD, ends[1]};
     hr_auto(hr_child_freep) hr_child *child = hr_child_spawn(&options);
+    ASSERT_TRUE(child);
     ASSERT_ERR(hr_child_wait(child, NULL), 0);
     char text[32] = "";
     ASSERT_EQ(read(ends[0], text, sizeof(text)), 8);
@@ -379,6 +384,7 @@ TEST_REAL(signals_are_at_their_defaults_and_unblocked)
               "done < /proc/self/status");
     options.streams[1].kind = HR_CHILD_PIPE;
     hr_auto(hr_child_freep) hr_child *child = hr_child_spawn(&options);
+    ASSERT_TRUE(child);
     char text[64], *next;
     read_all(child, text, sizeof(text));
     ASSERT_EQ(strtoull(text, &next, 16), 0);
@@ -393,15 +399,18 @@ TEST_REAL(its_group_is_its_own_unless_told_otherwise)
     struct hr_child_options options = SHELL("read x");
     options.streams[0].kind = HR_CHILD_PIPE;
     hr_child *child = hr_child_spawn(&options);
+    ASSERT_TRUE(child);
     ASSERT_EQ(getpgid(hr_child_pid(child)), hr_child_pid(child));
     ASSERT_EQ(getsid(hr_child_pid(child)), getsid(0));
     end_it(child);
     options.group = HR_CHILD_OWN_SESSION;
     child = hr_child_spawn(&options);
+    ASSERT_TRUE(child);
     ASSERT_EQ(getsid(hr_child_pid(child)), hr_child_pid(child));
     end_it(child);
     options.group = HR_CHILD_SAME_GROUP;
     child = hr_child_spawn(&options);
+    ASSERT_TRUE(child);
     ASSERT_EQ(getpgid(hr_child_pid(child)), getpgid(0));
     ASSERT_ERR(hr_child_kill_group(child, SIGTERM), 0); /* it alone, not us */
     ASSERT_ERR(hr_child_wait(child, NULL), 0);
@@ -418,6 +427,7 @@ static hr_child *spawn_family(const char *script, bool end_group, pid_t *ret_gra
     ASSERT_TRUE(child);
     hr_auto(hr_io_freep) hr_io *io = hr_io_new(hr_child_get_pipe(child, STDOUT_FILENO));
     char text[32] = "";
+    ASSERT_TRUE(io);
     ASSERT_TRUE(hr_io_read(io, text, sizeof(text) - 1) > 0);
     *ret_grandchild = (pid_t)atoi(text);
     return child;

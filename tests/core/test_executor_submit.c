@@ -63,14 +63,29 @@ static void count_free(void *value)
 
 static int word;
 
+static hr_executor *executor_of(unsigned threads)
+{
+    hr_executor *executor = hr_executor_new("test", threads);
+    ASSERT_TRUE(executor);
+    return executor;
+}
+
+static hr_thread_future *submit(const struct hr_job_options *options, hr_job_fn *fn, void *arg)
+{
+    hr_thread_future *job = hr_executor_submit_with(options, fn, arg);
+    ASSERT_TRUE(job);
+    return job;
+}
+
 TEST_PLAIN(s13_2_a_thread_without_a_loop_gets_status_value_and_state_of_a_job)
 {
     gate_move(false, 0);
     freed = 0;
-    hr_executor *executor = hr_executor_new("test", 5);
+    hr_executor *executor = executor_of(5);
+    struct hr_job_options options = {.executor = executor, .free_value = count_free};
     hr_thread_future *jobs[10];
     for (int i = 0; i < 10; i++)
-        jobs[i] = hr_executor_submit(executor, stay, &word, count_free);
+        jobs[i] = submit(&options, stay, &word);
     gate_await(5);
     for (int i = 0; i < 10; i++)
         ASSERT_STR(hr_thread_future_state(jobs[i]), i < 5 ? "running" : "pending");
@@ -94,11 +109,11 @@ TEST_PLAIN(s13_4_a_job_that_waits_is_taken_back_and_one_that_runs_is_not)
 {
     gate_move(false, 0);
     freed = 0;
-    hr_executor *executor = hr_executor_new("test", 1);
+    hr_executor *executor = executor_of(1);
     struct hr_job_options options = {.executor = executor, .free_arg = count_free};
-    hr_thread_future *runs = hr_executor_submit_with(&options, stay, NULL);
+    hr_thread_future *runs = submit(&options, stay, NULL);
     gate_await(1);
-    hr_thread_future *waits = hr_executor_submit_with(&options, stay, NULL);
+    hr_thread_future *waits = submit(&options, stay, NULL);
     ASSERT_FALSE(hr_thread_future_cancel(runs));
     ASSERT_TRUE(hr_thread_future_cancel(waits));
     ASSERT_FALSE(hr_thread_future_cancel(waits));
@@ -115,8 +130,9 @@ TEST_PLAIN(s13_4_a_job_that_waits_is_taken_back_and_one_that_runs_is_not)
 
 TEST_PLAIN(an_error_comes_with_its_record_and_may_be_nobodys)
 {
-    hr_executor *executor = hr_executor_new("test", 1);
+    hr_executor *executor = executor_of(1);
     hr_thread_future *job = hr_executor_submit(executor, fail, NULL, NULL);
+    ASSERT_TRUE(job);
     ASSERT_ERR(hr_thread_future_wait(job, HR_FOREVER), -EIO);
     ASSERT_STR(hr_last_error()->message, "disk 7 is gone");
     ASSERT_STR(hr_thread_future_state(job), "failed");
@@ -128,10 +144,12 @@ TEST_PLAIN(an_error_comes_with_its_record_and_may_be_nobodys)
 TEST_PLAIN(s13_11_s13_12_a_shutdown_ends_what_waits_and_refuses_more)
 {
     gate_move(false, 0);
-    hr_executor *executor = hr_executor_new("test", 1);
+    hr_executor *executor = executor_of(1);
     hr_thread_future *runs = hr_executor_submit(executor, stay, NULL, NULL);
+    ASSERT_TRUE(runs);
     gate_await(1);
     hr_thread_future *waits = hr_executor_submit(executor, stay, NULL, NULL);
+    ASSERT_TRUE(waits);
     hr_executor_shutdown(executor, HR_SHUTDOWN_CANCEL);
     ASSERT_ERR(hr_thread_future_wait(waits, HR_FOREVER), HR_ESHUTDOWN);
     ASSERT_PTR(hr_executor_submit(executor, stay, NULL, NULL), NULL);
@@ -153,8 +171,9 @@ static void note(hr_thread_future *future, void *cookie)
 TEST_PLAIN(a_callback_of_a_job_runs_when_it_is_done)
 {
     gate_move(false, 0);
-    hr_executor *executor = hr_executor_new("test", 1);
+    hr_executor *executor = executor_of(1);
     hr_thread_future *job = hr_executor_submit(executor, stay, NULL, NULL);
+    ASSERT_TRUE(job);
     int before = 0, after = 0;
     ASSERT_ERR(hr_thread_future_add_done_callback(job, note, &before), 0);
     gate_move(true, 0);
@@ -176,9 +195,9 @@ static int read_local(void *arg, void **ret_value)
 TEST_REAL(a_job_may_have_the_values_of_the_task_that_submits_it)
 {
     ASSERT_ERR(hr_local_set(&request, &word), 0);
-    hr_executor *executor = hr_executor_new("test", 1);
+    hr_executor *executor = executor_of(1);
     struct hr_job_options options = {.executor = executor, .with_locals = true};
-    hr_thread_future *job = hr_executor_submit_with(&options, read_local, NULL);
+    hr_thread_future *job = submit(&options, read_local, NULL);
     ASSERT_ERR(hr_thread_future_wait(job, HR_FOREVER), 0);
     ASSERT_PTR(hr_thread_future_result(job), &word);
     hr_thread_future_unref(job);

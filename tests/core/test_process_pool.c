@@ -103,6 +103,7 @@ TEST_REAL(s13_17_a_job_that_waits_can_be_cancelled_and_one_that_runs_goes_on)
     await_began();
     hr_thread_future *waits = hr_process_pool_submit(pool, "upper", "x", 1);
     hr_future *future = run(pool, "upper", "y");
+    ASSERT_TRUE(stays && waits && future);
     ASSERT_STR(hr_thread_future_state(stays), "running");
     ASSERT_STR(hr_thread_future_state(waits), "pending");
     ASSERT_FALSE(hr_thread_future_cancel(stays));
@@ -127,6 +128,7 @@ TEST_REAL(s13_17_what_cannot_be_submitted_is_refused)
     ASSERT_ERR(hr_last_error()->code, -EINVAL);
     options = (struct hr_process_pool_options){.workers = 1, .max_bytes = 4};
     hr_process_pool *pool = hr_process_pool_new(&options);
+    ASSERT_TRUE(pool);
     ASSERT_PTR(run(pool, "no such", ""), NULL);
     ASSERT_ERR(hr_last_error()->code, -ENOENT);
     ASSERT_PTR(run(pool, "upper", "more"), NULL);
@@ -170,6 +172,7 @@ TEST_REAL(s13_20_a_worker_is_replaced_after_so_many_jobs)
 {
     struct hr_process_pool_options options = {.workers = 1, .worker_jobs = 2};
     hr_process_pool *pool = hr_process_pool_new(&options);
+    ASSERT_TRUE(pool);
     hr_future *who_is_it[5];
     for (int i = 0; i < 5; i++) {
         who_is_it[i] = run(pool, "who", "");

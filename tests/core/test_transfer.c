@@ -33,7 +33,7 @@ static int write_large(void *arg)
     for (size_t i = 0; i < LARGE; i++)
         bytes[i] = (char)(i % 251);
     hr_auto(hr_io_freep) hr_io *io = hr_io_new(ends[1]);
-    int r = hr_io_write(io, bytes, LARGE, arg);
+    int r = io ? hr_io_write(io, bytes, LARGE, arg) : -ENOMEM;
     close(ends[1]);
     return r;
 }
@@ -46,6 +46,7 @@ TEST_REAL(what_is_written_is_read_in_order_to_the_end)
     hr_task *writer = hr_create_task("writer", write_large, &written);
     hr_io *io = hr_io_new(ends[0]);
     ssize_t n;
+    ASSERT_TRUE(writer && io);
     while ((n = hr_io_read(io, bytes + have, LARGE - have + 1)) > 0)
         have += (size_t)n;
     ASSERT_EQ(n, 0);
@@ -66,6 +67,7 @@ TEST_REAL(a_read_and_a_write_can_be_cut_short_by_a_limit)
     size_t written = 0;
     open_pipe();
     hr_io *from = hr_io_new(ends[0]), *to = hr_io_new(ends[1]);
+    ASSERT_TRUE(from && to);
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(2)), 0);
     ASSERT_ERR(hr_timeout_leave(&limit, (int)hr_io_read(from, &byte, 1)), -ETIMEDOUT);
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(2)), 0);
@@ -83,6 +85,7 @@ static void write_to_nobody(int fd)
     sigset_t blocked, pending;
     sigaction(SIGPIPE, &by_default, &before);
     hr_io *io = hr_io_new(fd);
+    ASSERT_TRUE(io);
     ASSERT_ERR(hr_io_write(io, "x", 1, NULL), -EPIPE);
     ASSERT_ERR(hr_io_write(io, "x", 1, NULL), -EPIPE);
     hr_io_free(io);
