@@ -488,6 +488,29 @@ TEST_PLAIN(s9_19_a_fatal_code_comes_out_unwrapped)
     ASSERT_ERR(left, HR_EFATAL);
 }
 
+static int fatal_when_cancelled(void *arg)
+{
+    return hr_sleep(hr_seconds(60)) < 0 ? fatal_child(arg) : 0;
+}
+
+static int group_that_fails_twice(void *arg)
+{
+    struct hr_task_group group = {0};
+    struct child c = {.outcome = -EIO};
+    ASSERT_ERR(hr_task_group_enter(&group), 0);
+    ASSERT_TRUE(hr_task_group_spawn(&group, "fatal", fatal_when_cancelled, NULL));
+    add(&group, "first", &c);
+    *(int *)arg = hr_task_group_leave(&group, 0);
+    return *(int *)arg;
+}
+
+TEST_PLAIN(s9_19_a_fatal_code_goes_before_what_failed_earlier)
+{
+    int left = 0;
+    ASSERT_ERR(hr_run(group_that_fails_twice, &left), HR_EFATAL);
+    ASSERT_ERR(left, HR_EFATAL);
+}
+
 TEST(s9_20_other_tasks_may_spawn_into_the_group_and_memory_does_not_grow_with_the_dead)
 {
     struct hr_task_group group = {0};

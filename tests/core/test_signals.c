@@ -208,6 +208,20 @@ static int stuck(void *arg)
     return pause();
 }
 
+static int cancel_self(void *arg)
+{
+    hr_task_cancel(hr_current_task(), "by itself");
+    return hr_yield();
+}
+
+TEST_PLAIN(s20_8_an_interrupt_of_one_main_is_not_the_next_ones)
+{
+    hr_runner *runner = hr_runner_new(NULL);
+    ASSERT_ERR(hr_runner_run(runner, interrupt_self, NULL), HR_EINTERRUPTED);
+    ASSERT_ERR(hr_runner_run(runner, cancel_self, NULL), -ECANCELED);
+    hr_runner_free(runner);
+}
+
 static int handle_interrupts(void *arg)
 {
     return hr_add_signal_handler(SIGINT, count, arg);
