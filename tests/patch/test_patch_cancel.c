@@ -16,6 +16,7 @@
 #include "core/timeout.h"
 #include "tests/patch/witness.h"
 #include "tests/support/hrtest.h"
+#include "tests/support/starve.h"
 
 static int ends[2];
 
@@ -184,4 +185,38 @@ TEST_REAL(s19_12_a_limit_interrupts_a_lookup)
 {
     ASSERT_ERR(hr_wait_for(hr_create_task(NULL, looks_up, NULL), hr_ms(5)), -ETIMEDOUT);
     witness_answer();
+}
+
+/* Reads, polls and selects until the limits that they bring have passed; 0, or -ENOMEM. */
+static int wait_in_every_way(void)
+{
+    char byte;
+    struct pollfd fds[] = {
+        {.fd = ends[0], .events = POLLIN},
+        {.fd = ends[1], .events = POLLIN},
+    };
+    fd_set set;
+    FD_ZERO(&set);
+    FD_SET(ends[0], &set);
+    errno = 0;
+    bool fine = recv(ends[0], &byte, 1, 0) == -1 && errno == EAGAIN && poll(fds, 2, 5) == 0 &&
+                select(ends[0] + 1, &set, NULL, NULL, &(struct timeval){0, 5}) == 0 &&
+                write(ends[1], "a", 1) == 1 && read(ends[0], &byte, 1) == 1;
+    return fine ? 0 : -errno;
+}
+
+TEST(without_memory_a_call_fails_and_leaves_nothing_behind)
+{
+    open_ends();
+    const struct timeval limit = {0, 1000};
+    ASSERT_EQ(setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+    long failed = 0;
+    for (bool starved = true; starved; failed++) {
+        starve_after(failed + 1, true);
+        int r = wait_in_every_way();
+        starved = starve_end();
+        ASSERT_ERR(r, starved ? -ENOMEM : 0);
+    }
+    ASSERT_TRUE(failed > 5);
+    close_ends();
 }

@@ -4,6 +4,7 @@
  */
 #include "tests/support/starve.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 
 static atomic_long left = -1; /* calls before the first that fails; negative: none does */
@@ -53,6 +54,7 @@ static bool may_allocate(void)
         return true;
     to_fail--;
     failed = true;
+    errno = ENOMEM; /* as the real ones say */
     return false;
 }
 
