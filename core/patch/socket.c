@@ -187,7 +187,7 @@ HR_PUBLIC ssize_t recvfrom(int fd, void *bytes, size_t size, int flags, __SOCKAD
         message.msg_namelen = *from_size;
     }
     ssize_t n = hr__patch_recvmsg(fd, &message, flags);
-    if (n >= 0 && message.msg_name)
+    if (n >= 0 && message.msg_name && from_size)
         *from_size = message.msg_namelen;
     return n;
 }
