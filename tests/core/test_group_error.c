@@ -173,7 +173,7 @@ TEST(s9_18_failing_after_that_fails_the_group)
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     ASSERT_ERR(hr_task_group_start(&group, "service", serve, &service, NULL), 0);
     ASSERT_ERR(hr_task_group_leave(&group, 0), HR_EGROUP);
-    ASSERT_STR(hr_last_error()->members->task, "service");
+    ASSERT_STR(TEST_MADE(hr_last_error()->members)->task, "service");
 }
 
 static int start_service(void *service)
