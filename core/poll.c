@@ -163,7 +163,7 @@ static void look_idle(hr_loop *loop)
     if (deadline <= loop->now)
         poll_now(loop);
     else
-        poll_asleep(loop, deadline);
+        poll_asleep(loop, hr__timers_wake(&loop->timers));
 }
 
 bool hr__poll(hr_loop *loop)

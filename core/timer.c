@@ -1,31 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How it works: time is cut into ticks of 1,024 µs. A timer of the present tick, or an overdue one,
- * stands in `near`, sorted. Any other stands in the wheel: the highest group of six bits in which
- * its tick differs from the wheel's own names the level, and its bits there name the slot. When the
- * wheel moves into a slot, the slot's timers are placed anew, one level or more further down.
+ * How it works: a slot of the first level is a microsecond, one of the second a whole first level
+ * (1,024 µs), and each level from there on is 64 times as wide. The highest bits in which a
+ * deadline differs from the wheel's own moment name the level, and its bits there name the slot.
+ * When the wheel moves into a slot, its timers are placed anew, one level or more further down. The
+ * first two levels are wide because a move costs a cache miss: what sleeps for less than a second
+ * is moved once.
  *
- * Order needs no sequence numbers: two timers of one deadline always share a slot, because the
- * earlier one is moved down before the later one could be placed below it, and all moves keep the
- * order of the list. The sort into `near` is stable.
+ * Order needs neither sorting nor sequence numbers: a slot of the first level holds one deadline,
+ * and two timers of one deadline always share a slot, because the earlier one is moved down before
+ * the later one could be placed below it, and all moves keep the order of the list. Only what is
+ * armed for the past stands in `near`, which is sorted.
  */
 #include "core/timer.h"
 
-#define TICK_BITS  10
-#define LEVEL_BITS 6
+#define WIDE_BITS    10 /* the first two levels */
+#define NARROW_BITS  6
+#define WIDE_SLOTS   (1 << WIDE_BITS)
+#define NARROW_SLOTS (1 << NARROW_BITS)
+
+/* So many deadlines in so short a span are waited for together. Programming a timer and waking up
+ * costs 2 to 20 µs, the more in virtual machines; the kernel's own slack is 50 µs. */
+#define TOGETHER      4
+#define TOGETHER_SPAN 256
 
 /* Slots with more timers than this are not searched for the earliest one. */
 #define SEARCH_MAX 32
 
 void hr__timers_init(struct hr__timers *timers, hr_usec now)
 {
-    *timers = (struct hr__timers){.tick = (uint64_t)now >> TICK_BITS};
+    *timers = (struct hr__timers){.now = now};
     hr_list_init(&timers->near);
     hr_list_init(&timers->never);
-    for (int level = 0; level < HR__WHEEL_LEVELS; level++) {
-        for (int slot = 0; slot < HR__WHEEL_SLOTS; slot++)
-            hr_list_init(&timers->slots[level][slot]);
-    }
+    for (int i = 0; i < HR__WHEEL_SLOTS; i++)
+        hr_list_init(&timers->slots[i]);
 }
 
 static struct hr__timer *timer_of(struct hr_list *node)
@@ -33,9 +41,15 @@ static struct hr__timer *timer_of(struct hr_list *node)
     return hr_list_entry(node, struct hr__timer, link);
 }
 
-static uint64_t tick_of(hr_usec moment)
+/* Where a level begins: its first slot, and the bits of a moment below it. */
+static int level_slot(int level)
 {
-    return moment < 0 ? 0 : (uint64_t)moment >> TICK_BITS;
+    return level < 2 ? level * WIDE_SLOTS : 2 * WIDE_SLOTS + (level - 2) * NARROW_SLOTS;
+}
+
+static int level_shift(int level)
+{
+    return level < 2 ? level * WIDE_BITS : 2 * WIDE_BITS + (level - 2) * NARROW_BITS;
 }
 
 /* Most timers come in order, so the walk starts at the end. */
@@ -55,15 +69,17 @@ static void place(struct hr__timers *timers, struct hr__timer *timer)
         hr_list_append(&timers->never, &timer->link);
         return;
     }
-    uint64_t tick = tick_of(timer->deadline);
-    if (tick <= timers->tick) {
+    if (timer->deadline <= timers->now) {
         insert_near(timers, timer);
         return;
     }
-    int level = (63 - __builtin_clzll(tick ^ timers->tick)) / LEVEL_BITS;
-    unsigned slot = (tick >> (level * LEVEL_BITS)) % HR__WHEEL_SLOTS;
-    timers->used[level] |= UINT64_C(1) << slot;
-    hr_list_append(&timers->slots[level][slot], &timer->link);
+    uint64_t moment = (uint64_t)timer->deadline;
+    int bit = 63 - __builtin_clzll(moment ^ (uint64_t)timers->now);
+    int level = bit < 2 * WIDE_BITS ? bit / WIDE_BITS : 2 + (bit - 2 * WIDE_BITS) / NARROW_BITS;
+    unsigned mask = level < 2 ? WIDE_SLOTS - 1 : NARROW_SLOTS - 1;
+    unsigned slot = (unsigned)level_slot(level) + ((moment >> level_shift(level)) & mask);
+    timers->used[slot / 64] |= UINT64_C(1) << slot % 64;
+    hr_list_append(&timers->slots[slot], &timer->link);
 }
 
 void hr__timer_arm(struct hr__timers *timers, struct hr__timer *timer, hr_usec deadline)
@@ -73,101 +89,70 @@ void hr__timer_arm(struct hr__timers *timers, struct hr__timer *timer, hr_usec d
     place(timers, timer);
 }
 
-/* Sorts the first count nodes of from, stably, and appends them to the empty list to. */
-static void merge_sort(struct hr_list *from, size_t count, struct hr_list *to)
+/* The first used slot, and the moment at which it begins; NULL: all are empty. Levels come in
+ * order, and in each all used slots lie after the wheel's position. */
+static struct hr_list *first_slot(struct hr__timers *timers, hr_usec *ret_begin)
 {
-    if (count <= 1) {
-        if (count == 1)
-            hr_list_append(to, hr_list_pop(from));
-        return;
-    }
-    struct hr_list left, right;
-    hr_list_init(&left);
-    hr_list_init(&right);
-    merge_sort(from, count / 2, &left);
-    merge_sort(from, count - count / 2, &right);
-    while (!hr_list_empty(&left) && !hr_list_empty(&right)) {
-        bool keep = timer_of(left.next)->deadline <= timer_of(right.next)->deadline;
-        hr_list_append(to, hr_list_pop(keep ? &left : &right));
-    }
-    hr_list_splice(to, &left);
-    hr_list_splice(to, &right);
-}
-
-/* The first used slot after the wheel's position, and the tick at which it begins. */
-static struct hr_list *first_slot(struct hr__timers *timers, int *ret_level, uint64_t *ret_tick)
-{
-    for (int level = 0; level < HR__WHEEL_LEVELS; level++) {
-        int shift = level * LEVEL_BITS;
-        while (timers->used[level]) {
-            /* All of a level's used slots lie after the wheel's position in it. */
-            int slot = __builtin_ctzll(timers->used[level]);
-            struct hr_list *list = &timers->slots[level][slot];
+    for (unsigned word = 0; word < HR__WHEEL_SLOTS / 64; word++) {
+        while (timers->used[word]) {
+            unsigned slot = word * 64 + (unsigned)__builtin_ctzll(timers->used[word]);
+            struct hr_list *list = &timers->slots[slot];
             if (hr_list_empty(list)) { /* its timers were disarmed */
-                timers->used[level] &= ~(UINT64_C(1) << slot);
+                timers->used[word] &= timers->used[word] - 1;
                 continue;
             }
-            *ret_level = level;
-            *ret_tick = (timers->tick >> shift >> LEVEL_BITS << LEVEL_BITS | (uint64_t)slot)
-                        << shift;
+            int level = slot < 2 * WIDE_SLOTS ? (int)slot / WIDE_SLOTS
+                                              : 2 + ((int)slot - 2 * WIDE_SLOTS) / NARROW_SLOTS;
+            int shift = level_shift(level), above = level_shift(level + 1);
+            uint64_t begin = above < 64 ? (uint64_t)timers->now >> above << above : 0;
+            *ret_begin = (hr_usec)(begin | (uint64_t)((int)slot - level_slot(level)) << shift);
             return list;
         }
     }
     return NULL;
 }
 
-/* Moves the wheel into the slot at tick and places its timers anew. */
-static void enter_slot(struct hr__timers *timers, struct hr_list *list, int level, uint64_t tick)
+/* Moves the wheel into a slot and places its timers anew. */
+static void enter_slot(struct hr__timers *timers, struct hr_list *list, hr_usec begin)
 {
+    size_t slot = (size_t)(list - timers->slots);
+    timers->used[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+    timers->now = begin;
+    if (slot < WIDE_SLOTS) { /* near is empty, and these are due */
+        hr_list_splice(&timers->near, list);
+        return;
+    }
     struct hr_list moved;
     hr_list_init(&moved);
     hr_list_splice(&moved, list);
-    timers->used[level] &= ~(UINT64_C(1) << ((tick >> (level * LEVEL_BITS)) % HR__WHEEL_SLOTS));
-    timers->tick = tick;
-
-    struct hr_list now;
-    size_t count = 0;
-    hr_list_init(&now);
-    for (struct hr_list *node; (node = hr_list_pop(&moved));) {
-        if (tick_of(timer_of(node)->deadline) > tick) {
-            place(timers, timer_of(node));
-        } else {
-            hr_list_append(&now, node);
-            count++;
-        }
-    }
-    /* near is empty: everything in it was due before this tick began. */
-    merge_sort(&now, count, &timers->near);
+    for (struct hr_list *node; (node = hr_list_pop(&moved));)
+        place(timers, timer_of(node));
 }
 
 hr_usec hr__timers_run(struct hr__timers *timers, hr_usec now)
 {
-    uint64_t target = tick_of(now);
     hr_usec lag = 0;
 
     for (;;) {
         while (!hr_list_empty(&timers->near)) {
             struct hr__timer *timer = timer_of(timers->near.next);
-            if (timer->deadline > now)
-                return lag;
             hr__timer_disarm(timers, timer);
             if (now - timer->deadline > lag)
                 lag = now - timer->deadline;
             timer->fire(timer);
         }
-        int level;
-        uint64_t tick;
-        struct hr_list *list = timers->tick < target ? first_slot(timers, &level, &tick) : NULL;
-        if (!list || tick > target)
+        hr_usec begin;
+        struct hr_list *list = timers->now < now ? first_slot(timers, &begin) : NULL;
+        if (!list || begin > now)
             break;
-        enter_slot(timers, list, level, tick);
+        enter_slot(timers, list, begin);
     }
     if (now == HR_FOREVER) {
         for (struct hr_list *node; (node = hr_list_pop(&timers->never)); timers->count--)
             timer_of(node)->fire(timer_of(node));
     }
-    if (timers->tick < target)
-        timers->tick = target;
+    if (timers->now < now)
+        timers->now = now;
     return lag;
 }
 
@@ -176,9 +161,8 @@ hr_usec hr__timers_next(struct hr__timers *timers)
     if (!hr_list_empty(&timers->near))
         return timer_of(timers->near.next)->deadline;
 
-    int level;
-    uint64_t tick;
-    struct hr_list *list = first_slot(timers, &level, &tick);
+    hr_usec begin;
+    struct hr_list *list = first_slot(timers, &begin);
     if (!list)
         return HR_FOREVER;
 
@@ -186,9 +170,22 @@ hr_usec hr__timers_next(struct hr__timers *timers)
     int searched = 0;
     hr_list_foreach (node, list) {
         if (++searched > SEARCH_MAX) /* waking up when the slot begins will split it */
-            return (hr_usec)(tick << TICK_BITS);
+            return begin;
         if (timer_of(node)->deadline < earliest)
             earliest = timer_of(node)->deadline;
     }
     return earliest;
+}
+
+hr_usec hr__timers_wake(struct hr__timers *timers)
+{
+    hr_usec next = hr__timers_next(timers);
+    hr_usec begin = timers->now - timers->now % WIDE_SLOTS; /* of what the first level covers */
+    if (next <= timers->now || next >= begin + WIDE_SLOTS)
+        return next;
+    int together = 0;
+    unsigned first = (unsigned)(next - begin) / 64;
+    for (unsigned i = 0; i < TOGETHER_SPAN / 64 && first + i < WIDE_SLOTS / 64; i++)
+        together += __builtin_popcountll(timers->used[first + i]);
+    return together < TOGETHER ? next : next + TOGETHER_SPAN;
 }

@@ -9,8 +9,7 @@
 
 #include "core/list.h"
 
-#define HR__WHEEL_LEVELS 9 /* six bits each: together with the tick they cover an hr_usec */
-#define HR__WHEEL_SLOTS  64
+#define HR__WHEEL_SLOTS (2 * 1024 + 8 * 64) /* of all levels; together they cover an hr_usec */
 
 struct hr__timer {
     struct hr_list link;
@@ -19,12 +18,12 @@ struct hr__timer {
 };
 
 struct hr__timers {
-    uint64_t tick;                   /* where the wheel stands */
-    size_t count;                    /* armed timers */
-    struct hr_list near;             /* due in this tick or before, by deadline */
-    struct hr_list never;            /* armed for HR_FOREVER: fire at the end of time only */
-    uint64_t used[HR__WHEEL_LEVELS]; /* a bit a slot; set for every slot that is not empty */
-    struct hr_list slots[HR__WHEEL_LEVELS][HR__WHEEL_SLOTS];
+    hr_usec now;         /* where the wheel stands; everything before it is in near, or was fired */
+    size_t count;        /* armed timers */
+    struct hr_list near; /* due, by deadline */
+    struct hr_list never;                /* armed for HR_FOREVER: fire at the end of time only */
+    uint64_t used[HR__WHEEL_SLOTS / 64]; /* a bit a slot; set for every slot that is not empty */
+    struct hr_list slots[HR__WHEEL_SLOTS];
 };
 
 void hr__timers_init(struct hr__timers *timers, hr_usec now);
@@ -58,3 +57,7 @@ hr_usec hr__timers_run(struct hr__timers *timers, hr_usec now);
 
 /* A moment not after the earliest deadline, mostly the deadline itself; HR_FOREVER without any. */
 hr_usec hr__timers_next(struct hr__timers *timers);
+
+/* When a thread that sleeps for them had better wake up: at the earliest deadline or, when many
+ * fall due one after the other, up to 256 µs later, so that one wake-up serves them all. */
+hr_usec hr__timers_wake(struct hr__timers *timers);

@@ -275,6 +275,25 @@ TEST(s10_14_ten_sleepers_finish_in_order)
     ASSERT_EQ(test_clock_now(), hr_ms(900));
 }
 
+static void ignore(struct hr__timer *timer) {}
+
+TEST_PLAIN(deadlines_that_follow_closely_share_a_wake_up)
+{
+    static struct hr__timers timers;
+    struct hr__timer t[4];
+    hr__timers_init(&timers, 0);
+    for (int i = 0; i < 4; i++) {
+        hr__timer_init(&t[i], ignore);
+        ASSERT_EQ(hr__timers_wake(&timers), i == 0 ? HR_FOREVER : 100);
+        hr__timer_arm(&timers, &t[i], 100 + 50 * i);
+    }
+    ASSERT_EQ(hr__timers_wake(&timers), 100 + 256);
+    hr__timers_run(&timers, 150);
+    ASSERT_EQ(hr__timers_wake(&timers), 200); /* two are not many */
+    hr__timers_run(&timers, 300);
+    ASSERT_EQ(timers.count, 0);
+}
+
 /* The wheel against a plain list: many timers, armed, disarmed and run at random. */
 struct model {
     struct hr__timer timer;
