@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Makes a program live FAST_CLOCK times as fast: preloaded, it shows every clock at that speed and
- * lets every wait take that much less, so that a program of ten seconds is tested in one, as it is.
+ * lets every wait take that much less, so that programs of seconds are tested as they are, in less.
  *
  * What a clock shows is counted from boot, so that all processes agree and nothing has to be
  * remembered. C programs and Python alike come here, as both ask libc.
