@@ -5,7 +5,11 @@
  * How it works: posts are pushed onto a lock-free stack and taken all at once, in reverse. A loop
  * that is awake looks at it between passes anyway; only for one that sleeps the eventfd is written.
  * A closed inbox holds a mark instead of posts.
+ *
+ * What is posted may end the loop before its poster has looked whether somebody sleeps there. So
+ * who may have to wake the loop says so first, and a loop that closes waits until he is done.
  */
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -33,6 +37,12 @@ static void call_run(struct hr__ready *entry, bool drop)
     fn(arg);
 }
 
+static void wake(hr_loop *loop)
+{
+    if (atomic_exchange(&loop->sleeping, false))
+        eventfd_write(loop->wake_fd, 1);
+}
+
 int hr__inbox_post(hr_loop *loop, struct hr__posted *posted)
 {
     if (hr__loop_running == loop) { /* in line with hr_call_soon() */
@@ -40,14 +50,21 @@ int hr__inbox_post(hr_loop *loop, struct hr__posted *posted)
         return 0;
     }
     struct hr__posted *head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
+    bool kept = false;
     do {
         if (head == &closed_mark)
-            return HR_ECLOSED;
+            break;
+        if (!head && !kept) {
+            atomic_fetch_add(&loop->wakers, 1);
+            kept = true;
+        }
         posted->next = head;
     } while (!atomic_compare_exchange_weak(&loop->inbox, &head, posted));
     if (!head) /* else the loop is awake, or being woken by who posted first */
-        hr__inbox_wake(loop);
-    return 0;
+        wake(loop);
+    if (kept)
+        atomic_fetch_sub(&loop->wakers, 1);
+    return head == &closed_mark ? HR_ECLOSED : 0;
 }
 
 int hr_call_soon_threadsafe(hr_loop *loop, hr_callback *fn, void *arg)
@@ -60,16 +77,6 @@ int hr_call_soon_threadsafe(hr_loop *loop, hr_callback *fn, void *arg)
     if (r < 0)
         free(call);
     return r;
-}
-
-void hr__inbox_wake(hr_loop *loop)
-{
-    if (!atomic_exchange(&loop->sleeping, false))
-        return;
-    pthread_mutex_lock(&loop->wake_lock);
-    if (loop->wake_fd >= 0)
-        eventfd_write(loop->wake_fd, 1);
-    pthread_mutex_unlock(&loop->wake_lock);
 }
 
 bool hr__inbox_empty(hr_loop *loop)
@@ -107,4 +114,6 @@ void hr__inbox_close(hr_loop *loop)
         next = posted->next;
         posted->ready.run(&posted->ready, true);
     }
+    while (atomic_load(&loop->wakers) > 0)
+        sched_yield();
 }

@@ -20,7 +20,6 @@ static void loop_free(hr_loop *loop)
     hr__tasks_done(loop);
     hr__overflow_done(&loop->fault_stack);
     hr_error_done(&loop->fatal_error);
-    pthread_mutex_destroy(&loop->wake_lock);
     free(loop);
 }
 
@@ -34,7 +33,6 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
         hr_fail(-ENOMEM, "no memory for a loop");
         return NULL;
     }
-    pthread_mutex_init(&loop->wake_lock, NULL);
     loop->wake_fd = loop->timer_fd = -1;
     loop->slow_slice = options->slow_slice;
     loop->debug = options->debug;
@@ -226,9 +224,7 @@ int hr_loop_close(hr_loop *loop)
         return r;
     wind_up(loop);
     leave(loop);
-    pthread_mutex_lock(&loop->wake_lock);
     hr__poll_close(loop);
-    pthread_mutex_unlock(&loop->wake_lock);
     return loop->abandoned ? hr_fail(-ETIMEDOUT, "tasks were left when the loop closed") : 0;
 }
 

@@ -63,9 +63,9 @@ struct hr_loop {
     /* From other threads: core/inbox.c. */
     _Atomic(struct hr__posted *) inbox;
     atomic_bool sleeping; /* a post has to write to wake_fd */
+    atomic_uint wakers;   /* who may be about to; the loop stays open for them */
     struct hr__spin spin;
-    bool had_mail;             /* when it was looked at last */
-    pthread_mutex_t wake_lock; /* between that write and closing the descriptor */
+    bool had_mail; /* when it was looked at last */
 
     /* Life. */
     atomic_bool running;
@@ -229,9 +229,6 @@ int hr__inbox_post(struct hr_loop *loop, struct hr__posted *posted);
 bool hr__inbox_empty(struct hr_loop *loop);
 void hr__inbox_drain(struct hr_loop *loop);
 void hr__inbox_close(struct hr_loop *loop);
-
-/* Wakes the loop if it sleeps; from any thread and from signal handlers. */
-void hr__inbox_wake(struct hr_loop *loop);
 
 /* core/report.c */
 void hr__report(struct hr_loop *loop, const char *message, const struct hr_error *error,
