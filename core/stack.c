@@ -4,9 +4,8 @@
  * backed. A stride is a guard page and the stack above it; it gets its guard when it is handed out
  * for the first time, and keeps it. A guard region (MADV_GUARD_INSTALL, Linux 6.13) leaves the
  * mapping whole, so a million stacks are a few thousand mappings, and several are made by one call;
- * mprotect() cuts it in two, and
- * vm.max_map_count is soon reached. Such guards stop short of it, so that the rest of the program
- * can still map memory.
+ * mprotect() cuts it in two, and vm.max_map_count is soon reached. Such guards stop short of it, so
+ * that the rest of the program can still map memory.
  *
  * Of slabs that nobody uses one is kept; the address space of others, and the page tables that go
  * with it, are given back after a rush.

@@ -31,7 +31,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the stores */
 static struct hr__stack_store *stores;
 
 static _Thread_local struct shelf *shelves;
-static pthread_key_t shelves_key;
+static pthread_key_t shelves_key; /* clears them when the thread ends */
+static bool has_key;
 static pthread_once_t shelves_once = PTHREAD_ONCE_INIT;
 
 /* With the lock. NULL when memory is out. */
@@ -63,20 +64,21 @@ static void thread_ends(void *arg)
 
 static void make_key(void)
 {
-    pthread_key_create(&shelves_key, thread_ends);
+    has_key = pthread_key_create(&shelves_key, thread_ends) == 0;
 }
 
-/* This thread's; NULL when memory is out, which only makes stacks dearer. */
+/* This thread's; NULL when memory or keys are out, which only makes stacks dearer. */
 static struct shelf *shelf_new(struct hr__stack_store *store)
 {
-    struct shelf *shelf = calloc(1, sizeof(*shelf));
-    if (!shelf)
+    pthread_once(&shelves_once, make_key);
+    struct shelf *shelf = has_key ? calloc(1, sizeof(*shelf)) : NULL;
+    if (!shelf || pthread_setspecific(shelves_key, shelf) != 0) {
+        free(shelf);
         return NULL;
+    }
     shelf->store = store;
     shelf->next = shelves;
     shelves = shelf;
-    pthread_once(&shelves_once, make_key);
-    pthread_setspecific(shelves_key, shelf);
     return shelf;
 }
 
