@@ -61,7 +61,8 @@ struct hr__keeper {
     struct kept **at_fd; /* whose end each of them tells */
     size_t room;
     bool stopping;
-    hr_usec patience; /* when those that are left are killed */
+    bool patient;     /* with those that were asked to end */
+    hr_usec patience; /* until then: who is left is killed */
     bool broken;
     char why[HR_ERROR_MESSAGE_MAX];
 };
@@ -231,7 +232,7 @@ static void wait_for_something(hr__keeper *keeper)
         keeper->fds[n++] = (struct pollfd){.fd = hr__child_end_fd(kept->child), .events = POLLIN};
     }
     hr_usec left = keeper->patience - clock->now(clock);
-    int ms = !keeper->stopping ? -1 : left > 0 ? (int)(left / 1000) + 1 : -1;
+    int ms = !keeper->patient ? -1 : left > 0 ? (int)(left / 1000) + 1 : 0;
     pthread_mutex_unlock(&keeper->lock);
     poll(keeper->fds, n, ms);
     pthread_mutex_lock(&keeper->lock);
@@ -242,8 +243,10 @@ static void wait_for_something(hr__keeper *keeper)
         if (keeper->fds[i].revents)
             see_end(keeper, keeper->at_fd[i]);
     }
-    if (keeper->stopping && ms >= 0 && clock->now(clock) >= keeper->patience)
+    if (keeper->patient && clock->now(clock) >= keeper->patience) {
+        keeper->patient = false;
         kill_all(keeper);
+    }
 }
 
 static void *keep(void *arg)
@@ -308,7 +311,7 @@ void hr__keeper_free(hr__keeper *keeper)
 {
     struct hr_clock *clock = hr_clock_monotonic();
     pthread_mutex_lock(&keeper->lock);
-    keeper->stopping = true;
+    keeper->stopping = keeper->patient = true;
     keeper->patience = clock->now(clock) + PATIENCE;
     hr_list_foreach (node, &keeper->workers) {
         struct kept *kept = hr_list_entry(node, struct kept, link);
