@@ -7,6 +7,7 @@
  */
 #include "core/child.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>

@@ -52,6 +52,18 @@ int hr__frame_receive(int fd, void *bytes, size_t size)
     return 0;
 }
 
+int hr__frame_skip(int fd, size_t size)
+{
+    char dropped[4096];
+    int r = 0;
+    while (size > 0 && r == 0) {
+        size_t n = size < sizeof(dropped) ? size : sizeof(dropped);
+        r = hr__frame_receive(fd, dropped, n);
+        size -= n;
+    }
+    return r;
+}
+
 /* FNV-1a over the names. */
 uint32_t hr__process_functions_mark(void)
 {

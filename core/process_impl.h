@@ -11,9 +11,9 @@
 #include "core/process_pool.h"
 
 #define HR__WORKER_SOCKET 3 /* its number in a worker */
-#define HR__WORKER_OPTION                                                                          \
-    "--headrace-worker-of=" /* the first argument, with the parent's number                        \
-                             */
+
+/* The first argument, with the parent's number behind it. */
+#define HR__WORKER_OPTION "--headrace-worker-of="
 
 /* --- frames: a struct of fixed size, then its bytes. Both ends are the same program. --- */
 
@@ -47,6 +47,9 @@ int hr__frame_send(int fd, const void *head, size_t head_size, const void *bytes
 
 /* Receives exactly so many bytes, blocking. 0, -errno, -EPIPE when the other end is gone. */
 int hr__frame_receive(int fd, void *bytes, size_t size);
+
+/* The same, for bytes that there is no memory for. */
+int hr__frame_skip(int fd, size_t size);
 
 /* --- the table of functions --- */
 

@@ -97,23 +97,10 @@ static int greet(struct hr__worker *worker)
     return 0;
 }
 
-/* Reads an answer that there is no memory for. */
-static int skip(int fd, size_t size)
-{
-    char dropped[4096];
-    int r = 0;
-    while (size > 0 && r == 0) {
-        size_t n = size < sizeof(dropped) ? size : sizeof(dropped);
-        r = hr__frame_receive(fd, dropped, n);
-        size -= n;
-    }
-    return r;
-}
-
 static int receive_bytes(int fd, size_t size, struct hr_process_bytes **ret)
 {
     struct hr_process_bytes *bytes = malloc(sizeof(*bytes) + size + 1);
-    int r = bytes ? hr__frame_receive(fd, bytes->bytes, size) : skip(fd, size);
+    int r = bytes ? hr__frame_receive(fd, bytes->bytes, size) : hr__frame_skip(fd, size);
     if (r < 0 || !bytes) {
         free(bytes);
         *ret = NULL;

@@ -56,19 +56,6 @@ static int answer(const struct hr__question *question, const void *argument)
     return hr__frame_send(HR__WORKER_SOCKET, &head, sizeof(head), hr_buf_data(&out), size);
 }
 
-/* Reads what there is no memory for. */
-static int skip(uint64_t size)
-{
-    char dropped[4096];
-    int r = 0;
-    while (size > 0 && r == 0) {
-        size_t n = size < sizeof(dropped) ? (size_t)size : sizeof(dropped);
-        r = hr__frame_receive(HR__WORKER_SOCKET, dropped, n);
-        size -= n;
-    }
-    return r;
-}
-
 static int serve(void)
 {
     struct hr__question question;
@@ -79,7 +66,7 @@ static int serve(void)
         return -EPROTO;
     hr_auto(hr_freep) char *argument = malloc(question.size + 1);
     r = argument ? hr__frame_receive(HR__WORKER_SOCKET, argument, question.size)
-                 : skip(question.size);
+                 : hr__frame_skip(HR__WORKER_SOCKET, question.size);
     if (argument)
         argument[question.size] = '\0';
     return r < 0 ? r : answer(&question, argument);
