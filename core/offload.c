@@ -23,8 +23,8 @@
 
 #define POOL_PATIENCE hr_seconds(10)
 #define POOL_MAX      32
-#define EMPTY_EVERY   64 /* submissions */
-#define SPARES_MAX    1024
+#define EMPTY_EVERY   64   /* submissions */
+#define SPARES_MAX    1024 /* beside as many as are out */
 #define CACHE_LINE    64
 
 struct hr__port {
@@ -32,8 +32,8 @@ struct hr__port {
     hr_executor *pool;         /* the default one; NULL before its first use */
     struct hr_list waited_for; /* jobs whose future may be completed */
     unsigned submitted;
-    struct job *spare; /* for jobs to come: memory that went through two threads' caches */
-    unsigned spares;
+    struct job *spare; /* for jobs to come, each with its reference to the port */
+    size_t spares;
 
     atomic_uint refs;   /* the loop's, one a job, one a call on its way */
     atomic_bool called; /* the loop will come and look */
@@ -76,7 +76,7 @@ static void port_unref(struct hr__port *port)
     free(port);
 }
 
-/* What belongs to a job, its memory excepted. */
+/* What belongs to a job, its memory and the port excepted. */
 static void job_release(struct job *job)
 {
     if (!job->begun && job->free_arg)
@@ -86,35 +86,56 @@ static void job_release(struct job *job)
     hr__error_free(job->error);
     hr__locals_unref(job->locals);
     hr__executor_unref(job->executor);
+}
+
+static void job_destroy(struct job *job)
+{
     port_unref(job->port);
+    free(job);
 }
 
 static void job_free(struct job *job)
 {
     job_release(job);
-    free(job);
+    job_destroy(job);
 }
 
-/* As job_free(), in the loop's thread. */
+/* As job_free(), in the loop's thread. Who submits a lot may need as many as he ever had out, so
+ * what is too much goes later. */
 static void job_spare(struct hr__port *port, struct job *job)
 {
-    if (port->spares == SPARES_MAX) {
-        job_free(job);
-        return;
-    }
     job_release(job);
     job->next = port->spare;
     port->spare = job;
     port->spares++;
 }
 
-static struct job *job_new(struct hr__port *port)
+static struct job *spare_take(struct hr__port *port)
 {
     struct job *job = port->spare;
-    if (!job)
-        return malloc(sizeof *job);
-    port->spare = job->next;
-    port->spares--;
+    if (job) {
+        port->spare = job->next;
+        port->spares--;
+    }
+    return job;
+}
+
+static void spares_trim(struct hr__port *port, size_t most)
+{
+    while (port->spares > most)
+        job_destroy(spare_take(port));
+}
+
+static struct job *job_new(struct hr__port *port)
+{
+    struct job *job = spare_take(port);
+    if (job)
+        return job;
+    job = malloc(sizeof *job);
+    if (job) {
+        job->port = port;
+        port->refs++;
+    }
     return job;
 }
 
@@ -173,8 +194,10 @@ static void port_called(struct hr__ready *entry, bool drop)
     struct hr__port *port =
         hr_container_of(hr_container_of(entry, struct hr__posted, ready), struct hr__port, call);
     atomic_store(&port->called, false);
-    if (!drop)
+    if (!drop) {
         port_empty(port);
+        spares_trim(port, SPARES_MAX + port->loop->jobs);
+    }
     port_unref(port);
 }
 
@@ -221,7 +244,7 @@ static void job_run(struct hr__job *base)
 
     if (hr_last_error()->code != 0) /* of the job before */
         hr_error_raise(&(struct hr_error){0});
-    job->begun = true;
+    atomic_store_explicit(&job->begun, true, memory_order_release);
     hr__locals_of_job = job->locals;
     job->status = job->fn(job->arg, &job->value);
     hr__locals_of_job = NULL;
@@ -287,10 +310,7 @@ static void port_close(struct hr__port *port)
         next = job->next;
         job_free(job);
     }
-    for (struct job *job = hr_take(port->spare); job; job = next) {
-        next = job->next;
-        free(job);
-    }
+    spares_trim(port, 0);
     port_unref(port);
 }
 
@@ -343,7 +363,7 @@ static hr_future *offload(struct hr__port *port, const struct hr_job_options *op
     }
     hr_future *future = hr_future_new(port->loop);
     if (!future) {
-        free(job);
+        job_destroy(job);
         return NULL;
     }
     *job = (struct job){
@@ -359,7 +379,6 @@ static hr_future *offload(struct hr__port *port, const struct hr_job_options *op
     };
     if (options->with_locals && port->loop->current)
         job->locals = hr__locals_ref(port->loop->current->locals);
-    port->refs++;
     port->loop->jobs++;
     hr_list_append(&port->waited_for, &job->link);
     hr__future_watch(future, &job->watch);

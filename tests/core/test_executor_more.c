@@ -4,6 +4,7 @@
  */
 #include "core/executor.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -165,5 +166,30 @@ TEST_REAL(s13_11_s13_12_after_a_shutdown_jobs_are_refused_and_what_is_queued_end
     hr_executor_shutdown(executor, HR_SHUTDOWN_WAIT);
     hr_executor_shutdown(executor, HR_SHUTDOWN_WAIT);
     ASSERT_ERR(hr_await(all.items[0]), 0);
+    hr_executor_free(executor, false);
+}
+
+/* All of them wait behind the first, so that as many are out at once. */
+static void burst(hr_executor *executor, int jobs)
+{
+    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, false};
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
+    for (int i = 0; i < jobs; i++)
+        hr_futures_add(&all, hr_run_in_executor(executor, stay, &gate, NULL));
+    ASSERT_EQ(all.count, jobs);
+    let_go(&gate);
+    ASSERT_ERR(hr_gather(&all, 0), 0);
+}
+
+TEST_REAL(a_burst_of_jobs_leaves_little_memory_behind)
+{
+    enum { JOBS = 20000 };
+    hr_executor *executor = hr_executor_new("burst", 1);
+    burst(executor, 1);
+    size_t before = mallinfo2().uordblks;
+    for (int i = 0; i < 2; i++) { /* the second with what the first has left */
+        burst(executor, JOBS);
+        ASSERT_TRUE(mallinfo2().uordblks < before + JOBS * sizeof(void *) * 4);
+    }
     hr_executor_free(executor, false);
 }
