@@ -18,6 +18,7 @@
 static int ask(hr_job_fn *job, void *arg, hr_free_fn *free_arg)
 {
     struct hr_job_options options = {.free_value = free_arg, .free_arg = free_arg};
+    int before = errno; /* a lookup that succeeds leaves it alone */
     hr_future *future = hr_run_in_executor_with(&options, job, arg);
     if (!future) {
         free_arg(arg);
@@ -28,7 +29,7 @@ static int ask(hr_job_fn *job, void *arg, hr_free_fn *free_arg)
     if (r >= 0)
         hr_future_take(future);
     hr_future_unref(future);
-    errno = r == -ECANCELED ? ECANCELED : EIO;
+    errno = r >= 0 ? before : r == -ECANCELED ? ECANCELED : EIO;
     return r < 0 ? -1 : 0;
 }
 
