@@ -63,7 +63,8 @@ HR_PUBLIC int hr_future_status(hr_future *future);
 HR_PUBLIC void *hr_future_result(hr_future *future);
 HR_PUBLIC void *hr_future_take(hr_future *future);
 
-/* The error's record; NULL when it did not fail. Reading marks it as seen. */
+/* The error's record; NULL when it did not fail, also when it was cancelled. Reading marks it as
+ * seen. */
 HR_PUBLIC const struct hr_error *hr_future_error(hr_future *future);
 
 /* Its state in a word for people: "pending", "running" (a job in a thread), "finished", "failed" or

@@ -3,7 +3,8 @@
  * Descriptors: a task waits until one is readable or writable.
  *
  * The read side stays registered between waits (adding and deleting costs two system calls), the
- * write side is armed on demand. Free the hr_io before closing its descriptor.
+ * write side is armed on demand. Free the hr_io before closing its descriptor. To read and write
+ * through one: core/transfer.h.
  */
 #pragma once
 

@@ -4,8 +4,8 @@
  *
  * A pass polls (sleeping only when nothing is ready), moves due timers to the ready queue in
  * deadline order, and runs exactly the entries that were in the queue at that moment. So neither
- * timers nor descriptors starve, however busy the tasks are. While passes take no time at all,
- * polling is left out of some: it is due after 64 slices or 50 µs, whichever is seen first.
+ * timers nor descriptors starve, however busy the tasks are. While slices take no time at all,
+ * polling is left out of some passes: after slices that were quick up to 32 more may run unseen.
  */
 #pragma once
 
@@ -42,8 +42,8 @@ HR_PUBLIC hr_loop *hr_loop_new(const struct hr_loop_options *options);
  * what they hold stay where they are, for whoever points there. NULL is fine. */
 HR_PUBLIC int hr_loop_close(hr_loop *loop);
 
-/* Closes it if need be (so it must not run) and gives its memory back; futures that are still held
- * keep the little they need. Returns NULL. */
+/* Closes it if need be (so no loop may run in this thread) and gives its memory back; futures that
+ * are still held keep the little they need. Returns NULL. */
 HR_PUBLIC hr_loop *hr_loop_free(hr_loop *loop);
 HR_PUBLIC void hr_loop_freep(hr_loop **loop);
 
@@ -68,7 +68,8 @@ HR_PUBLIC void hr_loop_stop(hr_loop *loop);
 /* The loop that runs in this thread, inside tasks and callbacks; else NULL. */
 HR_PUBLIC hr_loop *hr_running_loop(void);
 
-/* Its clock: monotonic, unaffected by clock changes; cached for a pass. NULL: the running loop. */
+/* Its clock: monotonic, unaffected by clock changes. It shows the moment of the latest poll, so it
+ * stands still while a task blocks. NULL: the running loop. */
 HR_PUBLIC hr_usec hr_loop_time(hr_loop *loop);
 static inline hr_usec hr_now(void)
 {

@@ -34,6 +34,7 @@ struct hr_loop {
     int *errno_place;             /* the running thread's: each task finds its own errno there */
     uint64_t slices;
     uint64_t look_at; /* after this many slices the clock is read */
+    unsigned unseen;  /* slices that may run from one look to the next */
     hr_usec now;      /* the clock, as of the last look */
     bool stopping;    /* leave after the present pass */
     bool away;        /* a fiber runs, not the loop's own stack */

@@ -176,6 +176,7 @@ bool hr__poll(hr_loop *loop)
     if (!loop->ready.first && !loop->stopping) {
         look_idle(loop);
         loop->now = loop->polled = hr__clock_now(loop);
+        slow = true; /* who knows what has come */
     } else if (slow || loop->stopping || loop->now - loop->polled >= POLL_EVERY) {
         poll_now(loop);
         loop->polled = loop->now;

@@ -357,6 +357,35 @@ static void requeue(void *stop)
         ASSERT_TRUE(hr_call_soon(requeue, stop));
 }
 
+static void set_flag(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+/* How many slices of a millisecond run until a timer of a millisecond is seen. */
+static int slow_slices_until_a_timer(void)
+{
+    bool fired = false;
+    int slices = 0;
+    ASSERT_TRUE(hr_call_later(hr_ms(1), set_flag, &fired));
+    for (; !fired; slices++) {
+        hr_usec until = hr_clock_monotonic()->now(NULL) + hr_ms(1);
+        while (hr_clock_monotonic()->now(NULL) < until)
+            ;
+        ASSERT_ERR(hr_yield(), 0);
+    }
+    return slices;
+}
+
+TEST_REAL(s11_2_slices_that_turn_slow_are_soon_noticed)
+{
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_TRUE(slow_slices_until_a_timer() <= 3);
+    for (int i = 0; i < 10000; i++)
+        ASSERT_ERR(hr_yield(), 0);
+    ASSERT_TRUE(slow_slices_until_a_timer() <= 34);
+}
+
 TEST_REAL(s11_2_a_callback_that_queues_itself_starves_no_timer)
 {
     bool stop = false;
