@@ -332,6 +332,8 @@ static void stop(hr_executor *executor, bool drop)
             hr_list_entry(node, struct hr__job, link)->queued = false;
         hr_list_splice(&dropped, &executor->jobs);
         executor->queued = 0;
+    } else { /* who put a job in just before may not have come to calling a thread */
+        (void)call_thread(executor);
     }
     executor->called += executor->asleep;
     executor->asleep = 0;
