@@ -100,7 +100,9 @@ def test_a_file_that_fails_in_the_middle_is_an_error_and_half_a_line_is_no_item(
     job = {**lines({}, decode="raw"), "source": {"lines": {"path": path}}}
     status, out, err = run_once(folder, job, env={"HEADRACE_FAULT": "fail-read:3"})
     read = 2 * 64 * 1024 // 10
-    assert (status, out) == (70, "".join(f"{i:09}\n" for i in range(read)).encode()), err
+    assert status == 70, err
+    # Batches are handled side by side: their order is not promised.
+    assert sorted(out.decode().splitlines()) == [f"{i:09}" for i in range(read)]
     assert f"stopped: reading {path}: ".encode() in err
 
 
