@@ -116,19 +116,19 @@ static struct hostent *keep(struct answer *answer)
 }
 
 /* Asks with more and more room. NULL, and h_errno. */
-static struct hostent *old_static(struct old_call *call)
+static struct hostent *old_static(struct old_call call)
 {
     struct hostent *found = NULL;
     int host_error = NETDB_INTERNAL;
-    call->result = &found;
-    call->host_error = &host_error;
-    for (call->buffer_size = 1024;; call->buffer_size *= 2) {
-        struct answer *answer = malloc(sizeof(*answer) + call->buffer_size);
+    call.result = &found;
+    call.host_error = &host_error;
+    for (call.buffer_size = 1024;; call.buffer_size *= 2) {
+        struct answer *answer = malloc(sizeof(*answer) + call.buffer_size);
         if (!answer)
             break;
-        call->ret = &answer->host;
-        call->buffer = answer->buffer;
-        int r = old_in_pool(call);
+        call.ret = &answer->host;
+        call.buffer = answer->buffer;
+        int r = old_in_pool(&call);
         if (r == 0 && found)
             return keep(answer);
         free(answer);
@@ -143,14 +143,14 @@ HR_PUBLIC struct hostent *gethostbyname(const char *name)
 {
     if (!hr__patch_on(HR_PATCH_NAMES))
         return hr__plain()->gethostbyname(name);
-    return old_static(&(struct old_call){.which = BY_NAME, .what = name});
+    return old_static((struct old_call){.which = BY_NAME, .what = name});
 }
 
 HR_PUBLIC struct hostent *gethostbyname2(const char *name, int family)
 {
     if (!hr__patch_on(HR_PATCH_NAMES))
         return hr__plain()->gethostbyname2(name, family);
-    return old_static(&(struct old_call){.which = BY_NAME_2, .what = name, .family = family});
+    return old_static((struct old_call){.which = BY_NAME_2, .what = name, .family = family});
 }
 
 HR_PUBLIC struct hostent *gethostbyaddr(const void *address, socklen_t length, int family)
@@ -158,5 +158,5 @@ HR_PUBLIC struct hostent *gethostbyaddr(const void *address, socklen_t length, i
     if (!hr__patch_on(HR_PATCH_NAMES))
         return hr__plain()->gethostbyaddr(address, length, family);
     return old_static(
-        &(struct old_call){.which = BY_ADDRESS, .what = address, .size = length, .family = family});
+        (struct old_call){.which = BY_ADDRESS, .what = address, .size = length, .family = family});
 }
