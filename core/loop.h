@@ -5,7 +5,7 @@
  * A pass polls (sleeping only when nothing is ready), moves due timers to the ready queue in
  * deadline order, and runs exactly the entries that were in the queue at that moment. So neither
  * timers nor descriptors starve, however busy the tasks are. While slices take no time at all,
- * polling is left out of some passes: after slices that were quick up to 32 more may run unseen.
+ * polling is left out of some passes: after slices that were quick up to 64 more may run unseen.
  */
 #pragma once
 

@@ -15,7 +15,7 @@
  */
 #include "core/loop_impl.h"
 
-#define LOOK_EVERY 32
+#define LOOK_EVERY 64
 
 static inline void begin_pass(hr_loop *loop)
 {
