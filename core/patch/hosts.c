@@ -54,18 +54,25 @@ static int old_in_pool(struct old_call *call)
     return call->r;
 }
 
+/* With room of the caller's for the answer. */
+static int old_into(struct old_call call, struct hostent *ret, char *buffer, size_t size,
+                    struct hostent **result, int *host_error)
+{
+    call.ret = ret;
+    call.buffer = buffer;
+    call.buffer_size = size;
+    call.result = result;
+    call.host_error = host_error;
+    return old_in_pool(&call);
+}
+
 HR_PUBLIC int gethostbyname_r(const char *name, struct hostent *ret, char *buffer, size_t size,
                               struct hostent **result, int *host_error)
 {
     if (!hr__patch_on(HR_PATCH_NAMES))
         return hr__plain()->gethostbyname_r(name, ret, buffer, size, result, host_error);
-    return old_in_pool(&(struct old_call){.which = BY_NAME,
-                                          .what = name,
-                                          .ret = ret,
-                                          .buffer = buffer,
-                                          .buffer_size = size,
-                                          .result = result,
-                                          .host_error = host_error});
+    struct old_call call = {.which = BY_NAME, .what = name};
+    return old_into(call, ret, buffer, size, result, host_error);
 }
 
 HR_PUBLIC int gethostbyname2_r(const char *name, int family, struct hostent *ret, char *buffer,
@@ -73,14 +80,8 @@ HR_PUBLIC int gethostbyname2_r(const char *name, int family, struct hostent *ret
 {
     if (!hr__patch_on(HR_PATCH_NAMES))
         return hr__plain()->gethostbyname2_r(name, family, ret, buffer, size, result, host_error);
-    return old_in_pool(&(struct old_call){.which = BY_NAME_2,
-                                          .what = name,
-                                          .family = family,
-                                          .ret = ret,
-                                          .buffer = buffer,
-                                          .buffer_size = size,
-                                          .result = result,
-                                          .host_error = host_error});
+    struct old_call call = {.which = BY_NAME_2, .what = name, .family = family};
+    return old_into(call, ret, buffer, size, result, host_error);
 }
 
 HR_PUBLIC int gethostbyaddr_r(const void *address, socklen_t length, int family,
@@ -90,15 +91,8 @@ HR_PUBLIC int gethostbyaddr_r(const void *address, socklen_t length, int family,
     if (!hr__patch_on(HR_PATCH_NAMES))
         return hr__plain()->gethostbyaddr_r(address, length, family, ret, buffer, size, result,
                                             host_error);
-    return old_in_pool(&(struct old_call){.which = BY_ADDRESS,
-                                          .what = address,
-                                          .size = length,
-                                          .family = family,
-                                          .ret = ret,
-                                          .buffer = buffer,
-                                          .buffer_size = size,
-                                          .result = result,
-                                          .host_error = host_error});
+    struct old_call call = {.which = BY_ADDRESS, .what = address, .size = length, .family = family};
+    return old_into(call, ret, buffer, size, result, host_error);
 }
 
 /* An answer of the calls that have no room for one. */
