@@ -34,7 +34,7 @@ static int read_redis_url(struct hr_conf *conf, const struct hr_conf_node *node,
     if (url.scheme == HR_URL_MYSQL)
         return refuse_url(conf, node,
                           "is the URL of a MySQL server (a Redis server's begins with "
-                          "redis:// or unix://)");
+                          "redis://, rediss:// or unix://)");
     *(const char **)target = node->text;
     return 0;
 }
