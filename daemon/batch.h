@@ -12,7 +12,7 @@
 #include "daemon/item/envelope.h"
 #include "daemon/item/expr.h"
 #include "daemon/item/json.h"
-#include "drivers/redis_reply.h"
+#include "drivers/redis/reply.h"
 
 enum fate {
     FATE_LIVE,      /* goes to the sink */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "daemon/errors.h"
-#include "drivers/mysql_row.h"
+#include "drivers/mysql/row.h"
 
 /* Longest identifier in bytes: 64 characters of the basic plane. */
 #define NAME_MAX_BYTES 192

@@ -8,7 +8,7 @@
 #include "daemon/engine.h"
 #include "daemon/errors.h"
 #include "daemon/outcome.h"
-#include "drivers/mysql_row.h"
+#include "drivers/mysql/row.h"
 
 const char ledger_ddl[] = "CREATE TABLE IF NOT EXISTS headrace_ledger (\n"
                           "  id BINARY(16) NOT NULL PRIMARY KEY,\n"

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "daemon/batch.h"
-#include "drivers/mysql_tx.h"
+#include "drivers/mysql/tx.h"
 
 /* What is decided about a batch. */
 enum verdict {

@@ -12,7 +12,7 @@
 #include "daemon/item/arena.h"
 #include "daemon/settings.h"
 #include "drivers/redis.h"
-#include "drivers/redis_script.h"
+#include "drivers/redis/script.h"
 
 /* What the queue tells while it insists: the code, explained by the running task's error record; 0
  * when Redis answers again. */

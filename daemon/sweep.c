@@ -7,7 +7,7 @@
 #include "daemon/errors.h"
 #include "daemon/log.h"
 #include "daemon/lua/scripts.h"
-#include "drivers/mysql_row.h"
+#include "drivers/mysql/row.h"
 
 #define EVERY   hr_seconds(180)
 #define AT_ONCE 500

@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "drivers/mysql_call.h"
-#include "drivers/mysql_conn.h"
-#include "drivers/mysql_result.h"
+#include "drivers/mysql/call.h"
+#include "drivers/mysql/conn.h"
+#include "drivers/mysql/result.h"
 #include "drivers/resolve.h"
 #include "drivers/tls_impl.h"
 

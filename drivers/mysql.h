@@ -3,7 +3,7 @@
  * A MySQL/MariaDB client for tasks: connections, statements, results.
  *
  * libmariadb's ordinary calls run on the task's own stack; wherever the library would block, the
- * task is suspended (mysql_wait.c). Sessions are strict (STRICT_ALL_TABLES, zero dates refused), in
+ * task is suspended (mysql/wait.c). Sessions are strict (STRICT_ALL_TABLES, zero dates refused), in
  * UTC, utf8mb4, READ COMMITTED, whatever the server's defaults. What else a caller SETs stays with
  * the connection. Use from tasks of one loop only, a connection by one task at a time.
  *
@@ -126,7 +126,7 @@ HR_PUBLIC struct hr_mysql_arg hr_s(const char *text); /* NULL becomes NULL */
 HR_PUBLIC hr_async int hr_mysql_exec(hr_mysql_conn *conn, const char *sql,
                                      struct hr_mysql_args args);
 
-/* Runs a query and keeps its rows (drivers/mysql_row.h); *ret is the caller's. Returns the number
+/* Runs a query and keeps its rows (drivers/mysql/row.h); *ret is the caller's. Returns the number
  * of rows. Of several results the first is kept. */
 HR_PUBLIC hr_async int hr_mysql_query(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
                                       struct hr_mysql_args args);

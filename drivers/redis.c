@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "drivers/redis_client.h"
+#include "drivers/redis/client.h"
 #include "drivers/tls_impl.h"
 
 #define DEFAULT_CONNECTIONS 4

@@ -11,7 +11,7 @@
 
 #include "core/loop.h"
 #include "drivers/pool.h"
-#include "drivers/redis_reply.h"
+#include "drivers/redis/reply.h"
 #include "drivers/tls.h"
 
 typedef struct hr_redis hr_redis;

@@ -37,8 +37,8 @@ ANYWHERE = {"hr_assert_failed"}  # comes with core/base.h
 
 # foreign header: the files that may include it
 FOREIGN = {
-    "hiredis": ["drivers/redis_*.c"],
-    "mysql": ["drivers/mysql*"],
+    "hiredis": ["drivers/redis/*.c"],
+    "mysql": ["drivers/mysql.[ch]", "drivers/mysql/*"],
     "openssl": ["drivers/tls.c"],
     "yyjson.h": ["daemon/item/json*.c"],
     "yaml.h": ["config/yaml.c"],

@@ -15,7 +15,7 @@ HEADER = """/* SPDX-License-Identifier: MIT */
 /* The Redis scripts; daemon/lua/NAME.lua documents keys, arguments and replies of script_NAME. */
 #pragma once
 
-#include "drivers/redis_script.h"
+#include "drivers/redis/script.h"
 """
 
 BODY = """/* SPDX-License-Identifier: MIT */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/engine.h"
-#include "drivers/mysql_row.h"
+#include "drivers/mysql/row.h"
 
 /* Types of columns as the protocol numbers them (MariaDB: "Result Set Packets", field types). */
 enum {

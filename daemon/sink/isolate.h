@@ -8,7 +8,7 @@
 #pragma once
 
 #include "core/headrace.h"
-#include "drivers/mysql_tx.h"
+#include "drivers/mysql/tx.h"
 
 struct isolate {
     hr_mysql_tx *tx;

@@ -13,7 +13,7 @@
 #include "daemon/sink/isolate.h"
 #include "daemon/sink/refusal.h"
 #include "daemon/sink/rows.h"
-#include "drivers/mysql_once.h"
+#include "drivers/mysql/once.h"
 
 /* So many rows at most go in one request with all the rest of the transaction: more are cheaper as
  * an array. After a refusal none do for a while, as more refusals are likely. */

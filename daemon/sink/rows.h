@@ -10,7 +10,7 @@
 #include "daemon/batch.h"
 #include "daemon/item/bind.h"
 #include "daemon/settings.h"
-#include "drivers/mysql_bulk.h"
+#include "drivers/mysql/bulk.h"
 
 struct rows {
     const struct param_conf *params;

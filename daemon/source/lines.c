@@ -15,7 +15,7 @@
 #include "daemon/acknowledge.h"
 #include "daemon/item/plural.h"
 #include "daemon/job.h"
-#include "drivers/redis_reply.h"
+#include "drivers/redis/reply.h"
 
 #define READ_SIZE ((size_t)64 * 1024)
 

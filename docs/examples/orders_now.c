@@ -7,7 +7,7 @@
  *     ./orders_now redis://127.0.0.1:6379/0 'mysql://user@127.0.0.1/shop'
  */
 #include <core/headrace.h>
-#include <drivers/mysql_row.h>
+#include <drivers/mysql/row.h>
 #include <drivers/redis.h>
 #include <inttypes.h>
 #include <stdio.h>

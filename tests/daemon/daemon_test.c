@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "drivers/redis_reader.h"
+#include "drivers/redis/reader.h"
 
 struct batch *test_batch(const char *text)
 {

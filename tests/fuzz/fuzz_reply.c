@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "drivers/redis_reader.h"
+#include "drivers/redis/reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

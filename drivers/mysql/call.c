@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a call fails, decided in one place.
+ *
+ * A wait that was cancelled makes the library return some error of its own (2013, 2006, 2026), or
+ * none where it tidies up; so the wait record, not the library's number, decides there. Whether the
+ * limit of the call or somebody else cancelled it is for hr_timeout_leave() to tell.
+ */
+#include "drivers/mysql/call.h"
+
+#include <errmsg.h>
+#include <mysqld_error.h>
+#include <string.h>
+
+/* Where the two servers' lists differ. */
+#define ER_MARIADB_CONNECTION_KILLED 1927
+#define ER_MYSQL_SESSION_KILLED      3169
+#define ER_MYSQL_IDLE_DISCONNECTED   4031
+
+enum verdict {
+    SAID_NO,      /* the server's answer; the connection lives */
+    SAID_GOODBYE, /* the server's answer; the connection does not */
+    LOST,
+    NO_MEMORY,
+    TOO_LARGE,
+    OUT_OF_STEP, /* what came does not fit the protocol, or the library lost count */
+};
+
+static enum verdict judge(unsigned number)
+{
+    switch (number) {
+    case ER_SERVER_SHUTDOWN:
+    case ER_NORMAL_SHUTDOWN:
+    case ER_FORCING_CLOSE:
+    case ER_ABORTING_CONNECTION:
+    case ER_NET_READ_ERROR:
+    case ER_NET_READ_INTERRUPTED:
+    case ER_NET_ERROR_ON_WRITE:
+    case ER_NET_WRITE_INTERRUPTED:
+    case ER_NEW_ABORTING_CONNECTION:
+    case ER_MARIADB_CONNECTION_KILLED:
+    case ER_MYSQL_SESSION_KILLED:
+    case ER_MYSQL_IDLE_DISCONNECTED:
+        return LOST;
+    case ER_NET_PACKET_TOO_LARGE:
+    case CR_AUTH_PLUGIN_CANNOT_LOAD:
+    case CR_AUTH_PLUGIN_ERR:
+    case CR_PLUGIN_NOT_ALLOWED:
+        return SAID_GOODBYE;
+    case CR_OUT_OF_MEMORY:
+        return NO_MEMORY;
+    case CR_NET_PACKET_TOO_LARGE:
+        return TOO_LARGE;
+    case CR_COMMANDS_OUT_OF_SYNC:
+    case CR_MALFORMED_PACKET:
+    case CR_NEW_STMT_METADATA:
+    case 0:
+        return OUT_OF_STEP;
+    }
+    bool by_library = (number >= 2000 && number < 3000) || (number >= 5000 && number < 6000);
+    return by_library ? LOST : SAID_NO;
+}
+
+/* Refusals after which nothing is left of the transaction. Error packets do not say so, and with
+ * autocommit off the next statement opens another one, which would pass for the first. */
+static bool ends_transaction(const hr_mysql_conn *conn, unsigned number)
+{
+    return number == ER_LOCK_DEADLOCK || number == ER_LOCK_TABLE_FULL || number == ER_CHECKREAD ||
+           (number == ER_LOCK_WAIT_TIMEOUT && conn->timeout_ends);
+}
+
+static int fail(hr_mysql_conn *conn, unsigned number, const char *state, const char *text)
+{
+    bool sent = conn->wait.heard;
+    if (conn->wait.failed == -ECANCELED) {
+        conn->broken = true;
+        return -ECANCELED;
+    }
+    switch (judge(number)) {
+    case SAID_GOODBYE:
+        conn->broken = true;
+        __attribute__((fallthrough));
+    case SAID_NO:
+        if (ends_transaction(conn, number))
+            conn->ended = true;
+        return hr_fail_native(HR_EREPLY, (int)number, state, NULL, sent, "%s", text);
+    case NO_MEMORY:
+        conn->broken = true;
+        return hr_fail_native(-ENOMEM, (int)number, state, NULL, sent, "%s", text);
+    case TOO_LARGE:
+        conn->broken = true;
+        return hr_fail_native(-EMSGSIZE, (int)number, state, NULL, sent, "mysql %s: %s",
+                              conn->server->name, text);
+    case OUT_OF_STEP:
+        conn->broken = true;
+        return hr_fail_native(-EPROTO, (int)number, state, NULL, sent, "mysql %s: %s",
+                              conn->server->name, text);
+    case LOST:
+        break;
+    }
+    conn->broken = true;
+    return hr_fail_native(sent ? HR_ELOST : -ENOTCONN, (int)number, state, NULL, sent,
+                          "mysql %s: %s", conn->server->name, text);
+}
+
+int(hr__mysql_error)(hr_mysql_conn *conn)
+{
+    MYSQL *m = conn->mysql;
+    return fail(conn, mysql_errno(m), mysql_sqlstate(m), mysql_error(m));
+}
+
+int(hr__mysql_stmt_error)(hr_mysql_conn *conn, MYSQL_STMT *stmt)
+{
+    if (!mysql_stmt_errno(stmt))
+        return hr__mysql_error(conn);
+    return fail(conn, mysql_stmt_errno(stmt), mysql_stmt_sqlstate(stmt), mysql_stmt_error(stmt));
+}
+
+int hr__mysql_check_packet(const hr_mysql_conn *conn, size_t bytes)
+{
+    if (bytes < conn->max_packet)
+        return 0;
+    return hr_fail_native(HR_EREPLY, ER_NET_PACKET_TOO_LARGE, "08S01", NULL, false,
+                          "a statement of %zu bytes; the server's max_allowed_packet is %zu", bytes,
+                          conn->max_packet);
+}
+
+int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec limit)
+{
+    if (conn->broken)
+        return hr_fail(-ENOTCONN, "mysql %s: this connection was lost before", conn->server->name);
+    if (conn->busy)
+        return hr_fail(-EBUSY, "mysql %s: another task is using this connection",
+                       conn->server->name);
+    *call = (struct hr__mysql_call){.conn = conn};
+    int r = hr_timeout_enter(&call->limit, limit);
+    if (r < 0)
+        return r;
+    conn->busy = true;
+    conn->refused = REFUSED_NONE;
+    conn->wait.heard = false;
+    return 0;
+}
+
+int hr__mysql_leave(struct hr__mysql_call *call, int code)
+{
+    hr_mysql_conn *conn = call->conn;
+    conn->busy = false;
+    if (conn->wait.failed == 0)
+        return hr_timeout_leave(&call->limit, code);
+
+    conn->broken = true;
+    if (conn->wait.failed != -ECANCELED) {
+        if (code >= 0)
+            code = fail(conn, CR_SERVER_LOST, "HY000", hr_error_text(conn->wait.failed));
+        return hr_timeout_leave(&call->limit, code);
+    }
+    code = hr_timeout_leave(&call->limit, -ECANCELED);
+    return hr_fail_native(code, 0, NULL, NULL, conn->wait.heard,
+                          code == -ETIMEDOUT ? "mysql %s: no answer in time"
+                                             : "mysql %s: cancelled while waiting for the server",
+                          conn->server->name);
+}
+
+void hr__mysql_note(hr_mysql_conn *conn)
+{
+    if (!(conn->mysql->server_status & SERVER_STATUS_IN_TRANS))
+        conn->ended = true;
+}
+
+int hr__mysql_count(uint64_t n)
+{
+    if (n == UINT64_MAX)
+        return 0;
+    return n > INT_MAX ? INT_MAX : (int)n;
+}
+
+int hr__mysql_send_ahead(hr_mysql_conn *conn, const char *sql)
+{
+    hr_assert(!conn->ahead);
+    if (mysql_send_query(conn->mysql, sql, strlen(sql)))
+        return hr__mysql_error(conn);
+    conn->ahead = sql;
+    return 0;
+}
+
+static hr_async int settle_first(hr_mysql_conn *conn, bool sent)
+{
+    if (!conn->ahead)
+        return 0;
+    bool failed = mysql_read_query_result(conn->mysql);
+    conn->wait.heard = sent;
+    if (failed) {
+        int r = hr__mysql_error(conn);
+        conn->broken = true;
+        return r;
+    }
+    conn->ahead = NULL;
+    hr__mysql_note(conn);
+    return 0;
+}
+
+int hr__mysql_settle(hr_mysql_conn *conn, bool sent)
+{
+    int r = settle_first(conn, sent);
+    if (r < 0 || !conn->ahead_exec)
+        return r;
+    bool failed = mysql_read_query_result(conn->mysql);
+    conn->wait.heard = sent;
+    conn->ahead_exec = false;
+    if (failed) {
+        conn->ahead_refused = true;
+        return hr__mysql_error(conn);
+    }
+    hr__mysql_note(conn);
+    return 0;
+}
+
+int hr__mysql_text(hr_mysql_conn *conn, const char *sql, size_t len)
+{
+    int r = hr__mysql_check_packet(conn, len);
+    if (r >= 0 && conn->ahead_exec)
+        r = hr__mysql_settle(conn, false);
+    if (r < 0)
+        return r;
+    if (mysql_send_query(conn->mysql, sql, len))
+        return hr__mysql_error(conn);
+    r = hr__mysql_settle(conn, true);
+    if (r < 0)
+        return r;
+    if (mysql_read_query_result(conn->mysql))
+        return hr__mysql_error(conn);
+    conn->insert_id = mysql_insert_id(conn->mysql);
+    if (mysql_field_count(conn->mysql) == 0)
+        hr__mysql_note(conn);
+    return 0;
+}
+
+int hr__mysql_drain(hr_mysql_conn *conn)
+{
+    MYSQL *m = conn->mysql;
+    for (;;) {
+        if (m->status == MYSQL_STATUS_GET_RESULT) {
+            MYSQL_RES *rows = mysql_use_result(m);
+            if (!rows)
+                return hr__mysql_error(conn);
+            mysql_free_result(rows); /* reads what the server still sends */
+            if (mysql_errno(m))
+                return hr__mysql_error(conn);
+        }
+        hr__mysql_note(conn);
+        if (!mysql_more_results(m))
+            return 0;
+        if (mysql_next_result(m) > 0)
+            return hr__mysql_error(conn);
+    }
+}
+
+int hr__mysql_run(hr_mysql_conn *conn, const char *sql)
+{
+    int r = hr__mysql_text(conn, sql, strlen(sql));
+    return r < 0 ? r : hr__mysql_drain(conn);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a connection begins and ends: socket, login, session.
+ *
+ * The socket is connected here and lent to libmariadb, which only logs in on it. Everything the
+ * session needs is then set by one SET statement, and what we want to know is asked by a SHOW
+ * sent along with it, so a session costs one round trip after the login. All of it outlives the
+ * pool's reset, which is a ROLLBACK: mysql_reset_connection() would drop prepared statements too.
+ */
+#include "drivers/mysql/conn.h"
+
+#include <errmsg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "drivers/dial.h"
+#include "drivers/mysql/call.h"
+#include "drivers/mysql/result.h"
+#include "drivers/tls_impl.h"
+
+/* Ways to log in that never show the password to the server or to who listens. */
+#define AUTH_PLUGINS                                                                               \
+    "mysql_native_password,caching_sha2_password,client_ed25519,parsec,auth_gssapi_client"
+
+/* A packet of a result may be longer than its bytes by the lengths of its columns. */
+#define PACKET_SLACK (1 << 20)
+
+static int no_connection(const struct hr__mysql_server *server, const char *why)
+{
+    int native = server->url.socket ? CR_CONNECTION_ERROR : CR_CONN_HOST_ERROR;
+    return hr_fail_native(-ENOTCONN, native, "HY000", NULL, false, "mysql %s: %s", server->name,
+                          why);
+}
+
+/* The library reads the files anew for each connection. */
+static int set_tls(const struct hr__mysql_server *server, MYSQL *m)
+{
+    const my_bool on = server->tls != HR_TLS_OFF, full = server->tls == HR_TLS_FULL;
+    int failed = mysql_options(m, MYSQL_OPT_SSL_ENFORCE, &on) ||
+                 mysql_options(m, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &full);
+    if (!failed && server->tls_cert)
+        failed = mysql_options(m, MYSQL_OPT_SSL_CERT, server->tls_cert) ||
+                 mysql_options(m, MYSQL_OPT_SSL_KEY,
+                               server->tls_key ? server->tls_key : server->tls_cert);
+    if (failed || !on || server->tls == HR_TLS_NONE)
+        return failed;
+    return server->tls_ca ? mysql_options(m, MYSQL_OPT_SSL_CA, server->tls_ca)
+                          : mysql_options(m, MYSQL_OPT_SSL_CAPATH, hr__tls_system_folder());
+}
+
+static int set_options(const struct hr__mysql_server *server, MYSQL *m)
+{
+    const my_bool no = 0;
+    const unsigned int no_files = 0;
+    const unsigned int protocol = server->url.socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
+    const size_t packet = server->max_result + PACKET_SLACK;
+    return mysql_options(m, MYSQL_SET_CHARSET_NAME, "utf8mb4") ||
+           mysql_options(m, MYSQL_OPT_LOCAL_INFILE, &no_files) ||
+           mysql_options(m, MYSQL_OPT_RECONNECT, &no) ||
+           mysql_options(m, MYSQL_OPT_PROTOCOL, &protocol) || set_tls(server, m) ||
+           mysql_options(m, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet) ||
+           mysql_options(m, MARIADB_OPT_RESTRICTED_AUTH, AUTH_PLUGINS) ||
+           mysql_options4(m, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "headrace");
+}
+
+static hr_async int log_in(hr_mysql_conn *conn)
+{
+    const struct hr__mysql_server *server = conn->server;
+    const struct hr_url *url = &server->url;
+    conn->mysql = mysql_init(NULL);
+    if (!conn->mysql || set_options(server, conn->mysql))
+        return hr_fail(-ENOMEM, "mysql %s: no memory for a connection", server->name);
+
+    conn->wait.tls = server->tls != HR_TLS_OFF;
+    hr__mysql_wait_lend(&conn->wait);
+    MYSQL *m = mysql_real_connect(conn->mysql, url->host, url->user ? url->user : "",
+                                  server->password ? server->password : "", url->database,
+                                  url->port, url->socket, CLIENT_MULTI_RESULTS);
+    hr__mysql_wait_lend(NULL);
+    if (m)
+        return 0;
+
+    /* Whatever was sent, it was no statement. */
+    conn->wait.heard = false;
+    if (conn->wait.plain)
+        return no_connection(server, "the server offers no TLS");
+    return hr__mysql_error(conn);
+}
+
+static void learn_server(hr_mysql_conn *conn)
+{
+    unsigned long capabilities = 0;
+    conn->is_mariadb = mariadb_connection(conn->mysql);
+    conn->version = (unsigned)mysql_get_server_version(conn->mysql);
+    mariadb_get_infov(conn->mysql, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &capabilities);
+    conn->has_bulk =
+        conn->is_mariadb && (capabilities & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
+}
+
+static unsigned whole_seconds(hr_usec span)
+{
+    hr_usec s = span / hr_seconds(1) + (span % hr_seconds(1) != 0);
+    return s > 31536000 ? 31536000 : (unsigned)s;
+}
+
+static void session_sql(const hr_mysql_conn *conn, char *sql, size_t size)
+{
+    const struct hr__mysql_server *server = conn->server;
+    bool old_name = conn->is_mariadb && conn->version < 110101;
+    int n = snprintf(sql, size,
+                     "SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', "
+                     "sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,"
+                     "NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION', "
+                     "%s = 'READ-COMMITTED', wait_timeout = %u",
+                     old_name ? "tx_isolation" : "transaction_isolation",
+                     whole_seconds(server->wait_timeout));
+    if (server->write_timeout > 0 && conn->is_mariadb && conn->version >= 100300)
+        n += snprintf(sql + n, size - (size_t)n, ", idle_write_transaction_timeout = %u",
+                      whole_seconds(server->write_timeout));
+    if (server->lock_wait > 0)
+        n += snprintf(sql + n, size - (size_t)n,
+                      ", innodb_lock_wait_timeout = LEAST(@@innodb_lock_wait_timeout, %u), "
+                      "lock_wait_timeout = LEAST(@@lock_wait_timeout, %u)",
+                      whole_seconds(server->lock_wait), whole_seconds(server->lock_wait));
+    if (server->statement_time > 0 && conn->is_mariadb && conn->version >= 100101)
+        snprintf(sql + n, size - (size_t)n,
+                 ", max_statement_time = LEAST(%lld.%06lld, "
+                 "IF(@@max_statement_time > 0, @@max_statement_time, 31536000))",
+                 (long long)(server->statement_time / 1000000),
+                 (long long)(server->statement_time % 1000000));
+}
+
+/* By name, as a server need not have all of them. */
+static void note_variable(hr_mysql_conn *conn, const char *name, const char *value)
+{
+    if (!name || !value)
+        return;
+    if (strcmp(name, "max_allowed_packet") == 0)
+        conn->max_packet = strtoull(value, NULL, 10);
+    else if (strcmp(name, "innodb_rollback_on_timeout") == 0)
+        conn->timeout_ends = strcmp(value, "ON") == 0;
+}
+
+static hr_async int set_up_session(hr_mysql_conn *conn)
+{
+    static const char ask[] = "SHOW SESSION VARIABLES WHERE Variable_name IN "
+                              "('max_allowed_packet', 'innodb_rollback_on_timeout')";
+    char sql[640];
+    session_sql(conn, sql, sizeof(sql));
+    conn->max_packet = PACKET_SLACK;
+
+    int r = hr__mysql_send_ahead(conn, sql);
+    if (r < 0)
+        return r;
+    r = hr__mysql_text(conn, ask, strlen(ask));
+    if (r < 0)
+        return r;
+    hr_auto(hr_mysql_result_freep) hr_mysql_result *rows = NULL;
+    int n = hr__mysql_result_of_text(conn, &rows);
+    if (n > 0 && hr_mysql_columns(rows) != 2) {
+        conn->broken = true;
+        return hr_fail(-EPROTO, "mysql %s: SHOW VARIABLES with %zu columns", conn->server->name,
+                       hr_mysql_columns(rows));
+    }
+    for (int i = 0; i < n; i++)
+        note_variable(conn, hr_mysql_text(rows, (size_t)i, 0, NULL),
+                      hr_mysql_text(rows, (size_t)i, 1, NULL));
+    return n < 0 ? n : 0;
+}
+
+struct hr__mysql_server *hr__mysql_server_unref(struct hr__mysql_server *server)
+{
+    if (server && --server->refs == 0) {
+        hr_url_done(&server->url);
+        if (server->password)
+            explicit_bzero(server->password, strlen(server->password));
+        free(server->password);
+        free(server->tls_ca);
+        free(server->tls_cert);
+        free(server->tls_key);
+        free(server);
+    }
+    return NULL;
+}
+
+/* The library's memory goes in this order: after mysql_close() statements know that their server is
+ * gone, and freeing them sends nothing. */
+static hr_mysql_conn *conn_free(hr_mysql_conn *conn)
+{
+    if (!conn)
+        return NULL;
+    conn->wait.silent = true;
+    mysql_close(conn->mysql);
+    hr__mysql_stmts_done(&conn->stmts);
+    hr__mysql_wait_close(&conn->wait);
+    hr__mysql_server_unref(conn->server);
+    free(conn);
+    return NULL;
+}
+
+static void conn_freep(hr_mysql_conn **conn)
+{
+    *conn = conn_free(*conn);
+}
+
+static hr_async int open_within_limit(hr_mysql_conn *conn)
+{
+    int fd;
+    int r = hr__dial(&conn->server->url, conn->server->connect_timeout, &fd);
+    if (r < 0)
+        return r == -ECANCELED ? r : no_connection(conn->server, hr_error_message(r));
+    r = hr__mysql_wait_open(&conn->wait, fd);
+    if (r < 0)
+        return hr_fail(r, "mysql %s: no memory to watch a socket", conn->server->name);
+    r = log_in(conn);
+    if (r < 0)
+        return r;
+    hr__mysql_stmts_attach(conn);
+    learn_server(conn);
+    return set_up_session(conn);
+}
+
+static hr_async int conn_open(void *driver, void **ret)
+{
+    struct hr__mysql_server *server = driver;
+    int r = hr__mysql_wait_setup();
+    if (r < 0)
+        return hr_fail(r, "libmariadb %s cannot be used here", mysql_get_client_info());
+    hr_auto(conn_freep) hr_mysql_conn *conn = calloc(1, sizeof(*conn));
+    if (!conn)
+        return hr_fail(-ENOMEM, "mysql %s: no memory for a connection", server->name);
+    conn->server = server;
+    server->refs++;
+    conn->wait.fd = -1;
+    hr__mysql_stmts_init(&conn->stmts);
+
+    struct hr_timeout limit = {0};
+    r = hr_timeout_enter(&limit, server->connect_timeout);
+    if (r < 0)
+        return r;
+    r = hr_timeout_leave(&limit, open_within_limit(conn));
+    if (r == -ETIMEDOUT)
+        return no_connection(server, "cannot connect: no answer in time");
+    if (r == HR_ELOST) /* a session was being set up: nothing of the caller's was sent */
+        return no_connection(server, "cannot connect: it was lost while it was set up");
+    if (r == -ECANCELED)
+        return hr_fail(r, "mysql %s: cancelled while connecting", server->name);
+    if (r < 0)
+        return r;
+    *ret = hr_take(conn);
+    return 0;
+}
+
+static void conn_close(void *arg, bool polite)
+{
+    hr_mysql_conn *conn = arg;
+    if (!polite && conn->wait.fd >= 0)
+        shutdown(conn->wait.fd, SHUT_RDWR);
+    conn_free(conn);
+}
+
+static hr_async int conn_ping(void *arg)
+{
+    hr_mysql_conn *conn = arg;
+    struct hr__mysql_call call;
+    int r = hr__mysql_enter(&call, conn, conn->server->connect_timeout);
+    if (r < 0)
+        return r;
+    r = hr__mysql_settle(conn, false);
+    if (r == 0 && mysql_ping(conn->mysql))
+        r = hr__mysql_error(conn);
+    return hr__mysql_leave(&call, r);
+}
+
+static hr_async int conn_reset(void *arg)
+{
+    hr_mysql_conn *conn = arg;
+    struct hr__mysql_call call;
+    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    if (r < 0)
+        return r;
+    return hr__mysql_leave(&call, hr__mysql_run(conn, "ROLLBACK"));
+}
+
+/* A reply may be due from a BEGIN that was sent ahead: then silence is not to be expected. */
+static bool conn_alive(void *arg)
+{
+    const hr_mysql_conn *conn = arg;
+    return !conn->broken && (conn->ahead || conn->ahead_exec || hr__mysql_wait_quiet(&conn->wait));
+}
+
+const struct hr_conn_ops hr__mysql_conn_ops = {
+    .name = "mysql",
+    .open = conn_open,
+    .close = conn_close,
+    .ping = conn_ping,
+    .reset = conn_reset,
+    .alive = conn_alive,
+};

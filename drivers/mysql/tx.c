@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a transaction begins without a round trip of its own, and ends.
+ *
+ * BEGIN leaves at once, so the server has it before the caller does anything else; its reply is
+ * read in front of the first statement's. The session has autocommit off as well: if BEGIN is
+ * refused (a Galera node that is not ready, a KILL QUERY that came late), what was sent behind it
+ * is part of an implicit transaction, and goes with the connection instead of being committed.
+ */
+#include "drivers/mysql/tx.h"
+
+#include <string.h>
+
+#include "drivers/mysql/call.h"
+
+static hr_async int begin(hr_mysql_conn *conn)
+{
+    int r = hr__mysql_settle(conn, false);
+    if (r < 0)
+        return r;
+    if (conn->mysql->server_status & SERVER_STATUS_AUTOCOMMIT) {
+        r = hr__mysql_run(conn, "SET autocommit = 0");
+        if (r < 0)
+            return r;
+    }
+    r = hr__mysql_send_ahead(conn, "BEGIN");
+    if (r < 0)
+        return r;
+    conn->scope = true;
+    conn->ended = false;
+    conn->closed_well = false;
+    return 0;
+}
+
+static hr_async int begin_call(hr_mysql_conn *conn)
+{
+    struct hr__mysql_call call;
+    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    return r < 0 ? r : hr__mysql_leave(&call, begin(conn));
+}
+
+int hr_mysql_tx_acquire(hr_mysql_pool *pool, hr_mysql_tx **ret)
+{
+    int r = hr__mysql_borrow(pool, ret);
+    if (r >= 0)
+        (*ret)->closed_well = true;
+    return r;
+}
+
+int hr_mysql_begin(hr_mysql_pool *pool, hr_mysql_tx **ret)
+{
+    hr_auto(hr_mysql_tx_end) hr_mysql_tx *tx = NULL;
+    int r = hr__mysql_borrow(pool, &tx);
+    if (r < 0)
+        return r;
+    r = begin_call(tx);
+    if (r < 0)
+        return r;
+    *ret = hr_take(tx);
+    return 0;
+}
+
+static hr_async int exec_ahead(hr_mysql_tx *tx, const char *sql)
+{
+    size_t len = strlen(sql);
+    int r = hr__mysql_check_packet(tx, len);
+    if (r >= 0 && tx->ahead_exec)
+        r = hr__mysql_settle(tx, false);
+    if (r < 0)
+        return r;
+    if (mysql_send_query(tx->mysql, sql, len))
+        return hr__mysql_error(tx);
+    tx->ahead_exec = true;
+    return 0;
+}
+
+int hr_mysql_exec_ahead(hr_mysql_tx *tx, const char *sql)
+{
+    struct hr__mysql_call call;
+    int r = hr__mysql_enter(&call, tx, tx->server->query_timeout);
+    return r < 0 ? r : hr__mysql_leave(&call, exec_ahead(tx, sql));
+}
+
+bool hr_mysql_ahead_refused(const hr_mysql_tx *tx)
+{
+    return tx->ahead_refused;
+}
+
+static hr_async int end(hr_mysql_tx *tx, const char *sql)
+{
+    struct hr__mysql_call call;
+    int r = hr__mysql_enter(&call, tx, tx->server->query_timeout);
+    if (r < 0)
+        return r;
+    r = hr__mysql_leave(&call, hr__mysql_run(tx, sql));
+    if (r >= 0) {
+        tx->ended = true;
+        tx->closed_well = true;
+    }
+    return r;
+}
+
+int hr_mysql_commit(hr_mysql_tx *tx)
+{
+    if (tx->ended && !tx->broken)
+        return hr_fail(-EINVAL, "mysql %s: nothing to commit: the transaction has ended before",
+                       tx->server->name);
+    return end(tx, "COMMIT");
+}
+
+int hr_mysql_rollback(hr_mysql_tx *tx)
+{
+    return end(tx, "ROLLBACK");
+}
+
+int hr_mysql_restart(hr_mysql_tx *tx)
+{
+    if (!tx->closed_well)
+        return hr_fail(-EINVAL, "mysql %s: a transaction is to be ended before the next one begins",
+                       tx->server->name);
+    return begin_call(tx);
+}
+
+void hr_mysql_tx_end(hr_mysql_tx **tx)
+{
+    hr_mysql_releasep(tx);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the parts of the Redis client share: the calls (redis.c), the keeper of the shared
+ * connection (redis/keep.c) and the connections of one's own (redis/own.c).
+ */
+#pragma once
+
+#include "drivers/redis.h"
+#include "drivers/redis/open.h"
+
+/* The shared connection's life. Moves: idle → connecting ⇄ ready, connecting ⇄ resting, and from
+ * anywhere to closed. */
+enum hr__redis_state {
+    HR__REDIS_IDLE,       /* nobody has asked yet */
+    HR__REDIS_CONNECTING, /* an attempt runs; callers wait for its outcome */
+    HR__REDIS_READY,
+    HR__REDIS_RESTING, /* between attempts; callers learn why the latest failed */
+    HR__REDIS_CLOSED,
+};
+
+struct hr_redis {
+    unsigned refs;
+    struct hr__redis_target target;
+    hr_usec command_timeout;
+    hr_loop *loop; /* NULL until first used */
+    hr_pool *pool; /* connections of one's own */
+
+    enum hr__redis_state state;
+    struct hr__redis_conn *conn; /* when ready */
+    hr_usec up_since;
+    struct hr_error error; /* why it is not up */
+    uint64_t opened, failed;
+    struct hr_backoff backoff;
+    unsigned waiting;
+
+    hr_task *keeper;  /* connects and connects again */
+    hr_event settled; /* no attempt is running */
+    hr_event nudge;   /* the keeper has to look */
+    hr_event ended;   /* the keeper is gone */
+
+    void (*changed)(bool up, void *cookie);
+    void *cookie;
+    bool told_up; /* what changed() was told last */
+};
+
+struct hr_redis *hr__redis_ref(struct hr_redis *redis);
+void hr__redis_unref(struct hr_redis *redis);
+
+/* 0, or HR_EWRONGLOOP, HR_ENOLOOP. */
+int hr__redis_check_loop(struct hr_redis *redis);
+
+static inline bool hr__redis_is_up(const struct hr_redis *redis)
+{
+    return redis->state == HR__REDIS_READY;
+}
+
+/* Finds the shared connection ready, or waits for the attempt that is running. Borrowed. 0, or
+ * -ENOTCONN (why), -ECANCELED, HR_ECLOSED, -ENOMEM. */
+hr_async int hr__redis_get_conn(struct hr_redis *redis, struct hr__redis_conn **ret);
+
+/* The server is not what it was (a replica now, or loading): new commands go to a new connection,
+ * after asking for the address again; replies that are due still come on the old one. At most once
+ * a second. */
+void hr__redis_leave_server(struct hr_redis *redis);
+
+/* Closes the client: what is pending fails with HR_ECLOSED, the keeper is asked to end. */
+void hr__redis_shut(struct hr_redis *redis);
+
+/* Asks on the shared connection; codes as hr_redis_command(). */
+hr_async int hr__redis_ask(struct hr_redis *redis, hr_reply **ret,
+                           const struct hr__redis_request *request);
+
+/* The pool's hooks; the driver is the struct hr_redis. */
+extern const struct hr_conn_ops hr__redis_own_ops;

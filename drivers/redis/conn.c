@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two tasks serve a connection: one reads and hands replies out, one writes what was asked since
+ * the last pass. Commands are formatted straight into the output; nobody allocates for a command.
+ */
+#include "drivers/redis/conn.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "drivers/redis/conn_impl.h"
+
+#define READ_SIZE (64 * 1024)
+#define KEEP_OUT  (256 * 1024)
+
+/* Shared by all connections of a thread: nothing suspends between reading and parsing. */
+static _Thread_local char read_buffer[READ_SIZE];
+
+struct hr__redis_conn *hr__redis_conn_ref(struct hr__redis_conn *conn)
+{
+    conn->refs++;
+    return conn;
+}
+
+struct hr__redis_census *hr__redis_census_new(void)
+{
+    struct hr__redis_census *census = calloc(1, sizeof(*census));
+    if (!census)
+        return NULL;
+    census->refs = 1;
+    hr_event_init(&census->none);
+    hr_event_set(&census->none);
+    return census;
+}
+
+void hr__redis_census_unref(struct hr__redis_census *census)
+{
+    if (!census || --census->refs > 0)
+        return;
+    hr_event_done(&census->none);
+    free(census);
+}
+
+static void enter_census(struct hr__redis_conn *conn, struct hr__redis_census *census)
+{
+    conn->census = census;
+    census->refs++;
+    census->conns++;
+    hr_event_clear(&census->none);
+}
+
+static void leave_census(struct hr__redis_census *census)
+{
+    if (--census->conns == 0)
+        hr_event_set(&census->none);
+    hr__redis_census_unref(census);
+}
+
+static void free_conn(struct hr__redis_conn *conn)
+{
+    leave_census(conn->census);
+    hr__redis_reader_free(conn->reader);
+    hr__redis_line_done(&conn->line);
+    hr_buf_done(&conn->out);
+    hr_event_done(&conn->asked);
+    hr_error_done(&conn->error);
+    free(conn);
+}
+
+void hr__redis_conn_unref(struct hr__redis_conn *conn)
+{
+    if (--conn->refs == 0)
+        free_conn(conn);
+}
+
+bool hr__redis_conn_alive(const struct hr__redis_conn *conn)
+{
+    return !conn->lost && !conn->retiring;
+}
+
+bool hr__redis_conn_busy(const struct hr__redis_conn *conn)
+{
+    return !hr__redis_line_empty(&conn->line);
+}
+
+bool hr__redis_conn_has_room(const struct hr__redis_conn *conn)
+{
+    return hr_buf_size(&conn->out) < conn->limits.max_pending && hr_list_empty(&conn->room);
+}
+
+const struct hr_error *hr__redis_conn_error(const struct hr__redis_conn *conn)
+{
+    return &conn->error;
+}
+
+void hr__redis_conn_on_lost(struct hr__redis_conn *conn, void (*lost)(void *cookie), void *cookie)
+{
+    conn->on_lost = lost;
+    conn->cookie = cookie;
+}
+
+static void close_socket(struct hr__redis_conn *conn)
+{
+    hr__wire_close(&conn->wire);
+    if (conn->timer)
+        hr_handle_cancel(conn->timer);
+    conn->timer = NULL;
+}
+
+void hr__redis_conn_fail(struct hr__redis_conn *conn, int why, int code)
+{
+    if (conn->lost)
+        return;
+    conn->lost = true;
+    hr__redis_conn_ref(conn);
+    if (hr_last_error()->code != why)
+        (void)hr_fail(why, "%s: %s", conn->name, hr_error_text(why));
+    hr_error_copy(&conn->error, hr_last_error());
+    close_socket(conn);
+
+    struct hr__redis_line line = conn->line;
+    conn->line = (struct hr__redis_line){0};
+    hr_buf_done(&conn->out);
+    for (uint64_t place = line.head; place < line.tail; place++) {
+        struct hr__redis_call *call = hr__redis_line_at(&line, place)->call;
+        if (!call)
+            continue;
+        call->sent = place < line.sent;
+        hr__redis_call_finish(call, code < 0 ? code : call->sent ? HR_ELOST : -ENOTCONN);
+    }
+    hr__redis_line_done(&line);
+    hr__redis_wake_room(conn);
+    hr_event_set(&conn->asked); /* the writer ends */
+    if (conn->on_lost)
+        conn->on_lost(conn->cookie);
+    hr__redis_conn_unref(conn);
+}
+
+void hr__redis_conn_end_if_retired(struct hr__redis_conn *conn)
+{
+    if (conn->retiring && !conn->lost && hr__redis_line_empty(&conn->line)) {
+        (void)hr_fail(HR_ECLOSED, "%s: replaced by a new connection", conn->name);
+        hr__redis_conn_fail(conn, HR_ECLOSED, 0);
+    }
+}
+
+void hr__redis_conn_retire(struct hr__redis_conn *conn)
+{
+    conn->retiring = true;
+    conn->on_lost = NULL;
+    hr__redis_conn_end_if_retired(conn);
+}
+
+/* What comes without having been asked for is the server's last word: "max number of clients
+ * reached". */
+static void accept_unsolicited(struct hr__redis_conn *conn, hr_reply *reply)
+{
+    const char *text = "a reply that nobody asked for";
+    char kind[16] = "";
+    if (hr_reply_type(reply) == HR_REPLY_ERROR) {
+        size_t len;
+        text = hr_reply_str(reply, &len);
+        hr__redis_copy_kind(text, len, kind);
+    }
+    (void)hr_fail_native(-ECONNABORTED, 0, NULL, kind, false, "%s: %s", conn->name, text);
+    (void)hr_reply_free(reply);
+    hr__redis_conn_fail(conn, -ECONNABORTED, 0);
+}
+
+static void accept_reply(struct hr__redis_conn *conn, hr_reply *reply)
+{
+    if (!hr__redis_line_due(&conn->line)) {
+        accept_unsolicited(conn, reply);
+        return;
+    }
+    struct hr__redis_call *call = hr__redis_line_pop(&conn->line);
+    if (call) {
+        call->reply = reply;
+        call->sent = true;
+        hr__redis_call_finish(call, 0);
+    } else {
+        (void)hr_reply_free(reply);
+    }
+    hr__redis_conn_end_if_retired(conn);
+}
+
+/* Reading or writing failed; TLS has said why. */
+static int fail_socket(const struct hr__redis_conn *conn, int code)
+{
+    const char *why = code == -EPROTO ? hr_last_error()->message : hr_error_text(code);
+    return hr_fail(code, "%s: %s", conn->name, why);
+}
+
+/* Reads once and hands out what is whole. 1; 0 when there was nothing; or why it ended. */
+static int receive(struct hr__redis_conn *conn)
+{
+    ssize_t n = hr__wire_recv(&conn->wire, read_buffer, sizeof(read_buffer));
+    if (n == -EAGAIN)
+        return 0;
+    if (n < 0)
+        return fail_socket(conn, (int)n);
+    if (n == 0)
+        return hr_fail(-ECONNRESET, "%s: the server closed the connection", conn->name);
+
+    conn->heard = hr_now();
+    int r = hr__redis_reader_feed(conn->reader, read_buffer, (size_t)n);
+    while (r >= 0 && !conn->lost) {
+        hr_reply *reply = NULL;
+        r = hr__redis_reader_next(conn->reader, &reply);
+        if (r <= 0)
+            break;
+        accept_reply(conn, reply);
+    }
+    return r < 0 ? r : 1;
+}
+
+static int read_replies(void *arg)
+{
+    struct hr__redis_conn *conn = arg;
+    while (!conn->lost) {
+        int r = hr__wire_wait(&conn->wire);
+        if (r >= 0)
+            r = receive(conn);
+        if (r < 0)
+            hr__redis_conn_fail(conn, r, 0);
+    }
+    hr__redis_conn_unref(conn);
+    return 0;
+}
+
+/* Writing failed: what the server said before it hung up tells more. */
+static int fail_write(struct hr__redis_conn *conn, int code)
+{
+    int r;
+    do {
+        r = receive(conn);
+    } while (r > 0 && !conn->lost);
+    if (conn->lost)
+        return HR_ECLOSED;
+    if (r < 0 && r != -ECONNRESET && r != -EPIPE)
+        return r;
+    return fail_socket(conn, code);
+}
+
+int hr__redis_conn_flush(struct hr__redis_conn *conn)
+{
+    struct hr_buf *out = &conn->out;
+    while (!conn->lost && hr_buf_size(out) > 0) {
+        ssize_t n = hr__wire_send(&conn->wire, hr_buf_data(out), hr_buf_size(out));
+        if (n < 0)
+            return n == -EAGAIN ? -EAGAIN : fail_write(conn, (int)n);
+        hr_buf_consume(out, (size_t)n);
+        hr__redis_line_written(&conn->line, (size_t)n);
+    }
+    int r = conn->lost ? 0 : hr__wire_flush(&conn->wire);
+    if (r < 0)
+        return r == -EAGAIN ? r : fail_write(conn, r);
+    if (out->capacity > KEEP_OUT)
+        hr_buf_done(out);
+    hr__redis_wake_room(conn);
+    return 0;
+}
+
+static int write_out(struct hr__redis_conn *conn)
+{
+    int r = hr__redis_conn_flush(conn);
+    while (r == -EAGAIN) {
+        conn->blocked = true;
+        r = hr_io_wait(conn->wire.io, HR_WRITE);
+        conn->blocked = false;
+        if (r >= 0)
+            r = conn->lost ? 0 : hr__redis_conn_flush(conn);
+    }
+    return r;
+}
+
+static int write_commands(void *arg)
+{
+    struct hr__redis_conn *conn = arg;
+    while (!conn->lost) {
+        int r = hr_event_wait(&conn->asked);
+        hr_event_clear(&conn->asked);
+        if (r >= 0 && !conn->lost)
+            r = write_out(conn);
+        if (r < 0)
+            hr__redis_conn_fail(conn, r, 0);
+    }
+    hr__redis_conn_unref(conn);
+    return 0;
+}
+
+/* The loop ends before a task of the connection ran. */
+static void drop_task(void *arg)
+{
+    struct hr__redis_conn *conn = arg;
+    hr__redis_conn_fail(conn, HR_ECLOSED, 0);
+    hr__redis_conn_unref(conn);
+}
+
+static int start_tasks(struct hr__redis_conn *conn)
+{
+    static const struct {
+        const char *name;
+        hr_task_fn *fn;
+    } tasks[] = {
+        {"redis-read",  read_replies  },
+        {"redis-write", write_commands}
+    };
+
+    for (size_t i = 0; i < HR_ARRAY_LEN(tasks); i++) {
+        struct hr_task_options options = {.name = tasks[i].name, .free_arg = drop_task};
+        hr_auto(hr_future_unrefp) hr_task *task =
+            hr_create_task_with(&options, tasks[i].fn, hr__redis_conn_ref(conn));
+        if (!task) {
+            hr__redis_conn_unref(conn);
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+struct hr__redis_conn *hr__redis_conn_new(struct hr__wire *wire, const char *name,
+                                          const struct hr__redis_limits *limits,
+                                          struct hr__redis_census *census)
+{
+    struct hr__redis_conn *conn = calloc(1, sizeof(*conn));
+    if (!conn) {
+        hr__wire_close(wire);
+        (void)hr_fail(-ENOMEM, "%s: no memory for a connection", name);
+        return NULL;
+    }
+    conn->refs = 1;
+    conn->wire = *wire;
+    conn->limits = *limits;
+    enter_census(conn, census);
+    snprintf(conn->name, sizeof(conn->name), "%s", name);
+    hr_buf_init(&conn->out, SIZE_MAX);
+    hr_event_init(&conn->asked);
+    hr_list_init(&conn->room);
+    conn->reader = hr__redis_reader_new(limits->max_reply);
+    if (!conn->reader || start_tasks(conn) < 0) {
+        (void)hr_fail(-ENOMEM, "%s: no memory for a connection", name);
+        hr__redis_conn_fail(conn, -ENOMEM, 0);
+        hr__redis_conn_unref(conn);
+        return NULL;
+    }
+    return conn;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection to a Redis server: commands go out in one write a loop pass, replies come back to
+ * who asked, by their place in line.
+ *
+ * It knows sockets, places and deadlines; how a connection is opened (redis_open), which one to use
+ * and when to connect again (redis, redis_own) is told elsewhere. References are counted: a call in
+ * flight holds one, so a connection may be dropped at any moment.
+ */
+#pragma once
+
+#include "core/event.h"
+#include "core/list.h"
+#include "drivers/redis/format.h"
+#include "drivers/redis/reply.h"
+
+struct hr__redis_conn;
+struct hr__wire;
+
+struct hr__redis_limits {
+    size_t max_pending; /* bytes asked and not yet written before callers wait */
+    size_t max_reply;
+};
+
+/* How many connections exist, their tasks included: who closes a client waits until all are gone.
+ * Each holds a reference, since it may outlive the client. */
+struct hr__redis_census {
+    unsigned refs, conns;
+    hr_event none; /* set while there is none */
+};
+struct hr__redis_census *hr__redis_census_new(void);
+void hr__redis_census_unref(struct hr__redis_census *census);
+
+/* A command on its way, and afterwards how it ended. On the stack of the task that waits, or on
+ * the heap when a future stands for it. */
+struct hr__redis_call {
+    struct hr__redis_conn *conn; /* referenced until the call is over */
+    hr_future *future;           /* completed instead of waking a task; then frees the call */
+    uint64_t place;
+    hr_usec deadline;
+    bool in_line;
+    bool sent; /* it left whole: the server may have carried it out */
+    int code;  /* 0: the reply came */
+    hr_reply *reply;
+    hr_event done;
+};
+
+/* Takes over a wire that is open (also when it fails). name is for messages and copied. NULL: the
+ * record says why. */
+struct hr__redis_conn *hr__redis_conn_new(struct hr__wire *wire, const char *name,
+                                          const struct hr__redis_limits *limits,
+                                          struct hr__redis_census *census);
+struct hr__redis_conn *hr__redis_conn_ref(struct hr__redis_conn *conn);
+void hr__redis_conn_unref(struct hr__redis_conn *conn);
+
+/* Called once, when the connection is lost; it must only take note. */
+void hr__redis_conn_on_lost(struct hr__redis_conn *conn, void (*lost)(void *cookie), void *cookie);
+
+/* Ends it: commands in line fail, those that left with HR_ELOST, the others with -ENOTCONN; or all
+ * with code when that is not 0. The present record, where its code is why, says the reason. */
+void hr__redis_conn_fail(struct hr__redis_conn *conn, int why, int code);
+
+/* Takes no more commands from its owner and ends when the last reply came. */
+void hr__redis_conn_retire(struct hr__redis_conn *conn);
+
+bool hr__redis_conn_alive(const struct hr__redis_conn *conn);
+
+/* Replies are due or a command has not left yet. */
+bool hr__redis_conn_busy(const struct hr__redis_conn *conn);
+
+/* Whether a command can be asked right now, without waiting for room. */
+bool hr__redis_conn_has_room(const struct hr__redis_conn *conn);
+
+/* Why it is lost. */
+const struct hr_error *hr__redis_conn_error(const struct hr__redis_conn *conn);
+
+/* Asks a command whose reply has to come within span. Waits for room when too much is pending
+ * (never if there is room, so a callback may ask then). 0, or -EINVAL, -ENOMEM, -ENOBUFS,
+ * -ENOTCONN, -ECANCELED: nothing was asked and the call is over. */
+hr_async int hr__redis_call_begin(struct hr__redis_call *call, struct hr__redis_conn *conn,
+                                  const struct hr__redis_request *request, hr_usec span);
+
+/* Waits for the end of the call: 0 (see code), or -ECANCELED: it is still in line, or just ended.
+ */
+hr_async int hr__redis_call_wait(struct hr__redis_call *call);
+
+/* Takes a command back that has not begun to leave: true, and the call is over. */
+bool hr__redis_call_take_back(struct hr__redis_call *call);
+
+/* Leaves the line: a command is taken back, or its reply will be dropped by its place. Sets sent;
+ * the code becomes -ECANCELED, also when the reply had just come. */
+void hr__redis_call_abandon(struct hr__redis_call *call);
+
+/* The reply has to come within span from now. */
+void hr__redis_call_hurry(struct hr__redis_call *call, hr_usec span);
+
+/* Ends the call: the reply goes to *ret (NULL: away), a failure into the record. */
+int hr__redis_call_end(struct hr__redis_call *call, hr_reply **ret);
+
+/* begin, wait, end; with a cancel told from its outcome: -ECANCELED and the record's sent. */
+hr_async int hr__redis_call(struct hr__redis_conn *conn, hr_reply **ret,
+                            const struct hr__redis_request *request, hr_usec span);
+hr_async int hr__redis_callf(struct hr__redis_conn *conn, hr_reply **ret, hr_usec span,
+                             const char *fmt, ...);

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A format is cut into words at its blanks; what is put in for %s or %b never splits a word.
+ *
+ * One walk does it: the header of a command and that of a mixed word ("session:%s") are written
+ * after what they count, into a gap for the usual number of digits; the rare other number moves
+ * the bytes behind it. A word that is nothing but one %s or %b is copied once.
+ */
+#include "drivers/redis/format.h"
+
+#include <errno.h>
+#include <float.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "drivers/number.h"
+
+#define HEADER_MAX 24  /* "$" 20 digits "\r\n" */
+#define SLACK      256 /* asked for beyond what is needed, so that it is asked seldom */
+#define ARRAY_GAP  4   /* "*3\r\n" */
+#define WORD_GAP   5   /* "$12\r\n" */
+
+/* Where the command is written: room at the end of the buffer, taken into it by grow(). */
+struct writer {
+    struct hr_buf *out;
+    char *from, *at, *end;
+    size_t before; /* bytes of the command that are in the buffer already */
+};
+
+struct formatter {
+    struct writer w;
+    const char *at; /* in the format */
+    va_list *args;
+};
+
+static int grow(struct writer *w, size_t n)
+{
+    size_t written = (size_t)(w->at - w->from);
+    if (written > 0)
+        hr_buf_commit(w->out, written);
+    w->before += written;
+    w->from = w->at = w->end = NULL;
+    if (n > SIZE_MAX / 4)
+        return -ENOMEM;
+    int r = hr_buf_reserve(w->out, n + SLACK, &w->from);
+    if (r < 0)
+        return r;
+    w->at = w->from;
+    w->end = w->from + n + SLACK;
+    return 0;
+}
+
+static inline int reserve(struct writer *w, size_t n)
+{
+    return hr_likely((size_t)(w->end - w->at) >= n) ? 0 : grow(w, n);
+}
+
+/* Bytes of the command so far. */
+static inline size_t position(const struct writer *w)
+{
+    return w->before + (size_t)(w->at - w->from);
+}
+
+static int put(struct writer *w, const char *bytes, size_t n)
+{
+    int r = reserve(w, n);
+    if (r < 0)
+        return r;
+    if (n > 0)
+        memcpy(w->at, bytes, n);
+    w->at += n;
+    return 0;
+}
+
+static size_t count_digits(uint64_t value)
+{
+    size_t n = 1;
+    for (; value >= 10; value /= 10)
+        n++;
+    return n;
+}
+
+static char *put_digits(char *to, uint64_t value)
+{
+    char *end = to + count_digits(value);
+    char *at = end;
+    do {
+        *--at = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    return end;
+}
+
+static char *put_header(char *to, char kind, size_t n)
+{
+    *to = kind;
+    to = put_digits(to + 1, n);
+    *to++ = '\r';
+    *to++ = '\n';
+    return to;
+}
+
+static int put_whole(struct writer *w, const char *bytes, size_t n)
+{
+    if (n > SIZE_MAX / 4)
+        return -ENOMEM;
+    int r = reserve(w, n + HEADER_MAX + 2);
+    if (r < 0)
+        return r;
+    w->at = put_header(w->at, '$', n);
+    if (n > 0)
+        memcpy(w->at, bytes, n);
+    w->at += n;
+    *w->at++ = '\r';
+    *w->at++ = '\n';
+    return 0;
+}
+
+/* Writes the header into the gap that was left size bytes before the end. */
+static int fill_gap(struct writer *w, size_t gap, size_t size, char kind, size_t n)
+{
+    int r = reserve(w, HEADER_MAX);
+    if (r < 0)
+        return r;
+    char *body = w->at - size + gap;
+    char *start = body - gap;
+    size_t len = 3 + count_digits(n);
+    if (len != gap)
+        memmove(start + len, body, size - gap);
+    (void)put_header(start, kind, n);
+    w->at = start + len + (size - gap);
+    return 0;
+}
+
+static int refuse(const char *what)
+{
+    return hr_fail(-EINVAL, "redis: the format of the command is wrong: %s", what);
+}
+
+/* Takes the bytes of a %s or %b. */
+static int take_bytes(struct formatter *f, char conversion, const char **ret, size_t *ret_len)
+{
+    const char *bytes = va_arg(*f->args, const char *);
+    size_t n = conversion == 'b' ? va_arg(*f->args, size_t) : bytes ? strlen(bytes) : 0;
+    if (!bytes && (conversion == 's' || n > 0))
+        return refuse("NULL stands for a string");
+    *ret = bytes;
+    *ret_len = n;
+    return 0;
+}
+
+static int64_t take_signed(struct formatter *f, int longs, char size)
+{
+    if (size == 'z' || size == 't')
+        return va_arg(*f->args, ptrdiff_t);
+    if (size == 'j' || longs > 1)
+        return va_arg(*f->args, long long);
+    return longs == 1 ? va_arg(*f->args, long) : va_arg(*f->args, int);
+}
+
+static uint64_t take_unsigned(struct formatter *f, int longs, char size)
+{
+    if (size == 'z' || size == 't')
+        return va_arg(*f->args, size_t);
+    if (size == 'j' || longs > 1)
+        return va_arg(*f->args, unsigned long long);
+    return longs == 1 ? va_arg(*f->args, unsigned long) : va_arg(*f->args, unsigned);
+}
+
+static int put_unsigned(struct writer *w, uint64_t value)
+{
+    int r = reserve(w, HEADER_MAX);
+    if (r == 0)
+        w->at = put_digits(w->at, value);
+    return r;
+}
+
+static int put_signed(struct writer *w, int64_t value)
+{
+    if (value >= 0)
+        return put_unsigned(w, (uint64_t)value);
+    int r = put(w, "-", 1);
+    return r < 0 ? r : put_unsigned(w, 0 - (uint64_t)value);
+}
+
+static int put_hexadecimal(struct writer *w, uint64_t value)
+{
+    char text[20];
+    int n = snprintf(text, sizeof(text), "%llx", (unsigned long long)value);
+    return put(w, text, (size_t)n);
+}
+
+static int put_double(struct writer *w, char conversion, double value)
+{
+    char text[DBL_MAX_10_EXP + 16];
+    if (conversion == 'f')
+        snprintf(text, sizeof(text), "%f", value);
+    else
+        snprintf(text, sizeof(text), "%.17g", value);
+    hr__put_point(text);
+    return put(w, text, strlen(text));
+}
+
+static int put_number(struct formatter *f, char conversion, int longs, char size)
+{
+    switch (conversion) {
+    case 'd':
+    case 'i':
+        return put_signed(&f->w, take_signed(f, longs, size));
+    case 'u':
+        return put_unsigned(&f->w, take_unsigned(f, longs, size));
+    case 'x':
+        return put_hexadecimal(&f->w, take_unsigned(f, longs, size));
+    case 'f':
+    case 'g':
+        return put_double(&f->w, conversion, va_arg(*f->args, double));
+    default:
+        return refuse("there is no such conversion (%s %b %d %u %x %f %g %%)");
+    }
+}
+
+/* Stands behind the %. */
+static int put_conversion(struct formatter *f)
+{
+    int longs = 0;
+    char size = 0;
+    for (; *f->at == 'l' || *f->at == 'z' || *f->at == 'j' || *f->at == 't'; f->at++) {
+        if (*f->at == 'l')
+            longs++;
+        else
+            size = *f->at;
+    }
+    char conversion = *f->at;
+    if (conversion == '\0')
+        return refuse("it ends behind a %");
+    f->at++;
+    if (conversion == '%')
+        return put(&f->w, "%", 1);
+    if (conversion != 's' && conversion != 'b')
+        return put_number(f, conversion, longs, size);
+
+    const char *bytes = NULL;
+    size_t n = 0;
+    int r = take_bytes(f, conversion, &bytes, &n);
+    return r < 0 ? r : put(&f->w, bytes, n);
+}
+
+static const char *end_of_literal(const char *at)
+{
+    while (*at && *at != ' ' && *at != '%')
+        at++;
+    return at;
+}
+
+static int put_mixed_word(struct formatter *f)
+{
+    int r = reserve(&f->w, WORD_GAP);
+    if (r < 0)
+        return r;
+    size_t start = position(&f->w);
+    f->w.at += WORD_GAP;
+    while (*f->at && *f->at != ' ') {
+        const char *literal = f->at;
+        f->at = end_of_literal(literal);
+        r = put(&f->w, literal, (size_t)(f->at - literal));
+        if (r == 0 && *f->at == '%') {
+            f->at++;
+            r = put_conversion(f);
+        }
+        if (r < 0)
+            return r;
+    }
+    size_t size = position(&f->w) - start;
+    r = fill_gap(&f->w, WORD_GAP, size, '$', size - WORD_GAP);
+    return r < 0 ? r : put(&f->w, "\r\n", 2);
+}
+
+static int put_word(struct formatter *f)
+{
+    char conversion = f->at[0] == '%' ? f->at[1] : 0;
+    if ((conversion == 's' || conversion == 'b') && (f->at[2] == ' ' || f->at[2] == '\0')) {
+        const char *bytes = NULL;
+        size_t n = 0;
+        f->at += 2;
+        int r = take_bytes(f, conversion, &bytes, &n);
+        return r < 0 ? r : put_whole(&f->w, bytes, n);
+    }
+    const char *literal = f->at, *end = end_of_literal(literal);
+    if (*end == '%')
+        return put_mixed_word(f);
+    f->at = end;
+    return put_whole(&f->w, literal, (size_t)(end - literal));
+}
+
+static int put_format(struct writer *w, const char *fmt, va_list *args)
+{
+    struct formatter f = {.w = *w, .at = fmt, .args = args};
+    size_t words = 0;
+    int r = reserve(&f.w, ARRAY_GAP);
+    if (r < 0)
+        return r;
+    f.w.at += ARRAY_GAP;
+    while (r == 0) {
+        while (*f.at == ' ')
+            f.at++;
+        if (!*f.at)
+            break;
+        r = put_word(&f);
+        words++;
+    }
+    if (r == 0 && words == 0)
+        r = refuse("it is empty");
+    if (r == 0)
+        r = fill_gap(&f.w, ARRAY_GAP, position(&f.w), '*', words);
+    *w = f.w;
+    return r;
+}
+
+static int put_array(struct writer *w, const struct hr__redis_request *request)
+{
+    if (request->argc == 0)
+        return refuse("it is empty");
+    int r = reserve(w, HEADER_MAX);
+    if (r < 0)
+        return r;
+    w->at = put_header(w->at, '*', request->argc);
+    for (size_t i = 0; r == 0 && i < request->argc; i++) {
+        const char *arg = request->argv[i];
+        r = put_whole(w, arg, request->lens ? request->lens[i] : strlen(arg));
+    }
+    return r;
+}
+
+int hr__redis_format(struct hr_buf *out, const struct hr__redis_request *request)
+{
+    struct writer w = {.out = out};
+    int r;
+    if (request->bytes)
+        r = put(&w, hr_buf_data(request->bytes), hr_buf_size(request->bytes));
+    else if (request->fmt)
+        r = put_format(&w, request->fmt, request->args);
+    else
+        r = put_array(&w, request);
+
+    size_t written = (size_t)(w.at - w.from);
+    if (r == 0 && written > 0)
+        hr_buf_commit(out, written);
+    if (r < 0)
+        hr_buf_cut(out, hr_buf_size(out) - w.before, w.before);
+    if (r == -ENOMEM || r == -ENOBUFS)
+        return hr_fail(-ENOMEM, "redis: no memory for the command");
+    return r;
+}

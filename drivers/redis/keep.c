@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keeper: a task that holds a client's shared connection open, and is the sequence in which
+ * that happens: connect, stay while it lasts, rest a while, again.
+ *
+ * Callers find the connection ready, wait for an attempt that is running, or learn at once why the
+ * latest one failed.
+ */
+#include <string.h>
+
+#include "drivers/redis/client.h"
+#include "drivers/resolve.h"
+
+/* A connection that lived shorter than this counts as a failed attempt, so that a server which
+ * hangs up on everybody is not asked in a tight loop. */
+#define LIVED hr_seconds(1)
+
+/* The one place where the state changes. */
+static void set_state(struct hr_redis *redis, enum hr__redis_state state)
+{
+    hr_assert(redis->state != HR__REDIS_CLOSED);
+    redis->state = state;
+    if (state == HR__REDIS_CONNECTING)
+        hr_event_clear(&redis->settled);
+    else
+        hr_event_set(&redis->settled);
+}
+
+/* Tells the user what has changed; from the keeper, so that no call of his finds itself in his own
+ * callback. */
+static void tell_user(struct hr_redis *redis)
+{
+    bool up = hr__redis_is_up(redis);
+    if (redis->told_up == up || !redis->changed)
+        return;
+    redis->told_up = up;
+    redis->changed(up, redis->cookie);
+}
+
+/* Keeps why there is no connection, as callers will be told. */
+static void note_error(struct hr_redis *redis, const struct hr_error *why)
+{
+    struct hr_error error = *why;
+    error.code = -ENOTCONN;
+    error.native = 0;
+    error.sent = false;
+    hr_error_done(&redis->error);
+    redis->error = (struct hr_error){0};
+    hr_error_copy(&redis->error, &error);
+}
+
+static void conn_lost(void *cookie)
+{
+    struct hr_redis *redis = cookie;
+    struct hr__redis_conn *conn = hr_take(redis->conn);
+    note_error(redis, hr__redis_conn_error(conn));
+    set_state(redis, HR__REDIS_CONNECTING);
+    hr_event_set(&redis->nudge);
+    hr__redis_conn_unref(conn);
+}
+
+/* Hangs up; what is pending fails with code, or as lost when that is 0. */
+static void drop_conn(struct hr_redis *redis, struct hr__redis_conn *conn, int code)
+{
+    (void)hr_fail(HR_ECLOSED, "%s: the client was closed", redis->target.name);
+    hr__redis_conn_on_lost(conn, NULL, NULL);
+    hr__redis_conn_fail(conn, HR_ECLOSED, code);
+    hr__redis_conn_unref(conn);
+}
+
+void hr__redis_leave_server(struct hr_redis *redis)
+{
+    if (!hr__redis_is_up(redis) || hr_now() < hr_later(redis->up_since, LIVED))
+        return;
+    struct hr__redis_conn *conn = hr_take(redis->conn);
+    if (redis->target.url.host)
+        hr_resolve_forget(redis->target.url.host);
+    set_state(redis, HR__REDIS_CONNECTING);
+    hr_event_set(&redis->nudge);
+    hr__redis_conn_retire(conn);
+    hr__redis_conn_unref(conn);
+    hr_pool_flush(redis->pool);
+}
+
+/* The life of a connection. 0, or -ECANCELED: the keeper has to end. */
+static int stay(struct hr_redis *redis, struct hr__redis_conn *conn)
+{
+    redis->opened++;
+    redis->conn = conn;
+    redis->up_since = hr_now();
+    hr_event_clear(&redis->nudge);
+    hr__redis_conn_on_lost(conn, conn_lost, redis);
+    set_state(redis, HR__REDIS_READY);
+    tell_user(redis);
+    int r = hr_event_wait(&redis->nudge);
+    tell_user(redis);
+    return r;
+}
+
+/* One attempt, and the life of the connection if it worked. Returns how long to rest after it,
+ * or -ECANCELED. */
+static hr_usec connect_and_stay(struct hr_redis *redis)
+{
+    struct hr__redis_conn *conn = NULL;
+    int r = hr__redis_open(&redis->target, &conn, NULL);
+    if (r < 0 && r != -ECANCELED) {
+        redis->failed++;
+        note_error(redis, hr_last_error());
+        return hr_backoff_next(&redis->backoff);
+    }
+    if (r >= 0 && redis->state == HR__REDIS_CLOSED)
+        drop_conn(redis, conn, 0);
+    else if (r >= 0)
+        r = stay(redis, conn);
+    if (r < 0)
+        return r;
+    if (hr_now() < hr_later(redis->up_since, LIVED))
+        return hr_backoff_next(&redis->backoff);
+    hr_backoff_reset(&redis->backoff);
+    return 0;
+}
+
+static void end_keeper(struct hr_redis *redis)
+{
+    redis->keeper = hr_future_unref(redis->keeper);
+    if (redis->conn)
+        drop_conn(redis, hr_take(redis->conn), 0);
+    if (redis->state != HR__REDIS_CLOSED)
+        set_state(redis, HR__REDIS_IDLE);
+    tell_user(redis);
+    hr_event_set(&redis->ended);
+    hr__redis_unref(redis);
+}
+
+static int keep_connected(void *arg)
+{
+    struct hr_redis *redis = arg;
+    while (redis->state != HR__REDIS_CLOSED) {
+        hr_usec rest = connect_and_stay(redis);
+        if (rest < 0)
+            break;
+        if (rest == 0 || redis->state == HR__REDIS_CLOSED)
+            continue;
+        set_state(redis, HR__REDIS_RESTING);
+        if (hr_sleep(rest) < 0)
+            break;
+        if (redis->state != HR__REDIS_CLOSED)
+            set_state(redis, HR__REDIS_CONNECTING);
+    }
+    end_keeper(redis);
+    return 0;
+}
+
+/* The loop ends before the keeper ran. */
+static void drop_keeper(void *arg)
+{
+    end_keeper(arg);
+}
+
+static int start_keeper(struct hr_redis *redis)
+{
+    struct hr_task_options options = {.name = "redis-keeper", .free_arg = drop_keeper};
+    redis->keeper = hr_create_task_with(&options, keep_connected, redis);
+    if (!redis->keeper)
+        return hr_fail(-ENOMEM, "%s: no memory for a task", redis->target.name);
+    hr__redis_ref(redis);
+    hr_event_clear(&redis->ended);
+    set_state(redis, HR__REDIS_CONNECTING);
+    return 0;
+}
+
+int hr__redis_get_conn(struct hr_redis *redis, struct hr__redis_conn **ret)
+{
+    uint64_t failed = redis->failed;
+    while (!hr__redis_is_up(redis)) {
+        if (redis->state == HR__REDIS_CLOSED)
+            return hr_fail(HR_ECLOSED, "%s: the client is closed", redis->target.name);
+        if (redis->state == HR__REDIS_RESTING || redis->failed != failed)
+            return hr_error_raise(&redis->error);
+        if (redis->state == HR__REDIS_IDLE) {
+            int r = start_keeper(redis);
+            if (r < 0)
+                return r;
+        }
+        redis->waiting++;
+        int r = hr_event_wait(&redis->settled);
+        redis->waiting--;
+        if (r < 0)
+            return hr_fail(r, "%s: cancelled before it was asked", redis->target.name);
+    }
+    *ret = redis->conn;
+    return 0;
+}
+
+void hr__redis_shut(struct hr_redis *redis)
+{
+    if (redis->state == HR__REDIS_CLOSED)
+        return;
+    struct hr__redis_conn *conn = hr_take(redis->conn);
+    set_state(redis, HR__REDIS_CLOSED);
+    if (conn)
+        drop_conn(redis, conn, HR_ECLOSED);
+    if (redis->keeper)
+        hr_task_cancel(redis->keeper, "the client is closed");
+}

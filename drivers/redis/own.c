@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connections of one's own, lent by the pool: for commands that block, and for state that must not
+ * be shared (WATCH, MULTI).
+ *
+ * Who leaves a blocked command has CLIENT UNBLOCK sent on the shared connection and waits for the
+ * one reply that is due: nil when the command was taken off, or the element that came first. To
+ * close the connection instead would lose that element: Redis serves it before it sees the close.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/timeout.h"
+#include "drivers/redis/client.h"
+
+struct hr_redis_conn {
+    struct hr_redis *redis;
+    hr_pool *pool;
+    struct hr__redis_conn *conn;
+    int64_t id; /* CLIENT ID; 0 when the server does not tell */
+    bool dirty; /* a command left state behind that the next borrower must not see */
+};
+
+/* Commands that change what later ones on the connection mean. */
+static const char *const state_commands[] = {
+    "MULTI",      "WATCH",   "SELECT", "AUTH",  "HELLO",    "SUBSCRIBE", "PSUBSCRIBE",
+    "SSUBSCRIBE", "MONITOR", "CLIENT", "RESET", "READONLY", "READWRITE", "ASKING",
+};
+
+static int open_own(void *driver, void **ret)
+{
+    struct hr_redis *redis = driver;
+    struct hr_redis_conn *own = calloc(1, sizeof(*own));
+    if (!own)
+        return hr_fail(-ENOMEM, "%s: no memory for a connection", redis->target.name);
+    hr__redis_ref(redis);
+    int r = hr__redis_open(&redis->target, &own->conn, &own->id);
+    if (r < 0) {
+        free(own);
+        hr__redis_unref(redis);
+        return r;
+    }
+    own->redis = redis;
+    own->pool = redis->pool;
+    *ret = own;
+    return 0;
+}
+
+static void close_own(void *conn, bool polite)
+{
+    struct hr_redis_conn *own = conn;
+    hr__redis_conn_fail(own->conn, HR_ECLOSED, 0);
+    hr__redis_conn_unref(own->conn);
+    hr__redis_unref(own->redis);
+    free(own);
+}
+
+static int ping_own(void *conn)
+{
+    struct hr_redis_conn *own = conn;
+    int r = hr__redis_callf(own->conn, NULL, own->redis->command_timeout, "PING");
+    return r == HR_EREPLY ? 0 : r; /* not allowed to this user, perhaps: it is alive */
+}
+
+static bool own_alive(void *conn)
+{
+    return hr__redis_conn_alive(((struct hr_redis_conn *)conn)->conn);
+}
+
+const struct hr_conn_ops hr__redis_own_ops = {
+    .name = "redis",
+    .open = open_own,
+    .close = close_own,
+    .ping = ping_own,
+    .alive = own_alive,
+};
+
+int hr_redis_acquire(hr_redis *redis, hr_redis_conn **ret)
+{
+    int r = hr__redis_check_loop(redis);
+    if (r < 0)
+        return r;
+    void *conn = NULL;
+    r = hr_pool_acquire(redis->pool, &conn);
+    if (r >= 0)
+        *ret = conn;
+    return r;
+}
+
+void hr_redis_release(hr_redis_conn *conn)
+{
+    if (!conn)
+        return;
+    enum hr_pool_return state = HR_POOL_CLEAN;
+    if (conn->dirty)
+        state = HR_POOL_DIRTY;
+    if (!hr__redis_conn_alive(conn->conn) || hr__redis_conn_busy(conn->conn))
+        state = HR_POOL_BROKEN;
+    hr_pool_release(conn->pool, conn, state);
+}
+
+void hr_redis_releasep(hr_redis_conn **conn)
+{
+    hr_redis_release(*conn);
+    *conn = NULL;
+}
+
+/* Whether the first word of the format is one of the state commands, or cannot be told. */
+static bool leaves_state(const char *fmt)
+{
+    fmt += strspn(fmt, " ");
+    size_t len = strcspn(fmt, " ");
+    if (memchr(fmt, '%', len))
+        return true;
+    for (size_t i = 0; i < HR_ARRAY_LEN(state_commands); i++) {
+        if (strlen(state_commands[i]) == len && strncasecmp(fmt, state_commands[i], len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The cancel that was swallowed here comes back at the task's next suspension. */
+static void cancel_later(void)
+{
+    hr_task *self = hr_current_task();
+    hr_task_cancel(self, hr_future_cancel_reason(self));
+    (void)hr_task_uncancel(self);
+}
+
+static bool has_element(const struct hr__redis_call *call)
+{
+    return call->code == 0 && !hr_reply_is_nil(call->reply) &&
+           hr_reply_type(call->reply) != HR_REPLY_ERROR;
+}
+
+static int unblock(struct hr_redis *redis, int64_t id)
+{
+    char number[24];
+    snprintf(number, sizeof(number), "%" PRId64, id);
+    const char *argv[] = {"CLIENT", "UNBLOCK", number};
+    struct hr__redis_request request = {.argc = 3, .argv = argv};
+    return hr__redis_ask(redis, NULL, &request);
+}
+
+/* The task was cancelled in a command that blocks. Leaves it in a way that loses no element. */
+static void leave_blocked(struct hr_redis_conn *own, struct hr__redis_call *call)
+{
+    if (!call->in_line || hr__redis_call_take_back(call))
+        return;
+    hr_shield_enter();
+    if (own->id > 0)
+        (void)unblock(own->redis, own->id);
+    hr__redis_call_hurry(call, own->redis->command_timeout);
+    if (hr__redis_call_wait(call) < 0)
+        hr__redis_call_abandon(call);
+    hr_shield_leave();
+}
+
+int hr_redis_conn_command(hr_redis_conn *conn, hr_reply **ret, hr_usec block, const char *fmt, ...)
+{
+    struct hr__redis_call call = {0};
+    va_list args;
+    va_start(args, fmt);
+    struct hr__redis_request request = {.fmt = fmt, .args = &args};
+    int r = hr__redis_call_begin(&call, conn->conn, &request,
+                                 hr_later(block, conn->redis->command_timeout));
+    va_end(args);
+    if (r < 0)
+        return r;
+    conn->dirty = conn->dirty || leaves_state(fmt);
+
+    if (hr__redis_call_wait(&call) < 0) {
+        if (block > 0)
+            leave_blocked(conn, &call);
+        if (block > 0 && has_element(&call))
+            cancel_later();
+        else
+            hr__redis_call_abandon(&call);
+    }
+    return hr__redis_call_end(&call, ret);
+}

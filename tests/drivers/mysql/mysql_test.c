@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The linker sends every call of hr_io_wait() through here, so that waits can be counted and a
+ * cancel can be placed at any of them.
+ */
+#include "tests/drivers/mysql/mysql_test.h"
+
+#include <stdio.h>
+
+static int waits, cancel_at;
+
+int __real_hr_io_wait(hr_io *io, int directions);
+int __wrap_hr_io_wait(hr_io *io, int directions);
+
+int __wrap_hr_io_wait(hr_io *io, int directions)
+{
+    if (++waits == cancel_at)
+        hr_task_cancel(hr_current_task(), "the test says so");
+    return __real_hr_io_wait(io, directions);
+}
+
+int mysql_test_cancel_at(int n)
+{
+    int were = waits;
+    waits = 0;
+    cancel_at = n;
+    return were;
+}
+
+hr_mysql_pool *mysql_test_pool(const struct hr_mysql_options *options)
+{
+    struct hr_mysql_options o = options ? *options : (struct hr_mysql_options){0};
+    char url[256];
+    snprintf(url, sizeof(url), "mysql://app:s3cret%%2f%%40%%3a@/test?socket=%s",
+             mariadb_server_shared()->socket);
+    if (!o.url)
+        o.url = url;
+    hr_mysql_pool *pool = hr_mysql_pool_new(&o);
+    if (!pool)
+        test_fail(__FILE__, __LINE__, "no pool: %s", hr_last_error()->message);
+    return pool;
+}
+
+void mysql_test_done(hr_mysql_pool *pool)
+{
+    ASSERT_ERR(hr_mysql_pool_close(pool), 0);
+    hr_mysql_pool_free(pool);
+}
+
+void mysql_test_table(const char *columns)
+{
+    char sql[512];
+    snprintf(sql, sizeof(sql), "DROP TABLE IF EXISTS t; CREATE TABLE t (%s) ENGINE=InnoDB",
+             columns);
+    mariadb_server_sql(mariadb_server_shared(), sql);
+}
+
+hr_mysql_conn *mysql_test_acquire(hr_mysql_pool *pool)
+{
+    hr_mysql_conn *conn = NULL;
+    ASSERT_ERR(hr_mysql_acquire(pool, &conn), 0);
+    return conn;
+}
+
+hr_mysql_tx *mysql_test_begin(hr_mysql_pool *pool)
+{
+    hr_mysql_tx *tx = NULL;
+    ASSERT_ERR(hr_mysql_begin(pool, &tx), 0);
+    return tx;
+}
+
+long long mysql_test_number(const char *sql)
+{
+    return mariadb_server_number(mariadb_server_shared(), sql);
+}
+
+void mysql_test_until(const char *sql, long long wanted)
+{
+    for (int i = 0; i < 1000; i++) {
+        if (mysql_test_number(sql) == wanted)
+            return;
+        ASSERT_ERR(hr_sleep(hr_ms(10)), 0);
+    }
+    test_fail(__FILE__, __LINE__, "%s: never became %lld", sql, wanted);
+}
+
+const char *mysql_test_value(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args)
+{
+    static char value[512];
+    hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;
+    ASSERT_ERR(hr_mysql_query(conn, &result, sql, args) < 0 ? hr_last_error()->code : 0, 0);
+    ASSERT_TRUE(hr_mysql_rows(result) > 0);
+    const char *text = hr_mysql_text(result, 0, 0, NULL);
+    snprintf(value, sizeof(value), "%s", text ? text : "NULL");
+    return value;
+}

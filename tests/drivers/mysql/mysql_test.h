@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests of the MySQL client share: a pool on the shared server, and short ways to ask.
+ */
+#pragma once
+
+#include "core/headrace.h"
+#include "drivers/mysql.h"
+#include "drivers/mysql/bulk.h"
+#include "drivers/mysql/row.h"
+#include "drivers/mysql/tx.h"
+#include "tests/support/hrtest.h"
+#include "tests/support/mariadb_server.h"
+
+/* A pool on the shared server's socket as "app"; the options may be NULL, their url is filled in.
+ */
+hr_mysql_pool *mysql_test_pool(const struct hr_mysql_options *options);
+
+/* Waits for what is out, closes, frees. */
+void mysql_test_done(hr_mysql_pool *pool);
+
+/* Makes table "test.t" anew with these columns. */
+void mysql_test_table(const char *columns);
+
+/* Borrows; a failure fails the test. */
+hr_mysql_conn *mysql_test_acquire(hr_mysql_pool *pool);
+hr_mysql_tx *mysql_test_begin(hr_mysql_pool *pool);
+
+/* The first value of the first row, as seen by another, plain client. */
+long long mysql_test_number(const char *sql);
+
+/* Waits, letting tasks run, until it is that; 10 s at most. */
+void mysql_test_until(const char *sql, long long wanted);
+
+/* Copies the first value of a query on this connection; "NULL" for NULL. */
+const char *mysql_test_value(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args);
+
+/* Cancels the running task when it comes to its n-th wait for a socket from now (0: never); the
+ * number of waits since the last call is returned. */
+int mysql_test_cancel_at(int n);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MySQL over TLS: who is accepted and who is not, and that nothing blocks.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/drivers/mysql/mysql_test.h"
+#include "tests/support/certificates.h"
+
+#define ASSERT_SAYS(part) ASSERT_TRUE(strstr(hr_last_error()->message, part))
+
+/* Lays one of the certificates where the server has its own. */
+static void lay(const char *name)
+{
+    char command[256];
+    snprintf(command, sizeof(command), "cp %s %s", test_certificate(name),
+             test_certificate("present.pem"));
+    ASSERT_EQ(system(command), 0);
+}
+
+/* A server with TLS, that the tests of this file share, with localhost's certificate. */
+static struct mariadb_server *tls_server(void)
+{
+    static struct mariadb_server server;
+    if (!server.dir[0]) {
+        char cert[128], key[128], ca[128];
+        lay("server.pem");
+        snprintf(cert, sizeof(cert), "--ssl-cert=%s", test_certificate("present.pem"));
+        snprintf(key, sizeof(key), "--ssl-key=%s", test_certificate("present.pem"));
+        snprintf(ca, sizeof(ca), "--ssl-ca=%s", test_certificate("ca.pem"));
+        const char *options[] = {cert, key, ca, "--max-allowed-packet=64M", NULL};
+        mariadb_server_start(&server, 1, options);
+    }
+    return &server;
+}
+
+static hr_mysql_pool *pool_of(const char *host, const struct hr_tls_options *tls)
+{
+    char url[160];
+    snprintf(url, sizeof(url), "mysql://app:s3cret%%2f%%40%%3a@%s:%u/test", host,
+             tls_server()->port);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0); /* the loop has not seen how long a start takes */
+    return mysql_test_pool(&(struct hr_mysql_options){.url = url, .tls = *tls});
+}
+
+/* What becomes of a first loan. */
+static int try(const char *host, const struct hr_tls_options *tls)
+{
+    hr_mysql_pool *pool = pool_of(host, tls);
+    hr_mysql_conn *conn = NULL;
+    int r = hr_mysql_acquire(pool, &conn);
+    if (r >= 0) {
+        static const char cipher[] = "SELECT variable_value FROM information_schema.session_status"
+                                     " WHERE variable_name = 'ssl_cipher'";
+        ASSERT_TRUE(mysql_test_value(conn, cipher, HR_NO_ARGS)[0]);
+    }
+    hr_mysql_release(conn);
+    mysql_test_done(pool);
+    return r;
+}
+
+TEST_REAL(a_mysql_server_is_verified)
+{
+    const char *ca = test_certificate("ca.pem"), *stranger = test_certificate("stranger.pem");
+    ASSERT_ERR(try("localhost", &(struct hr_tls_options){.ca = ca}), 0);
+    ASSERT_ERR(try("127.0.0.1", &(struct hr_tls_options){.ca = ca}), 0);
+    ASSERT_ERR(try("localhost", &(struct hr_tls_options){.ca = stranger}), -ENOTCONN);
+    ASSERT_ERR(try("localhost", &(struct hr_tls_options){HR_TLS_CA, .ca = stranger}), -ENOTCONN);
+    ASSERT_ERR(try("localhost", &(struct hr_tls_options){.verify = HR_TLS_NONE}), 0);
+}
+
+TEST_REAL(a_mysql_server_is_verified_by_its_name)
+{
+    const char *ca = test_certificate("ca.pem");
+    struct mariadb_server *server = tls_server();
+    lay("wrong.pem");
+    mariadb_server_sql(server, "FLUSH SSL");
+    int full = try("localhost", &(struct hr_tls_options){.ca = ca});
+    int by_authority = try("localhost", &(struct hr_tls_options){HR_TLS_CA, .ca = ca});
+    lay("server.pem");
+    mariadb_server_sql(server, "FLUSH SSL");
+    ASSERT_ERR(full, -ENOTCONN);
+    ASSERT_ERR(by_authority, 0);
+}
+
+TEST_REAL(a_server_without_tls_gets_no_plain_login)
+{
+    char url[160];
+    snprintf(url, sizeof(url), "mysql://app:s3cret%%2f%%40%%3a@127.0.0.1:%u/test?tls=none",
+             mariadb_server_shared()->port);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.url = url});
+    hr_mysql_conn *conn = NULL;
+    ASSERT_ERR(hr_mysql_acquire(pool, &conn), -ENOTCONN);
+    ASSERT_SAYS("the server offers no TLS");
+    mysql_test_done(pool);
+}
+
+static int sleep_at_server(void *arg)
+{
+    int r = hr_mysql_exec(arg, "DO SLEEP(30)", HR_NO_ARGS);
+    ASSERT_TRUE(hr_last_error()->sent);
+    return r;
+}
+
+TEST_REAL(a_slow_statement_through_tls_blocks_its_task_only)
+{
+    hr_mysql_pool *pool = pool_of("localhost", &(struct hr_tls_options){.verify = HR_TLS_NONE});
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    hr_task *task = hr_create_task("sleeper", sleep_at_server, conn);
+    for (int i = 0; i < 20; i++)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_FALSE(hr_future_done(task));
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), -ECANCELED);
+    hr_mysql_release(conn);
+    mysql_test_done(pool);
+}
+
+/* More than the socket takes at once: the library would wait for the wrong direction. */
+TEST_REAL(a_large_statement_goes_through_tls)
+{
+    hr_mysql_pool *pool = pool_of("localhost", &(struct hr_tls_options){.verify = HR_TLS_NONE});
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    const size_t size = (size_t)15 << 20;
+    char *sql = malloc(size + 64);
+    size_t n = (size_t)sprintf(sql, "DO LENGTH('");
+    memset(sql + n, 'x', size);
+    strcpy(sql + n + size, "')");
+    ASSERT_ERR(hr_mysql_exec(conn, sql, HR_NO_ARGS), 0);
+    free(sql);
+    hr_mysql_release(conn);
+    mysql_test_done(pool);
+}
+
+static int use_pool(void *arg)
+{
+    hr_mysql_conn *conn = NULL;
+    int r = hr_mysql_acquire(arg, &conn);
+    if (r >= 0)
+        r = hr_mysql_exec(conn, "DO LENGTH(?)", HR_ARGS(hr_s("text")));
+    hr_mysql_release(conn);
+    return r;
+}
+
+TEST_REAL(a_cancel_at_any_wait_of_tls_ends_the_call_and_leaks_nothing)
+{
+    int r = -ECANCELED;
+    for (int n = 1; r == -ECANCELED; n++) {
+        ASSERT_TRUE(n < 100);
+        hr_mysql_pool *pool = pool_of("localhost", &(struct hr_tls_options){.verify = HR_TLS_NONE});
+        mysql_test_cancel_at(n);
+        r = hr_join(hr_create_task("user", use_pool, pool));
+        mysql_test_cancel_at(0);
+        mysql_test_done(pool);
+    }
+    ASSERT_ERR(r, 0);
+}

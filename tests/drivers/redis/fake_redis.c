@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads arrays of strings, as clients send them, and says whatever the test wants.
+ */
+#include "tests/drivers/redis/fake_redis.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/support/hrtest.h"
+
+static bool read_more(struct fake_peer *peer)
+{
+    if (peer->start > 0) {
+        memmove(peer->in, peer->in + peer->start, peer->end - peer->start);
+        peer->end -= peer->start;
+        peer->start = 0;
+    }
+    ASSERT_TRUE(peer->end < sizeof(peer->in) - 1);
+    for (;;) {
+        ssize_t n = recv(peer->fd, peer->in + peer->end, sizeof(peer->in) - 1 - peer->end, 0);
+        if (n > 0) {
+            peer->end += (size_t)n;
+            peer->in[peer->end] = '\0';
+            return true;
+        }
+        if (n == 0 || errno != EAGAIN || hr_io_wait(peer->io, HR_READ) < 0)
+            return false;
+    }
+}
+
+/* Steps over "*n\r\n" or "$n\r\n" at *at. False: not all there. */
+static bool parse_header(const struct fake_peer *peer, size_t *at, char kind, size_t *ret)
+{
+    const char *text = peer->in + *at;
+    const char *end = memchr(text, '\n', peer->end - *at);
+    if (!end)
+        return false;
+    ASSERT_EQ(text[0], kind);
+    *ret = strtoul(text + 1, NULL, 10);
+    *at += (size_t)(end + 1 - text);
+    return true;
+}
+
+static bool parse_command(struct fake_peer *peer, char *words, size_t size)
+{
+    size_t at = peer->start, count, len, used = 0;
+    if (at == peer->end || !parse_header(peer, &at, '*', &count))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (at == peer->end || !parse_header(peer, &at, '$', &len) || peer->end - at < len + 2)
+            return false;
+        int n = snprintf(words + used, size - used, "%s%.*s", i > 0 ? " " : "", (int)len,
+                         peer->in + at);
+        used += (size_t)n;
+        ASSERT_TRUE(used < size);
+        at += len + 2;
+    }
+    peer->start = at;
+    return true;
+}
+
+const char *fake_next(struct fake_peer *peer)
+{
+    static char words[4096];
+    while (!parse_command(peer, words, sizeof(words))) {
+        if (!read_more(peer))
+            return NULL;
+    }
+    return words;
+}
+
+bool fake_say_bytes(struct fake_peer *peer, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        ssize_t sent = send(peer->fd, bytes, n, MSG_NOSIGNAL);
+        if (sent > 0) {
+            bytes += sent;
+            n -= (size_t)sent;
+        } else if (errno != EAGAIN || hr_io_wait(peer->io, HR_WRITE) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool fake_say(struct fake_peer *peer, const char *bytes)
+{
+    return fake_say_bytes(peer, bytes, strlen(bytes));
+}
+
+bool fake_introduce(struct fake_peer *peer)
+{
+    for (;;) {
+        const char *command = fake_next(peer);
+        if (!command)
+            return false;
+        if (strcmp(command, "PING") == 0)
+            return fake_say(peer, "+PONG\r\n");
+        if (!fake_say(peer, strcmp(command, "CLIENT ID") == 0 ? ":7\r\n" : "+OK\r\n"))
+            return false;
+    }
+}
+
+void fake_silence(struct fake_peer *peer)
+{
+    while (fake_next(peer))
+        ;
+}
+
+static int run_peer(void *arg)
+{
+    struct fake_peer *peer = arg;
+    peer->serve(peer);
+    peer->io = hr_io_free(peer->io);
+    close(peer->fd);
+    peer->fd = -1;
+    return 0;
+}
+
+static void accept_peer(struct fake_redis *fake, int fd)
+{
+    ASSERT_TRUE(fake->accepted < FAKE_PEERS_MAX);
+    struct fake_peer *peer = calloc(1, sizeof(*peer));
+    ASSERT_TRUE(peer);
+    fake->peers[fake->accepted++] = peer;
+    peer->fd = fd;
+    peer->io = hr_io_new(fd);
+    peer->number = fake->accepted;
+    peer->arg = fake->arg;
+    peer->serve = fake->serve;
+    peer->task = hr_create_task("fake-peer", run_peer, peer);
+    ASSERT_TRUE(peer->io && peer->task);
+}
+
+static int listen_for(void *arg)
+{
+    struct fake_redis *fake = arg;
+    while (hr_wait_fd(fake->fd, HR_READ) >= 0) {
+        int fd = accept4(fake->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0)
+            accept_peer(fake, fd);
+    }
+    return 0;
+}
+
+void fake_start(struct fake_redis *fake, void (*serve)(struct fake_peer *peer), void *arg)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memset(fake, 0, sizeof(*fake));
+    snprintf(fake->dir, sizeof(fake->dir), "/tmp/hr-fake-XXXXXX");
+    ASSERT_TRUE(mkdtemp(fake->dir));
+    snprintf(fake->path, sizeof(fake->path), "%s/s", fake->dir);
+    snprintf(fake->url, sizeof(fake->url), "unix://%s", fake->path);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", fake->path);
+    fake->serve = serve;
+    fake->arg = arg;
+    fake->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(bind(fake->fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    ASSERT_EQ(listen(fake->fd, 16), 0);
+    fake->listener = hr_create_task("fake-listener", listen_for, fake);
+    ASSERT_TRUE(fake->listener);
+}
+
+static void end_task(hr_task *task)
+{
+    hr_task_cancel(task, "the test ends");
+    int r = hr_join(task);
+    ASSERT_TRUE(r == 0 || r == -ECANCELED);
+}
+
+void fake_end(struct fake_redis *fake)
+{
+    end_task(fake->listener);
+    for (int i = 0; i < fake->accepted; i++) {
+        end_task(fake->peers[i]->task);
+        if (fake->peers[i]->fd >= 0) {
+            hr_io_free(fake->peers[i]->io);
+            close(fake->peers[i]->fd);
+        }
+        free(fake->peers[i]);
+    }
+    close(fake->fd);
+    unlink(fake->path);
+    rmdir(fake->dir);
+}
+
+hr_redis *fake_client(const struct fake_redis *fake, const struct hr_redis_options *options)
+{
+    struct hr_redis_options with_url = options ? *options : (struct hr_redis_options){0};
+    with_url.url = fake->url;
+    hr_redis *redis = hr_redis_new(&with_url);
+    if (!redis)
+        test_fail(__FILE__, __LINE__, "no client: %s", hr_last_error()->message);
+    return redis;
+}
+
+void fake_client_end(hr_redis *redis, struct fake_redis *fake)
+{
+    ASSERT_ERR(hr_redis_close(redis), 0);
+    hr_redis_free(redis);
+    fake_end(fake);
+}
+
+void fake_echo(struct fake_peer *peer)
+{
+    if (!fake_introduce(peer))
+        return;
+    const char *words;
+    while ((words = fake_next(peer))) {
+        char reply[4200];
+        snprintf(reply, sizeof(reply), "$%zu\r\n%s\r\n", strlen(words), words);
+        if (!fake_say(peer, reply))
+            return;
+    }
+}
+
+void fake_introduce_only(struct fake_peer *peer)
+{
+    if (fake_introduce(peer))
+        fake_silence(peer);
+}
+
+int fake_ask(void *arg)
+{
+    struct fake_asker *a = arg;
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    char want[32];
+    snprintf(want, sizeof(want), "GET %d", a->number);
+    a->code = hr_redis_command(a->redis, &reply, "GET %d", a->number);
+    a->sent = a->code < 0 && hr_last_error()->sent;
+    a->matched = a->code == 0 && hr_reply_equals(reply, want);
+    return 0;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The first, then the second, then the n-th allocation of everything the Redis client does fails.
+ * Each time it says so, leaks nothing and waits for nothing; with memory back it works again.
+ */
+#include <string.h>
+
+#include "drivers/redis.h"
+#include "drivers/redis/script.h"
+#include "tests/support/hrtest.h"
+#include "tests/support/redis_server.h"
+#include "tests/support/starve.h"
+
+static int run_script(hr_redis *redis)
+{
+    struct hr_redis_script script = {
+        .name = "echo",
+        .source = "return ARGV[1]",
+        .len = sizeof("return ARGV[1]") - 1,
+        .sha1 = "098e0f0d1448c0a81dafe820f66d460eb09263da",
+    };
+    struct hr_redis_arg args[40];
+    for (size_t i = 0; i < HR_ARRAY_LEN(args); i++)
+        args[i] = hr_redis_int((int64_t)i);
+    return hr_redis_eval(redis, NULL, &script, 0, NULL, HR_ARRAY_LEN(args), args);
+}
+
+static int use_own(hr_redis *redis)
+{
+    hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    int r = hr_redis_acquire(redis, &conn);
+    return r < 0 ? r : hr_redis_conn_command(conn, &reply, hr_ms(10), "BLPOP none 0.001");
+}
+
+static int use_client(hr_redis *redis)
+{
+    char large[2000];
+    memset(large, 'x', sizeof(large));
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    int r = hr_redis_command(redis, NULL, "SET k %b", large, sizeof(large));
+    if (r >= 0)
+        r = hr_redis_command(redis, &reply, "LRANGE l 0 -1");
+    if (r >= 0)
+        r = hr_join(hr_redis_command_future(redis, "GET k"));
+    if (r >= 0)
+        r = run_script(redis);
+    return r < 0 ? r : use_own(redis);
+}
+
+/* Everything, from the options to the last reply; running out anywhere in it. */
+static int live(const struct test_redis *server, long n, bool once, bool *ret_starved)
+{
+    starve_after(n, once);
+    hr_redis *redis =
+        hr_redis_new(&(struct hr_redis_options){.url = server->tcp_url, .client_name = "torture"});
+    int r = redis ? use_client(redis) : hr_last_error()->code;
+    *ret_starved = starve_end();
+    if (!redis)
+        return r;
+
+    int again = 0; /* coming back takes a backoff, so not each time */
+    while (n % 16 == 0 && ((again = use_client(redis)) == -ENOTCONN || again == -ENOMEM))
+        ASSERT_ERR(hr_sleep(hr_ms(5)), 0);
+    ASSERT_ERR(again, 0);
+    ASSERT_ERR(hr_redis_close(redis), 0);
+    hr_redis_free(redis);
+    return r;
+}
+
+static void torture(bool once)
+{
+    hr_auto(test_redis_end) struct test_redis server;
+    test_redis_start(&server, NULL);
+    ASSERT_TRUE(strstr(test_redis_ask(&server, "RPUSH l a b c d e f"), ":6"));
+    bool starved = true;
+    long n = 0;
+    for (; starved; n++) {
+        test_redis_ask(&server, "SCRIPT FLUSH");
+        int r = live(&server, n, once, &starved);
+        if (!starved)
+            ASSERT_ERR(r, 0);
+        else if (r < 0)
+            ASSERT_TRUE(r == -ENOMEM || r == -ENOTCONN || r == HR_ELOST);
+    }
+    ASSERT_TRUE(n > 20);
+}
+
+TEST_REAL(one_failed_allocation_is_an_error_and_no_more)
+{
+    torture(true);
+}
+
+TEST_REAL(memory_that_stays_out_is_an_error_and_no_more)
+{
+    torture(false);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Leaving a blocked command, against a server that lets the test decide what comes first.
+ */
+#include <string.h>
+
+#include "tests/drivers/redis/fake_redis.h"
+#include "tests/support/hrtest.h"
+
+/* What the server does with a blocked command, in which order. */
+struct plan {
+    const char *unblock; /* the answer to CLIENT UNBLOCK, or NULL: silence */
+    const char *blocked; /* the reply of the blocked command, or NULL: none */
+    hr_usec reply_after; /* once CLIENT UNBLOCK has come */
+    char asked[64];      /* what CLIENT UNBLOCK said */
+    bool is_blocked, unblocked;
+};
+
+static void serve_shared(struct fake_peer *peer, struct plan *plan)
+{
+    const char *words;
+    while ((words = fake_next(peer))) {
+        bool unblock = strncmp(words, "CLIENT UNBLOCK", strlen("CLIENT UNBLOCK")) == 0;
+        if (unblock) {
+            snprintf(plan->asked, sizeof(plan->asked), "%s", words);
+            plan->unblocked = true;
+        }
+        if (unblock ? plan->unblock && !fake_say(peer, plan->unblock) : !fake_say(peer, "+OK\r\n"))
+            return;
+    }
+}
+
+static void serve_blocked(struct fake_peer *peer, struct plan *plan)
+{
+    while (fake_next(peer)) {
+        plan->is_blocked = true;
+        while (!plan->unblocked) {
+            if (hr_yield() < 0)
+                return;
+        }
+        if (plan->reply_after > 0 && hr_sleep(plan->reply_after) < 0)
+            return;
+        if (plan->blocked && !fake_say(peer, plan->blocked))
+            return;
+    }
+}
+
+static void serve(struct fake_peer *peer)
+{
+    if (!fake_introduce(peer))
+        return;
+    if (peer->number == 1)
+        serve_shared(peer, peer->arg);
+    else
+        serve_blocked(peer, peer->arg);
+}
+
+/* What became of the task that was cancelled. */
+struct result {
+    hr_redis *redis;
+    int code;
+    bool sent, got, cancelled_again;
+    hr_usec at;
+};
+
+static int block(void *arg)
+{
+    struct result *result = arg;
+    hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    int r = hr_redis_acquire(result->redis, &conn);
+    if (r < 0)
+        return r;
+    result->code = hr_redis_conn_command(conn, &reply, hr_seconds(60), "BLPOP q 60");
+    result->sent = result->code < 0 && hr_last_error()->sent;
+    result->got = result->code == 0 && !hr_reply_is_nil(reply);
+    result->at = test_clock_now();
+    result->cancelled_again = hr_yield() == -ECANCELED;
+    return 0;
+}
+
+static struct result cancel_blocked(struct plan *plan)
+{
+    struct fake_redis fake;
+    fake_start(&fake, serve, plan);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(400)});
+    ASSERT_ERR(hr_redis_command(redis, NULL, "UP"), 0);
+    struct result result = {.redis = redis};
+    hr_task *task = hr_create_task("blocked", block, &result);
+    while (!plan->is_blocked)
+        test_passes(1);
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_STR(plan->asked, "CLIENT UNBLOCK 7");
+    ASSERT_ERR(hr_redis_close(redis), 0);
+    hr_redis_free(redis);
+    fake_end(&fake);
+    return result;
+}
+
+TEST(a_command_that_was_unblocked_is_cancelled)
+{
+    struct plan plan = {.unblock = ":1\r\n", .blocked = "*-1\r\n"};
+    struct result result = cancel_blocked(&plan);
+    ASSERT_ERR(result.code, -ECANCELED);
+    ASSERT_FALSE(result.cancelled_again);
+    plan = (struct plan){.unblock = ":1\r\n", .blocked = "-UNBLOCKED client unblocked\r\n"};
+    ASSERT_ERR(cancel_blocked(&plan).code, -ECANCELED);
+}
+
+TEST(an_element_that_came_first_is_returned_and_the_cancel_comes_after)
+{
+    struct plan plan = {.unblock = ":0\r\n", .blocked = "*2\r\n$1\r\nq\r\n$1\r\nx\r\n"};
+    struct result result = cancel_blocked(&plan);
+    ASSERT_ERR(result.code, 0);
+    ASSERT_TRUE(result.got);
+    ASSERT_TRUE(result.cancelled_again);
+}
+
+TEST(who_may_not_unblock_waits_for_the_element_a_while)
+{
+    struct plan plan = {.unblock = "-NOPERM this user has no permissions\r\n",
+                        .blocked = "*2\r\n$1\r\nq\r\n$1\r\nx\r\n",
+                        .reply_after = hr_ms(300)};
+    struct result result = cancel_blocked(&plan);
+    ASSERT_TRUE(result.got);
+    ASSERT_TRUE(result.cancelled_again);
+}
+
+TEST(a_blocked_command_that_cannot_be_left_politely_is_left_all_the_same)
+{
+    struct plan plan = {.unblock = ":0\r\n"};
+    struct result result = cancel_blocked(&plan);
+    ASSERT_ERR(result.code, -ECANCELED);
+    ASSERT_TRUE(result.sent);
+    ASSERT_EQ(result.at, hr_ms(400));
+}
