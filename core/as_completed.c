@@ -6,9 +6,11 @@
  */
 #include "core/as_completed.h"
 
+#include "core/error_impl.h"
 #include "core/future_impl.h"
 #include "core/park.h"
 #include "core/queue_impl.h"
+#include "core/wait.h"
 
 struct member {
     struct hr__watch watch;
@@ -100,7 +102,7 @@ static void begin(hr_as_completed *steps, hr_usec limit)
 hr_as_completed *hr_as_completed_new(const struct hr_futures *futures, hr_usec limit, int flags)
 {
     hr_loop *loop = hr__loop_for(NULL);
-    if (!loop || futures->failed) /* whoever could not make a future has written the record */
+    if (!loop || hr__futures_check(futures) < 0)
         return NULL;
     hr_as_completed *steps = calloc(1, sizeof(*steps) + futures->count * sizeof(steps->members[0]));
     if (!steps) {
@@ -148,7 +150,7 @@ void hr_as_completed_freep(hr_as_completed **steps)
 int hr_as_completed_next(hr_as_completed *steps, hr_future **ret)
 {
     if (!steps)
-        return -ENOMEM;
+        return hr__missing("steps");
     void *future;
     int r = hr_queue_get(steps->done, &future);
     if (r == 0)

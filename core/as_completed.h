@@ -19,7 +19,7 @@ typedef struct hr_as_completed hr_as_completed;
 /* Begins to watch the futures, which stay the array's; a reference to each is taken, and one given
  * twice counts once. The limit is for all steps together (HR_FOREVER: none; ≤ 0: only what is done
  * now). With HR_CANCEL_REST in flags, freeing cancels what is not done. NULL, with a record:
- * -ENOMEM (also for a failed array), HR_ENOLOOP, HR_EWRONGLOOP. */
+ * -ENOMEM, HR_ENOLOOP, HR_EWRONGLOOP, the code of a failed array. */
 HR_PUBLIC hr_as_completed *hr_as_completed_new(const struct hr_futures *futures, hr_usec limit,
                                                int flags);
 
@@ -35,5 +35,5 @@ HR_PUBLIC void hr_as_completed_freep(hr_as_completed **steps);
  *   -ECANCELED    the task was cancelled; the completion goes to the next step
  *   HR_ECLOSED    freed meanwhile
  *   HR_ENOTASK · HR_EWRONGLOOP    it would have to wait, and is no task of the iteration's loop
- *   -ENOMEM       steps is NULL: the call that should have made it failed */
+ * steps may be NULL, as hr_await() says of a future. */
 HR_PUBLIC hr_async int hr_as_completed_next(hr_as_completed *steps, hr_future **ret);

@@ -7,6 +7,7 @@
  * keeps the destination alive, not the source: a source that everybody let go of can never
  * complete, and takes the record with it.
  */
+#include "core/error_impl.h"
 #include "core/future.h"
 #include "core/park.h"
 
@@ -58,6 +59,8 @@ static void destination_done(struct hr__watch *watch)
 
 int hr_future_chain(hr_future *source, hr_future *destination)
 {
+    if (!source || !destination)
+        return hr__missing("a future to chain");
     if (destination->is_task)
         return hr_fail(-EINVAL, "a task's outcome is what its function returns");
     if (hr_future_done(destination))

@@ -153,6 +153,12 @@ int hr__error_add_cause(const struct hr_error *cause)
     return record->code;
 }
 
+int hr__missing(const char *what)
+{
+    int code = record_of_caller()->code;
+    return code < 0 ? code : hr_fail(-EINVAL, "%s: NULL, and nothing has failed before", what);
+}
+
 const struct hr_error *hr_last_error(void)
 {
     return record_of_caller();

@@ -19,6 +19,11 @@ int hr__error_adopt(struct hr_error *members, bool cut);
  * code; returns the record's code. */
 int hr__error_add_cause(const struct hr_error *cause);
 
+/* For a call that was handed NULL instead of what another should have made: the code in the
+ * caller's record, where that one has left it; -EINVAL, with a record, when nothing has failed.
+ * what names the thing. */
+int hr__missing(const char *what);
+
 /* A copy on the heap, or NULL; frees a record on the heap with those that follow it. */
 struct hr_error *hr__error_dup(const struct hr_error *error);
 void hr__error_free(struct hr_error *error);

@@ -89,7 +89,8 @@ HR_PUBLIC hr_loop *hr_future_loop(const hr_future *future);
  * task's. Does not suspend when it is done. The reference stays the caller's.
  *   -ECANCELED      it was cancelled, or the running task was (which cancels the future too)
  *   HR_EWRONGLOOP · HR_ESELFAWAIT · HR_ENOTASK      misuse
- *   -ENOMEM         future is NULL: the call that should have made it failed */
+ * future may be NULL, as the call that should have made it failed: the code is that of the present
+ * record then; -EINVAL when nothing has failed. */
 HR_PUBLIC hr_async int hr_await(hr_future *future);
 
 /* As hr_await(), giving the reference back afterwards: for a value nobody reads. */
@@ -97,5 +98,6 @@ HR_PUBLIC hr_async int hr_join(hr_future *future);
 
 /* Copies the outcome of source to destination when it comes; cancelling destination cancels source.
  * The value becomes the destination's. A source that is let go of pending cancels the destination.
- * 0, -ENOMEM, HR_EINVALIDSTATE (destination is done), -EINVAL (it is a task). */
+ * 0, -ENOMEM, HR_EINVALIDSTATE (destination is done), -EINVAL (it is a task); one that is NULL: as
+ * hr_await(). */
 HR_PUBLIC int hr_future_chain(hr_future *source, hr_future *destination);

@@ -4,6 +4,7 @@
  */
 #include "core/gather.h"
 
+#include "core/error_impl.h"
 #include "core/future_impl.h"
 #include "core/park.h"
 #include "core/wait.h"
@@ -27,18 +28,27 @@ static bool reserve(struct hr_futures *futures, size_t more)
 
 void hr_futures_add(struct hr_futures *futures, hr_future *future)
 {
-    if (!future) {
-        futures->failed = true;
+    if (future && reserve(futures, 1)) {
+        futures->items[futures->count++] = future;
         return;
     }
-    if (!reserve(futures, 1)) {
+    int code =
+        future ? hr_fail(-ENOMEM, "no memory to wait for a future") : hr__missing("a future");
+    if (futures->failed == 0)
+        futures->failed = code;
+    if (future) {
         /* Nobody would wait for it, and it may point into the caller's frame. */
-        futures->failed = true;
         hr_future_cancel(future, "no memory to wait for it");
         hr_future_unref(future);
-        return;
     }
-    futures->items[futures->count++] = future;
+}
+
+int hr__futures_check(const struct hr_futures *futures)
+{
+    int code = futures->failed;
+    if (code < 0 && hr_last_error()->code != code) /* something else has failed since */
+        hr_fail(code, "a future could not be made: %s", hr_error_text(code));
+    return code;
 }
 
 void hr_futures_done(struct hr_futures *futures)
@@ -113,9 +123,9 @@ int hr_gather(struct hr_futures *futures, int flags)
         return hr_fail(-ECANCELED, "%s", reason);
     }
     if (r < 0 && r != -ENOMEM)
-        return r;
-    if (futures->failed && r == 0)
-        r = -ENOMEM; /* whoever could not make a future has written the record */
+        return r; /* misuse */
+    if (r == 0)
+        r = hr__futures_check(futures);
     if ((r < 0 || failed) && (flags & HR_CANCEL_REST) &&
         end_all(futures, "another member of the gather failed") < 0)
         r = -ECANCELED;

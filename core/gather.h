@@ -10,11 +10,12 @@
 struct hr_futures {
     hr_future **items;
     size_t count, capacity;
-    bool failed; /* a NULL future was added, or memory ran out while adding */
+    int failed; /* 0, or the code of the first future that could not be made or added */
 };
 
-/* Takes the reference; NULL (a future that could not be made) marks the array as failed. So does
- * running out of memory here; the future is cancelled then, as nobody would wait for it. */
+/* Takes the reference; NULL (a future that could not be made) marks the array as failed, with the
+ * code of the present record (-EINVAL: it has none). So does running out of memory here; the future
+ * is cancelled then, as nobody would wait for it. */
 HR_PUBLIC void hr_futures_add(struct hr_futures *futures, hr_future *future);
 
 /* Gives all references back and frees the array; for hr_auto(). */
@@ -34,7 +35,7 @@ enum hr_gather_flags {
 /* Waits for all members; results stand in the futures, in order. 0, or the first error (others go
  * on, unless HR_CANCEL_REST, and their errors are dropped in silence); or
  *   -ECANCELED      the task was cancelled: all members were, and are over. Also as a first error
- *   -ENOMEM         a failed array; counts as a first error
+ *   -ENOMEM         or the code of a failed array: counts as a first error
  *   HR_EWRONGLOOP · HR_ESELFAWAIT      misuse; nobody was waited for */
 HR_PUBLIC hr_async int hr_gather(struct hr_futures *futures, int flags);
 
@@ -42,6 +43,6 @@ enum hr_wait_until { HR_ALL_COMPLETED, HR_FIRST_COMPLETED, HR_FIRST_ERROR };
 
 /* Waits until the condition holds or the limit passes (HR_FOREVER: none), cancels nobody and reads
  * no error. Returns how many are done (which: hr_future_done(), hr_futures_split()), -EINVAL for an
- * empty array, -ENOMEM (also for a failed array), -ECANCELED (members are left alone),
+ * empty array, the code of a failed one, -ENOMEM, -ECANCELED (members are left alone),
  * HR_EWRONGLOOP, HR_ESELFAWAIT. */
 HR_PUBLIC hr_async int hr_wait(struct hr_futures *futures, enum hr_wait_until until, hr_usec limit);

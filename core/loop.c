@@ -8,6 +8,7 @@
  */
 #include "core/loop.h"
 
+#include "core/error_impl.h"
 #include "core/loop_impl.h"
 
 #define DEFAULT_STACK (256u << 10)
@@ -163,7 +164,7 @@ static int run_until(hr_loop *loop, hr_future *future)
 int hr_loop_run_until_complete(hr_loop *loop, hr_future *future)
 {
     if (!future)
-        return -ENOMEM;
+        return hr__missing("a future to run until");
     int r = run_until(loop, future);
     hr_future_unref(future);
     return r;

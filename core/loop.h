@@ -56,7 +56,7 @@ HR_PUBLIC int hr_run_with(const struct hr_loop_options *options, hr_task_fn *fn,
 
 /* Runs until the future is done and returns its status; takes the caller's reference, in every
  * case. -EBUSY when a loop runs in this thread or this one runs in another, HR_ECLOSED,
- * HR_EWRONGLOOP, -ENOMEM for a NULL future, or HR_EINVALIDSTATE when it was stopped before.
+ * HR_EWRONGLOOP, or HR_EINVALIDSTATE when it was stopped before; for NULL as hr_await() says.
  * run_forever returns 0 once it was stopped. Both return HR_EFATAL when a task did. */
 HR_PUBLIC int hr_loop_run_until_complete(hr_loop *loop, hr_future *future);
 HR_PUBLIC int hr_loop_run_forever(hr_loop *loop);

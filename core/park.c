@@ -6,6 +6,8 @@
  */
 #include "core/park.h"
 
+#include "core/error_impl.h"
+
 static int fail_cancelled(const struct hr__task *task)
 {
     const char *reason = task->future.cancel_reason;
@@ -158,8 +160,8 @@ static int wait_until_done(struct hr__task *task, hr_future *future)
 
 int hr__await_check(const hr_future *future, struct hr__task *task)
 {
-    if (!future) /* whoever could not make it has written the record */
-        return -ENOMEM;
+    if (!future)
+        return hr__missing("a future to wait for");
     if (!task)
         return hr_fail(HR_ENOTASK, "only a task can wait");
     if (future->loop != task->future.loop)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/error_impl.h"
 #include "core/process_impl.h"
 
 #define MAX_BYTES ((size_t)64 << 20)
@@ -184,6 +185,10 @@ static struct question *make_question(hr_process_pool *pool, const char *functio
                                       const void *bytes, size_t size)
 {
     uint32_t number;
+    if (!pool) {
+        hr__missing("a process pool");
+        return NULL;
+    }
     if (hr__keeper_check(pool->keeper) < 0 || find_function(function, &number) < 0)
         return NULL;
     if (size > pool->max_bytes) {
@@ -205,11 +210,11 @@ static struct question *make_question(hr_process_pool *pool, const char *functio
 hr_future *hr_run_in_process(hr_process_pool *pool, const char *function, const void *bytes,
                              size_t size)
 {
-    struct hr_job_options options = {
-        .executor = pool->executor, .free_value = free, .free_arg = free};
     struct question *question = make_question(pool, function, bytes, size);
     if (!question)
         return NULL;
+    struct hr_job_options options = {
+        .executor = pool->executor, .free_value = free, .free_arg = free};
     hr_future *future = hr_run_in_executor_with(&options, ask_worker, question);
     if (!future)
         free(question);
@@ -219,11 +224,11 @@ hr_future *hr_run_in_process(hr_process_pool *pool, const char *function, const 
 hr_thread_future *hr_process_pool_submit(hr_process_pool *pool, const char *function,
                                          const void *bytes, size_t size)
 {
-    struct hr_job_options options = {
-        .executor = pool->executor, .free_value = free, .free_arg = free};
     struct question *question = make_question(pool, function, bytes, size);
     if (!question)
         return NULL;
+    struct hr_job_options options = {
+        .executor = pool->executor, .free_value = free, .free_arg = free};
     hr_thread_future *future = hr_executor_submit_with(&options, ask_worker, question);
     if (!future)
         free(question);

@@ -33,7 +33,7 @@ HR_PUBLIC void hr_thread_future_unrefp(hr_thread_future **future);
  *   -ECANCELED        the task was cancelled
  *   HR_ECLOSED        the loop closed before it started
  *   HR_EWRONGTHREAD   the loop's own thread would wait for itself
- *   -ENOMEM           future is NULL: hr_submit() failed */
+ * future may be NULL, as hr_await() says. */
 HR_PUBLIC int hr_thread_future_wait(hr_thread_future *future, hr_usec limit);
 
 /* Whether it is over, however it ended. */

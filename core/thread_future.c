@@ -124,7 +124,7 @@ static int outcome(hr_thread_future *future)
 int hr_thread_future_wait(hr_thread_future *future, hr_usec limit)
 {
     if (!future)
-        return -ENOMEM;
+        return hr__missing("a handle to wait for");
     if (future->done)
         return outcome(future);
     if (limit > 0 && future->ops->blocks_itself(future))

@@ -14,7 +14,7 @@
 /* Waits for the future at most so long; takes the caller's reference. Past the limit the inner is
  * cancelled and awaited: -ETIMEDOUT, unless it ended with a value or an error of its own all the
  * same, which then is the result. HR_FOREVER arms no timer; ≤ 0 only looks. An inner that is done
- * is never a timeout. -ENOMEM for a NULL future.
+ * is never a timeout.
  *   -ECANCELED   the running task was cancelled; so was the inner, which is over
  * Otherwise as hr_await(). */
 HR_PUBLIC hr_async int hr_wait_for(hr_future *future, hr_usec limit);

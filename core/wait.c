@@ -160,15 +160,16 @@ int hr_wait(struct hr_futures *futures, enum hr_wait_until until, hr_usec limit)
         [HR_FIRST_COMPLETED] = HR__END_ANY,
         [HR_FIRST_ERROR] = HR__END_ERROR,
     };
-    if (futures->failed)
-        return -ENOMEM; /* whoever could not make a future has written the record */
+    int r = hr__futures_check(futures);
+    if (r < 0)
+        return r;
     if (futures->count == 0)
         return hr_fail(-EINVAL, "wait: no futures");
     if ((unsigned)until >= HR_ARRAY_LEN(ends))
         return hr_fail(-EINVAL, "wait: unknown condition %d", (int)until);
 
     hr_future *first;
-    int r = hr__wait_several(futures, ends[until], limit, &first);
+    r = hr__wait_several(futures, ends[until], limit, &first);
     if (r < 0)
         return r;
     for (size_t i = 0; i < futures->count; i++)

@@ -9,9 +9,12 @@
 #include "core/gather.h"
 
 /* Waits until the future is done or the limit has passed (≤ 0: at once); needs no memory. 0,
- * -ECANCELED, or as hr_await() says: -ENOMEM (NULL), HR_EWRONGLOOP, HR_ESELFAWAIT, HR_ENOTASK.
- * what, a literal, shows in dumps. */
+ * -ECANCELED, or as hr_await() says: HR_EWRONGLOOP, HR_ESELFAWAIT, HR_ENOTASK, NULL's code. what, a
+ * literal, shows in dumps. */
 hr_async int hr__wait_done(hr_future *future, hr_usec limit, const char *what);
+
+/* 0, or with a record the code of the first future that could not be made or kept. */
+int hr__futures_check(const struct hr_futures *futures);
 
 /* What ends a wait for several futures, besides all being done. */
 enum hr__wait_end {

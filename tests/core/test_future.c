@@ -434,10 +434,21 @@ TEST_PLAIN(a_future_may_outlive_its_loop)
     hr_future_unref(future);
 }
 
-TEST(a_null_future_stands_for_the_call_that_could_not_make_it)
+TEST(s0_6_a_null_future_stands_for_the_call_that_could_not_make_it)
 {
-    ASSERT_ERR(hr_await(NULL), -ENOMEM);
-    ASSERT_ERR(hr_join(NULL), -ENOMEM);
+    hr_future *future = hr_future_new(NULL);
+    ASSERT_ERR(hr_await(NULL), -EINVAL); /* nothing has failed */
+    (void)hr_fail(-EMFILE, "no descriptor for it");
+    ASSERT_ERR(hr_await(NULL), -EMFILE);
+    ASSERT_ERR(hr_join(NULL), -EMFILE);
+    ASSERT_ERR(hr_shield(NULL), -EMFILE);
+    ASSERT_ERR(hr_wait_for(NULL, hr_ms(1)), -EMFILE);
+    ASSERT_ERR(hr_future_chain(NULL, future), -EMFILE);
+    ASSERT_ERR(hr_future_chain(future, NULL), -EMFILE);
+    ASSERT_ERR(hr_thread_future_wait(NULL, HR_FOREVER), -EMFILE);
+    ASSERT_ERR(hr_as_completed_next(NULL, &future), -EMFILE);
+    ASSERT_STR(hr_error_message(-EMFILE), "no descriptor for it");
+    hr_future_unref(future);
     hr_future_unref(NULL);
     ASSERT_PTR(hr_future_ref(NULL), NULL);
 }

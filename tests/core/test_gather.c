@@ -263,17 +263,24 @@ TEST(s4_16_a_future_that_could_not_be_made_fails_the_gather)
     };
     hr_auto(hr_futures_done) struct hr_futures all = {0};
     add(&all, &j[0]);
+    (void)hr_fail(HR_EBROKEN, "the pool is broken");
     hr_futures_add(&all, NULL);
-    ASSERT_ERR(hr_gather(&all, 0), -ENOMEM);
+    (void)hr_fail(-EMFILE, "no descriptor for it");
+    hr_futures_add(&all, NULL);
+    ASSERT_ERR(hr_gather(&all, 0), HR_EBROKEN); /* the first that could not be made */
     ASSERT_EQ(test_clock_now(), 0);
+    ASSERT_PTR(hr_as_completed_new(&all, HR_FOREVER, 0), NULL);
+    ASSERT_ERR(hr_last_error()->code, HR_EBROKEN);
     test_passes(1);
-    ASSERT_ERR(hr_gather(&all, HR_CANCEL_REST), -ENOMEM);
+    ASSERT_ERR(hr_gather(&all, HR_CANCEL_REST), HR_EBROKEN);
     ASSERT_TRUE(j[0].cancelled && j[0].finished);
 
     hr_auto(hr_futures_done) struct hr_futures collected = {0};
     add(&collected, &j[1]);
+    (void)hr_fail(-EMFILE, "no descriptor for it");
     hr_futures_add(&collected, NULL);
-    ASSERT_ERR(hr_gather(&collected, HR_RETURN_ERRORS), -ENOMEM);
+    ASSERT_ERR(hr_gather(&collected, HR_RETURN_ERRORS), -EMFILE);
+    ASSERT_STR(hr_error_message(-EMFILE), "no descriptor for it");
     ASSERT_ERR(hr_future_status(collected.items[0]), 1);
 }
 

@@ -126,6 +126,8 @@ TEST_REAL(s13_17_what_cannot_be_submitted_is_refused)
     struct hr_process_pool_options options = {.workers = 0};
     ASSERT_PTR(hr_process_pool_new(&options), NULL);
     ASSERT_ERR(hr_last_error()->code, -EINVAL);
+    ASSERT_ERR(hr_join(run(NULL, "upper", "few")), -EINVAL);
+    ASSERT_STR(hr_last_error()->message, "process pool: needs at least one worker");
     options = (struct hr_process_pool_options){.workers = 1, .max_bytes = 4};
     hr_process_pool *pool = hr_process_pool_new(&options);
     ASSERT_TRUE(pool);

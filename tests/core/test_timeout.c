@@ -156,11 +156,6 @@ TEST(s6_6_a_limit_of_nothing_never_starts_the_inner_and_ends_a_running_one)
     ASSERT_EQ(test_clock_now(), hr_ms(5));
 }
 
-TEST(wait_for_of_a_future_that_could_not_be_made_is_out_of_memory)
-{
-    ASSERT_ERR(hr_wait_for(NULL, hr_ms(5)), -ENOMEM);
-}
-
 TEST(s6_9_at_the_exit_of_an_expired_scope_cancelled_becomes_timeout)
 {
     struct hr_timeout limit = {0};

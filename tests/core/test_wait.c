@@ -177,8 +177,10 @@ TEST(s5_9_an_empty_list_and_an_unknown_mode_are_misuse)
     spawn(&all, jobs, 1);
     ASSERT_ERR(hr_wait(&all, (enum hr_wait_until)7, HR_FOREVER), -EINVAL);
     ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, HR_FOREVER), 1);
+    (void)hr_fail(-EMFILE, "no descriptor for it");
     hr_futures_add(&all, NULL);
-    ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, HR_FOREVER), -ENOMEM);
+    ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, HR_FOREVER), -EMFILE);
+    ASSERT_STR(hr_error_message(-EMFILE), "no descriptor for it");
 }
 
 TEST(s5_10_s5_11_a_condition_that_holds_already_returns_promptly)
