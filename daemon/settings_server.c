@@ -35,6 +35,8 @@ static int read_redis_url(struct hr_conf *conf, const struct hr_conf_node *node,
         return refuse_url(conf, node,
                           "is the URL of a MySQL server (a Redis server's begins with "
                           "redis://, rediss:// or unix://)");
+    if (url.scheme == HR_URL_CLUSTER || url.scheme == HR_URL_SENTINEL)
+        return refuse_url(conf, node, "is not the URL of a single Redis server");
     *(const char **)target = node->text;
     return 0;
 }

@@ -67,6 +67,8 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
         return hr_fail(r, "redis: the url is wrong at character %zu: %s", offset + 1, what);
     if (target->url.scheme == HR_URL_MYSQL)
         return hr_fail(-EINVAL, "redis: the url is that of a MySQL server");
+    if (target->url.scheme == HR_URL_CLUSTER || target->url.scheme == HR_URL_SENTINEL)
+        return hr_fail(-EINVAL, "redis: the url is not that of a single server");
     if (options->client_name && strpbrk(options->client_name, " \t\r\n"))
         return hr_fail(-EINVAL, "redis: a client's name has no blanks");
     if (options->max_reply > MAX_REPLY_MOST)

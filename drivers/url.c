@@ -11,6 +11,8 @@
 #include <strings.h>
 #include <sys/un.h>
 
+struct scheme;
+
 /* A stretch of the text, not terminated. */
 struct part {
     const char *at, *end;
@@ -18,6 +20,7 @@ struct part {
 
 struct parser {
     const char *text;
+    const struct scheme *scheme;
     const char *what; /* first mistake; a literal */
     size_t offset;    /* where it is */
 };
@@ -27,16 +30,22 @@ struct scheme {
     enum hr_url_scheme scheme;
     uint16_t port;
     enum hr_tls_verify tls;
+    bool many; /* takes several hosts */
 };
 
 static const struct scheme schemes[] = {
-    {"redis",  HR_URL_REDIS,  6379, HR_TLS_OFF },
-    {"rediss", HR_URL_REDISS, 6379, HR_TLS_FULL},
-    {"unix",   HR_URL_UNIX,   0,    HR_TLS_OFF },
-    {"mysql",  HR_URL_MYSQL,  3306, HR_TLS_OFF },
+    {"redis",           HR_URL_REDIS,    6379,  HR_TLS_OFF,  false},
+    {"rediss",          HR_URL_REDISS,   6379,  HR_TLS_FULL, false},
+    {"unix",            HR_URL_UNIX,     0,     HR_TLS_OFF,  false},
+    {"mysql",           HR_URL_MYSQL,    3306,  HR_TLS_OFF,  false},
+    {"redis+sentinel",  HR_URL_SENTINEL, 26379, HR_TLS_OFF,  true },
+    {"rediss+sentinel", HR_URL_SENTINEL, 26379, HR_TLS_FULL, true },
+    {"redis+cluster",   HR_URL_CLUSTER,  6379,  HR_TLS_OFF,  true },
+    {"rediss+cluster",  HR_URL_CLUSTER,  6379,  HR_TLS_FULL, true },
 };
 
-#define HOST_MAX 253 /* RFC 1035, as text */
+#define HOST_MAX  253 /* RFC 1035, as text */
+#define HOSTS_MAX 64
 
 static size_t part_len(struct part part)
 {
@@ -133,31 +142,31 @@ static int parse_userinfo(struct parser *p, struct part part, struct hr_url *url
     return user.at == user.end ? 0 : decode(p, user, &url->user);
 }
 
-static int parse_port(struct parser *p, struct part part, struct hr_url *url)
+static int parse_port(struct parser *p, struct part part, struct hr_url_host *ret)
 {
     unsigned long port;
     int r = parse_number(p, part, 1, UINT16_MAX, "the port is not a number from 1 to 65535", &port);
     if (r == 0)
-        url->port = (uint16_t)port;
+        ret->port = (uint16_t)port;
     return r;
 }
 
 /* [address]:port. A scope (fe80::1%25eth0) is left to the resolver. */
-static int parse_bracketed(struct parser *p, struct part part, struct hr_url *url)
+static int parse_bracketed(struct parser *p, struct part part, struct hr_url_host *ret)
 {
     struct part rest = {part.at + 1, part.end}, address;
     if (!cut(&rest, ']', &address))
         return refuse(p, part.at, "the bracket of the IPv6 address is not closed");
 
-    int r = decode(p, address, &url->host);
+    int r = decode(p, address, &ret->host);
     if (r < 0)
         return r;
     char literal[INET6_ADDRSTRLEN];
-    size_t len = strcspn(url->host, "%");
+    size_t len = strcspn(ret->host, "%");
     struct in6_addr binary;
     if (len >= sizeof(literal))
         return refuse(p, address.at, "no IPv6 address stands between the brackets");
-    memcpy(literal, url->host, len);
+    memcpy(literal, ret->host, len);
     literal[len] = '\0';
     if (inet_pton(AF_INET6, literal, &binary) != 1)
         return refuse(p, address.at, "no IPv6 address stands between the brackets");
@@ -167,7 +176,7 @@ static int parse_bracketed(struct parser *p, struct part part, struct hr_url *ur
     if (*rest.at != ':')
         return refuse(p, rest.at, "only a port may follow the bracket");
     rest.at++;
-    return parse_port(p, rest, url);
+    return parse_port(p, rest, ret);
 }
 
 /* What can be a name or an IPv4 address: it is shown in messages, so it holds nothing that would
@@ -181,12 +190,12 @@ static bool is_host(const char *host)
     return strlen(host) <= HOST_MAX;
 }
 
-static int parse_host(struct parser *p, struct part part, struct hr_url *url)
+static int parse_host(struct parser *p, struct part part, struct hr_url_host *ret)
 {
     if (part.at == part.end)
-        return 0;
+        return refuse(p, part.at, "the host is missing");
     if (*part.at == '[')
-        return parse_bracketed(p, part, url);
+        return parse_bracketed(p, part, ret);
 
     struct part host = part, rest = part;
     bool has_port = cut(&rest, ':', &host);
@@ -196,12 +205,44 @@ static int parse_host(struct parser *p, struct part part, struct hr_url *url)
                       "password is written %3A");
     if (host.at == host.end)
         return refuse(p, host.at, "the host is missing");
-    int r = decode(p, host, &url->host);
+    int r = decode(p, host, &ret->host);
     if (r < 0)
         return r;
-    if (!is_host(url->host))
+    if (!is_host(ret->host))
         return refuse(p, host.at, "that is no host name");
-    return has_port ? parse_port(p, rest, url) : 0;
+    return has_port ? parse_port(p, rest, ret) : 0;
+}
+
+static int add_other(struct parser *p, struct part part, struct hr_url *url)
+{
+    if (url->n_others == HOSTS_MAX - 1)
+        return refuse(p, part.at, "these are more than 64 hosts");
+    struct hr_url_host *others = reallocarray(url->others, url->n_others + 1, sizeof(*url->others));
+    if (!others)
+        return -ENOMEM;
+    url->others = others;
+    struct hr_url_host *other = &others[url->n_others++];
+    *other = (struct hr_url_host){.port = p->scheme->port};
+    return parse_host(p, part, other);
+}
+
+/* One host, or several with commas in between where the scheme takes them. */
+static int parse_hosts(struct parser *p, struct part part, struct hr_url *url)
+{
+    if (part.at == part.end)
+        return 0;
+    struct part rest = part, one = part;
+    bool more = p->scheme->many && cut(&rest, ',', &one);
+    struct hr_url_host first = {.port = url->port};
+    int r = parse_host(p, one, &first);
+    url->host = first.host;
+    url->port = first.port;
+    while (r == 0 && more) {
+        one = rest;
+        more = cut(&rest, ',', &one);
+        r = add_other(p, one, url);
+    }
+    return r;
 }
 
 static int parse_db(struct parser *p, struct part part, struct hr_url *url)
@@ -222,7 +263,21 @@ static int check_socket(struct parser *p, const char *at, const char *path)
     return 0;
 }
 
-/* What stands after the host: /db, /database, or the socket's path. part includes the slash. */
+/* master, master/db */
+static int parse_master(struct parser *p, struct part part, struct hr_url *url)
+{
+    struct part name = part, rest = part;
+    bool has_db = cut(&rest, '/', &name);
+    if (name.at == name.end)
+        return 0;
+    int r = decode(p, name, &url->master);
+    if (r == 0 && strpbrk(url->master, " \t\r\n"))
+        r = refuse(p, name.at, "the name of a master holds no blanks");
+    return r == 0 && has_db && rest.at < rest.end ? parse_db(p, rest, url) : r;
+}
+
+/* What stands after the host: /db, /master/db, /database, or the socket's path. part includes the
+ * slash. */
 static int parse_path(struct parser *p, struct part part, struct hr_url *url)
 {
     if (url->scheme == HR_URL_UNIX) {
@@ -232,6 +287,8 @@ static int parse_path(struct parser *p, struct part part, struct hr_url *url)
     if (part_len(part) <= 1)
         return 0;
     part.at++;
+    if (url->scheme == HR_URL_SENTINEL)
+        return parse_master(p, part, url);
     if (url->scheme == HR_URL_MYSQL) {
         if (memchr(part.at, '/', part_len(part)))
             return refuse(p, part.at, "only the name of a database may follow the host");
@@ -264,6 +321,12 @@ static int parse_tls(struct parser *p, struct part part, struct hr_url *url)
     return refuse(p, part.at, "tls is full, ca or none");
 }
 
+/* A word of the query that may stand there once. */
+static int parse_word(struct parser *p, struct part name, struct part value, char **ret)
+{
+    return *ret ? refuse(p, name.at, "the parameter is given twice") : decode(p, value, ret);
+}
+
 static int parse_parameter(struct parser *p, struct part part, struct hr_url *url)
 {
     struct part name, value = part;
@@ -272,10 +335,12 @@ static int parse_parameter(struct parser *p, struct part part, struct hr_url *ur
 
     if (url->scheme == HR_URL_UNIX && is_named(name, "db"))
         return parse_db(p, value, url);
+    if (url->scheme == HR_URL_SENTINEL && is_named(name, "sentinel_user"))
+        return parse_word(p, name, value, &url->sentinel_user);
+    if (url->scheme == HR_URL_SENTINEL && is_named(name, "sentinel_password"))
+        return parse_word(p, name, value, &url->sentinel_password);
     if (url->scheme == HR_URL_MYSQL && is_named(name, "socket")) {
-        if (url->socket)
-            return refuse(p, part.at, "the parameter is given twice");
-        int r = decode(p, value, &url->socket);
+        int r = parse_word(p, name, value, &url->socket);
         return r < 0 ? r : check_socket(p, value.at, url->socket);
     }
     if (url->scheme == HR_URL_MYSQL && is_named(name, "tls"))
@@ -310,6 +375,10 @@ static int check_whole(struct parser *p, const char *host_at, struct hr_url *url
         return refuse(p, host_at, "the host is missing");
     if (url->socket && url->tls != HR_TLS_OFF)
         return refuse(p, host_at, "there is no TLS on a unix socket");
+    if (url->scheme == HR_URL_SENTINEL && !url->master)
+        return refuse(p, host_at, "the name of the master is missing: sentinel:26379/NAME");
+    if (url->scheme == HR_URL_CLUSTER && url->db > 0)
+        return refuse(p, host_at, "a cluster has only the database 0");
     return 0;
 }
 
@@ -322,6 +391,7 @@ static int parse_scheme(struct parser *p, struct part *rest, struct hr_url *url)
             url->scheme = schemes[i].scheme;
             url->port = schemes[i].port;
             url->tls = schemes[i].tls;
+            p->scheme = &schemes[i];
             rest->at = colon + 3;
             return 0;
         }
@@ -367,7 +437,7 @@ static int parse(struct parser *p, struct hr_url *url)
         r = parse_userinfo(p, user, url);
     }
     if (r == 0)
-        r = parse_host(p, authority, url);
+        r = parse_hosts(p, authority, url);
     if (r == 0)
         r = parse_path(p, path, url);
     if (r == 0)
@@ -392,13 +462,24 @@ int hr_url_parse(const char *text, struct hr_url *ret, const char **ret_what, si
     return 0;
 }
 
+static void free_secret(char *secret)
+{
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
+
 void hr_url_done(struct hr_url *url)
 {
     free(url->user);
-    if (url->password)
-        explicit_bzero(url->password, strlen(url->password));
-    free(url->password);
+    free_secret(url->password);
     free(url->host);
+    for (size_t i = 0; i < url->n_others; i++)
+        free(url->others[i].host);
+    free(url->others);
+    free(url->master);
+    free(url->sentinel_user);
+    free_secret(url->sentinel_password);
     free(url->socket);
     free(url->database);
     *url = (struct hr_url){0};

@@ -3,7 +3,13 @@
  * The one parser for the URLs that name servers.
  *
  *   redis://user:password@host:port/db      rediss://…      unix:///path?db=0
+ *   redis+sentinel://user:password@host:port,host:port/master/db?sentinel_user=…
+ *   redis+cluster://user:password@host:port,host:port
  *   mysql://user:password@host:port/database?tls=full      mysql://user@/database?socket=/path
+ *
+ * rediss+sentinel:// and rediss+cluster:// are the same with TLS. In front of the hosts stand the
+ * user and password of the servers; those of the sentinels are parameters of the URL, sentinel_user
+ * and sentinel_password.
  *
  * Names and passwords are percent-decoded; IPv6 addresses stand in brackets.
  */
@@ -11,17 +17,33 @@
 
 #include "drivers/tls.h"
 
-enum hr_url_scheme { HR_URL_REDIS, HR_URL_REDISS, HR_URL_UNIX, HR_URL_MYSQL };
+enum hr_url_scheme {
+    HR_URL_REDIS,
+    HR_URL_REDISS,
+    HR_URL_UNIX,
+    HR_URL_MYSQL,
+    HR_URL_SENTINEL, /* with TLS or without */
+    HR_URL_CLUSTER,  /* likewise */
+};
+
+struct hr_url_host {
+    char *host;
+    uint16_t port;
+};
 
 struct hr_url {
     enum hr_url_scheme scheme;
-    char *user, *password;  /* NULL when absent */
-    char *host;             /* NULL for a unix socket */
-    uint16_t port;          /* 6379 or 3306 when absent */
-    char *socket;           /* path of a unix socket, or NULL */
-    unsigned db;            /* redis: the database number */
-    char *database;         /* mysql: the schema, or NULL */
-    enum hr_tls_verify tls; /* rediss: HR_TLS_FULL; mysql: tls=full, ca or none */
+    char *user, *password;      /* NULL when absent */
+    char *host;                 /* the first one; NULL for a unix socket */
+    uint16_t port;              /* 6379, 26379 or 3306 when absent */
+    struct hr_url_host *others; /* the hosts behind the first */
+    size_t n_others;
+    char *socket; /* path of a unix socket, or NULL */
+    unsigned db;  /* redis: the database number */
+    char *master; /* sentinel: the name under which the sentinels know it */
+    char *sentinel_user, *sentinel_password; /* NULL when absent */
+    char *database;                          /* mysql: the schema, or NULL */
+    enum hr_tls_verify tls; /* rediss, rediss+…: HR_TLS_FULL; mysql: tls=full, ca or none */
 };
 
 /* Fills *ret. 0, or -EINVAL with *ret_what saying what is wrong (a literal without any part of the
