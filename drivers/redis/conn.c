@@ -99,6 +99,22 @@ void hr__redis_conn_on_lost(struct hr__redis_conn *conn, void (*lost)(void *cook
     conn->cookie = cookie;
 }
 
+void hr__redis_conn_on_push(struct hr__redis_conn *conn, hr__redis_push_fn *push, void *cookie)
+{
+    conn->push = push;
+    conn->push_cookie = cookie;
+}
+
+unsigned hr__redis_conn_protocol(const struct hr__redis_conn *conn)
+{
+    return conn->protocol;
+}
+
+void hr__redis_conn_set_protocol(struct hr__redis_conn *conn, unsigned protocol)
+{
+    conn->protocol = protocol;
+}
+
 static void close_socket(struct hr__redis_conn *conn)
 {
     hr__wire_close(&conn->wire);
@@ -167,8 +183,28 @@ static void accept_unsolicited(struct hr__redis_conn *conn, hr_reply *reply)
     hr__redis_conn_fail(conn, -ECONNABORTED, 0);
 }
 
+/* A message that is nobody's reply by its type. False: it is one after all. */
+static bool accept_push(struct hr__redis_conn *conn, hr_reply *reply)
+{
+    if (!conn->push) {
+        (void)hr_reply_free(reply);
+        return true;
+    }
+    return conn->push(reply, conn->push_cookie) == HR__REDIS_PUSH_TAKEN;
+}
+
+static bool is_message(const struct hr__redis_conn *conn, const hr_reply *reply)
+{
+    if (hr_reply_type(reply) == HR_REPLY_PUSH)
+        return true;
+    return conn->push && conn->protocol < 3 && hr_reply_type(reply) == HR_REPLY_ARRAY &&
+           hr_reply_len(reply) > 0 && hr_reply_type(hr_reply_at(reply, 0)) == HR_REPLY_STR;
+}
+
 static void accept_reply(struct hr__redis_conn *conn, hr_reply *reply)
 {
+    if (is_message(conn, reply) && accept_push(conn, reply))
+        return;
     if (!hr__redis_line_due(&conn->line)) {
         accept_unsolicited(conn, reply);
         return;
@@ -203,13 +239,13 @@ static int receive(struct hr__redis_conn *conn)
         return hr_fail(-ECONNRESET, "%s: the server closed the connection", conn->name);
 
     conn->heard = hr_now();
-    int r = hr__redis_reader_feed(conn->reader, read_buffer, (size_t)n);
-    while (r >= 0 && !conn->lost) {
+    hr__redis_reader_feed(conn->reader, read_buffer, (size_t)n);
+    int r = 1;
+    while (r > 0 && !conn->lost) {
         hr_reply *reply = NULL;
         r = hr__redis_reader_next(conn->reader, &reply);
-        if (r <= 0)
-            break;
-        accept_reply(conn, reply);
+        if (r > 0)
+            accept_reply(conn, reply);
     }
     return r < 0 ? r : 1;
 }
@@ -330,6 +366,7 @@ struct hr__redis_conn *hr__redis_conn_new(struct hr__wire *wire, const char *nam
         return NULL;
     }
     conn->refs = 1;
+    conn->protocol = 2;
     conn->wire = *wire;
     conn->limits = *limits;
     enter_census(conn, census);

@@ -56,6 +56,22 @@ void hr__redis_conn_unref(struct hr__redis_conn *conn);
 /* Called once, when the connection is lost; it must only take note. */
 void hr__redis_conn_on_lost(struct hr__redis_conn *conn, void (*lost)(void *cookie), void *cookie);
 
+/* What a message is that is nobody's reply by its type: taken (and the callee's to free), or after
+ * all the reply of the first in line: the confirmation of a SUBSCRIBE, whose only answer it is. */
+enum hr__redis_push { HR__REDIS_PUSH_TAKEN, HR__REDIS_PUSH_IS_REPLY };
+
+/* push() hears each push message (RESP3), and on a connection that speaks RESP2 each array whose
+ * first element is a string, since there a subscriber's messages look like replies. It must only
+ * take note: it may queue, complete futures and wake tasks, but neither wait nor fail the
+ * connection. IS_REPLY with no command in line ends the connection. NULL: push messages are
+ * dropped, arrays are replies. */
+typedef enum hr__redis_push hr__redis_push_fn(hr_reply *message, void *cookie);
+void hr__redis_conn_on_push(struct hr__redis_conn *conn, hr__redis_push_fn *push, void *cookie);
+
+/* The protocol it speaks, 2 or 3. */
+unsigned hr__redis_conn_protocol(const struct hr__redis_conn *conn);
+void hr__redis_conn_set_protocol(struct hr__redis_conn *conn, unsigned protocol);
+
 /* Ends it: commands in line fail, those that left with HR_ELOST, the others with -ENOTCONN; or all
  * with code when that is not 0. The present record, where its code is why, says the reason. */
 void hr__redis_conn_fail(struct hr__redis_conn *conn, int why, int code);

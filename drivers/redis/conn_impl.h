@@ -33,6 +33,10 @@ struct hr__redis_conn {
     hr_usec heard;    /* the last sign of life, or when the line began */
     hr_usec patience; /* how long a silence may last while replies are due */
 
+    unsigned protocol;
+    hr__redis_push_fn *push; /* NULL: messages are dropped */
+    void *push_cookie;
+
     bool retiring, lost;
     struct hr_error error; /* why it is lost */
     void (*on_lost)(void *cookie);

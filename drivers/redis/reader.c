@@ -1,150 +1,376 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The only file that includes hiredis. Its parser calls our functions for each object; a child
- * finds its place in the array that its parent made, the root is remembered in the reader.
+ * One pass over the bytes, which stay where they were received; what is unfinished when they end
+ * is a line (kept aside) or a string (whose place in the arena is made, and is filled from what
+ * comes next). Aggregates stand on a stack of our own, so nesting costs no C stack and has a limit.
  *
- * hiredis 0.14 counts elements with int and knows neither doubles nor booleans; since 1.0 it is
- * size_t, and nesting is no longer cut at 7 by the library.
+ * Streamed aggregates ("*?") are refused: no server sends them.
  */
 #include "drivers/redis/reader.h"
 
 #include <errno.h>
-#include <hiredis/hiredis.h>
 #include <string.h>
 
+#include "core/buf.h"
 #include "core/error.h"
+#include "drivers/number.h"
 #include "drivers/redis/arena.h"
 
-#define MAX_DEPTH    32
-#define KEEP_UNUSED  (256 * 1024)
-#define ROOM_AN_ITEM 32 /* a first guess at the bytes of an array's element */
-#define ROOM_MAX     (16 * 1024)
+#define MAX_DEPTH    64
+#define LONGEST_LINE ((size_t)64 * 1024) /* of a status, an error, a number */
+#define ROOM_AN_ITEM 32                  /* a first guess at the bytes of an array's element */
+#define ROOM_MAX     ((size_t)16 * 1024)
+
+/* An aggregate whose elements are being read. */
+struct frame {
+    hr_reply *next; /* where the next element goes; NULL: it is read and dropped */
+    size_t left;
+    bool aside; /* an attribute: not an element of what stands around it */
+};
 
 struct hr__redis_reader {
-    redisReader *parser;
+    const char *at, *end; /* what was fed, borrowed */
     size_t max_reply;
-    hr_reply *root;   /* of the reply being read; the parser frees it when it gives up */
-    int refused;      /* code and reason why an object was not made */
-    const char *what; /* a literal */
+    hr_reply *root; /* of the reply being read */
+    unsigned depth;
+    int failed;
+
+    size_t missing;   /* of a string, its line end included; 0: no string is being read */
+    hr_reply *string; /* its place; NULL: it is dropped */
+    char *fill;       /* where its next bytes go */
+    bool verbatim;    /* "txt:" stands before its text */
+
+    struct hr_buf line; /* the beginning of an unfinished line */
+    struct frame frames[MAX_DEPTH];
 };
 
-static void *refuse(struct hr__redis_reader *reader, int code, const char *what)
+static int refuse(const char *what)
 {
-    reader->refused = code;
-    reader->what = what;
-    return NULL;
+    return hr_fail(-EBADMSG, "the server does not speak the protocol: %s", what);
 }
 
-/* Where the object goes; the root is made, with room for what is known to come. NULL: refused. */
-static hr_reply *place_of(const redisReadTask *task, size_t room)
+static int refuse_size(void)
 {
-    struct hr__redis_reader *reader = task->privdata;
-    size_t used = task->parent ? hr_reply_size(reader->root) : 0;
-    if (room > reader->max_reply || used > reader->max_reply - room)
-        return refuse(reader, -EMSGSIZE, "the reply is larger than max_reply");
-    if (task->parent)
-        return &((hr_reply *)task->parent->obj)->items[task->idx];
-
-    reader->root = hr__reply_new(room);
-    return reader->root ? reader->root : refuse(reader, -ENOMEM, "no memory for the reply");
+    return hr_fail(-EMSGSIZE, "the reply is larger than max_reply");
 }
 
-static enum hr_reply_type type_of(int type)
+static int refuse_memory(void)
 {
-    switch (type) {
-    case REDIS_REPLY_STATUS:
-        return HR_REPLY_STATUS;
-    case REDIS_REPLY_ERROR:
-        return HR_REPLY_ERROR;
-    default:
-        return HR_REPLY_STR;
+    return hr_fail(-ENOMEM, "no memory for the reply");
+}
+
+/* Finds the place of a value that needs room bytes beside it, and makes the root. *ret is NULL for
+ * what is dropped. extra is a guess at what the elements will need, too. */
+static inline int find_place(struct hr__redis_reader *reader, size_t room, size_t extra,
+                             hr_reply **ret)
+{
+    if (reader->depth > 0) {
+        *ret = reader->frames[reader->depth - 1].next;
+        if (*ret &&
+            (room > reader->max_reply || hr_reply_size(reader->root) > reader->max_reply - room))
+            return refuse_size();
+        return 0;
     }
+    if (room > reader->max_reply)
+        return refuse_size();
+    reader->root = hr__reply_new(room + extra);
+    *ret = reader->root;
+    return *ret ? 0 : refuse_memory();
 }
 
-static void *create_string(const redisReadTask *task, char *bytes, size_t len)
+/* A value is whole. 1: and so is the reply; 0: it goes on. */
+static inline int end_value(struct hr__redis_reader *reader)
 {
-    struct hr__redis_reader *reader = task->privdata;
-    hr_reply *at = place_of(task, (len + 8) & ~(size_t)7);
-    if (!at)
-        return NULL;
-    if (hr__reply_set_str(reader->root, at, type_of(task->type), bytes, len) < 0)
-        return refuse(reader, -ENOMEM, "no memory for the reply");
-    return at;
+    while (reader->depth > 0) {
+        struct frame *frame = &reader->frames[reader->depth - 1];
+        if (frame->next)
+            frame->next++;
+        if (--frame->left > 0)
+            return 0;
+        reader->depth--;
+        if (frame->aside)
+            return 0;
+    }
+    return 1;
 }
 
-static void *make_array(const redisReadTask *task, size_t n)
+static int put_scalar(struct hr__redis_reader *reader, enum hr_reply_type type, int64_t value)
 {
-    struct hr__redis_reader *reader = task->privdata;
-    unsigned depth = 0;
-    for (const redisReadTask *up = task->parent; up; up = up->parent)
-        depth++;
-    if (depth >= MAX_DEPTH)
-        return refuse(reader, -EBADMSG, "the reply is nested too deep");
-
-    size_t guess = n < ROOM_MAX / ROOM_AN_ITEM ? n * ROOM_AN_ITEM : ROOM_MAX;
-    if (n > reader->max_reply / sizeof(hr_reply))
-        return refuse(reader, -EMSGSIZE, "the reply is larger than max_reply");
-    hr_reply *at = place_of(task, n * sizeof(hr_reply) + (task->parent ? 0 : guess));
-    if (!at)
-        return NULL;
-    if (hr__reply_set_array(reader->root, at, n) < 0)
-        return refuse(reader, -ENOMEM, "no memory for the reply");
-    return at;
-}
-
-static void *create_integer(const redisReadTask *task, long long value)
-{
-    hr_reply *at = place_of(task, 0);
+    hr_reply *at = NULL;
+    int r = find_place(reader, 0, 0, &at);
+    if (r < 0)
+        return r;
     if (at) {
-        at->type = HR_REPLY_INT;
+        at->type = type;
+        at->len = 0;
         at->integer = value;
     }
-    return at;
+    return end_value(reader);
 }
 
-static void *create_nil(const redisReadTask *task)
+/* A string that stands on its line. */
+static int put_line(struct hr__redis_reader *reader, enum hr_reply_type type, const char *text,
+                    size_t len)
 {
-    return place_of(task, 0); /* places start as nil */
+    hr_reply *at = NULL;
+    int r = find_place(reader, len + 1, 0, &at);
+    if (r < 0)
+        return r;
+    if (at) {
+        char *copy = hr__reply_alloc(reader->root, len + 1);
+        if (!copy)
+            return refuse_memory();
+        memcpy(copy, text, len);
+        copy[len] = '\0';
+        at->type = type;
+        at->len = len;
+        at->str = copy;
+    }
+    return end_value(reader);
 }
 
-static void free_object(void *object)
+/* The last byte was read. */
+static int end_string(struct hr__redis_reader *reader)
 {
-    (void)hr_reply_free(object);
+    hr_reply *at = reader->string;
+    if (at && reader->verbatim) {
+        if (at->str[3] != ':')
+            return refuse("a text does not tell its format");
+        at->str += 4;
+        at->len -= 4;
+    }
+    return end_value(reader);
 }
 
-#if HIREDIS_MAJOR >= 1
-static void *create_array(const redisReadTask *task, size_t n)
+/* Takes what has come of the string. As end_value(), or -EAGAIN: more has to come. */
+static int fill_string(struct hr__redis_reader *reader)
 {
-    return make_array(task, n);
+    size_t n = (size_t)(reader->end - reader->at);
+    size_t body = reader->missing > 2 ? reader->missing - 2 : 0;
+    if (body > n)
+        body = n;
+    if (reader->string && body > 0) {
+        memcpy(reader->fill, reader->at, body);
+        reader->fill += body;
+    }
+    reader->at += body;
+    reader->missing -= body;
+    while (reader->missing > 0 && reader->at < reader->end) {
+        if (*reader->at++ != (reader->missing == 2 ? '\r' : '\n'))
+            return refuse("a string does not end where it should");
+        reader->missing--;
+    }
+    return reader->missing > 0 ? -EAGAIN : end_string(reader);
 }
 
-static void *create_double(const redisReadTask *task, double value, char *bytes, size_t len)
+static int begin_string(struct hr__redis_reader *reader, enum hr_reply_type type, size_t len)
 {
-    return create_string(task, bytes, len);
+    if (len >= reader->max_reply)
+        return refuse_size();
+    hr_reply *at = NULL;
+    int r = find_place(reader, len + 1, 0, &at);
+    if (r < 0)
+        return r;
+    reader->string = at;
+    reader->missing = len + 2;
+    if (at) {
+        char *str = hr__reply_alloc(reader->root, len + 1);
+        if (!str)
+            return refuse_memory();
+        str[len] = '\0';
+        at->type = type;
+        at->len = len;
+        at->str = str;
+        reader->fill = str;
+    }
+    return fill_string(reader);
 }
 
-static void *create_bool(const redisReadTask *task, int value)
+static int push_frame(struct hr__redis_reader *reader, hr_reply *items, size_t n, bool aside)
 {
-    return create_integer(task, value);
+    if (reader->depth == MAX_DEPTH)
+        return refuse("the reply is nested too deep");
+    reader->frames[reader->depth++] = (struct frame){items, n, aside};
+    return 0;
 }
-#else
-static void *create_array(const redisReadTask *task, int n)
-{
-    return make_array(task, (size_t)n);
-}
-#endif
 
-static redisReplyObjectFunctions functions = {
-    .createString = create_string,
-    .createArray = create_array,
-    .createInteger = create_integer,
-    .createNil = create_nil,
-    .freeObject = free_object,
-#if HIREDIS_MAJOR >= 1
-    .createDouble = create_double,
-    .createBool = create_bool,
-#endif
-};
+/* Begins n elements. */
+static int begin_items(struct hr__redis_reader *reader, enum hr_reply_type type, size_t n)
+{
+    if (n > reader->max_reply / sizeof(hr_reply))
+        return refuse_size();
+    size_t guess = n < ROOM_MAX / ROOM_AN_ITEM ? n * ROOM_AN_ITEM : ROOM_MAX;
+    hr_reply *at = NULL;
+    int r = find_place(reader, n * sizeof(hr_reply), guess, &at);
+    if (r < 0)
+        return r;
+    hr_reply *items = NULL;
+    if (at && n > 0) {
+        items = hr__reply_alloc(reader->root, n * sizeof(*items));
+        if (!items)
+            return refuse_memory();
+    }
+    if (at) {
+        at->type = type;
+        at->len = n;
+        at->items = items;
+    }
+    return n > 0 ? push_frame(reader, items, n, false) : end_value(reader);
+}
+
+/* Elements that say something about the value behind them, which nobody has asked to know. */
+static int begin_attribute(struct hr__redis_reader *reader, size_t n)
+{
+    if (n > reader->max_reply / sizeof(hr_reply))
+        return refuse_size();
+    return n > 0 ? push_frame(reader, NULL, n, true) : 0;
+}
+
+/* Steps over the line at hand. 0 and its text without the end of line, or -EAGAIN: it has not come
+ * as a whole, and what there is of it is kept. */
+static int take_line(struct hr__redis_reader *reader, const char **ret, size_t *ret_len)
+{
+    if (reader->at == reader->end)
+        return -EAGAIN;
+    const char *newline = memchr(reader->at, '\n', (size_t)(reader->end - reader->at));
+    const char *text = reader->at;
+    size_t n = (size_t)((newline ? newline + 1 : reader->end) - text);
+    reader->at += n;
+    if (hr_unlikely(!newline || hr_buf_size(&reader->line) > 0)) {
+        int r = hr_buf_append(&reader->line, text, n);
+        if (r < 0)
+            return r == -ENOBUFS ? refuse("a line is too long") : refuse_memory();
+        text = hr_buf_data(&reader->line);
+        n = hr_buf_size(&reader->line);
+    }
+    if (!newline)
+        return -EAGAIN;
+    if (n < 3 || text[n - 2] != '\r')
+        return refuse("a line does not begin or end as it should");
+    *ret = text;
+    *ret_len = n - 2;
+    return 0;
+}
+
+/* A decimal number that is the whole text. */
+static bool parse_number(const char *text, size_t len, int64_t *ret)
+{
+    bool negative = len > 0 && text[0] == '-';
+    bool sign = negative || (len > 0 && text[0] == '+');
+    uint64_t value = 0, limit = (uint64_t)INT64_MAX + negative;
+    if (len == (size_t)sign || len > 20)
+        return false;
+    for (size_t i = sign; i < len; i++) {
+        unsigned digit = (unsigned)(unsigned char)text[i] - '0';
+        if (digit > 9 || value > (limit - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    *ret = (int64_t)(negative ? 0 - value : value);
+    return true;
+}
+
+static bool is_digits(const char *text, size_t len)
+{
+    size_t sign = len > 0 && (text[0] == '-' || text[0] == '+');
+    for (size_t i = sign; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+    }
+    return len > sign;
+}
+
+/* What the line announces has n bytes or elements. */
+static int begin_counted(struct hr__redis_reader *reader, char kind, int64_t n)
+{
+    if (n == -1 && (kind == '$' || kind == '*'))
+        return put_scalar(reader, HR_REPLY_NIL, 0);
+    if (n < 0)
+        return refuse("a length is negative");
+    reader->verbatim = kind == '=';
+    if (reader->verbatim && n < 4)
+        return refuse("a text does not tell its format");
+    if ((kind == '%' || kind == '|') && n > INT64_MAX / 2)
+        return refuse_size();
+    switch (kind) {
+    case '$':
+    case '=':
+        return begin_string(reader, HR_REPLY_STR, (size_t)n);
+    case '!':
+        return begin_string(reader, HR_REPLY_ERROR, (size_t)n);
+    case '*':
+        return begin_items(reader, HR_REPLY_ARRAY, (size_t)n);
+    case '%':
+        return begin_items(reader, HR_REPLY_MAP, (size_t)n * 2);
+    case '~':
+        return begin_items(reader, HR_REPLY_SET, (size_t)n);
+    case '|':
+        return begin_attribute(reader, (size_t)n * 2);
+    default: /* '>' */
+        if (reader->depth > 0)
+            return refuse("a message stands inside a reply");
+        return begin_items(reader, HR_REPLY_PUSH, (size_t)n);
+    }
+}
+
+static int read_line(struct hr__redis_reader *reader, const char *line, size_t len)
+{
+    char kind = *line++;
+    int64_t number = 0;
+    double real;
+    len--;
+    switch (kind) {
+    case '+':
+        return put_line(reader, HR_REPLY_STATUS, line, len);
+    case '-':
+        return put_line(reader, HR_REPLY_ERROR, line, len);
+    case ':':
+        if (!parse_number(line, len, &number))
+            return refuse("an integer is none");
+        return put_scalar(reader, HR_REPLY_INT, number);
+    case '$':
+    case '*':
+    case '%':
+    case '~':
+    case '>':
+    case '=':
+    case '!':
+    case '|':
+        if (!parse_number(line, len, &number))
+            return refuse("a length is no number");
+        return begin_counted(reader, kind, number);
+    case '_':
+        return len == 0 ? put_scalar(reader, HR_REPLY_NIL, 0) : refuse("a nil has a text");
+    case '#':
+        if (len != 1 || (*line != 't' && *line != 'f'))
+            return refuse("a boolean is neither t nor f");
+        return put_scalar(reader, HR_REPLY_BOOL, *line == 't');
+    case ',':
+        if (!hr__parse_double(line, len, &real))
+            return refuse("a double is none");
+        return put_line(reader, HR_REPLY_DOUBLE, line, len);
+    case '(':
+        if (!is_digits(line, len))
+            return refuse("a big number is none");
+        return put_line(reader, HR_REPLY_BIG, line, len);
+    default:
+        return refuse("a reply of no known type");
+    }
+}
+
+static int read_value(struct hr__redis_reader *reader)
+{
+    const char *line = NULL;
+    size_t len = 0;
+    int r = take_line(reader, &line, &len);
+    if (r < 0)
+        return r;
+    r = read_line(reader, line, len);
+    size_t kept = hr_buf_size(&reader->line);
+    if (hr_unlikely(kept > 0))
+        hr_buf_consume(&reader->line, kept);
+    return r;
+}
 
 struct hr__redis_reader *hr__redis_reader_new(size_t max_reply)
 {
@@ -152,13 +378,7 @@ struct hr__redis_reader *hr__redis_reader_new(size_t max_reply)
     if (!reader)
         return NULL;
     reader->max_reply = max_reply;
-    reader->parser = redisReaderCreateWithFunctions(&functions);
-    if (!reader->parser) {
-        free(reader);
-        return NULL;
-    }
-    reader->parser->privdata = reader;
-    reader->parser->maxbuf = KEEP_UNUSED;
+    hr_buf_init(&reader->line, LONGEST_LINE);
     return reader;
 }
 
@@ -166,35 +386,32 @@ void hr__redis_reader_free(struct hr__redis_reader *reader)
 {
     if (!reader)
         return;
-    redisReaderFree(reader->parser);
+    (void)hr_reply_free(reader->root);
+    hr_buf_done(&reader->line);
     free(reader);
 }
 
-int hr__redis_reader_feed(struct hr__redis_reader *reader, const char *bytes, size_t n)
+void hr__redis_reader_feed(struct hr__redis_reader *reader, const char *bytes, size_t n)
 {
-    if (redisReaderFeed(reader->parser, bytes, n) != REDIS_OK)
-        return hr_fail(-ENOMEM, "no memory for what the server sent");
-    return 0;
+    hr_assert(reader->at == reader->end || reader->failed < 0);
+    reader->at = bytes;
+    reader->end = bytes + n;
 }
 
 int hr__redis_reader_next(struct hr__redis_reader *reader, hr_reply **ret)
 {
-    redisReader *parser = reader->parser;
-    void *object = NULL;
-    if (redisReaderGetReply(parser, &object) != REDIS_OK) {
-        reader->root = NULL;
-        if (reader->refused < 0)
-            return hr_fail(reader->refused, "%s", reader->what);
-        return hr_fail(parser->err == REDIS_ERR_OOM ? -ENOMEM : -EBADMSG,
-                       "the server does not speak the protocol: %s", parser->errstr);
-    }
-    if (object) {
-        *ret = object;
-        reader->root = NULL;
+    if (reader->failed < 0)
+        return hr_fail(reader->failed, "the stream of replies is broken");
+    int r = 0;
+    while (r == 0)
+        r = reader->missing > 0 ? fill_string(reader) : read_value(reader);
+    if (hr_likely(r == 1)) {
+        *ret = hr_take(reader->root);
         return 1;
     }
-    /* A string is made only when it is whole: until then the bytes wait with the parser. */
-    if (parser->len - parser->pos > reader->max_reply)
-        return hr_fail(-EMSGSIZE, "the reply is larger than max_reply");
-    return 0;
+    if (r == -EAGAIN)
+        return 0;
+    reader->failed = r;
+    reader->root = hr_reply_free(reader->root);
+    return r;
 }

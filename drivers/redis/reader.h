@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes from a Redis server become replies: hiredis' parser, filling our arenas, within limits.
+ * Bytes from a Redis server become replies in arenas, within limits: RESP2 and RESP3.
  */
 #pragma once
 
@@ -12,9 +12,10 @@ struct hr__redis_reader;
 struct hr__redis_reader *hr__redis_reader_new(size_t max_reply);
 void hr__redis_reader_free(struct hr__redis_reader *reader);
 
-/* Takes in what was received: 0 or -ENOMEM. */
-int hr__redis_reader_feed(struct hr__redis_reader *reader, const char *bytes, size_t n);
+/* Gives it what was received next: borrowed, until next() has said that more is needed. */
+void hr__redis_reader_feed(struct hr__redis_reader *reader, const char *bytes, size_t n);
 
-/* The next whole reply, the caller's: 1; 0 when more bytes are needed. After a failure (-EBADMSG,
- * -EMSGSIZE, -ENOMEM, explained by the record) the stream cannot be read any further. */
+/* The next whole reply, the caller's: 1; 0 when all that was fed is taken in and more is needed.
+ * After a failure (-EBADMSG, -EMSGSIZE, -ENOMEM, explained by the record) the stream cannot be read
+ * any further. */
 int hr__redis_reader_next(struct hr__redis_reader *reader, hr_reply **ret);

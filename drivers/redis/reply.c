@@ -1,129 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The arena: the first block holds the reply itself and, sized by what is known then, often all of
- * it; further blocks double. Elements stand side by side, so walking an array follows no pointers.
+ * Getters that do not mind which generation of the protocol a reply came in.
  */
 #include "drivers/redis/reply.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 
+#include "drivers/number.h"
 #include "drivers/redis/arena.h"
-
-#define BLOCK_MIN 256
-#define BLOCK_MAX (64 * 1024)
-
-struct block {
-    struct block *next;
-    max_align_t data[];
-};
-
-struct arena {
-    struct block *blocks; /* behind the first */
-    char *at, *end;       /* free room of the newest block */
-    size_t size;
-    size_t next_size;
-    struct hr_reply root;
-    max_align_t data[];
-};
-
-static struct arena *arena_of(const hr_reply *root)
-{
-    return (struct arena *)((char *)root - offsetof(struct arena, root));
-}
-
-hr_reply *hr__reply_new(size_t room)
-{
-    struct arena *arena = malloc(sizeof(*arena) + room);
-    if (!arena)
-        return NULL;
-    arena->blocks = NULL;
-    arena->at = (char *)arena->data;
-    arena->end = arena->at + room;
-    arena->size = sizeof(*arena) + room;
-    arena->next_size = BLOCK_MIN;
-    arena->root.type = HR_REPLY_NIL;
-    arena->root.len = 0;
-    arena->root.items = NULL;
-    return &arena->root;
-}
-
-static void *alloc_block(struct arena *arena, size_t n)
-{
-    size_t size = n > arena->next_size ? n : arena->next_size;
-    struct block *block = malloc(sizeof(*block) + size);
-    if (!block)
-        return NULL;
-    if (arena->next_size < BLOCK_MAX)
-        arena->next_size *= 2;
-    block->next = arena->blocks;
-    arena->blocks = block;
-    arena->size += sizeof(*block) + size;
-    /* A large piece takes a block of its own; the room that is left elsewhere stays in use. */
-    if (size - n >= (size_t)(arena->end - arena->at)) {
-        arena->at = (char *)block->data + n;
-        arena->end = (char *)block->data + size;
-    }
-    return block->data;
-}
-
-void *hr__reply_alloc(hr_reply *root, size_t n)
-{
-    struct arena *arena = arena_of(root);
-    n = (n + 7) & ~(size_t)7;
-    if (n > (size_t)(arena->end - arena->at))
-        return alloc_block(arena, n);
-    void *piece = arena->at;
-    arena->at += n;
-    return piece;
-}
-
-int hr__reply_set_str(hr_reply *root, hr_reply *at, enum hr_reply_type type, const char *bytes,
-                      size_t len)
-{
-    char *str = hr__reply_alloc(root, len + 1);
-    if (!str)
-        return -ENOMEM;
-    memcpy(str, bytes, len);
-    str[len] = '\0';
-    at->type = type;
-    at->len = len;
-    at->str = str;
-    return 0;
-}
-
-int hr__reply_set_array(hr_reply *root, hr_reply *at, size_t n)
-{
-    if (n > SIZE_MAX / 2 / sizeof(hr_reply))
-        return -ENOMEM;
-    hr_reply *items = n > 0 ? hr__reply_alloc(root, n * sizeof(*items)) : NULL;
-    if (n > 0 && !items)
-        return -ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        items[i].type = HR_REPLY_NIL;
-        items[i].len = 0;
-        items[i].items = NULL;
-    }
-    at->type = HR_REPLY_ARRAY;
-    at->len = n;
-    at->items = items;
-    return 0;
-}
 
 enum hr_reply_type hr_reply_type(const hr_reply *reply)
 {
     return reply->type;
 }
 
-static bool is_text(const hr_reply *reply)
+static bool has_bytes(const hr_reply *reply)
 {
-    return reply->type == HR_REPLY_STR || reply->type == HR_REPLY_STATUS ||
-           reply->type == HR_REPLY_ERROR;
+    switch (reply->type) {
+    case HR_REPLY_STR:
+    case HR_REPLY_STATUS:
+    case HR_REPLY_ERROR:
+    case HR_REPLY_DOUBLE:
+    case HR_REPLY_BIG:
+        return true;
+    default:
+        return false;
+    }
 }
 
 const char *hr_reply_str(const hr_reply *reply, size_t *len)
 {
-    if (!is_text(reply))
+    if (!has_bytes(reply))
         return NULL;
     if (len)
         *len = reply->len;
@@ -153,19 +62,56 @@ static bool parse_int(const char *text, size_t len, int64_t *ret)
     return true;
 }
 
+int hr_reply_get_int(const hr_reply *reply, int64_t *ret)
+{
+    switch (reply->type) {
+    case HR_REPLY_INT:
+    case HR_REPLY_BOOL:
+        *ret = reply->integer;
+        return 0;
+    case HR_REPLY_STR:
+    case HR_REPLY_STATUS:
+    case HR_REPLY_BIG:
+        return parse_int(reply->str, reply->len, ret) ? 0 : -EPROTO;
+    default:
+        return -EPROTO;
+    }
+}
+
 int64_t hr_reply_int(const hr_reply *reply)
 {
     int64_t value = 0;
-    if (reply->type == HR_REPLY_INT)
-        return reply->integer;
-    if (reply->type == HR_REPLY_STR || reply->type == HR_REPLY_STATUS)
-        (void)parse_int(reply->str, reply->len, &value);
+    (void)hr_reply_get_int(reply, &value);
     return value;
+}
+
+int hr_reply_get_double(const hr_reply *reply, double *ret)
+{
+    if (reply->type == HR_REPLY_INT || reply->type == HR_REPLY_BOOL) {
+        *ret = (double)reply->integer;
+        return 0;
+    }
+    if (!has_bytes(reply) || reply->type == HR_REPLY_ERROR)
+        return -EPROTO;
+    return hr__parse_double(reply->str, reply->len, ret) ? 0 : -EPROTO;
+}
+
+static bool has_items(const hr_reply *reply)
+{
+    switch (reply->type) {
+    case HR_REPLY_ARRAY:
+    case HR_REPLY_MAP:
+    case HR_REPLY_SET:
+    case HR_REPLY_PUSH:
+        return true;
+    default:
+        return false;
+    }
 }
 
 size_t hr_reply_len(const hr_reply *reply)
 {
-    return reply->type == HR_REPLY_ARRAY ? reply->len : 0;
+    return has_items(reply) ? reply->len : 0;
 }
 
 const hr_reply *hr_reply_at(const hr_reply *reply, size_t i)
@@ -173,23 +119,29 @@ const hr_reply *hr_reply_at(const hr_reply *reply, size_t i)
     return i < hr_reply_len(reply) ? &reply->items[i] : NULL;
 }
 
-size_t hr_reply_size(const hr_reply *reply)
+const hr_reply *hr_reply_walk(const hr_reply *reply, unsigned steps, ...)
 {
-    return arena_of(reply)->size;
+    va_list at;
+    va_start(at, steps);
+    for (; steps > 0 && reply; steps--)
+        reply = hr_reply_at(reply, (size_t)va_arg(at, int));
+    va_end(at);
+    return reply;
 }
 
-hr_reply *hr_reply_free(hr_reply *reply)
+const hr_reply *hr_reply_find(const hr_reply *reply, const char *key)
 {
-    if (!reply)
-        return NULL;
-    struct arena *arena = arena_of(reply);
-    while (arena->blocks) {
-        struct block *block = arena->blocks;
-        arena->blocks = block->next;
-        free(block);
+    size_t len = hr_reply_len(reply);
+    for (size_t i = 0; i + 1 < len; i += 2) {
+        if (hr_reply_equals(&reply->items[i], key))
+            return &reply->items[i + 1];
     }
-    free(arena);
     return NULL;
+}
+
+size_t hr_reply_size(const hr_reply *reply)
+{
+    return hr__arena_of(reply)->size;
 }
 
 void hr_reply_freep(hr_reply **reply)

@@ -33,7 +33,7 @@ static uint64_t read_all(const uint8_t *data, size_t size, size_t piece, int *re
     int r = 0;
     for (size_t at = 0; at < size && r >= 0; at += piece) {
         size_t n = piece < size - at ? piece : size - at;
-        r = hr__redis_reader_feed(reader, (const char *)data + at, n);
+        hr__redis_reader_feed(reader, (const char *)data + at, n);
         hr_reply *reply = NULL;
         while (r >= 0 && (r = hr__redis_reader_next(reader, &reply)) == 1) {
             if (hr_reply_size(reply) > 4 * LIMIT)
