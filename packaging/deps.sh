@@ -23,7 +23,8 @@ declare -A group=(
             python3-gevent python3-greenlet gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
             shellcheck openssl binutils procps groff-base"
     [bench]="redis-server mariadb-server-core mariadb-client-core python3-redis python3-pymysql
-             python3-aiomysql python3-uvloop python3-gevent python3-greenlet golang-go libuv1-dev"
+             python3-aiomysql python3-aiohttp python3-uvloop python3-gevent python3-greenlet
+             golang-go golang-github-go-sql-driver-mysql-dev libuv1-dev libcurl4-openssl-dev"
     [package]="build-essential debhelper dpkg-dev lintian debootstrap valgrind-if-available systemd"
 )
 # What Debian 12 has under another roof (systemd-dev) or not at all (libyyjson-dev).
@@ -216,6 +217,19 @@ fetch_arm64()
     drop_own_apt
 }
 
+# The peers on Node.js, where the machine has npm; the benchmark says when it does without them.
+fetch_node_peers()
+{
+    local wanted=$root/tests/bench/peers/node/package.json
+    command -v npm >/dev/null || return 0
+    cmp -s "$wanted" "$deps/node/package.json" && return
+    echo "deps: fetching the benchmark's peers on Node.js into build/deps/node"
+    mkdir -p "$deps/node"
+    cp "$wanted" "$deps/node/package.json"
+    npm install --silent --no-audit --no-fund --no-save --no-package-lock --prefix "$deps/node" ||
+        rm -rf "$deps/node"
+}
+
 if [ "${1:-}" = --install-as-root ]; then
     shift
     install_as_root "$@"
@@ -230,6 +244,7 @@ command -v apt-get >/dev/null || die "this machine has no apt-get; see packaging
 wanted=()
 yyjson=no
 cross=no
+node=no
 for name; do
     [ -n "${group[$name]:-}" ] || die "no such group: $name (there are: ${!group[*]})"
     read -r -d '' -a names <<<"${group[$name]}" || true
@@ -240,6 +255,7 @@ for name; do
         yyjson=yes
     fi
     [ "$name" != test ] || cross=yes
+    [ "$name" != bench ] || node=yes
 done
 
 mapfile -t missing_packages < <(missing "${wanted[@]}" | sort -u)
@@ -249,3 +265,4 @@ if [ ${#missing_packages[@]} -gt 0 ]; then
 fi
 [ "$yyjson" = no ] || fetch_yyjson
 [ "$cross" = no ] || fetch_arm64
+[ "$node" = no ] || fetch_node_peers

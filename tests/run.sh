@@ -209,13 +209,15 @@ stage_production()
     stories gcc -k production_build
 }
 
-# Whether the runtime's benchmark works, with the programs that need nothing but a compiler. How fast
-# anything is is no test.
+# Whether the benchmarks of runtime and clients work, with the programs that need nothing but a
+# compiler. How fast anything is is no test.
 stage_bench()
 {
     compile gcc
     HEADRACE_BUILD=$PWD/build-gcc /usr/bin/python3 tests/bench/run.py runtime --quick \
         --peers runtime,floor,epoll,libevent
+    HEADRACE_BUILD=$PWD/build-gcc /usr/bin/python3 tests/bench/run.py clients --quick \
+        --peers headrace,redis-benchmark,libmariadb
 }
 
 stage_units()
