@@ -13,7 +13,7 @@
 #define DEFAULT_CONNECTIONS 4
 #define DEFAULT_MAX_PENDING ((size_t)16 << 20)
 #define DEFAULT_MAX_REPLY   ((size_t)512 << 20)
-#define MAX_REPLY_MOST      ((size_t)1 << 30) /* hiredis 0.14 counts unread bytes with int */
+#define MAX_REPLY_MOST      ((size_t)1 << 30)
 #define IDLE_TIME           hr_seconds(60)
 #define PING_AFTER          hr_seconds(15)
 static const struct hr_backoff reconnect_backoff = {
@@ -71,6 +71,8 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
         return hr_fail(-EINVAL, "redis: the url is not that of a single server");
     if (options->client_name && strpbrk(options->client_name, " \t\r\n"))
         return hr_fail(-EINVAL, "redis: a client's name has no blanks");
+    if (options->protocol == 1 || options->protocol > 3)
+        return hr_fail(-EINVAL, "redis: the protocol is 2 or 3");
     if (options->max_reply > MAX_REPLY_MOST)
         return hr_fail(-EINVAL, "redis: max_reply is more than %zu bytes", MAX_REPLY_MOST);
     if (hr_url_set_user(&target->url, options->user) < 0)
@@ -80,6 +82,7 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
         r = copy_string(options->client_name, &target->client_name);
     if (r == 0)
         r = hr__tls_context_new(&target->url, &options->tls, &target->tls);
+    target->protocol = options->protocol;
     target->connect_timeout = options->connect_timeout ? options->connect_timeout : hr_seconds(3);
     target->limits = (struct hr__redis_limits){
         .max_pending = options->max_pending ? options->max_pending : DEFAULT_MAX_PENDING,

@@ -23,12 +23,14 @@ struct hr_redis_options {
     const char *password;      /* likewise */
     struct hr_tls_options tls; /* zeros: none, or as rediss:// says; files are read at once */
     const char *client_name;   /* CLIENT SETNAME; NULL: none */
-    unsigned connections;      /* of one's own, at most; 0: 4. The shared one comes on top */
-    hr_usec connect_timeout;   /* whole way to ready; 0: 3 s */
-    hr_usec command_timeout;   /* one command on the shared connection; 0: 5 s */
-    size_t max_pending;        /* bytes asked and not yet written before callers wait; 0: 16 MiB */
-    size_t max_reply; /* bytes of one reply, 1 GiB at most; larger ones close the connection;
-                         0: 512 MiB */
+    unsigned
+        protocol; /* 2 or 3; 0: RESP3 where the server speaks it. Getters hide the difference */
+    unsigned connections;    /* of one's own, at most; 0: 4. The shared one comes on top */
+    hr_usec connect_timeout; /* whole way to ready; 0: 3 s */
+    hr_usec command_timeout; /* one command on the shared connection; 0: 5 s */
+    size_t max_pending;      /* bytes asked and not yet written before callers wait; 0: 16 MiB */
+    size_t max_reply;        /* bytes of one reply, 1 GiB at most; larger ones close the connection;
+                                0: 512 MiB */
 };
 
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */

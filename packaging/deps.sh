@@ -15,16 +15,16 @@ arm64=$root/build/arm64
 policy=/usr/sbin/policy-rc.d
 
 declare -A group=(
-    [build]="gcc libc6-dev meson ninja-build pkgconf python3-minimal libevent-dev libhiredis-dev
-             libmariadb-dev libssl-dev libyaml-dev libsystemd-dev libxxhash-dev"
+    [build]="gcc libc6-dev meson ninja-build pkgconf python3-minimal libevent-dev libmariadb-dev
+             libssl-dev libyaml-dev libsystemd-dev libxxhash-dev"
     [demo]="redis-server mariadb-server-core mariadb-client-core python3-minimal python3-redis python3-pymysql"
-    [test]="clang libclang-rt-dev clang-tidy clang-format libcmocka-dev libpq-dev valgrind redis-server
+    [test]="clang libclang-rt-dev clang-tidy clang-format libcmocka-dev libhiredis-dev libpq-dev valgrind redis-server
             mariadb-server-core mariadb-client-core python3-pytest python3-redis python3-pymysql jq
             python3-gevent python3-greenlet gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
             shellcheck openssl binutils procps groff-base"
     [bench]="redis-server mariadb-server-core mariadb-client-core python3-redis python3-pymysql
              python3-aiomysql python3-aiohttp python3-uvloop python3-gevent python3-greenlet
-             golang-go golang-github-go-sql-driver-mysql-dev libuv1-dev libcurl4-openssl-dev"
+             golang-go golang-github-go-sql-driver-mysql-dev libhiredis-dev libuv1-dev libcurl4-openssl-dev"
     [package]="build-essential debhelper dpkg-dev lintian debootstrap valgrind-if-available systemd"
 )
 # What Debian 12 has under another roof (systemd-dev) or not at all (libyyjson-dev).

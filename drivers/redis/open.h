@@ -13,6 +13,7 @@ struct hr__redis_target {
     struct hr_url url;
     char *password;    /* beside the URL, or NULL */
     char *client_name; /* or NULL */
+    unsigned protocol; /* 2, 3, or 0 for the best that the server speaks */
     char name[80];     /* for messages: "redis 127.0.0.1:6379" */
     hr_usec connect_timeout;
     struct hr__tls_context *tls; /* NULL: plain */

@@ -36,7 +36,8 @@ static const char *say(hr_redis *redis, const char *fmt)
     if (r < 0)
         return strcpy(text, hr_last_error()->kind);
     size_t used = 0, n = hr_reply_len(reply);
-    bool is_array = hr_reply_type(reply) == HR_REPLY_ARRAY;
+    bool is_array =
+        n > 0 || hr_reply_type(reply) == HR_REPLY_ARRAY || hr_reply_type(reply) == HR_REPLY_MAP;
     text[0] = '\0';
     for (size_t i = 0; i < (is_array ? n : 1); i++) {
         const hr_reply *at = is_array ? hr_reply_at(reply, i) : reply;

@@ -144,7 +144,12 @@ static void end_when_ready(struct fake_peer *peer)
         fake_echo(peer);
         return;
     }
-    if (fake_next(peer) && fake_say(peer, "+PONG\r\n-ERR the server goes away\r\n"))
+    const char *command;
+    while ((command = fake_next(peer)) && strcmp(command, "PING") != 0) {
+        if (!fake_say(peer, "+OK\r\n"))
+            return;
+    }
+    if (fake_say(peer, "+PONG\r\n-ERR the server goes away\r\n"))
         fake_silence(peer);
 }
 

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a client says first on a fresh connection: who it is, which protocol and database it wants.
+ */
+#pragma once
+
+#include "drivers/redis/open.h"
+
+/* All of it costs one round trip: HELLO 3 with user, password and name, or, with a server that
+ * does not know it, a second one in RESP2. *ret_id (may be NULL: not asked) is the connection's
+ * CLIENT ID, 0 when the server does not tell. The codes of a command; HR_EREPLY says which the
+ * server refused. */
+hr_async int hr__redis_greet(struct hr__redis_conn *conn, const struct hr__redis_target *target,
+                             int64_t *ret_id);
