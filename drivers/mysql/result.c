@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a result is read: row by row as they come, each copied once into our own memory.
+ * How rows are kept: each copied once, into memory of our own.
  *
- * libmariadb could keep the rows itself, but as a list without bounds. Reading them one by one lets
- * us stop at a limit, gives access by number, and makes results independent of their connection.
+ * libmariadb could keep the rows itself, but as a list without bounds. Our own copy stops at a
+ * limit, gives access by number, and makes results independent of their connection.
  */
 #include "drivers/mysql/result.h"
 
 #include <string.h>
+
+#include "drivers/mysql/reader.h"
 
 static int grow(void **array, size_t *room, size_t need, size_t unit)
 {
@@ -33,7 +35,7 @@ static int check_limit(const hr_mysql_result *result, size_t more)
     return 0;
 }
 
-/* Appends bytes of that length and a NUL; *ret is where they go. */
+/* Appends bytes of that length and a NUL; *ret_to is where they go. */
 static int add_bytes(hr_mysql_result *result, size_t len, struct hr__mysql_cell *ret, char **ret_to)
 {
     int r = check_limit(result, len < SIZE_MAX ? len + 1 : len);
@@ -49,7 +51,17 @@ static int add_bytes(hr_mysql_result *result, size_t len, struct hr__mysql_cell 
     return 0;
 }
 
-static int add_null(hr_mysql_result *result)
+static int add_name(hr_mysql_result *result, const char *name, size_t len,
+                    struct hr__mysql_cell *ret)
+{
+    char *to;
+    int r = add_bytes(result, len, ret, &to);
+    if (r == 0 && len > 0)
+        memcpy(to, name, len);
+    return r;
+}
+
+int hr__mysql_result_add_null(hr_mysql_result *result)
 {
     int r = check_limit(result, sizeof(*result->cells));
     if (r < 0)
@@ -61,207 +73,96 @@ static int add_null(hr_mysql_result *result)
     return 0;
 }
 
-static int add_cell(hr_mysql_result *result, size_t len, char **ret_to)
+int hr__mysql_result_add(hr_mysql_result *result, size_t len, char **ret_to)
 {
-    int r = add_null(result);
+    int r = hr__mysql_result_add_null(result);
     if (r < 0)
         return r;
     return add_bytes(result, len, &result->cells[result->n_cells - 1], ret_to);
 }
 
-static int result_new(const hr_mysql_conn *conn, const MYSQL_FIELD *fields, size_t columns,
-                      hr_mysql_result **ret)
+void hr__mysql_result_clear(hr_mysql_result *result)
+{
+    result->rows = result->n_cells = 0;
+    result->used = result->head;
+}
+
+static bool is_json(const MYSQL_FIELD *field)
+{
+    MARIADB_CONST_STRING format = {NULL, 0};
+    return field->type == MYSQL_TYPE_JSON ||
+           (!mariadb_field_attr(&format, field, MARIADB_FIELD_ATTR_FORMAT_NAME) && format.str &&
+            format.length == 4 && memcmp(format.str, "json", 4) == 0);
+}
+
+static int add_column(hr_mysql_result *result, const MYSQL_FIELD *field,
+                      struct hr__mysql_column *ret)
+{
+    *ret = (struct hr__mysql_column){
+        .type = (int)field->type,
+        .flags = field->flags,
+        .charset = field->charsetnr,
+        .decimals = field->decimals,
+        .length = field->length,
+        .json = is_json(field),
+    };
+    int r = add_name(result, field->name, field->name_length, &ret->name);
+    return r < 0 ? r : add_name(result, field->org_table, field->org_table_length, &ret->table);
+}
+
+int hr__mysql_result_new(size_t limit, const MYSQL_FIELD *fields, size_t columns,
+                         hr_mysql_result **ret)
 {
     hr_auto(hr_mysql_result_freep) hr_mysql_result *result = calloc(1, sizeof(*result));
     if (result)
-        result->names = calloc(columns + 1, sizeof(*result->names));
-    if (!result || !result->names)
+        result->fields = calloc(columns + 1, sizeof(*result->fields));
+    if (!result || !result->fields)
         return hr_fail(-ENOMEM, "no memory for a result");
     result->columns = columns;
-    result->limit = conn->server->max_result;
+    result->limit = limit;
     for (size_t i = 0; i < columns; i++) {
-        char *to;
-        int r = add_bytes(result, fields[i].name_length, &result->names[i], &to);
+        int r = add_column(result, &fields[i], &result->fields[i]);
         if (r < 0)
             return r;
-        memcpy(to, fields[i].name, fields[i].name_length);
     }
+    result->head = result->used;
     *ret = hr_take(result);
     return 0;
 }
 
-static int add_text_row(hr_mysql_result *result, const MYSQL_ROW row, const unsigned long *lengths)
+static hr_async int read_all(struct hr__mysql_reader *reader, hr_mysql_result *result)
 {
-    for (size_t i = 0; i < result->columns; i++) {
-        char *to = NULL;
-        int r = row[i] ? add_cell(result, lengths[i], &to) : add_null(result);
-        if (r < 0)
-            return r;
-        if (to)
-            memcpy(to, row[i], lengths[i]);
-    }
-    result->rows++;
-    return 0;
-}
-
-static void mysql_rows_freep(MYSQL_RES **rows)
-{
-    mysql_free_result(*rows);
-}
-
-/* Rows that are not wanted are not read to their end either: the connection goes instead, before
- * the library's cleanup would wait for them. */
-static int give_up(hr_mysql_conn *conn, int code)
-{
-    if (code != HR_EREPLY && !conn->broken) {
-        conn->broken = true;
-        conn->wait.silent = true;
-        mariadb_cancel(conn->mysql);
-    }
-    return code;
-}
-
-static hr_async int read_text_rows(hr_mysql_conn *conn, hr_mysql_result **ret)
-{
-    MYSQL *m = conn->mysql;
-    hr_auto(mysql_rows_freep) MYSQL_RES *rows = mysql_use_result(m);
-    if (!rows)
-        return hr__mysql_error(conn);
-    hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;
-    int r = result_new(conn, mysql_fetch_fields(rows), mysql_num_fields(rows), &result);
-    MYSQL_ROW row;
-    while (r == 0 && (row = mysql_fetch_row(rows)))
-        r = add_text_row(result, row, mysql_fetch_lengths(rows));
-    if (r == 0 && mysql_errno(m))
-        r = hr__mysql_error(conn);
-    if (r < 0)
-        return give_up(conn, r);
-    *ret = hr_take(result);
-    return 0;
+    int r;
+    while ((r = hr__mysql_reader_next(reader, result)) > 0)
+        ;
+    return r;
 }
 
 int hr__mysql_result_of_text(hr_mysql_conn *conn, hr_mysql_result **ret)
 {
     hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;
-    int r = mysql_field_count(conn->mysql) ? read_text_rows(conn, &result)
-                                           : result_new(conn, NULL, 0, &result);
-    if (r < 0)
-        return r;
-    r = hr__mysql_drain(conn);
+    struct hr__mysql_reader reader;
+    int r = hr__mysql_reader_of_text(&reader, conn, &result);
+    if (r >= 0)
+        r = hr__mysql_reader_close(&reader, read_all(&reader, result));
+    if (r >= 0)
+        r = hr__mysql_drain(conn);
     if (r < 0)
         return r;
     *ret = hr_take(result);
     return hr__mysql_count((*ret)->rows);
 }
 
-/* Where libmariadb notes what a row holds before its cells are fetched. Numbers that it may round
- * or pad are written with all the room they want. */
-struct shape {
-    unsigned long len;
-    my_bool null, cut;
-    bool roomy;
-};
-
-#define NUMBER_MAX 512
-
-static bool needs_room(const MYSQL_FIELD *field)
-{
-    return field->type == MYSQL_TYPE_DOUBLE || field->type == MYSQL_TYPE_FLOAT ||
-           (field->flags & ZEROFILL_FLAG);
-}
-
-static int add_number(hr_mysql_conn *conn, hr_mysql_result *result, MYSQL_STMT *handle,
-                      unsigned column)
-{
-    char number[NUMBER_MAX], *to;
-    unsigned long len = 0;
-    MYSQL_BIND bind = {
-        .buffer_type = MYSQL_TYPE_STRING,
-        .buffer = number,
-        .buffer_length = sizeof(number),
-        .length = &len,
-    };
-    if (mysql_stmt_fetch_column(handle, &bind, column, 0))
-        return hr__mysql_stmt_error(conn, handle);
-    len = len < sizeof(number) ? len : sizeof(number);
-    int r = add_cell(result, len, &to);
-    if (r == 0)
-        memcpy(to, number, len);
-    return r;
-}
-
-static int add_stmt_row(hr_mysql_conn *conn, hr_mysql_result *result, MYSQL_STMT *handle,
-                        const struct shape *shapes)
-{
-    for (size_t i = 0; i < result->columns; i++) {
-        char *to;
-        int r;
-        if (shapes[i].null)
-            r = add_null(result);
-        else if (shapes[i].roomy)
-            r = add_number(conn, result, handle, (unsigned)i);
-        else
-            r = add_cell(result, shapes[i].len, &to);
-        if (r < 0)
-            return r;
-        if (shapes[i].null || shapes[i].roomy || shapes[i].len == 0)
-            continue;
-        MYSQL_BIND bind = {
-            .buffer_type = MYSQL_TYPE_STRING,
-            .buffer = to,
-            .buffer_length = shapes[i].len,
-        };
-        if (mysql_stmt_fetch_column(handle, &bind, (unsigned)i, 0))
-            return hr__mysql_stmt_error(conn, handle);
-    }
-    result->rows++;
-    return 0;
-}
-
-static hr_async int read_stmt_rows(hr_mysql_conn *conn, MYSQL_STMT *handle, hr_mysql_result **ret)
-{
-    size_t columns = mysql_stmt_field_count(handle);
-    hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;
-    hr_auto(hr_freep) struct shape *shapes = calloc(columns, sizeof(*shapes));
-    hr_auto(hr_freep) MYSQL_BIND *binds = calloc(columns, sizeof(*binds));
-    if (!shapes || !binds)
-        return hr_fail(-ENOMEM, "no memory for a result");
-    const MYSQL_FIELD *fields = mariadb_stmt_fetch_fields(handle);
-    char nothing;
-    for (size_t i = 0; i < columns; i++) {
-        shapes[i].roomy = needs_room(&fields[i]);
-        binds[i].buffer_type = MYSQL_TYPE_STRING;
-        binds[i].buffer = &nothing;
-        binds[i].length = &shapes[i].len;
-        binds[i].is_null = &shapes[i].null;
-        binds[i].error = &shapes[i].cut;
-    }
-    int r = result_new(conn, fields, columns, &result);
-    if (r < 0)
-        return r;
-    if (mysql_stmt_bind_result(handle, binds))
-        return hr__mysql_stmt_error(conn, handle);
-    int got;
-    while ((got = mysql_stmt_fetch(handle)) == 0 || got == MYSQL_DATA_TRUNCATED) {
-        r = add_stmt_row(conn, result, handle, shapes);
-        if (r < 0)
-            return r;
-    }
-    if (got != MYSQL_NO_DATA)
-        return hr__mysql_stmt_error(conn, handle);
-    *ret = hr_take(result);
-    return 0;
-}
-
 int hr__mysql_result_of_stmt(hr_mysql_conn *conn, struct hr__mysql_stmt *stmt,
                              hr_mysql_result **ret)
 {
     hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;
-    int r = mysql_stmt_field_count(stmt->handle) ? read_stmt_rows(conn, stmt->handle, &result)
-                                                 : result_new(conn, NULL, 0, &result);
-    if (r < 0)
-        return give_up(conn, r);
-    r = hr__mysql_stmt_finish(conn, stmt);
+    struct hr__mysql_reader reader;
+    int r = hr__mysql_reader_of_stmt(&reader, conn, stmt, &result);
+    if (r >= 0)
+        r = hr__mysql_reader_close(&reader, read_all(&reader, result));
+    if (r >= 0)
+        r = hr__mysql_stmt_finish(conn, stmt);
     if (r < 0)
         return r;
     *ret = hr_take(result);

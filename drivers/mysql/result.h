@@ -12,15 +12,36 @@ struct hr__mysql_cell {
     size_t len;
 };
 
+/* What the server said of a column, without the library's memory. */
+struct hr__mysql_column {
+    struct hr__mysql_cell name, table;
+    int type; /* enum enum_field_types */
+    unsigned flags, charset, decimals;
+    size_t length;
+    bool json;
+};
+
 struct hr_mysql_result {
     size_t columns, rows;
-    struct hr__mysql_cell *names; /* one a column, in bytes too */
+    struct hr__mysql_column *fields;
     struct hr__mysql_cell *cells; /* rows * columns */
     size_t n_cells, room;
     char *bytes;
     size_t used, size;
+    size_t head;  /* of used: the names */
     size_t limit; /* of what cells and bytes take together */
 };
+
+/* A result without rows; of no columns: what a statement without rows gives. */
+int hr__mysql_result_new(size_t limit, const MYSQL_FIELD *fields, size_t columns,
+                         hr_mysql_result **ret);
+
+/* Adds a cell of that length, whose bytes go to *ret_to, or SQL NULL. -EMSGSIZE, -ENOMEM. */
+int hr__mysql_result_add(hr_mysql_result *result, size_t len, char **ret_to);
+int hr__mysql_result_add_null(hr_mysql_result *result);
+
+/* Forgets the rows and keeps their memory for the next ones. */
+void hr__mysql_result_clear(hr_mysql_result *result);
 
 /* Reads the rows that a statement sent as text, or a prepared one, has left to be read, and drops
  * further results. Without rows in the reply *ret has no columns. Returns the number of rows.

@@ -24,7 +24,7 @@ size_t hr_mysql_columns(const hr_mysql_result *result)
 const char *hr_mysql_column_name(const hr_mysql_result *result, size_t column)
 {
     hr_assert(column < result->columns);
-    return result->bytes + result->names[column].at;
+    return result->bytes + result->fields[column].name.at;
 }
 
 const char *hr_mysql_text(const hr_mysql_result *result, size_t row, size_t column, size_t *len)
@@ -45,7 +45,7 @@ int64_t hr_mysql_int(const hr_mysql_result *result, size_t row, size_t column)
 hr_mysql_result *hr_mysql_result_free(hr_mysql_result *result)
 {
     if (result) {
-        free(result->names);
+        free(result->fields);
         free(result->cells);
         free(result->bytes);
         free(result);
@@ -59,20 +59,13 @@ void hr_mysql_result_freep(hr_mysql_result **result)
 }
 
 #define BINARY_CHARSET 63
+#define UTF8MB4_BYTES  4 /* what a character may take in our sessions */
 
-static bool is_json(const MYSQL_FIELD *field)
+static bool is_text(const struct hr__mysql_column *column)
 {
-    MARIADB_CONST_STRING format = {NULL, 0};
-    return field->type == MYSQL_TYPE_JSON ||
-           (!mariadb_field_attr(&format, field, MARIADB_FIELD_ATTR_FORMAT_NAME) && format.str &&
-            format.length == 4 && memcmp(format.str, "json", 4) == 0);
-}
-
-static size_t characters(const MYSQL_FIELD *field, unsigned bytes_a_character)
-{
-    if (field->charsetnr == BINARY_CHARSET)
-        return 0;
-    switch (field->type) {
+    if (column->charset == BINARY_CHARSET)
+        return false;
+    switch (column->type) {
     case MYSQL_TYPE_STRING:
     case MYSQL_TYPE_VAR_STRING:
     case MYSQL_TYPE_VARCHAR:
@@ -80,42 +73,52 @@ static size_t characters(const MYSQL_FIELD *field, unsigned bytes_a_character)
     case MYSQL_TYPE_TINY_BLOB:
     case MYSQL_TYPE_MEDIUM_BLOB:
     case MYSQL_TYPE_LONG_BLOB:
-        return field->length / bytes_a_character;
+        return true;
     default:
-        return 0;
+        return false;
     }
 }
 
-static void describe_field(const MYSQL_FIELD *field, unsigned bytes_a_character,
-                           struct hr_mysql_field *ret)
+static void copy_name(const hr_mysql_result *result, const struct hr__mysql_cell *name, char *to,
+                      size_t size)
 {
-    size_t len = field->name_length < sizeof(ret->name) ? field->name_length : 256;
-    *ret = (struct hr_mysql_field){
-        .type = (int)field->type,
-        .is_unsigned = field->flags & UNSIGNED_FLAG,
-        .not_null = field->flags & NOT_NULL_FLAG,
-        .no_default = field->flags & NO_DEFAULT_VALUE_FLAG,
-        .auto_increment = field->flags & AUTO_INCREMENT_FLAG,
-        .binary = field->charsetnr == BINARY_CHARSET,
-        .is_json = is_json(field),
-        .length = field->length,
-        .characters = characters(field, bytes_a_character),
-        .decimals = field->decimals,
-    };
-    memcpy(ret->name, field->name, len);
+    size_t len = name->len < size ? name->len : size - 1;
+    memcpy(to, result->bytes + name->at, len);
+    to[len] = '\0';
 }
 
-static int describe_fields(hr_mysql_conn *conn, MYSQL_STMT *handle, struct hr_mysql_field **ret)
+void hr_mysql_column_field(const hr_mysql_result *result, size_t index, struct hr_mysql_field *ret)
+{
+    hr_assert(index < result->columns);
+    const struct hr__mysql_column *column = &result->fields[index];
+    *ret = (struct hr_mysql_field){
+        .type = column->type,
+        .is_unsigned = column->flags & UNSIGNED_FLAG,
+        .not_null = column->flags & NOT_NULL_FLAG,
+        .no_default = column->flags & NO_DEFAULT_VALUE_FLAG,
+        .auto_increment = column->flags & AUTO_INCREMENT_FLAG,
+        .binary = column->charset == BINARY_CHARSET,
+        .is_json = column->json,
+        .length = column->length,
+        .characters = is_text(column) ? column->length / UTF8MB4_BYTES : 0,
+        .decimals = column->decimals,
+    };
+    copy_name(result, &column->name, ret->name, sizeof(ret->name));
+    copy_name(result, &column->table, ret->table, sizeof(ret->table));
+}
+
+static int describe_fields(MYSQL_STMT *handle, struct hr_mysql_field **ret)
 {
     size_t n = mysql_stmt_field_count(handle);
-    const MYSQL_FIELD *fields = mariadb_stmt_fetch_fields(handle);
-    MY_CHARSET_INFO charset;
-    mysql_get_character_set_info(conn->mysql, &charset);
+    hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;
+    int r = hr__mysql_result_new(SIZE_MAX, mariadb_stmt_fetch_fields(handle), n, &result);
+    if (r < 0)
+        return r;
     struct hr_mysql_field *described = calloc(n + 1, sizeof(*described));
     if (!described)
         return hr_fail(-ENOMEM, "no memory to describe %zu columns", n);
     for (size_t i = 0; i < n; i++)
-        describe_field(&fields[i], charset.mbmaxlen ? charset.mbmaxlen : 4, &described[i]);
+        hr_mysql_column_field(result, i, &described[i]);
     *ret = described;
     return (int)n;
 }
@@ -130,7 +133,7 @@ int hr_mysql_describe(hr_mysql_conn *conn, const char *select, struct hr_mysql_f
     hr_auto(hr_freep) struct hr_mysql_field *described = NULL;
     r = hr__mysql_stmt_get(conn, select, &stmt);
     if (r == 0) {
-        r = describe_fields(conn, stmt->handle, &described);
+        r = describe_fields(stmt->handle, &described);
         hr__mysql_stmt_drop(conn, stmt);
     }
     r = hr__mysql_leave(&call, r);

@@ -28,13 +28,18 @@ HR_PUBLIC void hr_mysql_result_freep(hr_mysql_result **result);
 
 /* A column as the protocol describes it (MariaDB "Column Definition Packet"). */
 struct hr_mysql_field {
-    char name[257]; /* 64 characters of up to four bytes */
+    char name[257];  /* 64 characters of up to four bytes */
+    char table[257]; /* where it comes from; empty for an expression */
     int type; /* enum enum_field_types of the protocol: 3 LONG, 8 LONGLONG, 246 NEWDECIMAL… */
     bool is_unsigned, not_null, no_default, auto_increment, binary, is_json;
     size_t length;     /* display width or bytes, as the protocol has it */
     size_t characters; /* text columns: most characters that fit; TEXT counts bytes instead */
     unsigned decimals;
 };
+
+/* What the server said about a column of the result. */
+HR_PUBLIC void hr_mysql_column_field(const hr_mysql_result *result, size_t column,
+                                     struct hr_mysql_field *ret);
 
 /* Asks what a SELECT would return, without running it. *ret is malloc'ed; returns how many fields
  * it has. Codes as hr_mysql_exec(). */
