@@ -14,6 +14,7 @@
 
 #include "drivers/mysql/call.h"
 #include "drivers/mysql/conn.h"
+#include "drivers/mysql/cursor_impl.h"
 #include "drivers/mysql/result.h"
 #include "drivers/resolve.h"
 #include "drivers/tls_impl.h"
@@ -206,6 +207,7 @@ void hr_mysql_release(hr_mysql_conn *conn)
     if (!conn)
         return;
     hr_assert(!conn->busy); /* another task is in the middle of a call */
+    hr__mysql_cursors_detach(conn);
     enum hr_pool_return state = HR_POOL_CLEAN;
     if (conn->broken)
         state = HR_POOL_BROKEN;

@@ -58,7 +58,8 @@ HR_PUBLIC void hr_mysql_pool_flush(hr_mysql_pool *pool);
  *   -ECANCELED   the task was cancelled; the connection is closed; sent tells
  *   -EMSGSIZE    a result larger than max_result; the connection is closed
  *   -EPROTO      what the server says makes no sense; the connection is closed
- *   -EBUSY       another task's call on this connection is under way
+ *   -EBUSY       another task's call on this connection is under way, or a cursor's rows are left
+ *                to be fetched
  *   HR_ECLOSED · -ENOMEM · -EINVAL
  * client errors (2002, 2013, …) stand in native as well. */
 

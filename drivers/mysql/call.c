@@ -132,6 +132,9 @@ int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec li
     if (conn->busy)
         return hr_fail(-EBUSY, "mysql %s: another task is using this connection",
                        conn->server->name);
+    if (conn->held)
+        return hr_fail(-EBUSY, "mysql %s: a cursor has rows of this connection left to fetch",
+                       conn->server->name);
     *call = (struct hr__mysql_call){.conn = conn};
     int r = hr_timeout_enter(&call->limit, limit);
     if (r < 0)

@@ -12,7 +12,7 @@ struct hr__mysql_call {
     struct hr_timeout limit;
 };
 
-/* Begins a call of at most so long. 0; -ENOTCONN (broken before), -EBUSY (another task's), or
+/* Begins a call of at most so long. 0; -ENOTCONN (broken before), -EBUSY (another task's, or a cursor's), or
  * HR_ENOTASK, -ENOMEM. Only after 0 the call has to be left. */
 int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec limit);
 

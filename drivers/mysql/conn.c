@@ -235,6 +235,7 @@ static hr_async int conn_open(void *driver, void **ret)
     server->refs++;
     conn->wait.fd = -1;
     hr__mysql_stmts_init(&conn->stmts);
+    hr_list_init(&conn->cursors);
 
     struct hr_timeout limit = {0};
     r = hr_timeout_enter(&limit, server->connect_timeout);

@@ -29,6 +29,8 @@ struct hr_mysql_conn {
     struct hr__mysql_server *server;
     hr_pool *pool; /* who lent it */
     struct hr__mysql_stmts stmts;
+    struct hr_list cursors;       /* of struct hr_mysql_cursor */
+    struct hr_mysql_cursor *held; /* the one whose result is not read to its end, or NULL */
     const char *ahead;  /* a statement that was sent and whose reply nobody has read, or NULL */
     bool ahead_exec;    /* and another one behind it: of hr_mysql_exec_ahead() */
     int ahead_error;    /* the code that either failed with while a prepared statement was run */

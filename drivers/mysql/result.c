@@ -130,6 +130,27 @@ int hr__mysql_result_new(size_t limit, const MYSQL_FIELD *fields, size_t columns
     return 0;
 }
 
+int hr__mysql_result_like(const hr_mysql_result *other, hr_mysql_result **ret)
+{
+    hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;
+    int r = hr__mysql_result_new(other->limit, NULL, 0, &result);
+    if (r < 0)
+        return r;
+    free(result->fields);
+    result->fields = calloc(other->columns + 1, sizeof(*result->fields));
+    if (!result->fields)
+        return hr_fail(-ENOMEM, "no memory for a result");
+    r = grow((void **)&result->bytes, &result->size, other->head, 1);
+    if (r < 0)
+        return r;
+    result->columns = other->columns;
+    memcpy(result->fields, other->fields, other->columns * sizeof(*result->fields));
+    memcpy(result->bytes, other->bytes, other->head);
+    result->used = result->head = other->head;
+    *ret = hr_take(result);
+    return 0;
+}
+
 static hr_async int read_all(struct hr__mysql_reader *reader, hr_mysql_result *result)
 {
     int r;

@@ -36,6 +36,9 @@ struct hr_mysql_result {
 int hr__mysql_result_new(size_t limit, const MYSQL_FIELD *fields, size_t columns,
                          hr_mysql_result **ret);
 
+/* One without rows that has the columns of another. */
+int hr__mysql_result_like(const hr_mysql_result *other, hr_mysql_result **ret);
+
 /* Adds a cell of that length, whose bytes go to *ret_to, or SQL NULL. -EMSGSIZE, -ENOMEM. */
 int hr__mysql_result_add(hr_mysql_result *result, size_t len, char **ret_to);
 int hr__mysql_result_add_null(hr_mysql_result *result);
