@@ -227,7 +227,7 @@ struct hr_mysql_arg hr_s(const char *text)
 {
     if (!text)
         return hr_null();
-    return (struct hr_mysql_arg){HR_MYSQL_TEXT, {.s = {text, strlen(text)}}};
+    return (struct hr_mysql_arg){.type = HR_MYSQL_TEXT, .s = {text, strlen(text)}};
 }
 
 static hr_async int exec_text(hr_mysql_conn *conn, const char *sql)

@@ -89,6 +89,7 @@ struct hr_mysql_arg {
             size_t len;
         } s;
     };
+    const char *name; /* of hr_named(); NULL: its place counts */
 };
 struct hr_mysql_args {
     const struct hr_mysql_arg *items;
@@ -101,25 +102,39 @@ struct hr_mysql_args {
 #define HR_NO_ARGS ((struct hr_mysql_args){NULL, 0})
 static inline struct hr_mysql_arg hr_i(int64_t i)
 {
-    return (struct hr_mysql_arg){HR_MYSQL_INT, {.i = i}};
+    return (struct hr_mysql_arg){.type = HR_MYSQL_INT, .i = i};
 }
 static inline struct hr_mysql_arg hr_u(uint64_t u)
 {
-    return (struct hr_mysql_arg){HR_MYSQL_UINT, {.u = u}};
+    return (struct hr_mysql_arg){.type = HR_MYSQL_UINT, .u = u};
 }
 static inline struct hr_mysql_arg hr_d(double d)
 {
-    return (struct hr_mysql_arg){HR_MYSQL_DOUBLE, {.d = d}};
+    return (struct hr_mysql_arg){.type = HR_MYSQL_DOUBLE, .d = d};
 }
 static inline struct hr_mysql_arg hr_b(const void *data, size_t len)
 {
-    return (struct hr_mysql_arg){HR_MYSQL_BYTES, {.s = {(const char *)data, len}}};
+    return (struct hr_mysql_arg){
+        .type = HR_MYSQL_BYTES, .s = {(const char *)data, len}
+    };
 }
 static inline struct hr_mysql_arg hr_null(void)
 {
-    return (struct hr_mysql_arg){HR_MYSQL_NULL, {.i = 0}};
+    return (struct hr_mysql_arg){.type = HR_MYSQL_NULL};
 }
 HR_PUBLIC struct hr_mysql_arg hr_s(const char *text); /* NULL becomes NULL */
+
+/* A value for ":name" in the statement, wherever and how often that stands there, instead of for a
+ * question mark:
+ *     hr_mysql_exec(conn, "UPDATE users SET name = :name WHERE id = :id",
+ *                   HR_ARGS(hr_named("id", hr_i(7)), hr_named("name", hr_s("Ann"))));
+ * Either all values of a statement have names or none has. -EINVAL when a name has no value, or a
+ * value no place. Quoted text and names, comments, "::" and ":=" are left alone. */
+static inline struct hr_mysql_arg hr_named(const char *name, struct hr_mysql_arg arg)
+{
+    arg.name = name;
+    return arg;
+}
 
 /* Runs a statement and returns the affected rows (rows changed, not rows found; cut at INT_MAX).
  * With arguments it is prepared, and the handle is kept with the connection (the 64 used last);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "drivers/mysql/call.h"
+#include "drivers/mysql/named.h"
 
 void hr__mysql_stmts_init(struct hr__mysql_stmts *stmts)
 {
@@ -244,8 +245,8 @@ static int bind_args(hr_mysql_conn *conn, struct hr__mysql_stmt *stmt, struct hr
     return 0;
 }
 
-int hr__mysql_stmt_exec(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args,
-                        struct hr__mysql_stmt **ret)
+static hr_async int exec_in_order(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args,
+                                  struct hr__mysql_stmt **ret)
 {
     int r = -ESTALE;
     for (int tries = 0; r == -ESTALE && tries < 2; tries++) {
@@ -258,4 +259,19 @@ int hr__mysql_stmt_exec(hr_mysql_conn *conn, const char *sql, struct hr_mysql_ar
         r = hr__mysql_stmt_run(conn, *ret);
     }
     return r == -ESTALE ? HR_EREPLY : r; /* the record still tells */
+}
+
+int hr__mysql_stmt_exec(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args,
+                        struct hr__mysql_stmt **ret)
+{
+    if (!hr__mysql_is_named(args))
+        return exec_in_order(conn, sql, args, ret);
+    hr_auto(hr_freep) char *rewritten = NULL;
+    struct hr_mysql_args in_order;
+    int r = hr__mysql_named(sql, args, &rewritten, &in_order);
+    if (r < 0)
+        return r;
+    r = exec_in_order(conn, rewritten, in_order, ret);
+    free((void *)in_order.items);
+    return r;
 }

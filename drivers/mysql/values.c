@@ -2,8 +2,7 @@
 /*
  * How an INSERT is taken apart and written out row by row.
  *
- * The reader knows just enough of SQL to step over what may hide a word or a question mark: quoted
- * text and names, comments, brackets. Values are literals: numbers, escaped text (the session's
+ * Values are literals: numbers, escaped text (the session's
  * sql_mode is ours and has no NO_BACKSLASH_ESCAPES), bytes in hexadecimal.
  */
 #include "drivers/mysql/values.h"
@@ -13,58 +12,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
+#include "drivers/mysql/words.h"
 #include "drivers/number.h"
-
-static const char *skip_quoted(const char *p)
-{
-    char quote = *p++;
-    while (*p && *p != quote) {
-        if (*p == '\\' && quote != '`' && p[1])
-            p++;
-        p++;
-    }
-    return *p ? p + 1 : p; /* a doubled quote looks like the start of the next text: all the same */
-}
-
-static bool is_comment(const char *p)
-{
-    return *p == '#' || (p[0] == '/' && p[1] == '*') ||
-           (p[0] == '-' && p[1] == '-' && (p[2] == '\0' || isspace((unsigned char)p[2])));
-}
-
-static const char *skip_comment(const char *p)
-{
-    const char *end = *p == '/' ? strstr(p + 2, "*/") : strchr(p, '\n');
-    return end ? end + (*p == '/' ? 2 : 1) : p + strlen(p);
-}
-
-static bool in_word(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || c == '$' || c == '@' || (unsigned char)c >= 128;
-}
-
-/* Past whatever begins at p and counts as one piece. */
-static const char *skip_piece(const char *p)
-{
-    if (*p == '\'' || *p == '"' || *p == '`')
-        return skip_quoted(p);
-    if (is_comment(p))
-        return skip_comment(p);
-    if (!in_word(*p))
-        return p + 1;
-    while (in_word(*p))
-        p++;
-    return p;
-}
-
-static bool is_values_word(const char *p, const char *end)
-{
-    size_t len = (size_t)(end - p);
-    return (len == 6 && strncasecmp(p, "values", 6) == 0) ||
-           (len == 5 && strncasecmp(p, "value", 5) == 0);
-}
 
 int hr__mysql_values_parse(const char *sql, size_t questions, struct hr__mysql_values *ret)
 {
@@ -72,7 +22,7 @@ int hr__mysql_values_parse(const char *sql, size_t questions, struct hr__mysql_v
     size_t depth = 0, inside = 0, outside = 0;
     bool after_values = false;
     for (const char *p = sql, *next; *p; p = next) {
-        next = skip_piece(p);
+        next = hr__mysql_skip_piece(p);
         if (*p == '(') {
             if (depth++ == 0 && after_values && !row)
                 row = p;
@@ -85,9 +35,10 @@ int hr__mysql_values_parse(const char *sql, size_t questions, struct hr__mysql_v
             else
                 outside++;
         }
-        if (depth == 0 && is_values_word(p, next))
+        if (depth == 0 &&
+            (hr__mysql_is_word(p, next, "values") || hr__mysql_is_word(p, next, "value")))
             after_values = true;
-        else if (!isspace((unsigned char)*p) && !is_comment(p))
+        else if (!isspace((unsigned char)*p) && !hr__mysql_is_comment(p))
             after_values = false;
     }
     if (!row_end || inside != questions || outside > 0)
@@ -202,7 +153,7 @@ static void put_row(MYSQL *mysql, struct text *text, const struct hr__mysql_valu
 {
     const char *p = values->row, *end = p + values->row_len;
     for (size_t column = 0; p < end;) {
-        const char *next = skip_piece(p);
+        const char *next = hr__mysql_skip_piece(p);
         if (*p == '?')
             put_value(mysql, text, &columns[column++], row);
         else
