@@ -35,8 +35,8 @@ static int read_redis_url(struct hr_conf *conf, const struct hr_conf_node *node,
         return refuse_url(conf, node,
                           "is the URL of a MySQL server (a Redis server's begins with "
                           "redis://, rediss:// or unix://)");
-    if (url.scheme == HR_URL_CLUSTER || url.scheme == HR_URL_SENTINEL)
-        return refuse_url(conf, node, "is not the URL of a single Redis server");
+    if (url.scheme == HR_URL_CLUSTER)
+        return refuse_url(conf, node, "is the URL of a cluster, which cannot be a job's source");
     *(const char **)target = node->text;
     return 0;
 }
@@ -140,7 +140,8 @@ static const struct hr_conf_field redis_fields[] = {
      .required = true,
      .offset = HR_CONF_AT(struct server_conf, url, const char *),
      .hook = read_redis_url,
-     .doc = "redis://user@host:port/db, rediss:// with TLS, or unix:///path/to/socket?db=0."},
+     .doc = "redis://user@host:port/db, rediss:// with TLS, unix:///path/to/socket?db=0, or "
+            "redis+sentinel://user@sentinel:port,sentinel:port/master/db."},
     HR_CONF_STR(struct server_conf, "user", user, NULL,
                 "ACL user, when it does not stand in the URL."),
     HR_CONF_SECRET(struct server_conf, "password", password,

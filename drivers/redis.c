@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "drivers/redis/client.h"
+#include "drivers/redis/sentinel.h"
 #include "drivers/tls_impl.h"
 
 #define DEFAULT_CONNECTIONS 4
@@ -32,6 +33,7 @@ static void free_target(struct hr__redis_target *target)
         explicit_bzero(target->password, strlen(target->password));
     free(target->password);
     free(target->client_name);
+    hr__redis_sentinel_free(target->sentinel);
     hr__tls_context_free(target->tls);
     hr__redis_census_unref(target->census);
 }
@@ -67,8 +69,8 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
         return hr_fail(r, "redis: the url is wrong at character %zu: %s", offset + 1, what);
     if (target->url.scheme == HR_URL_MYSQL)
         return hr_fail(-EINVAL, "redis: the url is that of a MySQL server");
-    if (target->url.scheme == HR_URL_CLUSTER || target->url.scheme == HR_URL_SENTINEL)
-        return hr_fail(-EINVAL, "redis: the url is not that of a single server");
+    if (target->url.scheme == HR_URL_CLUSTER)
+        return hr_fail(-EINVAL, "redis: the url is that of a cluster");
     if (options->client_name && strpbrk(options->client_name, " \t\r\n"))
         return hr_fail(-EINVAL, "redis: a client's name has no blanks");
     if (options->protocol == 1 || options->protocol > 3)
@@ -93,6 +95,8 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
         r = hr_fail(-ENOMEM, "redis: no memory for a client");
     if (r == 0)
         hr__redis_target_describe(target);
+    if (r == 0 && target->url.scheme == HR_URL_SENTINEL)
+        r = hr__redis_sentinel_new(options, target, &target->sentinel);
     return r;
 }
 

@@ -6,6 +6,12 @@
  * loop pass goes out in one write, replies come back in order. A cancelled command's reply is read
  * and thrown away by its place, never handed to the next. Commands that block (BLMOVE), subscribe
  * or watch take a connection of their own: hr_redis_acquire().
+ *
+ * Behind sentinels (redis+sentinel://) the client connects to whoever is the master: it asks the
+ * sentinels, verifies by ROLE, and asks anew when they announce another, when the connection is
+ * lost and on READONLY. During a failover commands fail with -ENOTCONN, those under way with
+ * HR_ELOST. What the old master acknowledged and had not replicated is lost: Redis promises no
+ * more. For a cluster there is drivers/redis/cluster.h.
  */
 #pragma once
 
@@ -18,11 +24,15 @@ typedef struct hr_redis hr_redis;
 typedef struct hr_redis_conn hr_redis_conn;
 
 struct hr_redis_options {
-    const char *url;           /* redis://, rediss:// (with TLS), unix://; copied */
+    const char *url;           /* redis://, rediss:// (with TLS), unix://, redis+sentinel://,
+                                  rediss+sentinel://; copied */
     const char *user;          /* of an ACL, when it is not in the URL; copied */
     const char *password;      /* likewise */
     struct hr_tls_options tls; /* zeros: none, or as rediss:// says; files are read at once */
-    const char *client_name;   /* CLIENT SETNAME; NULL: none */
+    const char *sentinel_user; /* of the sentinels, where the URL does not have it; copied */
+    const char *sentinel_password;
+    struct hr_tls_options sentinel_tls; /* zeros: as for the servers */
+    const char *client_name;            /* CLIENT SETNAME; NULL: none */
     unsigned
         protocol; /* 2 or 3; 0: RESP3 where the server speaks it. Getters hide the difference */
     unsigned connections;    /* of one's own, at most; 0: 4. The shared one comes on top */

@@ -33,10 +33,11 @@ struct hr_redis {
     struct hr_backoff backoff;
     unsigned waiting;
 
-    hr_task *keeper;  /* connects and connects again */
-    hr_event settled; /* no attempt is running */
-    hr_event nudge;   /* the keeper has to look */
-    hr_event ended;   /* the keeper is gone */
+    hr_task *keeper;   /* connects and connects again */
+    hr_task *follower; /* the keeper's: listens to the sentinels; NULL without any */
+    hr_event settled;  /* no attempt is running */
+    hr_event nudge;    /* the keeper has to look */
+    hr_event ended;    /* the keeper is gone */
 
     void (*changed)(bool up, void *cookie);
     void *cookie;

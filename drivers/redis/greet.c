@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define STEPS_MAX 6
+#define STEPS_MAX 7
 #define WORDS_MAX 7
 
 enum kind {
@@ -18,6 +18,7 @@ enum kind {
     STEP_WANTED, /* a server that does not know or allow it is no worse for it */
     STEP_IDLE,   /* whatever the server says about it */
     STEP_ID,     /* wanted, and its reply as well */
+    STEP_ROLE,   /* likewise: whether it is the master that the sentinels told of */
 };
 
 struct step {
@@ -98,6 +99,8 @@ static int say_all(struct greeting *g, bool hello, bool ask_id)
         r = say(g, STEP_ID, "CLIENT", "ID");
     if (r == 0)
         r = say(g, STEP_IDLE, "CLIENT", "SETINFO", "LIB-NAME", "headrace");
+    if (r == 0 && g->target->sentinel)
+        r = say(g, STEP_ROLE, "ROLE");
     return r == 0 ? say(g, STEP_WANTED, "PING") : r;
 }
 
@@ -126,7 +129,7 @@ static bool is_harmless(struct greeting *g, const struct step *step, int code)
     }
 }
 
-static void take_reply(struct greeting *g, const struct step *step, const hr_reply *reply)
+static int take_reply(struct greeting *g, const struct step *step, const hr_reply *reply)
 {
     if (step->kind == STEP_ID)
         g->id = hr_reply_int(reply);
@@ -134,6 +137,9 @@ static void take_reply(struct greeting *g, const struct step *step, const hr_rep
         const hr_reply *protocol = hr_reply_find(reply, "proto");
         hr__redis_conn_set_protocol(g->conn, protocol && hr_reply_int(protocol) == 3 ? 3 : 2);
     }
+    if (step->kind == STEP_ROLE && !hr_reply_equals(hr_reply_at(reply, 0), "master"))
+        return hr_fail_native(-ENOTCONN, 0, NULL, "READONLY", false, "no master answers there");
+    return 0;
 }
 
 /* Hears all answers, so that every call is over in the end; the first failure counts. */
@@ -148,12 +154,12 @@ static int hear_all(struct greeting *g, int r)
         if (r < 0)
             hr__redis_call_abandon(&step->call);
         int ended = hr__redis_call_end(&step->call, &reply);
+        if (r >= 0 && ended >= 0)
+            ended = take_reply(g, step, reply);
         if (r >= 0 && ended < 0 && !is_harmless(g, step, ended)) {
             r = ended;
             hr_error_copy(&first, hr_last_error());
         }
-        if (ended >= 0)
-            take_reply(g, step, reply);
     }
     if (first.code < 0)
         (void)hr_error_raise(&first);

@@ -8,7 +8,9 @@
  */
 #include <string.h>
 
+#include "core/timeout.h"
 #include "drivers/redis/client.h"
+#include "drivers/redis/sentinel.h"
 #include "drivers/resolve.h"
 
 /* A connection that lived shorter than this counts as a failed attempt, so that a server which
@@ -68,10 +70,8 @@ static void drop_conn(struct hr_redis *redis, struct hr__redis_conn *conn, int c
     hr__redis_conn_unref(conn);
 }
 
-void hr__redis_leave_server(struct hr_redis *redis)
+static void leave(struct hr_redis *redis)
 {
-    if (!hr__redis_is_up(redis) || hr_now() < hr_later(redis->up_since, LIVED))
-        return;
     struct hr__redis_conn *conn = hr_take(redis->conn);
     if (redis->target.url.host)
         hr_resolve_forget(redis->target.url.host);
@@ -80,6 +80,47 @@ void hr__redis_leave_server(struct hr_redis *redis)
     hr__redis_conn_retire(conn);
     hr__redis_conn_unref(conn);
     hr_pool_flush(redis->pool);
+}
+
+void hr__redis_leave_server(struct hr_redis *redis)
+{
+    if (hr__redis_is_up(redis) && hr_now() >= hr_later(redis->up_since, LIVED))
+        leave(redis);
+}
+
+/* The sentinels have announced another master: there is no point in resting any longer. */
+static void master_moved(void *cookie)
+{
+    struct hr_redis *redis = cookie;
+    if (hr__redis_is_up(redis))
+        leave(redis);
+    hr_event_set(&redis->nudge);
+}
+
+static int follow(void *arg)
+{
+    struct hr_redis *redis = arg;
+    return hr__redis_sentinel_follow(redis->target.sentinel, master_moved, redis);
+}
+
+/* Without memory for it the client looks for the master when the connection fails, and tries again
+ * then. */
+static void start_follower(struct hr_redis *redis)
+{
+    if (redis->target.sentinel && !redis->follower)
+        redis->follower = hr_create_task("redis-sentinel", follow, redis);
+}
+
+static void end_follower(struct hr_redis *redis)
+{
+    hr_task *follower = hr_take(redis->follower);
+    if (!follower)
+        return;
+    hr_task_cancel(follower, "the client is closed");
+    hr_shield_enter();
+    int ended = hr_join(follower); /* by the cancel, as it has to */
+    (void)ended;
+    hr_shield_leave();
 }
 
 /* The life of a connection. 0, or -ECANCELED: the keeper has to end. */
@@ -132,21 +173,32 @@ static void end_keeper(struct hr_redis *redis)
     hr__redis_unref(redis);
 }
 
+/* 0 when the time is over or it was cut short, or -ECANCELED. */
+static int take_rest(struct hr_redis *redis, hr_usec span)
+{
+    struct hr_timeout limit = {0};
+    hr_event_clear(&redis->nudge);
+    int r = hr_timeout_enter(&limit, span);
+    return r < 0 ? r : hr_timeout_move_on(&limit, hr_event_wait(&redis->nudge));
+}
+
 static int keep_connected(void *arg)
 {
     struct hr_redis *redis = arg;
     while (redis->state != HR__REDIS_CLOSED) {
+        start_follower(redis);
         hr_usec rest = connect_and_stay(redis);
         if (rest < 0)
             break;
         if (rest == 0 || redis->state == HR__REDIS_CLOSED)
             continue;
         set_state(redis, HR__REDIS_RESTING);
-        if (hr_sleep(rest) < 0)
+        if (take_rest(redis, rest) < 0)
             break;
         if (redis->state != HR__REDIS_CLOSED)
             set_state(redis, HR__REDIS_CONNECTING);
     }
+    end_follower(redis);
     end_keeper(redis);
     return 0;
 }

@@ -10,12 +10,15 @@
 #include "core/timeout.h"
 #include "drivers/dial.h"
 #include "drivers/redis/greet.h"
+#include "drivers/redis/sentinel.h"
 #include "drivers/wire.h"
 
 void hr__redis_target_describe(struct hr__redis_target *target)
 {
     const struct hr_url *url = &target->url;
-    if (url->socket)
+    if (url->scheme == HR_URL_SENTINEL)
+        snprintf(target->name, sizeof(target->name), "redis %s", url->master);
+    else if (url->socket)
         snprintf(target->name, sizeof(target->name), "redis %s", url->socket);
     else if (strchr(url->host, ':'))
         snprintf(target->name, sizeof(target->name), "redis [%s]:%u", url->host, url->port);
@@ -69,12 +72,34 @@ static int explain(const struct hr__redis_target *target, int code)
     struct hr_error error = {0};
     hr_error_copy(&error, hr_last_error());
     size_t named = strlen(target->name);
-    bool has_name = strncmp(error.message, target->name, named) == 0;
+    bool has_name = strncmp(error.message, target->name, named) == 0 &&
+                    strncmp(error.message + named, ": ", 2) == 0;
     const char *text = has_name ? error.message + named + 2 : error.message;
     int r = hr_fail_native(-ENOTCONN, 0, NULL, error.kind[0] ? error.kind : NULL, false, "%s: %s",
                            target->name, text);
     hr_error_done(&error);
     return r;
+}
+
+/* Opens a connection to the master that the sentinels tell of. */
+static int open_master(const struct hr__redis_target *target, struct hr__redis_conn **ret,
+                       int64_t *ret_id)
+{
+    struct hr__redis_address address;
+    int r = hr__redis_sentinel_find(target->sentinel, target->connect_timeout, &address);
+    if (r < 0)
+        return r;
+    struct hr__redis_target there = *target;
+    there.url.host = address.host;
+    there.url.port = address.port;
+    snprintf(there.name, sizeof(there.name),
+             strchr(address.host, ':') ? "%.30s at [%.35s]:%u" : "%.30s at %.35s:%u", target->name,
+             address.host, address.port);
+    r = open_in_time(&there, ret, ret_id);
+    if (r >= 0 || r == -ECANCELED || r == -ENOMEM)
+        return r;
+    hr__redis_sentinel_doubt(target->sentinel);
+    return explain(&there, r);
 }
 
 int hr__redis_open(const struct hr__redis_target *target, struct hr__redis_conn **ret,
@@ -85,7 +110,8 @@ int hr__redis_open(const struct hr__redis_target *target, struct hr__redis_conn 
     if (r < 0)
         return r;
     struct hr__redis_conn *conn = NULL;
-    r = hr_timeout_leave(&limit, open_in_time(target, &conn, ret_id));
+    r = target->sentinel ? open_master(target, &conn, ret_id) : open_in_time(target, &conn, ret_id);
+    r = hr_timeout_leave(&limit, r);
     if (r >= 0)
         *ret = conn;
     return r >= 0 || r == -ECANCELED || r == -ENOMEM ? r : explain(target, r);
