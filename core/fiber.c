@@ -8,14 +8,16 @@
 
 #include "core/loop_impl.h"
 
-/* Fibers of a size that stay warm. A loop that had more tasks for a while gives the rest back when
- * it is idle, some at a time, so that what comes meanwhile does not wait. */
+/* Fibers of a size that stay warm. A loop that had more tasks for a while keeps the others for the
+ * next rush; if they were too many for so long it gives them back when it is idle, some at a time,
+ * so that what comes meanwhile does not wait. */
 #define FIBERS_KEPT 1024
+#define PATIENCE    hr_seconds(10)
 #define AT_ONCE     32
 
 void hr__fibers_init(struct hr__fibers *pool, size_t size, enum hr__guard guard)
 {
-    *pool = (struct hr__fibers){.size = size};
+    *pool = (struct hr__fibers){.size = size, .crowded = HR_FOREVER};
     hr__stacks_init(&pool->stacks, size, guard);
 }
 
@@ -75,12 +77,29 @@ static bool trim(struct hr__fibers *pool, struct hr_loop *loop, size_t keep, siz
     return pool->cached > keep;
 }
 
-bool hr__fibers_trim(struct hr_loop *loop)
+/* As hr__fibers_trim(), of one size. */
+static hr_usec trim_in_time(struct hr__fibers *pool, struct hr_loop *loop)
 {
-    bool more = trim(&loop->fibers, loop, FIBERS_KEPT, AT_ONCE);
-    for (struct hr__fibers *pool = loop->more_fibers; pool; pool = pool->next)
-        more |= trim(pool, loop, FIBERS_KEPT, AT_ONCE);
-    return more;
+    if (pool->cached <= FIBERS_KEPT) {
+        pool->crowded = HR_FOREVER;
+        return HR_FOREVER;
+    }
+    if (pool->crowded == HR_FOREVER)
+        pool->crowded = loop->now;
+    if (loop->now - pool->crowded < PATIENCE)
+        return pool->crowded + PATIENCE;
+    return trim(pool, loop, FIBERS_KEPT, AT_ONCE) ? loop->now : HR_FOREVER;
+}
+
+hr_usec hr__fibers_trim(struct hr_loop *loop)
+{
+    hr_usec next = trim_in_time(&loop->fibers, loop);
+    for (struct hr__fibers *pool = loop->more_fibers; pool; pool = pool->next) {
+        hr_usec moment = trim_in_time(pool, loop);
+        if (moment < next)
+            next = moment;
+    }
+    return next;
 }
 
 void hr__fibers_done(struct hr__fibers *pool, struct hr_loop *loop)

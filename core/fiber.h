@@ -37,6 +37,7 @@ struct hr__fibers {
     struct hr__stacks stacks;
     struct hr__fiber *cache;
     size_t cached;
+    hr_usec crowded; /* since when there are too many of them; HR_FOREVER: there are not */
 };
 
 void hr__fibers_init(struct hr__fibers *pool, size_t size, enum hr__guard guard);
@@ -62,6 +63,7 @@ static inline int hr__fiber_get(struct hr__fibers *pool, struct hr__task *task,
     return 0;
 }
 
-/* Frees some of the cached fibers that are too many; true if there are more. Called on the loop's
- * own stack when it is idle. */
-bool hr__fibers_trim(struct hr_loop *loop);
+/* Frees some of the cached fibers that have been too many for a while. Called on the loop's own
+ * stack when it is idle; yields the moment at which to call it again, HR_FOREVER: it need not be.
+ */
+hr_usec hr__fibers_trim(struct hr_loop *loop);

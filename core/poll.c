@@ -148,7 +148,8 @@ static void poll_asleep(hr_loop *loop, hr_usec deadline)
 
 static void look_idle(hr_loop *loop)
 {
-    if (hr__fibers_trim(loop)) { /* there is something to do yet, but nothing that could not wait */
+    hr_usec tidy_up = hr__fibers_trim(loop);
+    if (tidy_up <= loop->now) { /* something is left to do, but nothing that could not wait */
         poll_now(loop);
         return;
     }
@@ -159,11 +160,11 @@ static void look_idle(hr_loop *loop)
             loop->clock->jump(loop->clock, hr__timers_next(&loop->timers)))
             return;
     }
-    hr_usec deadline = hr__timers_next(&loop->timers);
-    if (deadline <= loop->now)
+    hr_usec wake = hr__timers_wake(&loop->timers);
+    if (wake <= loop->now)
         poll_now(loop);
     else
-        poll_asleep(loop, hr__timers_wake(&loop->timers));
+        poll_asleep(loop, wake < tidy_up ? wake : tidy_up);
 }
 
 bool hr__poll(hr_loop *loop)

@@ -22,6 +22,7 @@ int hr_sleep_until(hr_usec moment)
         return r;
     hr_loop *loop = hr__loop_running;
     hr__timer_init(&sleeper.timer, sleeper_due);
+    sleeper.timer.ahead = sleeper.waiter.task;
     hr__loop_arm(loop, &sleeper.timer, moment);
     r = hr__park(&sleeper.waiter, "a moment");
     hr__timer_disarm(&loop->timers, &sleeper.timer);
