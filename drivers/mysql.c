@@ -15,6 +15,7 @@
 #include "drivers/mysql/call.h"
 #include "drivers/mysql/conn.h"
 #include "drivers/mysql/cursor_impl.h"
+#include "drivers/mysql/kill.h"
 #include "drivers/mysql/result.h"
 #include "drivers/resolve.h"
 #include "drivers/tls_impl.h"
@@ -93,6 +94,9 @@ static int server_init(struct hr__mysql_server *server, const struct hr_mysql_op
     server->lock_wait = options->lock_wait;
     server->statement_time = options->statement_time;
     server->max_result = options->max_result ? options->max_result : MAX_RESULT;
+    server->statements = options->statements;
+    server->multi_statements = options->multi_statements;
+    server->kill_query = options->kill_query;
     if (server->max_result < MAX_RESULT_LEAST)
         server->max_result = MAX_RESULT_LEAST;
     return 0;
@@ -130,7 +134,8 @@ hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options)
 
 int hr_mysql_pool_close(hr_mysql_pool *pool)
 {
-    return hr_pool_close(pool->pool);
+    int r = hr_pool_close(pool->pool);
+    return r < 0 ? r : hr__mysql_kills_end(pool->server);
 }
 
 hr_mysql_pool *hr_mysql_pool_free(hr_mysql_pool *pool)
@@ -154,6 +159,16 @@ void hr_mysql_pool_get_stats(const hr_mysql_pool *pool, struct hr_pool_stats *re
     hr_pool_get_stats(pool->pool, ret);
 }
 
+void hr_mysql_pool_get_counts(const hr_mysql_pool *pool, struct hr_mysql_counts *ret)
+{
+    *ret = pool->server->counts;
+}
+
+struct hr_mysql_counts *hr__mysql_counts(hr_mysql_pool *pool)
+{
+    return &pool->server->counts;
+}
+
 void hr_mysql_pool_flush(hr_mysql_pool *pool)
 {
     if (pool->server->url.host)
@@ -172,6 +187,7 @@ int hr__mysql_borrow(hr_mysql_pool *pool, hr_mysql_conn **ret)
     conn->scope = false;
     conn->ended = false;
     conn->ahead_refused = false;
+    conn->savepoints = conn->undo = 0;
     *ret = conn;
     return 0;
 }
@@ -208,10 +224,11 @@ void hr_mysql_release(hr_mysql_conn *conn)
         return;
     hr_assert(!conn->busy); /* another task is in the middle of a call */
     hr__mysql_cursors_detach(conn);
+    conn->undo = 0; /* all of it is rolled back */
     enum hr_pool_return state = HR_POOL_CLEAN;
     if (conn->broken)
         state = HR_POOL_BROKEN;
-    else if (conn->ahead || conn->ahead_exec ||
+    else if (conn->ahead || conn->ahead_exec || conn->isolated ||
              (conn->mysql->server_status & SERVER_STATUS_IN_TRANS))
         state = HR_POOL_DIRTY;
     hr_pool_release(conn->pool, conn, state);
@@ -227,7 +244,9 @@ struct hr_mysql_arg hr_s(const char *text)
 {
     if (!text)
         return hr_null();
-    return (struct hr_mysql_arg){.type = HR_MYSQL_TEXT, .s = {text, strlen(text)}};
+    return (struct hr_mysql_arg){
+        .type = HR_MYSQL_TEXT, .s = {text, strlen(text)}
+    };
 }
 
 static hr_async int exec_text(hr_mysql_conn *conn, const char *sql)

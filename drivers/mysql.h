@@ -37,6 +37,14 @@ struct hr_mysql_options {
     hr_usec statement_time; /* after which MariaDB ends a statement itself (1969), so that none that
                                was given up runs on with its locks; 0: the server's own */
     size_t max_result;      /* bytes that one result may take, 64 KiB at least; 0: 64 MiB */
+    unsigned statements;   /* prepared statements kept with a connection, the ones used last; 0: 64.
+                              Those of all clients share the server's max_prepared_stmt_count */
+    bool multi_statements; /* a text may hold several statements, ended by ";". Off, a value that
+                              was written into a statement by mistake cannot begin another one */
+    bool kill_query;       /* a statement that is given up, by its deadline or a cancel, is killed
+                              at the server, by a task with a connection of its own; who gives it up
+                              does not wait for that. Needs no privilege for the user's own, but a
+                              server that is reached directly, not through a proxy */
 };
 
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */
@@ -45,6 +53,13 @@ HR_PUBLIC hr_async int hr_mysql_pool_close(hr_mysql_pool *pool);
 HR_PUBLIC hr_mysql_pool *hr_mysql_pool_free(hr_mysql_pool *pool);
 HR_PUBLIC void hr_mysql_pool_freep(hr_mysql_pool **pool);
 HR_PUBLIC void hr_mysql_pool_get_stats(const hr_mysql_pool *pool, struct hr_pool_stats *ret);
+
+struct hr_mysql_counts {
+    uint64_t prepared, reused; /* statements with arguments: newly prepared, or kept from before */
+    uint64_t retried;          /* attempts of hr_mysql_transaction() after the first */
+    uint64_t killed;           /* KILL QUERYs that went through */
+};
+HR_PUBLIC void hr_mysql_pool_get_counts(const hr_mysql_pool *pool, struct hr_mysql_counts *ret);
 
 /* After a failover: resolve again, reconnect. */
 HR_PUBLIC void hr_mysql_pool_flush(hr_mysql_pool *pool);
@@ -137,7 +152,7 @@ static inline struct hr_mysql_arg hr_named(const char *name, struct hr_mysql_arg
 }
 
 /* Runs a statement and returns the affected rows (rows changed, not rows found; cut at INT_MAX).
- * With arguments it is prepared, and the handle is kept with the connection (the 64 used last);
+ * With arguments it is prepared, and the handle is kept with the connection (options.statements);
  * without it goes as text. Rows that it returns are dropped. */
 HR_PUBLIC hr_async int hr_mysql_exec(hr_mysql_conn *conn, const char *sql,
                                      struct hr_mysql_args args);

@@ -10,7 +10,10 @@
 
 #include <errmsg.h>
 #include <mysqld_error.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "drivers/mysql/kill.h"
 
 /* Where the two servers' lists differ. */
 #define ER_MARIADB_CONNECTION_KILLED 1927
@@ -125,6 +128,19 @@ int hr__mysql_check_packet(const hr_mysql_conn *conn, size_t bytes)
                           conn->max_packet);
 }
 
+/* Goes back to a savepoint whose scope was left. What fails here leaves the transaction as it
+ * should not be, so nothing more is done on it. */
+static hr_async int undo_to(hr_mysql_conn *conn, unsigned depth)
+{
+    char sql[64];
+    snprintf(sql, sizeof(sql), "ROLLBACK TO SAVEPOINT " HR__MYSQL_SAVEPOINT, depth);
+    int r = hr__mysql_run(conn, sql);
+    if (r < 0)
+        conn->broken = true;
+    conn->wait.heard = false;
+    return r;
+}
+
 int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec limit)
 {
     if (conn->broken)
@@ -142,7 +158,10 @@ int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec li
     conn->busy = true;
     conn->refused = REFUSED_NONE;
     conn->wait.heard = false;
-    return 0;
+    unsigned undo = conn->ended ? 0 : conn->undo;
+    conn->undo = 0;
+    r = undo ? undo_to(conn, undo) : 0;
+    return r < 0 ? hr__mysql_leave(call, r) : 0;
 }
 
 int hr__mysql_leave(struct hr__mysql_call *call, int code)
@@ -159,6 +178,8 @@ int hr__mysql_leave(struct hr__mysql_call *call, int code)
         return hr_timeout_leave(&call->limit, code);
     }
     code = hr_timeout_leave(&call->limit, -ECANCELED);
+    if (conn->wait.heard && conn->server->kill_query)
+        hr__mysql_kill(conn);
     return hr_fail_native(code, 0, NULL, NULL, conn->wait.heard,
                           code == -ETIMEDOUT ? "mysql %s: no answer in time"
                                              : "mysql %s: cancelled while waiting for the server",

@@ -12,9 +12,10 @@ struct hr__mysql_call {
     struct hr_timeout limit;
 };
 
-/* Begins a call of at most so long. 0; -ENOTCONN (broken before), -EBUSY (another task's, or a cursor's), or
- * HR_ENOTASK, -ENOMEM. Only after 0 the call has to be left. */
-int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec limit);
+/* Begins a call of at most so long; goes back to a savepoint first where one was left. 0; -ENOTCONN
+ * (broken before), -EBUSY (another task's, or a cursor's), or HR_ENOTASK, -ENOMEM. Only after 0 the
+ * call has to be left. */
+hr_async int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec limit);
 
 /* Ends it: tells a deadline from a cancel, finds failures that the library swallowed. */
 int hr__mysql_leave(struct hr__mysql_call *call, int code);

@@ -73,11 +73,13 @@ static hr_async int log_in(hr_mysql_conn *conn)
     if (!conn->mysql || set_options(server, conn->mysql))
         return hr_fail(-ENOMEM, "mysql %s: no memory for a connection", server->name);
 
+    unsigned long flags =
+        CLIENT_MULTI_RESULTS | (server->multi_statements ? CLIENT_MULTI_STATEMENTS : 0);
     conn->wait.tls = server->tls != HR_TLS_OFF;
     hr__mysql_wait_lend(&conn->wait);
     MYSQL *m = mysql_real_connect(conn->mysql, url->host, url->user ? url->user : "",
                                   server->password ? server->password : "", url->database,
-                                  url->port, url->socket, CLIENT_MULTI_RESULTS);
+                                  url->port, url->socket, flags);
     hr__mysql_wait_lend(NULL);
     if (m)
         return 0;
@@ -282,7 +284,12 @@ static hr_async int conn_reset(void *arg)
     int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
     if (r < 0)
         return r;
-    return hr__mysql_leave(&call, hr__mysql_run(conn, "ROLLBACK"));
+    r = hr__mysql_run(conn, "ROLLBACK");
+    if (r >= 0 && conn->isolated) {
+        r = hr__mysql_run(conn, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
+        conn->isolated = r < 0;
+    }
+    return hr__mysql_leave(&call, r);
 }
 
 /* A reply may be due from a BEGIN that was sent ahead: then silence is not to be expected. */

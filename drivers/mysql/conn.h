@@ -11,6 +11,9 @@
 #include "drivers/mysql/wait.h"
 #include "drivers/url.h"
 
+/* How many statements that were given up may be killed at a time. */
+#define HR__MYSQL_KILLS_MAX 4
+
 /* Where to connect and how; shared by a pool and its connections, which may outlive it. */
 struct hr__mysql_server {
     unsigned refs;
@@ -21,6 +24,10 @@ struct hr__mysql_server {
     char name[128]; /* "db.example.org:3306" or the socket's path, for messages */
     hr_usec connect_timeout, query_timeout, wait_timeout, write_timeout, lock_wait, statement_time;
     size_t max_result;
+    unsigned statements; /* prepared ones kept with a connection; 0: HR__MYSQL_STMTS */
+    bool multi_statements, kill_query;
+    struct hr_mysql_counts counts;
+    hr_task *killers[HR__MYSQL_KILLS_MAX]; /* under way (mysql/kill.h) */
 };
 
 struct hr_mysql_conn {
@@ -41,6 +48,10 @@ struct hr_mysql_conn {
     bool broken;                       /* of no further use */
     bool scope;                        /* lent by hr_mysql_begin() */
     bool ended;                        /* since BEGIN: the transaction is no longer open */
+    bool isolated;                     /* otherwise than sessions are, until the pool's reset */
+    uint64_t transaction;              /* counts those of this connection */
+    unsigned savepoints;               /* set in the present one and open */
+    unsigned undo;                     /* the one to go back to before anything else; 0: none */
     bool closed_well; /* the latest transaction was committed or rolled back by name */
     bool is_mariadb, has_bulk;
     bool timeout_ends; /* 1205 rolls back the transaction (innodb_rollback_on_timeout) */
@@ -51,9 +62,15 @@ struct hr_mysql_conn {
     size_t refused_base; /* rows of the bulk in front of the statement that failed */
 };
 
+/* A savepoint's name, by its depth. */
+#define HR__MYSQL_SAVEPOINT "headrace_%u"
+
 enum { REFUSED_NONE = 0, REFUSED_ASK = -1 };
 
 struct hr__mysql_server *hr__mysql_server_unref(struct hr__mysql_server *server);
+
+/* What the pool counts besides its connections. */
+struct hr_mysql_counts *hr__mysql_counts(hr_mysql_pool *pool);
 
 /* The hooks of drivers/pool.h; driver is a struct hr__mysql_server. */
 extern const struct hr_conn_ops hr__mysql_conn_ops;

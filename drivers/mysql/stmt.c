@@ -89,19 +89,23 @@ int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_st
     uint64_t hash = hash_text(sql, len);
 
     struct hr__mysql_stmt *stmt = find(&conn->stmts, sql, len, hash);
-    if (stmt) {
+    if (stmt && stmt->handle->mysql) {
         hr_list_remove(&stmt->link);
         hr_list_prepend(&conn->stmts.used, &stmt->link);
+        conn->server->counts.reused++;
         *ret = stmt;
         return 0;
     }
+    if (stmt) /* the session was reset, and the library has let go of its handles */
+        hr__mysql_stmt_drop(conn, stmt);
 
     int r = hr__mysql_check_packet(conn, len);
     if (r >= 0) /* libmariadb takes the next reply it sees for its own */
         r = hr__mysql_settle(conn, false);
     if (r < 0)
         return r;
-    while (conn->stmts.count >= HR__MYSQL_STMTS_MAX) {
+    unsigned most = conn->server->statements ? conn->server->statements : HR__MYSQL_STMTS;
+    while (conn->stmts.count >= most) {
         struct hr_list *oldest = conn->stmts.used.prev;
         hr__mysql_stmt_drop(conn, hr_list_entry(oldest, struct hr__mysql_stmt, link));
     }
@@ -116,6 +120,7 @@ int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_st
         return r;
     }
     conn->wait.heard = false;
+    conn->server->counts.prepared++;
     *ret = stmt;
     return 0;
 }

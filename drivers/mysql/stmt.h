@@ -10,7 +10,7 @@
 #include "drivers/mysql.h"
 
 /* The server counts the statements of all its clients (max_prepared_stmt_count, 16382). */
-#define HR__MYSQL_STMTS_MAX 64
+#define HR__MYSQL_STMTS 64
 
 struct hr__mysql_stmts {
     struct hr_list used; /* of struct hr__mysql_stmt, the latest first */

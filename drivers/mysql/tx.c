@@ -13,7 +13,24 @@
 
 #include "drivers/mysql/call.h"
 
-static hr_async int begin(hr_mysql_conn *conn)
+/* For the session, until the loan ends: BEGIN forgets what was said of the next transaction, where
+ * autocommit is off. */
+static hr_async int set_isolation(hr_mysql_conn *conn, enum hr_mysql_isolation isolation)
+{
+    static const char *const sql[] = {
+        [HR_MYSQL_READ_UNCOMMITTED] = "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED",
+        [HR_MYSQL_REPEATABLE_READ] = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        [HR_MYSQL_SERIALIZABLE] = "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+    };
+    if (isolation == HR_MYSQL_READ_COMMITTED)
+        return 0;
+    if ((size_t)isolation >= HR_ARRAY_LEN(sql))
+        return hr_fail(-EINVAL, "there is no isolation level %d", (int)isolation);
+    conn->isolated = true;
+    return hr__mysql_run(conn, sql[isolation]);
+}
+
+static hr_async int begin(hr_mysql_conn *conn, const struct hr_mysql_tx_options *options)
 {
     int r = hr__mysql_settle(conn, false);
     if (r < 0)
@@ -23,20 +40,26 @@ static hr_async int begin(hr_mysql_conn *conn)
         if (r < 0)
             return r;
     }
-    r = hr__mysql_send_ahead(conn, "BEGIN");
+    r = options ? set_isolation(conn, options->isolation) : 0;
     if (r < 0)
         return r;
+    bool read_only = options && options->read_only;
+    r = hr__mysql_send_ahead(conn, read_only ? "START TRANSACTION READ ONLY" : "BEGIN");
+    if (r < 0)
+        return r;
+    conn->transaction++;
+    conn->savepoints = conn->undo = 0;
     conn->scope = true;
     conn->ended = false;
     conn->closed_well = false;
     return 0;
 }
 
-static hr_async int begin_call(hr_mysql_conn *conn)
+static hr_async int begin_call(hr_mysql_conn *conn, const struct hr_mysql_tx_options *options)
 {
     struct hr__mysql_call call;
     int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
-    return r < 0 ? r : hr__mysql_leave(&call, begin(conn));
+    return r < 0 ? r : hr__mysql_leave(&call, begin(conn, options));
 }
 
 int hr_mysql_tx_acquire(hr_mysql_pool *pool, hr_mysql_tx **ret)
@@ -49,11 +72,17 @@ int hr_mysql_tx_acquire(hr_mysql_pool *pool, hr_mysql_tx **ret)
 
 int hr_mysql_begin(hr_mysql_pool *pool, hr_mysql_tx **ret)
 {
+    return hr_mysql_begin_with(pool, NULL, ret);
+}
+
+int hr_mysql_begin_with(hr_mysql_pool *pool, const struct hr_mysql_tx_options *options,
+                        hr_mysql_tx **ret)
+{
     hr_auto(hr_mysql_tx_end) hr_mysql_tx *tx = NULL;
     int r = hr__mysql_borrow(pool, &tx);
     if (r < 0)
         return r;
-    r = begin_call(tx);
+    r = begin_call(tx, options);
     if (r < 0)
         return r;
     *ret = hr_take(tx);
@@ -110,6 +139,7 @@ int hr_mysql_commit(hr_mysql_tx *tx)
 
 int hr_mysql_rollback(hr_mysql_tx *tx)
 {
+    tx->undo = 0;
     return end(tx, "ROLLBACK");
 }
 
@@ -118,7 +148,7 @@ int hr_mysql_restart(hr_mysql_tx *tx)
     if (!tx->closed_well)
         return hr_fail(-EINVAL, "mysql %s: a transaction is to be ended before the next one begins",
                        tx->server->name);
-    return begin_call(tx);
+    return begin_call(tx, NULL);
 }
 
 void hr_mysql_tx_end(hr_mysql_tx **tx)

@@ -14,6 +14,25 @@ typedef hr_mysql_conn hr_mysql_tx;
  * first statement, and nothing of it is committed. Codes as hr_mysql_exec(). */
 HR_PUBLIC hr_async int hr_mysql_begin(hr_mysql_pool *pool, hr_mysql_tx **ret);
 
+enum hr_mysql_isolation {
+    HR_MYSQL_READ_COMMITTED, /* the session's */
+    HR_MYSQL_READ_UNCOMMITTED,
+    HR_MYSQL_REPEATABLE_READ,
+    HR_MYSQL_SERIALIZABLE,
+};
+
+struct hr_mysql_tx_options {
+    enum hr_mysql_isolation isolation; /* another than the session's costs two round trips, one of
+                                          them behind the loan */
+    bool read_only;                    /* the server refuses to write (1792) */
+    unsigned attempts;                 /* of hr_mysql_transaction(); 0: 5 */
+};
+
+/* As hr_mysql_begin(), with options or NULL. */
+HR_PUBLIC hr_async int hr_mysql_begin_with(hr_mysql_pool *pool,
+                                           const struct hr_mysql_tx_options *options,
+                                           hr_mysql_tx **ret);
+
 /* Borrows a connection and begins nothing yet: hr_mysql_restart() does, or hr_mysql_once() all at
  * once. Codes as hr_mysql_acquire(). */
 HR_PUBLIC hr_async int hr_mysql_tx_acquire(hr_mysql_pool *pool, hr_mysql_tx **ret);

@@ -239,7 +239,7 @@ TEST_REAL(prepared_statements_are_kept_and_the_least_used_go)
         ASSERT_EQ(atoi(mysql_test_value(conn, sql, HR_ARGS(hr_i(2)))), 2 * i);
         ASSERT_STR(mysql_test_value(conn, "SELECT ? + 0", HR_ARGS(hr_i(1))), "1");
     }
-    ASSERT_EQ(conn->stmts.count, HR__MYSQL_STMTS_MAX);
+    ASSERT_EQ(conn->stmts.count, HR__MYSQL_STMTS);
     ASSERT_STR(mysql_test_value(conn,
                                 "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS "
                                 "WHERE VARIABLE_NAME = 'COM_STMT_PREPARE'",
