@@ -16,11 +16,11 @@ policy=/usr/sbin/policy-rc.d
 
 declare -A group=(
     [build]="gcc libc6-dev meson ninja-build pkgconf python3-minimal libevent-dev libmariadb-dev
-             libssl-dev libyaml-dev libsystemd-dev libxxhash-dev"
+             libssl-dev libyaml-dev libsystemd-dev libxxhash-dev libcurl4-openssl-dev"
     [demo]="redis-server mariadb-server-core mariadb-client-core python3-minimal python3-redis python3-pymysql"
     [test]="clang libclang-rt-dev clang-tidy clang-format libcmocka-dev libhiredis-dev libpq-dev valgrind redis-server
             mariadb-server-core mariadb-client-core python3-pytest python3-redis python3-pymysql jq
-            python3-gevent python3-greenlet gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+            python3-gevent python3-greenlet python3-aiohttp gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
             shellcheck openssl binutils procps groff-base"
     [bench]="redis-server mariadb-server-core mariadb-client-core python3-redis python3-pymysql
              python3-aiomysql python3-aiohttp python3-uvloop python3-gevent python3-greenlet

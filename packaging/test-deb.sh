@@ -209,7 +209,7 @@ inside systemctl stop headraced headraced@2 || fail "the services do not stop"
 
 step "purge"
 inside sh -ec 'rm /etc/headrace/headrace.yaml /etc/headrace/jobs.d/orders.yaml
-    dpkg --purge headrace libheadrace-dev libheadrace-clients0 libheadrace0' >"$base/log" || {
+    dpkg --purge headrace libheadrace-dev libheadrace-http0 libheadrace-clients0 libheadrace-patch0 libheadrace0' >"$base/log" || {
     cat "$base/log"
     fail "purging fails"
 }

@@ -18,6 +18,7 @@ INCLUDES = {
     "core": [],
     "core/patch": ["core/"],
     "drivers": ["core/"],
+    "drivers/http": ["core/", "drivers/http.h", "drivers/tls.h"],
     "config": ["core/base.h"],
     "daemon/item": ["core/base.h", "config/"],
     "daemon": ["core/", "drivers/", "config/"],
@@ -30,6 +31,7 @@ LIBRARIES = {
     "core/libhr-core.a": [],
     PATCH: ["core/libhr-core.a"],
     "drivers/libhr-drivers.a": ["core/libhr-core.a"],
+    "drivers/http/libhr-http.a": ["core/libhr-core.a"],
     "config/libhr-config.a": [],
     "daemon/item/libhr-item.a": ["config/libhr-config.a"],
 }
@@ -37,6 +39,7 @@ ANYWHERE = {"hr_assert_failed"}  # comes with core/base.h
 
 # foreign header: the files that may include it
 FOREIGN = {
+    "curl": ["drivers/http/impl.h"],
     "hiredis": ["tests/*"],
     "mysql": ["drivers/mysql.[ch]", "drivers/mysql/*"],
     "openssl": ["drivers/tls.c"],
@@ -96,6 +99,7 @@ def check_exports(build):
         ("core/libhr-core.a", "libheadrace.so", r"hr_[^_]"),
         (PATCH, "libheadrace-patch.so", r"(?!hr__)"),
         ("drivers/libhr-drivers.a", "libheadrace-clients.so", r"hr_[^_]"),
+        ("drivers/http/libhr-http.a", "libheadrace-http.so", r"hr_[^_]"),
     ]
     for static, shared, ours in libraries:
         text = subprocess.run(

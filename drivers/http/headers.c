@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The headers of an answer: one text that holds them all, and where each begins.
+ */
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "drivers/http/impl.h"
+
+#define HEADERS_MAX ((size_t)256 * 1024)
+
+void hr__http_headers_init(struct hr__http_headers *headers)
+{
+    *headers = (struct hr__http_headers){0};
+    hr_buf_init(&headers->text, HEADERS_MAX);
+}
+
+void hr__http_headers_done(struct hr__http_headers *headers)
+{
+    hr_buf_done(&headers->text);
+    free(headers->items);
+}
+
+void hr__http_headers_clear(struct hr__http_headers *headers)
+{
+    hr_buf_consume(&headers->text, SIZE_MAX);
+    headers->count = 0;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static int make_room(struct hr__http_headers *headers)
+{
+    if (headers->count < headers->capacity)
+        return 0;
+    size_t capacity = headers->capacity ? headers->capacity * 2 : 16;
+    void *items = reallocarray(headers->items, capacity, sizeof(headers->items[0]));
+    if (!items)
+        return -ENOMEM;
+    headers->items = items;
+    headers->capacity = capacity;
+    return 0;
+}
+
+/* Appends a text and its NUL; *ret is where it begins. A NUL inside ends it. */
+static int keep(struct hr_buf *text, const char *bytes, size_t size, size_t *ret)
+{
+    *ret = hr_buf_size(text);
+    int r = hr_buf_append(text, bytes, strnlen(bytes, size));
+    if (r == 0)
+        r = hr_buf_append(text, "", 1);
+    return r == -ENOBUFS ? -EMSGSIZE : r;
+}
+
+/* An old way to write long values: a line that begins with a blank belongs to the one before. */
+static int continue_value(struct hr__http_headers *headers, const char *line, size_t size)
+{
+    size_t from;
+    if (headers->count == 0)
+        return 0;
+    hr_buf_cut(&headers->text, hr_buf_size(&headers->text) - 1, 1);
+    int r = hr_buf_append(&headers->text, " ", 1);
+    return r < 0 ? r == -ENOBUFS ? -EMSGSIZE : r : keep(&headers->text, line, size, &from);
+}
+
+int hr__http_headers_add(struct hr__http_headers *headers, const char *line, size_t size)
+{
+    const char *end = line + size;
+    bool continues = size > 0 && is_blank(*line);
+    while (end > line && is_blank(end[-1]))
+        end--;
+    while (continues && line < end && is_blank(*line))
+        line++;
+    if (continues)
+        return continue_value(headers, line, (size_t)(end - line));
+
+    const char *colon = memchr(line, ':', (size_t)(end - line));
+    if (!colon)
+        return 0;
+    const char *value = colon + 1;
+    while (value < end && is_blank(*value))
+        value++;
+    struct hr__http_header header;
+    int r = make_room(headers);
+    if (r == 0)
+        r = keep(&headers->text, line, (size_t)(colon - line), &header.name);
+    if (r == 0)
+        r = keep(&headers->text, value, (size_t)(end - value), &header.value);
+    if (r == 0)
+        headers->items[headers->count++] = header;
+    return r;
+}
+
+const char *hr__http_headers_get(const struct hr__http_headers *headers, const char *name)
+{
+    const char *text = hr_buf_data(&headers->text);
+    for (size_t i = 0; i < headers->count; i++) {
+        if (strcasecmp(text + headers->items[i].name, name) == 0)
+            return text + headers->items[i].value;
+    }
+    return NULL;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the parts of the HTTP client share: a session on its loop (multi.c), one request and its
+ * answer (transfer.c), and how a request ended (outcome.c).
+ */
+#pragma once
+
+#include <curl/curl.h>
+
+#include "core/buf.h"
+#include "core/event.h"
+#include "core/key_limiter.h"
+#include "core/list.h"
+#include "core/semaphore.h"
+#include "drivers/http.h"
+
+#define HR__HTTP_SPARES 64
+
+struct hr_http_session {
+    unsigned refs; /* its owner, each response, each call that waits for a turn */
+    bool closed;
+    hr_loop *loop;
+    CURLM *multi;
+    CURLSH *share; /* cookies and TLS sessions */
+    hr_handle *timer;
+    hr_semaphore turns;
+    hr_key_limiter *hosts;         /* NULL: no limit a host */
+    struct hr_list transfers;      /* under way */
+    CURL *spares[HR__HTTP_SPARES]; /* handles of requests that ended */
+    size_t spare_count;
+    struct hr_http_stats stats;
+    struct hr_http_options options; /* with every default put in; strings are the session's */
+    char *texts[6];
+};
+
+/* Headers as they came: names and values, each ended by a NUL. */
+struct hr__http_headers {
+    struct hr_buf text;
+    struct hr__http_header {
+        size_t name, value; /* offsets in text */
+    } * items;
+    size_t count, capacity;
+};
+
+struct hr_http_response {
+    struct hr_list link; /* in the session's transfers while under way */
+    hr_http_session *session;
+    CURL *easy; /* NULL once over */
+    struct curl_slist *lines;
+    char *what; /* "GET http://host/path", for messages */
+    char *host; /* whose turn it has, or NULL */
+    char *url;  /* where the answer came from */
+    char said[CURL_ERROR_SIZE];
+    bool has_turn;
+    bool idempotent;
+    bool following; /* redirects */
+    hr_event news;  /* something has happened that a waiting task may want to know */
+    hr_usec deadline;
+
+    /* What has happened, in this order. */
+    unsigned tries; /* how often a request left, or was about to */
+    bool talking;   /* the latest one did: the server's silence counts */
+    bool answered;  /* status and headers are there */
+    bool over;      /* no more will come */
+    int code;       /* how it ended, once over */
+    struct hr_error error;
+    int refusal; /* why a callback of ours ended it, or 0 */
+
+    int paused; /* CURLPAUSE_ bits */
+    int status, version;
+    unsigned redirects;
+    bool redirecting; /* the headers that come are those of a redirect */
+    struct hr__http_headers headers;
+
+    struct hr_buf upload; /* given and not sent */
+    bool streams;         /* the body comes by hr_http_write() */
+    bool upload_ended;
+
+    struct hr_buf body; /* received and not read */
+    size_t room;        /* of body, before the server is held back */
+    bool whole;         /* all of it is wanted: more than room is an error */
+    char *text;         /* as UTF-8, when that is another text than body's */
+    size_t text_size;
+};
+
+/* --- multi.c: libcurl on the loop */
+
+/* 0 or -ENOMEM; end takes half-made ones as well. */
+int hr__http_multi_begin(hr_http_session *session);
+void hr__http_multi_end(hr_http_session *session);
+
+/* Starts and stops a transfer whose handle is made. A negative code without a record. */
+int hr__http_multi_add(hr_http_response *t);
+void hr__http_multi_remove(hr_http_response *t);
+
+/* --- transfer.c: one request */
+
+/* Makes the handle for it. 0, -EINVAL, -ENOMEM, with a record. */
+int hr__http_transfer_set_up(hr_http_response *t, const struct hr_http_request *request);
+
+/* It is over: keeps the outcome, gives handle and turn back, tells who waits. */
+void hr__http_transfer_over(hr_http_response *t, int code);
+
+/* Lets it send or receive again (CURLPAUSE_RECV, CURLPAUSE_SEND). */
+void hr__http_transfer_resume(hr_http_response *t, int which);
+
+/* Waits until something has happened, within the limits; what passes a limit is over then. 0, or
+ * -ECANCELED, or how it ended. */
+hr_async int hr__http_transfer_wait(hr_http_response *t);
+
+/* The outcome of one that is over, with its record: 0 or its code. */
+int hr__http_transfer_outcome(const hr_http_response *t);
+
+/* --- outcome.c: what libcurl said, in our codes */
+
+/* Our code for a transfer that libcurl has ended; fills t->error. */
+int hr__http_outcome(hr_http_response *t, CURLcode code);
+
+/* Fills t->error and returns code. */
+int hr__http_explain(hr_http_response *t, int code, int native, const char *fmt, ...)
+    hr_printf_like(4, 5);
+
+/* --- headers.c */
+
+void hr__http_headers_init(struct hr__http_headers *headers);
+void hr__http_headers_done(struct hr__http_headers *headers);
+void hr__http_headers_clear(struct hr__http_headers *headers);
+
+/* Keeps a line "Name: value", or the continuation of the one before. 0, -EMSGSIZE, -ENOMEM. */
+int hr__http_headers_add(struct hr__http_headers *headers, const char *line, size_t size);
+
+/* The first value of that name, or NULL. */
+const char *hr__http_headers_get(const struct hr__http_headers *headers, const char *name);
+
+/* --- text.c */
+
+/* Whether bytes are UTF-8 text. */
+bool hr__http_is_utf8(const char *bytes, size_t size);
+
+/* Bytes in the charset that a Content-Type (or NULL) tells, as UTF-8: *ret is NULL when they are as
+ * they should be, else a new text of the caller's. 0, -EILSEQ, -ENOMEM, with a record. */
+int hr__http_decode(const char *content_type, const char *bytes, size_t size, char **ret,
+                    size_t *ret_size);
+
+/* --- response.c */
+
+void hr__http_session_unref(hr_http_session *session);

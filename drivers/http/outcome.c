@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a request ended, in our codes: never sent, sent and lost, refused, cut.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "drivers/http/impl.h"
+
+int hr__http_explain(hr_http_response *t, int code, int native, const char *fmt, ...)
+{
+    va_list args;
+    t->error = (struct hr_error){.code = code, .native = native, .sent = t->tries > 0};
+    int n = snprintf(t->error.message, sizeof(t->error.message), "%.120s: ", t->what);
+    va_start(args, fmt);
+    vsnprintf(t->error.message + n, sizeof(t->error.message) - (size_t)n, fmt, args);
+    va_end(args);
+    return code;
+}
+
+/* What a lost or broken conversation means depends on how far it came. */
+static int broken(const hr_http_response *t)
+{
+    if (t->answered)
+        return -EBADMSG;
+    return t->tries > 0 ? HR_ELOST : -ENOTCONN;
+}
+
+static int code_of(const hr_http_response *t, CURLcode code)
+{
+    switch (code) {
+    case CURLE_OK:
+        return 0;
+    case CURLE_OUT_OF_MEMORY:
+        return -ENOMEM;
+    case CURLE_OPERATION_TIMEDOUT:
+        return -ETIMEDOUT;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* also a redirect to one, and HTTP/0.9 */
+    case CURLE_URL_MALFORMAT:
+        return t->tries > 0 ? -EBADMSG : -EINVAL;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+        return -ENOTCONN;
+    case CURLE_TOO_MANY_REDIRECTS:
+        return -ELOOP;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ENGINE_INITFAILED:
+    case CURLE_SSL_ISSUER_ERROR:
+        return -EPROTO;
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CRL_BADFILE:
+        return -EINVAL;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_PARTIAL_FILE:
+        return -EBADMSG;
+    default:
+        return broken(t);
+    }
+}
+
+/* A callback of ours has ended it. */
+static int refused(hr_http_response *t)
+{
+    switch (t->refusal) {
+    case HR_ELOST:
+        return hr__http_explain(t, HR_ELOST, 0, "the kept connection was lost");
+    case -EMSGSIZE:
+        return hr__http_explain(t, -EMSGSIZE, 0, "%s too long",
+                                t->answered ? "the body is" : "the headers are");
+    default: /* no memory, or no socket: errno is the same number */
+        return hr__http_explain(t, t->refusal, -t->refusal, "%s", hr_error_text(t->refusal));
+    }
+}
+
+int hr__http_outcome(hr_http_response *t, CURLcode code)
+{
+    if (t->refusal < 0 && code != CURLE_OK)
+        return refused(t);
+    int r = code_of(t, code);
+    if (r == 0)
+        return 0;
+    long os_errno = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os_errno);
+    /* A handshake that the peer left is told as a lost connection. */
+    return hr__http_explain(t, r, r == -ENOTCONN ? (int)os_errno : 0, "%s",
+                            t->said[0] ? t->said : curl_easy_strerror(code));
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A response as its reader has it: the body sent in pieces, status and headers, the body read.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "drivers/http/impl.h"
+
+hr_http_response *hr_http_close(hr_http_response *response)
+{
+    hr_http_response *t = response;
+    if (!t)
+        return NULL;
+    if (!t->over) {
+        hr__http_explain(t, -ECANCELED, 0, "closed");
+        hr__http_transfer_over(t, -ECANCELED);
+    }
+    hr__http_headers_done(&t->headers);
+    hr_buf_done(&t->upload);
+    hr_buf_done(&t->body);
+    hr_event_done(&t->news);
+    hr__http_session_unref(t->session);
+    free(t->text);
+    free(t->url);
+    free(t->what);
+    free(t);
+    return NULL;
+}
+
+void hr_http_closep(hr_http_response **response)
+{
+    *response = hr_http_close(*response);
+}
+
+/* --- sending */
+
+static int append(hr_http_response *t, const char *bytes, size_t size)
+{
+    if (hr_buf_append(&t->upload, bytes, size) < 0)
+        return hr_fail(-ENOMEM, "%s: no memory for the body", t->what);
+    hr__http_transfer_resume(t, CURLPAUSE_SEND);
+    return 0;
+}
+
+int hr_http_write(hr_http_response *response, const void *bytes, size_t size)
+{
+    hr_http_response *t = response;
+    const char *next = bytes;
+    size_t window = t->session->options.window;
+    if (!t->streams || t->upload_ended)
+        return hr_fail(-EINVAL, "%s: nothing more can be sent", t->what);
+    while (size > 0) {
+        if (t->over && t->code < 0)
+            return hr__http_transfer_outcome(t);
+        if (t->answered)
+            return hr_fail(-EPIPE, "%s: the server has answered already", t->what);
+        size_t have = hr_buf_size(&t->upload);
+        size_t n = have >= window ? 0 : window - have < size ? window - have : size;
+        int r = n > 0 ? append(t, next, n) : hr__http_transfer_wait(t);
+        if (r < 0)
+            return r;
+        next += n;
+        size -= n;
+    }
+    return 0;
+}
+
+int hr_http_finish(hr_http_response *response)
+{
+    hr_http_response *t = response;
+    if (t->streams && !t->upload_ended) {
+        t->upload_ended = true;
+        hr__http_transfer_resume(t, CURLPAUSE_SEND);
+    }
+    while (!t->answered && !t->over) {
+        int r = hr__http_transfer_wait(t);
+        if (r < 0)
+            return r;
+    }
+    return t->answered ? 0 : hr__http_transfer_outcome(t);
+}
+
+/* --- what it says */
+
+int hr_http_status(const hr_http_response *response)
+{
+    return response->status;
+}
+
+const char *hr_http_header(const hr_http_response *response, const char *name)
+{
+    return hr__http_headers_get(&response->headers, name);
+}
+
+bool hr_http_header_at(const hr_http_response *response, size_t i, const char **ret_name,
+                       const char **ret_value)
+{
+    const char *text = hr_buf_data(&response->headers.text);
+    if (i >= response->headers.count)
+        return false;
+    *ret_name = text + response->headers.items[i].name;
+    *ret_value = text + response->headers.items[i].value;
+    return true;
+}
+
+const char *hr_http_url(const hr_http_response *response)
+{
+    char *url = response->url;
+    if (response->easy)
+        curl_easy_getinfo(response->easy, CURLINFO_EFFECTIVE_URL, &url);
+    return url ? url : "";
+}
+
+unsigned hr_http_redirects(const hr_http_response *response)
+{
+    return response->redirects;
+}
+
+int hr_http_version(const hr_http_response *response)
+{
+    return response->version;
+}
+
+/* --- its body */
+
+static int check_answered(const hr_http_response *t)
+{
+    return t->answered ? 0 : hr_fail(-EINVAL, "%s: there is no answer yet", t->what);
+}
+
+ssize_t hr_http_read(hr_http_response *response, void *bytes, size_t size)
+{
+    hr_http_response *t = response;
+    int r = check_answered(t);
+    if (r < 0)
+        return r;
+    while (hr_buf_size(&t->body) == 0) {
+        if (t->over)
+            return hr__http_transfer_outcome(t);
+        if (t->paused & CURLPAUSE_RECV)
+            hr__http_transfer_resume(t, CURLPAUSE_RECV);
+        else if ((r = hr__http_transfer_wait(t)) < 0)
+            return r;
+    }
+    size_t have = hr_buf_size(&t->body);
+    size = size < have ? size : have;
+    memcpy(bytes, hr_buf_data(&t->body), size);
+    hr_buf_consume(&t->body, size);
+    return (ssize_t)size;
+}
+
+/* Lets all of it come. */
+static int read_whole(hr_http_response *t)
+{
+    int r = check_answered(t);
+    if (r < 0)
+        return r;
+    t->whole = true;
+    t->room = t->session->options.max_body;
+    hr__http_transfer_resume(t, CURLPAUSE_RECV);
+    while (!t->over) {
+        r = hr__http_transfer_wait(t);
+        if (r < 0)
+            return r;
+    }
+    return hr__http_transfer_outcome(t);
+}
+
+int hr_http_bytes(hr_http_response *response, const void **ret, size_t *ret_size)
+{
+    int r = read_whole(response);
+    if (r < 0)
+        return r;
+    *ret = hr_buf_data(&response->body);
+    if (ret_size)
+        *ret_size = hr_buf_size(&response->body);
+    return 0;
+}
+
+int hr_http_text(hr_http_response *response, const char **ret, size_t *ret_size)
+{
+    hr_http_response *t = response;
+    const void *bytes;
+    size_t size;
+    int r = hr_http_bytes(t, &bytes, &size);
+    if (r == 0 && !t->text)
+        r = hr__http_decode(hr_http_header(t, "content-type"), bytes, size, &t->text,
+                            &t->text_size);
+    if (r < 0)
+        return r;
+    *ret = t->text ? t->text : bytes;
+    if (ret_size)
+        *ret_size = t->text ? t->text_size : size;
+    return 0;
+}

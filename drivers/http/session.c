@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session: its settings, whose turn it is, and how a request begins.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/timeout.h"
+#include "drivers/http/impl.h"
+
+static int global_code;
+
+static void begin_globally(void)
+{
+    global_code = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -ENOMEM;
+}
+
+/* --- settings */
+
+static void put_defaults(struct hr_http_options *o)
+{
+    o->limit = o->limit ? o->limit : 100;
+    o->connect_timeout = o->connect_timeout > 0 ? o->connect_timeout : hr_seconds(30);
+    o->read_timeout = o->read_timeout > 0 ? o->read_timeout : hr_seconds(60);
+    o->total_timeout = o->total_timeout > 0 ? o->total_timeout : hr_seconds(300);
+    o->max_redirects = o->max_redirects ? o->max_redirects : 10;
+    o->max_body = o->max_body ? o->max_body : (size_t)64 << 20;
+    o->window = o->window ? o->window : (size_t)64 << 10;
+    o->user_agent = o->user_agent ? o->user_agent : "headrace";
+}
+
+/* Makes the session own the text that a setting points to. */
+static int own(hr_http_session *session, size_t i, const char **setting)
+{
+    if (!*setting)
+        return 0;
+    session->texts[i] = strdup(*setting);
+    *setting = session->texts[i];
+    return *setting ? 0 : -ENOMEM;
+}
+
+static int own_settings(hr_http_session *session)
+{
+    struct hr_http_options *o = &session->options;
+    const char **texts[] = {&o->user_agent, &o->proxy, &o->tls.ca, &o->tls.cert, &o->tls.key};
+    _Static_assert(HR_ARRAY_LEN(texts) <= HR_ARRAY_LEN(session->texts), "room for each");
+    int r = 0;
+    for (size_t i = 0; i < HR_ARRAY_LEN(texts) && r == 0; i++)
+        r = own(session, i, texts[i]);
+    return r;
+}
+
+static int check_settings(const struct hr_http_options *o)
+{
+    if (o->tls.key && !o->tls.cert)
+        return hr_fail(-EINVAL, "http: a key without a certificate");
+    if (o->limit > INT_MAX || o->limit_per_host > INT_MAX)
+        return hr_fail(-EINVAL, "http: no such limit");
+    return 0;
+}
+
+/* --- its life */
+
+static void destroy(hr_http_session *session)
+{
+    hr__http_multi_end(session);
+    hr_key_limiter_free(session->hosts);
+    hr_semaphore_done(&session->turns);
+    for (size_t i = 0; i < HR_ARRAY_LEN(session->texts); i++)
+        free(session->texts[i]);
+    free(session);
+}
+
+void hr__http_session_unref(hr_http_session *session)
+{
+    if (--session->refs == 0)
+        destroy(session);
+}
+
+static int begin(hr_http_session *session)
+{
+    int r = own_settings(session);
+    if (r == 0 && session->options.limit_per_host > 0) {
+        session->hosts = hr_key_limiter_new(session->options.limit_per_host);
+        r = session->hosts ? 0 : -ENOMEM;
+    }
+    if (r == 0)
+        r = hr__http_multi_begin(session);
+    return r < 0 ? hr_fail(r, "no memory for an HTTP session") : 0;
+}
+
+hr_http_session *hr_http_session_new(const struct hr_http_options *options)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct hr_http_options o = options ? *options : (struct hr_http_options){0};
+    hr_loop *loop = hr_running_loop();
+    if (!loop) {
+        hr_fail(HR_ENOLOOP, "an HTTP session belongs to a loop that runs");
+        return NULL;
+    }
+    put_defaults(&o);
+    if (check_settings(&o) < 0)
+        return NULL;
+    pthread_once(&once, begin_globally);
+    hr_http_session *session = global_code == 0 ? malloc(sizeof(*session)) : NULL;
+    if (!session) {
+        hr_fail(-ENOMEM, "no memory for an HTTP session");
+        return NULL;
+    }
+    *session = (hr_http_session){.refs = 1, .loop = loop, .options = o};
+    hr_list_init(&session->transfers);
+    hr_semaphore_init(&session->turns, o.limit, true);
+    if (begin(session) < 0) {
+        destroy(session);
+        return NULL;
+    }
+    return session;
+}
+
+void hr_http_session_close(hr_http_session *session)
+{
+    if (session->closed)
+        return;
+    session->closed = true;
+    /* Turns that come back wake who waits for one, and each passes its own on. */
+    while (!hr_list_empty(&session->transfers)) {
+        hr_http_response *t = hr_list_entry(session->transfers.next, hr_http_response, link);
+        hr__http_explain(t, HR_ECLOSED, 0, "the session was closed");
+        hr__http_transfer_over(t, HR_ECLOSED);
+    }
+    hr__http_multi_end(session);
+}
+
+hr_http_session *hr_http_session_free(hr_http_session *session)
+{
+    if (!session)
+        return NULL;
+    hr_http_session_close(session);
+    hr__http_session_unref(session);
+    return NULL;
+}
+
+void hr_http_session_freep(hr_http_session **session)
+{
+    *session = hr_http_session_free(*session);
+}
+
+void hr_http_clear_cookies(hr_http_session *session)
+{
+    CURL *easy = session->closed ? NULL : curl_easy_init();
+    if (!easy)
+        return;
+    curl_easy_setopt(easy, CURLOPT_SHARE, session->share);
+    curl_easy_setopt(easy, CURLOPT_COOKIELIST, "ALL");
+    curl_easy_cleanup(easy);
+}
+
+void hr_http_get_stats(const hr_http_session *session, struct hr_http_stats *ret)
+{
+    *ret = session->stats;
+}
+
+/* --- a request's beginning */
+
+static void curl_url_cleanupp(CURLU **url)
+{
+    curl_url_cleanup(*url);
+}
+
+static void curl_freep(char **text)
+{
+    curl_free(*text);
+}
+
+/* For messages "GET http://host/path", without user, password and query, any of which may be
+ * secret; and the host with scheme and port, whose turns are counted. */
+static int name_it(const struct hr_http_request *request, char **ret_what, char **ret_host)
+{
+    hr_auto(curl_url_cleanupp) CURLU *url = curl_url();
+    hr_auto(curl_freep) char *scheme = NULL;
+    hr_auto(curl_freep) char *host = NULL;
+    hr_auto(curl_freep) char *port = NULL;
+    hr_auto(curl_freep) char *path = NULL;
+    if (!url)
+        return -ENOMEM;
+    if (!request->url || curl_url_set(url, CURLUPART_URL, request->url, 0) != CURLUE_OK)
+        return hr_fail(-EINVAL, "http: this is no URL");
+    if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK)
+        return hr_fail(-EINVAL, "http: this is no URL with a host");
+    if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
+        return hr_fail(-EINVAL, "http: %.20s is neither http nor https", scheme);
+    const char *method = request->method                    ? request->method
+                         : request->body || request->stream ? "POST"
+                                                            : "GET";
+    if (asprintf(ret_host, "%s://%s:%s", scheme, host, port) < 0)
+        *ret_host = NULL;
+    if (asprintf(ret_what, "%s %s://%s:%s%.80s", method, scheme, host, port, path) < 0)
+        *ret_what = NULL;
+    return *ret_host && *ret_what ? 0 : -ENOMEM;
+}
+
+/* A method is a word of capitals: nothing that could end the line it stands in. */
+static int check_method(const char *method)
+{
+    if (method && (!method[0] || method[strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-")]))
+        return hr_fail(-EINVAL, "http: this is no method: %.20s", method);
+    return 0;
+}
+
+static hr_http_response *response_new(hr_http_session *session,
+                                      const struct hr_http_request *request, char *what)
+{
+    hr_http_response *t = malloc(sizeof(*t));
+    if (!t)
+        return NULL;
+    hr_usec total =
+        request->total_timeout > 0 ? request->total_timeout : session->options.total_timeout;
+    *t = (hr_http_response){
+        .session = session,
+        .what = what,
+        .deadline = hr_later(hr_now(), total),
+        .room = session->options.window,
+        .streams = request->stream,
+    };
+    hr_list_init(&t->link);
+    hr_event_init(&t->news);
+    hr__http_headers_init(&t->headers);
+    hr_buf_init(&t->body, SIZE_MAX);
+    hr_buf_init(&t->upload, SIZE_MAX);
+    session->refs++;
+    return t;
+}
+
+/* Waits for a turn, first among those of the same host (NULL: there is no limit a host), so that
+ * nobody who waits for his host keeps others from theirs. */
+static int take_turn(hr_http_session *session, const char *host)
+{
+    int r = host ? hr_key_limiter_acquire(session->hosts, host) : 0;
+    if (r < 0)
+        return r;
+    r = hr_semaphore_acquire(&session->turns);
+    if (r == 0 && session->closed) {
+        hr_semaphore_release(&session->turns);
+        r = hr_fail(HR_ECLOSED, "the HTTP session was closed");
+    }
+    if (r < 0 && host)
+        hr_key_limiter_release(session->hosts, host);
+    return r;
+}
+
+static int wait_for_turn(hr_http_response *t, const char *host)
+{
+    struct hr_timeout limit = {0};
+    hr_http_session *session = t->session;
+    int r = hr_timeout_enter_at(&limit, t->deadline);
+    if (r < 0)
+        return r;
+    session->stats.waiting++;
+    r = hr_timeout_leave(&limit, take_turn(session, host));
+    session->stats.waiting--;
+    if (r == -ETIMEDOUT)
+        return hr_fail(r, "%s: no turn in the time that was given", t->what);
+    if (r == -ECANCELED)
+        return hr_fail(r, "%s: cancelled", t->what);
+    if (r == 0)
+        session->stats.under_way++;
+    return r;
+}
+
+/* A turn whose request cannot even begin. */
+static void give_turn_back(hr_http_response *t)
+{
+    hr_http_session *session = t->session;
+    if (t->host)
+        hr_key_limiter_release(session->hosts, t->host);
+    free(hr_take(t->host));
+    session->stats.under_way--;
+    hr_semaphore_release(&session->turns);
+}
+
+static int start(hr_http_response *t, const struct hr_http_request *request)
+{
+    int r = hr__http_transfer_set_up(t, request);
+    if (r == 0 && hr__http_multi_add(t) < 0)
+        r = hr_fail(-ENOMEM, "no memory for a request");
+    if (r < 0) {
+        if (t->easy)
+            curl_easy_cleanup(hr_take(t->easy));
+        curl_slist_free_all(hr_take(t->lines));
+        give_turn_back(t);
+        return r;
+    }
+    hr_list_append(&t->session->transfers, &t->link);
+    return 0;
+}
+
+int hr_http_begin(hr_http_session *session, const struct hr_http_request *request,
+                  hr_http_response **ret)
+{
+    hr_auto(hr_freep) char *what = NULL;
+    hr_auto(hr_freep) char *host = NULL;
+    if (!hr_current_task())
+        return hr_fail(HR_ENOTASK, "only a task can wait");
+    if (session->loop != hr_running_loop())
+        return hr_fail(HR_EWRONGLOOP, "the HTTP session belongs to another loop");
+    if (session->closed)
+        return hr_fail(HR_ECLOSED, "the HTTP session was closed");
+    int r = check_method(request->method);
+    if (r == 0)
+        r = name_it(request, &what, &host);
+    if (r == -ENOMEM)
+        return hr_fail(r, "no memory for a request");
+    if (r < 0)
+        return r;
+    hr_auto(hr_http_closep) hr_http_response *t = response_new(session, request, what);
+    if (!t)
+        return hr_fail(-ENOMEM, "no memory for a request");
+    hr_take(what);
+    t->over = true; /* until it has begun */
+    r = wait_for_turn(t, session->hosts ? host : NULL);
+    if (r == 0) {
+        t->host = session->hosts ? hr_take(host) : NULL;
+        r = start(t, request);
+    }
+    if (r < 0)
+        return r;
+    t->over = false;
+    *ret = hr_take(t);
+    return 0;
+}
+
+int hr_http_send(hr_http_session *session, const struct hr_http_request *request,
+                 hr_http_response **ret)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    if (request->stream)
+        return hr_fail(-EINVAL, "http: a body in pieces begins with hr_http_begin()");
+    int r = hr_http_begin(session, request, &response);
+    if (r == 0)
+        r = hr_http_finish(response);
+    if (r == 0)
+        *ret = hr_take(response);
+    return r;
+}
+
+int hr_http_get(hr_http_session *session, const char *url, hr_http_response **ret)
+{
+    return hr_http_send(session, &(struct hr_http_request){.url = url}, ret);
+}
+
+int hr_http_post(hr_http_session *session, const char *url, const char *content_type,
+                 const void *body, size_t size, hr_http_response **ret)
+{
+    struct hr_http_request request = {
+        .url = url,
+        .content_type = content_type,
+        .body = body ? body : "",
+        .body_size = size,
+    };
+    return hr_http_send(session, &request, ret);
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bodies, semantics 24.6, 24.12 and 24.13: how they end, compressed ones, streams both ways, files.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "drivers/http.h"
+#include "tests/http/server.h"
+#include "tests/support/hrtest.h"
+
+#define MIB ((size_t)1024 * 1024)
+
+static struct test_http server;
+static hr_http_session *session;
+static size_t said_so_far; /* by the server, of a long body */
+
+static const char *url(const char *path)
+{
+    static char text[512];
+    snprintf(text, sizeof(text), "%s%s", server.url, path);
+    return text;
+}
+
+static void begin(bool (*serve)(struct test_conn *conn), struct hr_http_options options)
+{
+    test_http_start(&server, serve);
+    session = hr_http_session_new(&options);
+    ASSERT_TRUE(session);
+}
+
+static void end(void)
+{
+    session = hr_http_session_free(session);
+    test_http_stop(&server);
+}
+
+/* What reading the whole body of a path comes to; its status is there in any case. */
+static int get(const char *path, char *text, size_t size)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *body;
+    ASSERT_ERR(hr_http_get(session, url(path), &response), 0);
+    ASSERT_EQ(hr_http_status(response), 200);
+    int r = hr_http_text(response, &body, NULL);
+    snprintf(text, size, "%s", r == 0 ? body : "");
+    return r;
+}
+
+/* "hello hello hello hello hello\n", by gzip. */
+static const unsigned char zipped[] = {
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xcb, 0x48, 0xcd, 0xc9, 0xc9,
+    0x57, 0xc8, 0xc0, 0x4e, 0x72, 0x01, 0x00, 0x68, 0x02, 0x31, 0x66, 0x1e, 0x00, 0x00, 0x00,
+};
+
+static bool serve_ends(struct test_conn *conn)
+{
+    const char *ok = "HTTP/1.1 200 OK\r\n", *chunked = "Transfer-Encoding: chunked\r\n\r\n";
+    if (test_conn_asks(conn, "/length"))
+        return test_conn_say(conn, "%sContent-Length: 4\r\n\r\nbody", ok);
+    if (test_conn_asks(conn, "/chunked"))
+        return test_conn_say(conn, "%s%s2\r\nbo\r\n2;x=y\r\ndy\r\n0\r\nX-Late: 1\r\n\r\n", ok,
+                             chunked);
+    if (test_conn_asks(conn, "/until-close"))
+        return !test_conn_say(conn, "%sConnection: close\r\n\r\nbody", ok);
+    if (test_conn_asks(conn, "/empty"))
+        return test_conn_say(conn, "%sContent-Length: 0\r\n\r\n", ok);
+    if (test_conn_asks(conn, "/short"))
+        return !test_conn_say(conn, "%sContent-Length: 10\r\n\r\nbody", ok);
+    if (test_conn_asks(conn, "/short-chunk"))
+        return !test_conn_say(conn, "%s%sa\r\nbody", ok, chunked);
+    if (test_conn_asks(conn, "/no-last-chunk"))
+        return !test_conn_say(conn, "%s%s4\r\nbody\r\n", ok, chunked);
+    if (test_conn_asks(conn, "/bad-chunk"))
+        return !test_conn_say(conn, "%s%sxyz\r\nbody\r\n", ok, chunked);
+    if (test_conn_asks(conn, "/bad-gzip"))
+        return test_conn_say(conn, "%sContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nbody", ok);
+    if (test_conn_asks(conn, "/garbage"))
+        return !test_conn_say(conn, "what?\r\n\r\n");
+    if (test_conn_asks(conn, "/latin1"))
+        return test_conn_say(conn,
+                             "%sContent-Type: text/plain; charset=ISO-8859-1\r\n"
+                             "Content-Length: 2\r\n\r\n\xe9!",
+                             ok);
+    if (test_conn_asks(conn, "/no-text"))
+        return test_conn_say(conn, "%sContent-Length: 2\r\n\r\n\xe9!", ok);
+    if (test_conn_asks(conn, "/gzip")) {
+        bool asked = strstr(test_conn_header(conn, "accept-encoding"), "gzip");
+        if (!asked)
+            return test_conn_answer(conn, "plain");
+        test_conn_say(conn, "%sContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", ok,
+                      sizeof(zipped));
+        return test_conn_send(conn, zipped, sizeof(zipped));
+    }
+    return false; /* nothing at all */
+}
+
+TEST_REAL(s24_6_a_body_ends_by_length_by_chunk_or_by_the_connection)
+{
+    char text[32];
+    begin(serve_ends, (struct hr_http_options){0});
+    const char *const whole[] = {"/length", "/chunked", "/until-close", NULL};
+    for (const char *const *path = whole; *path; path++) {
+        ASSERT_ERR(get(*path, text, sizeof(text)), 0);
+        ASSERT_STR(text, "body");
+    }
+    ASSERT_ERR(get("/empty", text, sizeof(text)), 0);
+    ASSERT_STR(text, "");
+    end();
+}
+
+TEST_REAL(s24_6_a_short_or_garbled_body_is_an_error)
+{
+    char text[32];
+    begin(serve_ends, (struct hr_http_options){0});
+    const char *const bad[] = {"/short",     "/short-chunk", "/no-last-chunk",
+                               "/bad-chunk", "/bad-gzip",    NULL};
+    for (const char *const *path = bad; *path; path++)
+        ASSERT_ERR(get(*path, text, sizeof(text)), -EBADMSG);
+
+    /* What came before the end can be read. */
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    ASSERT_ERR(hr_http_get(session, url("/short"), &response), 0);
+    ASSERT_EQ(hr_http_read(response, text, sizeof(text)), 4);
+    ASSERT_EQ(hr_http_read(response, text, sizeof(text)), -EBADMSG);
+    response = hr_http_close(response);
+
+    ASSERT_ERR(hr_http_get(session, url("/garbage"), &response), -EBADMSG);
+    ASSERT_ERR(hr_http_get(session, url("/nothing"), &response), HR_ELOST);
+    end();
+}
+
+TEST_REAL(text_is_utf_8_whatever_it_came_as)
+{
+    char text[32];
+    begin(serve_ends, (struct hr_http_options){0});
+    ASSERT_ERR(get("/latin1", text, sizeof(text)), 0);
+    ASSERT_STR(text, "\xc3\xa9!");
+    ASSERT_ERR(get("/no-text", text, sizeof(text)), -EILSEQ);
+    end();
+}
+
+TEST_REAL(s24_12_a_compressed_body_is_decoded)
+{
+    char text[64];
+    begin(serve_ends, (struct hr_http_options){0});
+    ASSERT_ERR(get("/gzip", text, sizeof(text)), 0);
+    ASSERT_STR(text, "hello hello hello hello hello\n");
+    end();
+    begin(serve_ends, (struct hr_http_options){.no_compression = true});
+    ASSERT_ERR(get("/gzip", text, sizeof(text)), 0);
+    ASSERT_STR(text, "plain");
+    end();
+}
+
+/* Byte i of a long body. */
+static char byte_at(size_t i)
+{
+    return (char)(i * 7 + (i >> 9));
+}
+
+static bool serve_long(struct test_conn *conn)
+{
+    static char piece[32768];
+    size_t size = strtoul(conn->path + 1, NULL, 10) * MIB;
+    bool ok = test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", size);
+    said_so_far = 0;
+    while (ok && said_so_far < size) {
+        for (size_t i = 0; i < sizeof(piece); i++)
+            piece[i] = byte_at(said_so_far + i);
+        ok = test_conn_send(conn, piece, sizeof(piece));
+        said_so_far += sizeof(piece);
+    }
+    return ok;
+}
+
+TEST_REAL(a_body_that_nobody_reads_holds_its_server_back)
+{
+    begin(serve_long, (struct hr_http_options){0});
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    hr_auto(hr_freep) char *bytes = malloc(100000);
+    size_t size = 64 * MIB, got = 0, before;
+    ASSERT_ERR(hr_http_get(session, url("/64"), &response), 0);
+    do { /* until the kernel's buffers are full as well */
+        before = said_so_far;
+        ASSERT_ERR(hr_sleep(hr_ms(20)), 0);
+    } while (said_so_far > before);
+    ASSERT_TRUE(said_so_far < 16 * MIB);
+    for (ssize_t n; (n = hr_http_read(response, bytes, 100000)) != 0; got += (size_t)n) {
+        ASSERT_TRUE(n > 0);
+        for (size_t i = 0; i < (size_t)n; i += 97)
+            ASSERT_EQ(bytes[i], byte_at(got + i));
+    }
+    ASSERT_EQ(got, size);
+    response = hr_http_close(response);
+    ASSERT_ERR(hr_http_get(session, url("/1"), &response), 0);
+    ASSERT_EQ(server.connections, 1);
+    response = hr_http_close(response);
+    end();
+}
+
+TEST_REAL(a_body_larger_than_wanted_is_an_error)
+{
+    begin(serve_long, (struct hr_http_options){.max_body = MIB});
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const void *bytes;
+    size_t size;
+    ASSERT_ERR(hr_http_get(session, url("/1"), &response), 0);
+    ASSERT_ERR(hr_http_bytes(response, &bytes, &size), 0);
+    ASSERT_EQ(size, MIB);
+    response = hr_http_close(response);
+    ASSERT_ERR(hr_http_get(session, url("/2"), &response), 0);
+    ASSERT_ERR(hr_http_bytes(response, &bytes, &size), -EMSGSIZE);
+    response = hr_http_close(response);
+    end();
+}
+
+static char folder[] = "/tmp/hr-http-XXXXXX";
+
+static size_t files_in_folder(void)
+{
+    size_t count = 0;
+    DIR *dir = opendir(folder);
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+TEST_REAL(s24_13_a_body_is_saved_by_threads_whole_or_not_at_all)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    char path[64];
+    uint64_t size;
+    struct stat status;
+    strcpy(strrchr(folder, '-'), "-XXXXXX");
+    ASSERT_TRUE(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/file", folder);
+    begin(serve_long, (struct hr_http_options){0});
+    ASSERT_ERR(hr_http_get(session, url("/8"), &response), 0);
+    ASSERT_ERR(hr_http_save(response, path, &size), 0);
+    ASSERT_EQ(size, 8 * MIB);
+    ASSERT_EQ(stat(path, &status), 0);
+    ASSERT_EQ(status.st_size, 8 * MIB);
+    FILE *file = fopen(path, "re");
+    ASSERT_TRUE(file);
+    for (size_t i = 0; i < 8 * MIB; i++) {
+        if ((char)getc_unlocked(file) != byte_at(i))
+            test_fail(__FILE__, __LINE__, "byte %zu is another", i);
+    }
+    fclose(file);
+    response = hr_http_close(response);
+
+    ASSERT_ERR(hr_http_get(session, url("/1"), &response), 0);
+    ASSERT_ERR(hr_http_save(response, "/no/such/folder/file", NULL), -ENOENT);
+    response = hr_http_close(response);
+    end();
+
+    begin(serve_ends, (struct hr_http_options){0});
+    ASSERT_ERR(hr_http_get(session, url("/short"), &response), 0);
+    ASSERT_ERR(hr_http_save(response, path, NULL), -EBADMSG);
+    response = hr_http_close(response);
+    end();
+    ASSERT_EQ(stat(path, &status), 0); /* the file that was there still is */
+    ASSERT_EQ(status.st_size, 8 * MIB);
+    ASSERT_EQ(files_in_folder(), 1);
+    unlink(path);
+    rmdir(folder);
+}
+
+static bool serve_echo(struct test_conn *conn)
+{
+    if (test_conn_asks(conn, "/sum")) {
+        unsigned sum = 0;
+        for (size_t i = 0; i < conn->body_size; i++)
+            sum = sum * 31 + (unsigned char)conn->body[i];
+        char text[64];
+        snprintf(text, sizeof(text), "%s %zu %u", test_conn_header(conn, "transfer-encoding"),
+                 conn->body_size, sum);
+        return test_conn_answer(conn, text);
+    }
+    char text[512];
+    snprintf(text, sizeof(text), "%s %.*s", conn->method, (int)conn->body_size, conn->body);
+    size_t used = strlen(text);
+    snprintf(text + used, sizeof(text) - used, " %s", test_conn_header(conn, "content-type"));
+    return test_conn_answer(conn, text);
+}
+
+TEST_REAL(bodies_are_sent_as_they_are)
+{
+    begin(serve_echo, (struct hr_http_options){0});
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *text;
+    ASSERT_ERR(hr_http_post(session, url("/"), "text/plain", "a body", 6, &response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "POST a body text/plain");
+    response = hr_http_close(response);
+
+    ASSERT_ERR(hr_http_post(session, url("/"), NULL, NULL, 0, &response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "POST  ");
+    response = hr_http_close(response);
+
+    const char *const headers[] = {"Content-Type: application/json", NULL};
+    struct hr_http_request request = {
+        .method = "PATCH", .url = url("/"), .headers = headers, .body = "{}", .body_size = 2};
+    ASSERT_ERR(hr_http_send(session, &request, &response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "PATCH {} application/json");
+    response = hr_http_close(response);
+
+    request = (struct hr_http_request){.method = "DELETE", .url = url("/")};
+    ASSERT_ERR(hr_http_send(session, &request, &response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "DELETE  ");
+    response = hr_http_close(response);
+    end();
+}
+
+static void stream(size_t size, size_t known, const char *expected)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    static char piece[50000];
+    unsigned sum = 0;
+    const char *text;
+    struct hr_http_request request = {
+        .method = "PUT", .url = url("/sum"), .stream = true, .body_size = known};
+    ASSERT_ERR(hr_http_begin(session, &request, &response), 0);
+    for (size_t sent = 0, n; sent < size; sent += n) {
+        n = size - sent < sizeof(piece) ? size - sent : sizeof(piece);
+        for (size_t i = 0; i < n; i++) {
+            piece[i] = byte_at(sent + i);
+            sum = sum * 31 + (unsigned char)piece[i];
+        }
+        ASSERT_ERR(hr_http_write(response, piece, n), 0);
+    }
+    ASSERT_ERR(hr_http_finish(response), 0);
+    ASSERT_ERR(hr_http_write(response, piece, 1), -EINVAL);
+    ASSERT_EQ(hr_http_status(response), 200);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    char all[64];
+    snprintf(all, sizeof(all), "%s %zu %u", expected, size, sum);
+    ASSERT_STR(text, all);
+}
+
+TEST_REAL(a_body_may_be_sent_in_pieces)
+{
+    begin(serve_echo, (struct hr_http_options){0});
+    stream(3 * MIB, 0, "chunked");
+    stream(3 * MIB, 3 * MIB, "");
+    stream(0, 0, "chunked");
+    end();
+}
+
+/* Takes nothing of a body. */
+static bool serve_never(struct test_conn *conn)
+{
+    return false;
+}
+
+static int write_for_ever(void *arg)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    static char piece[65536];
+    struct hr_http_request request = {.url = arg, .stream = true};
+    int r = hr_http_begin(session, &request, &response);
+    while (r >= 0)
+        r = hr_http_write(response, piece, sizeof(piece));
+    return r;
+}
+
+/* Accepts, and reads nothing. */
+static int accept_only(void *arg)
+{
+    int *ret = arg;
+    int r = hr_wait_fd(server.fd, HR_READ);
+    *ret = accept(server.fd, NULL, NULL);
+    return r < 0 ? r : 0;
+}
+
+TEST_REAL(a_server_that_does_not_read_holds_the_sender_back)
+{
+    int fd = -1;
+    test_http_start(&server, serve_never);
+    hr_task_cancel(server.acceptor, NULL);
+    ASSERT_ERR(hr_await(server.acceptor), -ECANCELED);
+    session = hr_http_session_new(&(struct hr_http_options){.read_timeout = hr_ms(100)});
+    hr_task *acceptor = hr_create_task("accept", accept_only, &fd);
+    hr_task *writer = hr_create_task("write", write_for_ever, (void *)url("/"));
+    ASSERT_ERR(hr_join(acceptor), 0);
+    ASSERT_ERR(hr_join(writer), -ETIMEDOUT);
+    ASSERT_TRUE(hr_last_error()->sent);
+    close(fd);
+    hr_future_unref(server.acceptor);
+    close(server.fd);
+    session = hr_http_session_free(session);
+}

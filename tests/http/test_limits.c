@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Limits, semantics 24.7 and 24.11: of time, of descriptors, and a cancel at every wait. A task
+ * that ticks shows that the loop goes on.
+ */
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "drivers/http.h"
+#include "tests/http/server.h"
+#include "tests/support/hrtest.h"
+
+#define REQUESTS 600
+#define AT_ONCE  500
+
+static struct test_http server;
+static hr_http_session *session;
+
+static const char *url(const char *path)
+{
+    static char text[512];
+    snprintf(text, sizeof(text), "%s%s", server.url, path);
+    return text;
+}
+
+static void begin(bool (*serve)(struct test_conn *conn), struct hr_http_options options)
+{
+    test_http_start(&server, serve);
+    session = hr_http_session_new(&options);
+    ASSERT_TRUE(session);
+}
+
+static void end(void)
+{
+    session = hr_http_session_free(session);
+    test_http_stop(&server);
+}
+
+/* Everything that a request waits for, from the call to the end of the body. */
+static int get_whole(const char *path)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const void *bytes;
+    int r = hr_http_get(session, url(path), &response);
+    return r < 0 ? r : hr_http_bytes(response, &bytes, NULL);
+}
+
+static bool serve_slowly(struct test_conn *conn)
+{
+    if (test_conn_asks(conn, "/silent"))
+        return test_conn_until_gone(conn);
+    if (test_conn_asks(conn, "/silent-body")) {
+        test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbo");
+        return test_conn_until_gone(conn);
+    }
+    if (test_conn_asks(conn, "/trickle")) {
+        bool ok = test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+        while (ok && hr_sleep(hr_ms(10)) == 0)
+            ok = test_conn_say(conn, "x");
+        return false;
+    }
+    if (test_conn_asks(conn, "/trickled-head")) {
+        const char *head = "HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\nContent-Length: 0\r\n\r\n";
+        for (const char *p = head; *p; p++) {
+            if (*p == '\n' && hr_sleep(hr_ms(20)) < 0)
+                return false;
+            test_conn_say(conn, "%c", *p);
+        }
+        return true;
+    }
+    return test_conn_answer(conn, "ok");
+}
+
+TEST_REAL(s24_7_a_silent_server_is_left)
+{
+    begin(serve_slowly, (struct hr_http_options){.read_timeout = hr_ms(60)});
+    ASSERT_ERR(get_whole("/silent"), -ETIMEDOUT);
+    ASSERT_TRUE(hr_last_error()->sent);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "said nothing"));
+    ASSERT_ERR(get_whole("/silent-body"), -ETIMEDOUT);
+    ASSERT_ERR(get_whole("/trickled-head"), 0); /* slow, never silent for so long */
+    end();
+}
+
+TEST_REAL(s24_7_a_request_has_a_limit_in_total)
+{
+    begin(serve_slowly, (struct hr_http_options){.total_timeout = hr_ms(80), .limit = 1});
+    hr_usec start = hr_now();
+    ASSERT_ERR(get_whole("/trickle"), -ETIMEDOUT);
+    ASSERT_TRUE(hr_now() - start >= hr_ms(80));
+    ASSERT_TRUE(strstr(hr_last_error()->message, "time that was given"));
+
+    hr_auto(hr_http_closep) hr_http_response *holder = NULL; /* of the only turn */
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    struct hr_http_request request = {.url = url("/silent-body"), .total_timeout = hr_seconds(9)};
+    ASSERT_ERR(hr_http_send(session, &request, &holder), 0);
+    request = (struct hr_http_request){.url = url("/"), .total_timeout = hr_ms(20)};
+    ASSERT_ERR(hr_http_send(session, &request, &response), -ETIMEDOUT);
+    ASSERT_FALSE(hr_last_error()->sent);
+    holder = hr_http_close(holder);
+    ASSERT_ERR(get_whole("/"), 0);
+    end();
+}
+
+TEST_REAL(s24_7_connecting_has_a_limit)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    char silent[64];
+    int fillers[4], fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(bind(fd, (struct sockaddr *)&address, len), 0);
+    ASSERT_EQ(listen(fd, 0), 0);
+    ASSERT_EQ(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    for (size_t i = 0; i < HR_ARRAY_LEN(fillers);
+         i++) { /* until the kernel drops who else knocks */
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        int r = connect(fillers[i], (struct sockaddr *)&address, len);
+        ASSERT_TRUE(r == 0 || errno == EINPROGRESS);
+    }
+    session = hr_http_session_new(&(struct hr_http_options){.connect_timeout = hr_ms(60)});
+    snprintf(silent, sizeof(silent), "http://127.0.0.1:%d/", ntohs(address.sin_port));
+    hr_usec start = hr_now();
+    ASSERT_ERR(hr_http_get(session, silent, &response), -ETIMEDOUT);
+    ASSERT_TRUE(hr_now() - start >= hr_ms(60));
+    ASSERT_FALSE(hr_last_error()->sent);
+    for (size_t i = 0; i < HR_ARRAY_LEN(fillers); i++)
+        close(fillers[i]);
+    close(fd);
+    session = hr_http_session_free(session);
+}
+
+/* --- names */
+
+#define SLOW_NAME "slow.invalid"
+#define SLOW_US   400000
+
+/* libcurl asks here, in threads of its own. */
+__attribute__((visibility("default"))) int getaddrinfo(const char *restrict name,
+                                                       const char *restrict service,
+                                                       const struct addrinfo *restrict hints,
+                                                       struct addrinfo **restrict ret)
+{
+    __typeof__(&getaddrinfo) real = (__typeof__(real))dlsym(RTLD_NEXT, "getaddrinfo");
+    if (name && strcmp(name, SLOW_NAME) == 0) {
+        usleep(SLOW_US);
+        return EAI_AGAIN;
+    }
+    return real(name, service, hints, ret);
+}
+
+struct ticker {
+    hr_usec worst;
+    unsigned ticks;
+};
+
+static int tick(void *arg)
+{
+    struct ticker *ticker = arg;
+    for (;;) {
+        hr_usec before = hr_now();
+        int r = hr_sleep(hr_ms(10));
+        if (r < 0)
+            return 0;
+        hr_usec late = hr_now() - before - hr_ms(10);
+        ticker->worst = late > ticker->worst ? late : ticker->worst;
+        ticker->ticks++;
+    }
+}
+
+static int get_slow_name(void *arg)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    return hr_http_get(session, "http://" SLOW_NAME "/", &response);
+}
+
+TEST_REAL(a_name_that_is_not_found_holds_nobody_up)
+{
+    struct ticker ticker = {0};
+    begin(serve_slowly, (struct hr_http_options){.connect_timeout = hr_ms(100)});
+    hr_task *ticks = hr_create_task("tick", tick, &ticker);
+    hr_task *cancelled = hr_create_task("get", get_slow_name, NULL);
+    ASSERT_ERR(hr_sleep(hr_ms(30)), 0);
+    hr_task_cancel(cancelled, NULL);
+    ASSERT_ERR(hr_join(cancelled), -ECANCELED);
+    ASSERT_ERR(get_slow_name(NULL), -ETIMEDOUT);
+    hr_task *closed = hr_create_task("get", get_slow_name, NULL);
+    ASSERT_ERR(hr_sleep(hr_ms(30)), 0);
+    end();
+    ASSERT_ERR(hr_join(closed), HR_ECLOSED);
+    hr_task_cancel(ticks, NULL);
+    ASSERT_ERR(hr_join(ticks), 0);
+    ASSERT_TRUE(ticker.worst < SLOW_US / 2);
+    ASSERT_TRUE(ticker.ticks >= 5);
+    usleep(SLOW_US + 100000); /* the threads that were left end by themselves */
+}
+
+/* --- descriptors */
+
+static struct rlimit limit_descriptors(rlim_t n)
+{
+    struct rlimit before, now;
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    now = before;
+    now.rlim_cur = n < before.rlim_max ? n : before.rlim_max;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &now), 0);
+    return before;
+}
+
+static hr_semaphore at_once;
+
+static int get_in_turn(void *arg)
+{
+    hr_auto(hr_semaphore_releasep) hr_semaphore *held = NULL;
+    int r = hr_semaphore_hold(&at_once, &held);
+    return r < 0 ? r : get_whole("/");
+}
+
+/* Answers once AT_ONCE requests are there: so many connections are open at the same time. */
+static bool serve_together(struct test_conn *conn)
+{
+    while (server.requests < AT_ONCE) {
+        if (hr_sleep(hr_ms(1)) < 0)
+            return false;
+    }
+    return test_conn_answer(conn, "ok");
+}
+
+TEST_REAL(s24_11_a_semaphore_of_500_around_600_requests_works_with_1024_descriptors)
+{
+    struct ticker ticker = {0};
+    struct rlimit before = limit_descriptors(1024); /* for both sides together */
+    begin(serve_together, (struct hr_http_options){.limit = 1000});
+    hr_semaphore_init(&at_once, AT_ONCE, true);
+    hr_auto(hr_futures_done) struct hr_futures tasks = {0};
+    hr_task *ticks = hr_create_task("tick", tick, &ticker);
+    for (int i = 0; i < REQUESTS; i++)
+        hr_futures_add(&tasks, hr_create_task(NULL, get_in_turn, NULL));
+    ASSERT_ERR(hr_gather(&tasks, 0), 0);
+    hr_task_cancel(ticks, NULL);
+    ASSERT_ERR(hr_join(ticks), 0);
+    ASSERT_EQ(server.requests, REQUESTS);
+    ASSERT_EQ(server.most, AT_ONCE);
+    hr_semaphore_done(&at_once);
+    end();
+    setrlimit(RLIMIT_NOFILE, &before);
+}
+
+/* A server whose descriptors are its own; leaves its address in server.url. */
+static hr_child *start_elsewhere(void)
+{
+    struct hr_child_options options = {
+        .argv = (const char *const[]){"/usr/bin/python3", "-u", "-m", "http.server", "0", "--bind",
+                                      "127.0.0.1", "--directory", "/proc/self/net", NULL},
+        .streams = {{HR_CHILD_NULL},               {HR_CHILD_PIPE},           {HR_CHILD_NULL}                   },
+    };
+    char text[256] = "";
+    size_t have = 0;
+    unsigned port;
+    hr_child *child = hr_child_spawn(&options);
+    ASSERT_TRUE(child);
+    hr_auto(hr_io_freep) hr_io *io = hr_io_new(hr_child_get_pipe(child, 1));
+    while (!strchr(text, '\n')) {
+        ssize_t n = hr_io_read(io, text + have, sizeof(text) - 1 - have);
+        ASSERT_TRUE(n > 0);
+        have += (size_t)n;
+    }
+    ASSERT_EQ(sscanf(text, "Serving HTTP on 127.0.0.1 port %u", &port), 1);
+    snprintf(server.url, sizeof(server.url), "http://127.0.0.1:%u", port);
+    return child;
+}
+
+static int get_any(void *arg)
+{
+    return get_whole("/");
+}
+
+TEST_REAL(s24_11_running_out_of_descriptors_is_the_error_of_one_request)
+{
+    hr_child *child = start_elsewhere();
+    hr_auto(hr_futures_done) struct hr_futures tasks = {0};
+    int good = 0, refused = 0, lowest = dup(0);
+    close(lowest);
+    session = hr_http_session_new(NULL);
+    ASSERT_ERR(get_whole("/"), 0);
+    struct rlimit before = limit_descriptors((rlim_t)lowest + 10);
+    for (int i = 0; i < 30; i++)
+        hr_futures_add(&tasks, hr_create_task(NULL, get_any, NULL));
+    ASSERT_ERR(hr_gather(&tasks, HR_RETURN_ERRORS), 0);
+    setrlimit(RLIMIT_NOFILE, &before);
+    for (size_t i = 0; i < tasks.count; i++) {
+        good += hr_future_status(tasks.items[i]) == 0;
+        refused += hr_future_status(tasks.items[i]) == -EMFILE;
+        hr_future_error(tasks.items[i]);
+    }
+    ASSERT_EQ(good + refused, 30);
+    ASSERT_TRUE(good > 0 && refused > 0);
+    ASSERT_ERR(get_whole("/"), 0);
+    session = hr_http_session_free(session);
+    ASSERT_ERR(hr_child_stop(child, hr_seconds(5), NULL), 0);
+    hr_child_free(child);
+}
+
+TEST_REAL(s24_11_descriptors_above_1023_work)
+{
+    static int fillers[1100];
+    struct rlimit before = limit_descriptors(4096);
+    for (size_t i = 0; i < HR_ARRAY_LEN(fillers); i++)
+        ASSERT_TRUE((fillers[i] = fcntl(0, F_DUPFD_CLOEXEC, 0)) >= 0);
+    begin(serve_slowly, (struct hr_http_options){0});
+    ASSERT_TRUE(server.fd > 1023);
+    for (int i = 0; i < 3; i++)
+        ASSERT_ERR(get_whole("/"), 0);
+    ASSERT_EQ(server.connections, 1);
+    end();
+    for (size_t i = 0; i < HR_ARRAY_LEN(fillers); i++)
+        close(fillers[i]);
+    setrlimit(RLIMIT_NOFILE, &before);
+}
+
+/* --- a cancel at every wait */
+
+int __real_hr_event_wait(hr_event *event);
+int __wrap_hr_event_wait(hr_event *event);
+
+static hr_task *victim;
+static int waits_left;
+
+int __wrap_hr_event_wait(hr_event *event)
+{
+    if (victim && victim == hr_current_task() && --waits_left == 0)
+        hr_task_cancel(victim, "at this wait");
+    return __real_hr_event_wait(event);
+}
+
+static int exchange(void *arg)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    char bytes[64];
+    struct hr_http_request request = {.url = url("/"), .stream = true};
+    victim = hr_current_task();
+    int r = hr_http_begin(session, &request, &response);
+    for (int i = 0; i < 20 && r >= 0; i++)
+        r = hr_http_write(response, bytes, sizeof(bytes));
+    if (r >= 0)
+        r = hr_http_finish(response);
+    while (r >= 0 && (r = (int)hr_http_read(response, bytes, sizeof(bytes))) > 0)
+        ;
+    victim = NULL;
+    return r;
+}
+
+static bool serve_pieces(struct test_conn *conn)
+{
+    static const char text[300];
+    bool ok = test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n");
+    for (int i = 0; i < 10 && ok; i++)
+        ok = test_conn_send(conn, text, sizeof(text)) && hr_yield() == 0;
+    return ok;
+}
+
+TEST_REAL(a_cancel_at_any_wait_leaves_nothing_behind)
+{
+    int n = 0, r;
+    begin(serve_pieces, (struct hr_http_options){.window = 128});
+    do {
+        waits_left = ++n;
+        r = hr_join(hr_create_task("exchange", exchange, NULL));
+        victim = NULL;
+        ASSERT_TRUE(r == 0 || r == -ECANCELED);
+        struct hr_http_stats stats;
+        hr_http_get_stats(session, &stats);
+        ASSERT_EQ(stats.under_way, 0);
+        ASSERT_ERR(get_whole("/"), 0); /* nobody else is harmed */
+    } while (r == -ECANCELED);
+    ASSERT_TRUE(n > 5);
+    end();
+}

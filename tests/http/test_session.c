@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sessions, semantics 24.1 to 24.5, 24.8 and 24.10: connections kept, turns, cookies, redirects.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "drivers/http.h"
+#include "tests/http/server.h"
+#include "tests/support/hrtest.h"
+
+static struct test_http server;
+
+static hr_http_session *session_with(struct hr_http_options options)
+{
+    hr_http_session *session = hr_http_session_new(&options);
+    ASSERT_TRUE(session);
+    return session;
+}
+
+#define SESSION(...) session_with((struct hr_http_options){__VA_ARGS__})
+
+static const char *url(const char *path)
+{
+    static char text[512];
+    snprintf(text, sizeof(text), "%s%s", server.url, path);
+    return text;
+}
+
+/* Gets a path and compares the text. */
+static void says(hr_http_session *session, const char *path, const char *expected)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *text;
+    ASSERT_ERR(hr_http_get(session, url(path), &response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, expected);
+}
+
+/* In which order turns were taken, as the server saw it. */
+static int came[8];
+static size_t came_count;
+
+static bool serve_plain(struct test_conn *conn)
+{
+    if (test_conn_asks(conn, "/hang"))
+        return test_conn_until_gone(conn);
+    if (test_conn_asks(conn, "/missing"))
+        return test_conn_say(conn, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n"
+                                   "X-Two: a\r\nx-two: b\r\n\r\ngone");
+    if (test_conn_asks(conn, "/bye")) {
+        test_conn_say(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbye");
+        return false;
+    }
+    if (sscanf(conn->path, "/turn/%d", &came[came_count]) == 1)
+        came_count++;
+    if (strncmp(conn->path, "/turn", 5) == 0 && hr_sleep(hr_ms(20)) < 0)
+        return false;
+    return test_conn_answer(conn, conn->path);
+}
+
+TEST_REAL(s24_1_a_session_is_a_scope_and_closes_twice)
+{
+    test_http_start(&server, serve_plain);
+    {
+        hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+        hr_http_response *response = NULL;
+        says(session, "/a", "/a");
+        hr_http_session_close(session);
+        hr_http_session_close(session);
+        ASSERT_ERR(hr_http_get(session, url("/a"), &response), HR_ECLOSED);
+        ASSERT_PTR(response, NULL);
+    }
+    for (int i = 0; server.open > 0; i++) {
+        ASSERT_TRUE(i < 1000);
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    }
+    test_http_stop(&server);
+}
+
+static int get_hanging(void *session)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    return hr_http_get(session, url("/hang"), &response);
+}
+
+TEST_REAL(s24_1_closing_ends_what_is_under_way_and_who_waits)
+{
+    test_http_start(&server, serve_plain);
+    hr_http_session *session = SESSION(.limit = 1);
+    hr_task *first = hr_create_task("first", get_hanging, session);
+    hr_task *second = hr_create_task("second", get_hanging, session);
+    while (server.requests < 1)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    struct hr_http_stats stats;
+    hr_http_get_stats(session, &stats);
+    ASSERT_EQ(stats.under_way, 1);
+    ASSERT_EQ(stats.waiting, 1);
+    session = hr_http_session_free(session);
+    ASSERT_ERR(hr_join(first), HR_ECLOSED);
+    ASSERT_ERR(hr_join(second), HR_ECLOSED);
+    ASSERT_EQ(server.requests, 1);
+    test_http_stop(&server);
+}
+
+TEST_REAL(s24_2_a_response_has_status_headers_text_and_bytes)
+{
+    test_http_start(&server, serve_plain);
+    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *text, *name, *value;
+    const void *bytes;
+    size_t size;
+    ASSERT_ERR(hr_http_get(session, url("/missing"), &response), 0); /* no error of the call */
+    ASSERT_EQ(hr_http_status(response), 404);
+    ASSERT_STR(hr_http_header(response, "CONTENT-length"), "4");
+    ASSERT_STR(hr_http_header(response, "X-TWO"), "a");
+    ASSERT_PTR(hr_http_header(response, "x-three"), NULL);
+    ASSERT_TRUE(hr_http_header_at(response, 2, &name, &value));
+    ASSERT_STR(name, "x-two");
+    ASSERT_STR(value, "b");
+    ASSERT_FALSE(hr_http_header_at(response, 3, &name, &value));
+    ASSERT_EQ(hr_http_version(response), 11);
+    ASSERT_STR(hr_http_url(response), url("/missing"));
+    ASSERT_ERR(hr_http_text(response, &text, &size), 0);
+    ASSERT_STR(text, "gone");
+    ASSERT_EQ(size, 4);
+    ASSERT_ERR(hr_http_bytes(response, &bytes, &size), 0); /* and again */
+    ASSERT_STR(bytes, "gone");
+    response = hr_http_close(response);
+    says(session, "/next", "/next");
+    ASSERT_EQ(server.connections, 1); /* it was given back */
+    session = hr_http_session_free(session);
+    test_http_stop(&server);
+}
+
+static int get_slow(void *session)
+{
+    says(session, "/turn", "/turn");
+    return 0;
+}
+
+TEST_REAL(s24_3_three_requests_take_as_long_as_one)
+{
+    test_http_start(&server, serve_plain);
+    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    hr_auto(hr_futures_done) struct hr_futures tasks = {0};
+    for (int i = 0; i < 3; i++)
+        hr_futures_add(&tasks, hr_create_task(NULL, get_slow, session));
+    ASSERT_ERR(hr_gather(&tasks, 0), 0);
+    ASSERT_EQ(server.most_under_way, 3);
+    session = hr_http_session_free(session);
+    test_http_stop(&server);
+}
+
+TEST_REAL(s24_4_a_connection_is_kept_when_both_sides_allow_it)
+{
+    test_http_start(&server, serve_plain);
+    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    for (int i = 0; i < 5; i++)
+        says(session, "/again", "/again");
+    ASSERT_EQ(server.connections, 1);
+    says(session, "/bye", "bye"); /* the server does not */
+    says(session, "/again", "/again");
+    ASSERT_EQ(server.connections, 2);
+
+    hr_auto(hr_http_closep) hr_http_response *unread = NULL; /* the body was not read */
+    ASSERT_ERR(hr_http_get(session, url("/hang-in-body"), &unread), 0);
+    session = hr_http_session_free(session);
+    test_http_stop(&server);
+}
+
+/* The second request of a connection is taken and never answered: the client's side cannot know
+ * whether it was done. */
+static bool serve_once(struct test_conn *conn)
+{
+    return conn->request < 2 && test_conn_answer(conn, "once");
+}
+
+TEST_REAL(s24_4_what_may_not_be_done_twice_is_not_sent_again)
+{
+    test_http_start(&server, serve_once);
+    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    says(session, "/", "once");
+    ASSERT_ERR(hr_http_post(session, url("/"), NULL, "pay", 3, &response), HR_ELOST);
+    ASSERT_TRUE(hr_last_error()->sent);
+    ASSERT_EQ(server.requests, 2);
+    says(session, "/", "once");
+    says(session, "/", "once"); /* lost as well, and sent again by itself */
+    ASSERT_EQ(server.requests, 5);
+    session = hr_http_session_free(session);
+    test_http_stop(&server);
+}
+
+struct turn {
+    hr_http_session *session;
+    int number;
+};
+
+static int take_turn(void *arg)
+{
+    struct turn *turn = arg;
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    char own[128]; /* until it is its turn */
+    const void *bytes;
+    snprintf(own, sizeof(own), "%s/turn/%d", server.url, turn->number);
+    int r = hr_http_get(turn->session, own, &response);
+    return r < 0 ? r : hr_http_bytes(response, &bytes, NULL);
+}
+
+static void keep_the_limit(struct hr_http_options options, unsigned limit)
+{
+    test_http_start(&server, serve_plain);
+    hr_auto(hr_http_session_freep) hr_http_session *session = hr_http_session_new(&options);
+    static const int expected[] = {0, 1, 2, 3, 5, 6, 7};
+    struct turn turns[8];
+    hr_task *tasks[8];
+    came_count = 0;
+    for (int i = 0; i < 8; i++) {
+        turns[i] = (struct turn){session, i};
+        tasks[i] = hr_create_task(NULL, take_turn, &turns[i]);
+    }
+    while (server.requests < limit)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    hr_task_cancel(tasks[4], NULL); /* one that waits: those behind move up */
+    for (int i = 0; i < 8; i++)
+        ASSERT_ERR(hr_join(tasks[i]), i == 4 ? -ECANCELED : 0);
+    ASSERT_EQ(server.most_under_way, limit);
+    ASSERT_TRUE(server.most <= limit);
+    ASSERT_EQ(server.requests, 7);
+    for (size_t i = 0; i < HR_ARRAY_LEN(expected); i += limit) { /* in rounds, which may race */
+        for (size_t j = i; j < i + limit && j < HR_ARRAY_LEN(expected); j++)
+            ASSERT_TRUE(came[j] >= expected[i] && came[j] <= expected[i] + (int)limit);
+    }
+    struct hr_http_stats stats;
+    hr_http_get_stats(session, &stats);
+    ASSERT_EQ(stats.under_way, 0);
+    ASSERT_EQ(stats.waiting, 0);
+    session = hr_http_session_free(session);
+    test_http_stop(&server);
+}
+
+TEST_REAL(s24_5_the_limit_in_total_is_kept_in_order)
+{
+    keep_the_limit((struct hr_http_options){.limit = 2}, 2);
+}
+
+TEST_REAL(s24_5_the_limit_a_host_is_kept_in_order)
+{
+    keep_the_limit((struct hr_http_options){.limit = 6, .limit_per_host = 2}, 2);
+}
+
+static bool serve_cookies(struct test_conn *conn)
+{
+    if (test_conn_asks(conn, "/login"))
+        return test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
+                                   "Set-Cookie: all=1; Path=/\r\n"
+                                   "Set-Cookie: some=2; Path=/private\r\n\r\n");
+    return test_conn_answer(conn, test_conn_header(conn, "cookie"));
+}
+
+TEST_REAL(s24_8_cookies_are_kept_for_a_host_and_path)
+{
+    test_http_start(&server, serve_cookies);
+    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    hr_auto(hr_http_session_freep) hr_http_session *other = SESSION();
+    hr_auto(hr_http_session_freep) hr_http_session *none = SESSION(.no_cookies = true);
+    hr_auto(hr_http_closep) hr_http_response *elsewhere = NULL;
+    const char *text;
+    char localhost[128];
+    says(session, "/login", "");
+    says(none, "/login", "");
+    says(session, "/", "all=1");
+    says(session, "/private/x", "some=2; all=1");
+    says(other, "/", ""); /* nor for others */
+    says(none, "/", "");
+    snprintf(localhost, sizeof(localhost), "http://localhost:%s/", strrchr(server.url, ':') + 1);
+    ASSERT_ERR(hr_http_get(session, localhost, &elsewhere), 0);
+    ASSERT_ERR(hr_http_text(elsewhere, &text, NULL), 0);
+    ASSERT_STR(text, "");
+    hr_http_clear_cookies(session);
+    says(session, "/", "");
+    elsewhere = hr_http_close(elsewhere);
+    session = hr_http_session_free(session);
+    other = hr_http_session_free(other);
+    none = hr_http_session_free(none);
+    test_http_stop(&server);
+}
+
+static bool serve_redirects(struct test_conn *conn)
+{
+    int left, code;
+    if (sscanf(conn->path, "/down/%d", &left) == 1 && left > 0)
+        return test_conn_say(conn,
+                             "HTTP/1.1 302 Found\r\nLocation: /down/%d\r\n"
+                             "Content-Length: 4\r\n\r\nskip",
+                             left - 1);
+    if (sscanf(conn->path, "/code/%d", &code) == 1)
+        return test_conn_say(
+            conn, "HTTP/1.1 %d There\r\nLocation: /end\r\nContent-Length: 0\r\n\r\n", code);
+    if (test_conn_asks(conn, "/file"))
+        return test_conn_say(conn, "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n"
+                                   "Content-Length: 0\r\n\r\n");
+    char text[128];
+    snprintf(text, sizeof(text), "%s %.*s", conn->method, (int)conn->body_size, conn->body);
+    return test_conn_answer(conn, text);
+}
+
+static void answer_after(hr_http_session *session, const char *method, int code,
+                         const char *expected)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    char path[32];
+    const char *text;
+    snprintf(path, sizeof(path), "/code/%d", code);
+    struct hr_http_request request = {
+        .method = method, .url = url(path), .body = "body", .body_size = 4};
+    ASSERT_ERR(hr_http_send(session, &request, &response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, expected);
+    ASSERT_STR(hr_http_url(response), url("/end"));
+}
+
+TEST_REAL(s24_8_redirects_are_followed_up_to_a_limit)
+{
+    test_http_start(&server, serve_redirects);
+    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION(.max_redirects = 3);
+    hr_auto(hr_http_session_freep) hr_http_session *none = SESSION(.max_redirects = -1);
+    hr_http_response *response = NULL;
+    ASSERT_ERR(hr_http_get(session, url("/down/3"), &response), 0);
+    ASSERT_EQ(hr_http_status(response), 200);
+    ASSERT_EQ(hr_http_redirects(response), 3);
+    ASSERT_STR(hr_http_url(response), url("/down/0"));
+    response = hr_http_close(response);
+    ASSERT_ERR(hr_http_get(session, url("/down/4"), &response), -ELOOP);
+    ASSERT_ERR(hr_http_get(session, url("/file"), &response), -EBADMSG);
+    ASSERT_ERR(hr_http_get(none, url("/down/1"), &response), 0);
+    ASSERT_EQ(hr_http_status(response), 302);
+    response = hr_http_close(response);
+
+    answer_after(session, "POST", 302, "GET ");
+    answer_after(session, "POST", 303, "GET ");
+    answer_after(session, "PUT", 303, "GET ");
+    answer_after(session, "POST", 307, "POST body");
+    answer_after(session, "PUT", 308, "PUT body");
+    session = hr_http_session_free(session);
+    none = hr_http_session_free(none);
+    test_http_stop(&server);
+}
+
+TEST_REAL(s24_10_a_cancelled_request_closes_its_connection)
+{
+    test_http_start(&server, serve_plain);
+    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    hr_task *task = hr_create_task("get", get_hanging, session);
+    while (server.requests < 1)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), -ECANCELED);
+    for (int i = 0; server.open > 0; i++) {
+        ASSERT_TRUE(i < 1000);
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    }
+    says(session, "/after", "/after");
+    session = hr_http_session_free(session);
+    test_http_stop(&server);
+}
+
+TEST_REAL(a_request_that_is_none_is_refused)
+{
+    test_http_start(&server, serve_plain);
+    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    hr_http_response *response = NULL;
+    const char *const bad[] = {"a", "", "http://", "ftp://127.0.0.1/", "file:///etc/passwd", NULL};
+    for (const char *const *text = bad; *text; text++)
+        ASSERT_ERR(hr_http_get(session, *text, &response), -EINVAL);
+    struct hr_http_request request = {.url = url("/"), .method = "GET / HTTP/1.1\r\nX: y"};
+    ASSERT_ERR(hr_http_send(session, &request, &response), -EINVAL);
+    const char *const lines[] = {"X: y\r\nZ: w", NULL};
+    request = (struct hr_http_request){.url = url("/"), .headers = lines};
+    ASSERT_ERR(hr_http_send(session, &request, &response), -EINVAL);
+    request = (struct hr_http_request){.url = url("/"), .content_type = "a\r\nb"};
+    ASSERT_ERR(hr_http_send(session, &request, &response), -EINVAL);
+    ASSERT_EQ(server.requests, 0);
+    ASSERT_ERR(hr_http_get(session, "http://127.0.0.1:1/", &response), -ENOTCONN);
+    ASSERT_EQ(hr_last_error()->native, ECONNREFUSED);
+    ASSERT_FALSE(hr_last_error()->sent);
+    ASSERT_ERR(hr_http_get(session, "http://no.such.host.invalid/", &response), -ENOTCONN);
+    says(session, "/", "/");
+    session = hr_http_session_free(session);
+    test_http_stop(&server);
+}

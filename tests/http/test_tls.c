@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLS, semantics 24.9: certificates are verified unless a request says otherwise. The server is
+ * OpenSSL's own.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/http.h"
+#include "tests/support/certificates.h"
+#include "tests/support/hrtest.h"
+
+struct secure {
+    hr_child *child;
+    unsigned port;
+};
+
+/* Starts one on a free port, with that certificate. */
+static void start(struct secure *server, const char *certificate)
+{
+    const char *pem = test_certificate(certificate);
+    struct hr_child_options options = {
+        .argv = (const char *const[]){"openssl", "s_server", "-accept", "127.0.0.1:0", "-www",
+                                      "-cert", pem, "-key", pem, NULL},
+        .streams = {{HR_CHILD_NULL},   {HR_CHILD_PIPE},               {HR_CHILD_NULL}                    },
+    };
+    char text[512] = "";
+    size_t have = 0;
+    const char *place;
+    server->child = hr_child_spawn(&options);
+    ASSERT_TRUE(server->child);
+    hr_auto(hr_io_freep) hr_io *io = hr_io_new(hr_child_get_pipe(server->child, 1));
+    while (!(place = strstr(text, "ACCEPT ")) || !strchr(place, '\n')) {
+        ssize_t n = hr_io_read(io, text + have, sizeof(text) - 1 - have);
+        ASSERT_TRUE(n > 0);
+        have += (size_t)n;
+        text[have] = '\0';
+    }
+    ASSERT_EQ(sscanf(place, "ACCEPT 127.0.0.1:%u", &server->port), 1);
+}
+
+static void stop(struct secure *server)
+{
+    ASSERT_ERR(hr_child_stop(server->child, hr_seconds(5), NULL), 0);
+    server->child = hr_child_free(server->child);
+}
+
+static int get(hr_http_session *session, const struct secure *server, const char *host,
+               enum hr_tls_verify verify)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    char url[64];
+    const char *text;
+    snprintf(url, sizeof(url), "https://%s:%u/", host, server->port);
+    struct hr_http_request request = {.url = url, .verify = verify};
+    int r = hr_http_send(session, &request, &response);
+    if (r == 0)
+        r = hr_http_text(response, &text, NULL);
+    if (r == 0)
+        ASSERT_TRUE(strstr(text, "s_server"));
+    return r;
+}
+
+TEST_REAL(s24_9_certificates_are_verified_unless_a_request_says_otherwise)
+{
+    struct secure server;
+    start(&server, "server.pem");
+    hr_auto(hr_http_session_freep) hr_http_session *plain = hr_http_session_new(NULL);
+    hr_auto(hr_http_session_freep) hr_http_session *trusting =
+        hr_http_session_new(&(struct hr_http_options){.tls.ca = test_certificate("ca.pem")});
+    hr_auto(hr_http_session_freep) hr_http_session *strange =
+        hr_http_session_new(&(struct hr_http_options){.tls.ca = test_certificate("stranger.pem")});
+    ASSERT_ERR(get(plain, &server, "127.0.0.1", HR_TLS_OFF), -EPROTO);
+    ASSERT_FALSE(hr_last_error()->sent);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "certificate"));
+    ASSERT_ERR(get(strange, &server, "127.0.0.1", HR_TLS_OFF), -EPROTO);
+    ASSERT_ERR(get(plain, &server, "127.0.0.1", HR_TLS_NONE), 0);
+    ASSERT_ERR(get(plain, &server, "127.0.0.1", HR_TLS_OFF), -EPROTO); /* the next one is checked */
+    ASSERT_ERR(get(trusting, &server, "127.0.0.1", HR_TLS_OFF), 0);
+    ASSERT_ERR(get(trusting, &server, "localhost", HR_TLS_OFF), 0);
+    stop(&server);
+}
+
+TEST_REAL(s24_9_the_name_in_the_certificate_is_verified_too)
+{
+    struct secure server;
+    start(&server, "wrong.pem");
+    hr_auto(hr_http_session_freep) hr_http_session *session =
+        hr_http_session_new(&(struct hr_http_options){.tls.ca = test_certificate("ca.pem")});
+    ASSERT_ERR(get(session, &server, "127.0.0.1", HR_TLS_OFF), -EPROTO);
+    ASSERT_ERR(get(session, &server, "127.0.0.1", HR_TLS_CA), 0);
+    ASSERT_ERR(get(session, &server, "127.0.0.1", HR_TLS_FULL), -EPROTO);
+    stop(&server);
+}
+
+TEST_REAL(a_plain_server_is_no_tls_server)
+{
+    hr_auto(hr_http_session_freep) hr_http_session *session = hr_http_session_new(NULL);
+    hr_auto(hr_http_session_freep) hr_http_session *bad =
+        hr_http_session_new(&(struct hr_http_options){.tls.ca = "/no/such/file.pem"});
+    struct secure server;
+    hr_http_response *response = NULL;
+    char url[64];
+    start(&server, "server.pem");
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/", server.port);
+    int r = hr_http_get(session, url, &response); /* nor the other way round */
+    ASSERT_TRUE(r == HR_ELOST || r == -EBADMSG);
+    ASSERT_ERR(get(bad, &server, "127.0.0.1", HR_TLS_OFF), -EINVAL);
+    stop(&server);
+}
