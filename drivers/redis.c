@@ -148,10 +148,13 @@ int hr__redis_check_loop(struct hr_redis *redis)
     return 0;
 }
 
-static bool is_failover(const struct hr_error *error)
+void hr__redis_heed_refusal(struct hr_redis *redis, int r)
 {
-    return strcmp(error->kind, "READONLY") == 0 || strcmp(error->kind, "MASTERDOWN") == 0 ||
-           strcmp(error->kind, "LOADING") == 0;
+    static const char *const kinds[] = {"READONLY", "MASTERDOWN", "LOADING"};
+    for (size_t i = 0; r == HR_EREPLY && i < HR_ARRAY_LEN(kinds); i++) {
+        if (strcmp(hr_last_error()->kind, kinds[i]) == 0)
+            hr__redis_leave_server(redis);
+    }
 }
 
 int hr__redis_ask(struct hr_redis *redis, hr_reply **ret, const struct hr__redis_request *request)
@@ -166,8 +169,7 @@ int hr__redis_ask(struct hr_redis *redis, hr_reply **ret, const struct hr__redis
     r = hr__redis_get_conn(redis, &conn);
     if (r >= 0)
         r = hr__redis_call(conn, ret, request, redis->command_timeout);
-    if (r == HR_EREPLY && is_failover(hr_last_error()))
-        hr__redis_leave_server(redis);
+    hr__redis_heed_refusal(redis, r);
     if (r == -ENOTCONN && redis->state == HR__REDIS_CLOSED) /* while it waited for room */
         r = hr_fail(HR_ECLOSED, "%s: the client was closed", redis->target.name);
     hr__redis_unref(redis);
@@ -213,7 +215,8 @@ static void free_reply(void *reply)
 static int ask_late(void *arg)
 {
     struct late *late = arg;
-    struct hr__redis_request request = {.bytes = &late->bytes};
+    struct hr__redis_request request = {.data = hr_buf_data(&late->bytes),
+                                        .len = hr_buf_size(&late->bytes)};
     hr_reply *reply = NULL;
     int r = hr__redis_ask(late->redis, &reply, &request);
     if (r >= 0)

@@ -28,6 +28,15 @@ void hr__redis_copy_kind(const char *text, size_t len, char ret[16])
     ret[n] = '\0';
 }
 
+int hr__redis_fail_reply(const hr_reply *error)
+{
+    char kind[16];
+    size_t len;
+    const char *text = hr_reply_str(error, &len);
+    hr__redis_copy_kind(text, len, kind);
+    return hr_fail_native(HR_EREPLY, 0, NULL, kind, true, "%s", text);
+}
+
 /* Writes how the call ended into the record. */
 static int explain(const struct hr__redis_call *call)
 {
@@ -35,13 +44,8 @@ static int explain(const struct hr__redis_call *call)
     const char *name = call->conn->name;
     if (call->code == 0 && hr_reply_type(call->reply) != HR_REPLY_ERROR)
         return 0;
-    if (call->code == 0) {
-        char kind[16];
-        size_t len;
-        const char *text = hr_reply_str(call->reply, &len);
-        hr__redis_copy_kind(text, len, kind);
-        return hr_fail_native(HR_EREPLY, 0, NULL, kind, true, "%s", text);
-    }
+    if (call->code == 0)
+        return hr__redis_fail_reply(call->reply);
     if (call->code == -ETIMEDOUT)
         return hr_fail_native(-ETIMEDOUT, 0, NULL, NULL, call->sent, "%s: %s", name,
                               call->sent ? "no reply in time" : "could not be asked in time");
@@ -195,6 +199,7 @@ static int ask(struct hr__redis_call *call, const struct hr__redis_request *requ
         conn->patience = span;
     }
     call->place = hr__redis_line_join(&conn->line, call, len);
+    hr__redis_line_at(&conn->line, call->place)->more = request->more;
     call->in_line = true;
     hr_event_set(&conn->asked);
     return 0;
@@ -273,16 +278,25 @@ void hr__redis_call_hurry(struct hr__redis_call *call, hr_usec span)
         hr__redis_conn_fail(conn, -ENOMEM, 0);
 }
 
-int hr__redis_call_end(struct hr__redis_call *call, hr_reply **ret)
+static int end(struct hr__redis_call *call, int r, hr_reply **ret)
 {
     hr_assert(!call->in_line);
-    int r = explain(call);
     if (r == 0 && ret)
         *ret = hr_take(call->reply);
     call->reply = hr_reply_free(call->reply);
     hr_event_done(&call->done);
     hr__redis_conn_unref(call->conn);
     return r;
+}
+
+int hr__redis_call_end(struct hr__redis_call *call, hr_reply **ret)
+{
+    return end(call, explain(call), ret);
+}
+
+int hr__redis_call_end_any(struct hr__redis_call *call, hr_reply **ret)
+{
+    return end(call, call->code == 0 ? 0 : explain(call), ret);
 }
 
 int hr__redis_call(struct hr__redis_conn *conn, hr_reply **ret,

@@ -71,5 +71,8 @@ void hr__redis_shut(struct hr_redis *redis);
 hr_async int hr__redis_ask(struct hr_redis *redis, hr_reply **ret,
                            const struct hr__redis_request *request);
 
+/* r is how a command ended, and the record says why: a server that is not what it was is left. */
+void hr__redis_heed_refusal(struct hr_redis *redis, int r);
+
 /* The pool's hooks; the driver is the struct hr_redis. */
 extern const struct hr_conn_ops hr__redis_own_ops;

@@ -209,7 +209,15 @@ static void accept_reply(struct hr__redis_conn *conn, hr_reply *reply)
         accept_unsolicited(conn, reply);
         return;
     }
-    struct hr__redis_call *call = hr__redis_line_pop(&conn->line);
+    struct hr__redis_call *call;
+    if (hr__redis_line_take_part(&conn->line, &call)) {
+        if (call)
+            call->parts[call->n_parts++] = reply;
+        else
+            (void)hr_reply_free(reply);
+        return;
+    }
+    call = hr__redis_line_pop(&conn->line);
     if (call) {
         call->reply = reply;
         call->sent = true;

@@ -42,6 +42,8 @@ struct hr__redis_call {
     bool sent; /* it left whole: the server may have carried it out */
     int code;  /* 0: the reply came */
     hr_reply *reply;
+    hr_reply **parts; /* the replies before the last, when the request says that there are more */
+    size_t n_parts;   /* so many have come: the caller's */
     hr_event done;
 };
 
@@ -112,6 +114,12 @@ void hr__redis_call_hurry(struct hr__redis_call *call, hr_usec span);
 
 /* Ends the call: the reply goes to *ret (NULL: away), a failure into the record. */
 int hr__redis_call_end(struct hr__redis_call *call, hr_reply **ret);
+
+/* The same, but an error reply is a reply: 0. */
+int hr__redis_call_end_any(struct hr__redis_call *call, hr_reply **ret);
+
+/* The record of an error reply: HR_EREPLY. */
+int hr__redis_fail_reply(const hr_reply *error);
 
 /* begin, wait, end; with a cancel told from its outcome: -ECANCELED and the record's sent. */
 hr_async int hr__redis_call(struct hr__redis_conn *conn, hr_reply **ret,

@@ -336,12 +336,16 @@ int hr__redis_format(struct hr_buf *out, const struct hr__redis_request *request
 {
     struct writer w = {.out = out};
     int r;
-    if (request->bytes)
-        r = put(&w, hr_buf_data(request->bytes), hr_buf_size(request->bytes));
-    else if (request->fmt)
-        r = put_format(&w, request->fmt, request->args);
-    else
+    if (request->data) {
+        r = put(&w, request->data, request->len);
+    } else if (request->fmt) {
+        va_list args;
+        va_copy(args, *request->args);
+        r = put_format(&w, request->fmt, &args);
+        va_end(args);
+    } else {
         r = put_array(&w, request);
+    }
 
     size_t written = (size_t)(w.at - w.from);
     if (r == 0 && written > 0)

@@ -16,8 +16,11 @@ struct hr__redis_request {
     size_t argc;
     const char *const *argv;
     const size_t *lens; /* NULL: argv holds strings */
-    const struct hr_buf *bytes;
+    const char *data;   /* bytes, and how many */
+    size_t len;
+    size_t more; /* replies that come before the last: bytes may hold several commands */
 };
 
-/* Appends the command. 0; -EINVAL (format, no words) or -ENOMEM: nothing was appended. */
+/* Appends the command; as often as one likes. 0; -EINVAL (format, no words) or -ENOMEM: nothing was
+ * appended. */
 int hr__redis_format(struct hr_buf *out, const struct hr__redis_request *request);

@@ -35,7 +35,7 @@ int hr__redis_line_reserve(struct hr__redis_line *line)
 uint64_t hr__redis_line_join(struct hr__redis_line *line, struct hr__redis_call *call, size_t len)
 {
     hr_assert(len > 0 && line->tail - line->head < line->capacity);
-    *hr__redis_line_at(line, line->tail) = (struct hr__redis_place){call, len};
+    *hr__redis_line_at(line, line->tail) = (struct hr__redis_place){call, len, 0};
     return line->tail++;
 }
 
@@ -76,7 +76,7 @@ size_t hr__redis_line_take_back(struct hr__redis_line *line, uint64_t place, siz
 
     struct hr__redis_place *slot = hr__redis_line_at(line, place);
     size_t len = slot->len;
-    *slot = (struct hr__redis_place){NULL, 0};
+    *slot = (struct hr__redis_place){NULL, 0, 0};
     step_over(line);
     *ret_offset = offset;
     return len;
@@ -85,6 +85,17 @@ size_t hr__redis_line_take_back(struct hr__redis_line *line, uint64_t place, siz
 void hr__redis_line_forget(struct hr__redis_line *line, uint64_t place)
 {
     hr__redis_line_at(line, place)->call = NULL;
+}
+
+bool hr__redis_line_take_part(struct hr__redis_line *line, struct hr__redis_call **ret)
+{
+    hr_assert(hr__redis_line_due(line));
+    struct hr__redis_place *first = hr__redis_line_at(line, line->head);
+    if (hr_likely(first->more == 0))
+        return false;
+    first->more--;
+    *ret = first->call;
+    return true;
 }
 
 struct hr__redis_call *hr__redis_line_pop(struct hr__redis_line *line)

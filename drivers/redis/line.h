@@ -15,6 +15,7 @@ struct hr__redis_call;
 struct hr__redis_place {
     struct hr__redis_call *call; /* NULL: nobody wants the reply any more */
     size_t len;                  /* bytes of the command; 0: it was taken back, no reply comes */
+    size_t more;                 /* replies to come before the last */
 };
 
 /* Starts as { 0 }. head ≤ sent ≤ tail; places before sent have left whole. */
@@ -42,6 +43,10 @@ size_t hr__redis_line_take_back(struct hr__redis_line *line, uint64_t place, siz
 
 /* The reply of this place will be nobody's. */
 void hr__redis_line_forget(struct hr__redis_line *line, uint64_t place);
+
+/* Takes one of several replies of the first in line, not the last: true, and who wants it (NULL:
+ * nobody). Only when replies are due. */
+bool hr__redis_line_take_part(struct hr__redis_line *line, struct hr__redis_call **ret);
 
 /* Takes the first out of the line; only when replies are due. NULL: nobody wants it. */
 struct hr__redis_call *hr__redis_line_pop(struct hr__redis_line *line);

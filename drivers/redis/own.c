@@ -7,21 +7,14 @@
  * one reply that is due: nil when the command was taken off, or the element that came first. To
  * close the connection instead would lose that element: Redis serves it before it sees the close.
  */
+#include "drivers/redis/own.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "core/timeout.h"
-#include "drivers/redis/client.h"
-
-struct hr_redis_conn {
-    struct hr_redis *redis;
-    hr_pool *pool;
-    struct hr__redis_conn *conn;
-    int64_t id; /* CLIENT ID; 0 when the server does not tell */
-    bool dirty; /* a command left state behind that the next borrower must not see */
-};
 
 /* Commands that change what later ones on the connection mean. */
 static const char *const state_commands[] = {
@@ -94,7 +87,7 @@ void hr_redis_release(hr_redis_conn *conn)
     if (!conn)
         return;
     enum hr_pool_return state = HR_POOL_CLEAN;
-    if (conn->dirty)
+    if (conn->dirty || conn->watching)
         state = HR_POOL_DIRTY;
     if (!hr__redis_conn_alive(conn->conn) || hr__redis_conn_busy(conn->conn))
         state = HR_POOL_BROKEN;

@@ -10,8 +10,7 @@
 #include <string.h>
 
 #include "drivers/redis/client.h"
-
-#define WORDS_ON_STACK 32
+#include "drivers/redis/words.h"
 
 struct hr_redis_arg hr_redis_str(const char *text)
 {
@@ -25,34 +24,10 @@ struct hr_redis_arg hr_redis_int(int64_t number)
     return arg;
 }
 
-/* The words of a command. */
-struct words {
-    size_t count;
-    const char **argv;
-    size_t *lens;
-};
-
-static void add_word(struct words *words, const char *data, size_t len)
-{
-    words->argv[words->count] = data;
-    words->lens[words->count++] = len;
-}
-
-static void add_args(struct words *words, size_t n, const struct hr_redis_arg *args)
-{
-    for (size_t i = 0; i < n; i++)
-        add_word(words, args[i].data ? args[i].data : args[i].number, args[i].len);
-}
-
-static int run(hr_redis *redis, hr_reply **ret, struct words *words,
+static int run(hr_redis *redis, hr_reply **ret, struct hr__words *words,
                const struct hr_redis_script *script)
 {
-    struct hr__redis_request request = {
-        .argc = words->count, .argv = words->argv, .lens = words->lens};
-    words->argv[0] = "EVALSHA";
-    words->lens[0] = strlen("EVALSHA");
-    words->argv[1] = script->sha1;
-    words->lens[1] = strlen(script->sha1);
+    struct hr__redis_request request = hr__words_request(words);
     int r = hr__redis_ask(redis, ret, &request);
     if (r != HR_EREPLY || strcmp(hr_last_error()->kind, "NOSCRIPT") != 0)
         return r;
@@ -67,22 +42,37 @@ int hr_redis_eval(hr_redis *redis, hr_reply **ret, const struct hr_redis_script 
                   size_t n_keys, const struct hr_redis_arg *keys, size_t n_args,
                   const struct hr_redis_arg *args)
 {
-    const char *argv[WORDS_ON_STACK];
-    size_t lens[WORDS_ON_STACK];
-    struct words words = {.count = 2, .argv = argv, .lens = lens};
-    hr_auto(hr_freep) void *heap = NULL;
-    size_t total = 3 + n_keys + n_args;
-    if (total > WORDS_ON_STACK) {
-        heap = calloc(total, sizeof(*argv) + sizeof(*lens));
-        if (!heap)
-            return hr_fail(-ENOMEM, "%s: no memory for the command", script->name);
-        words.argv = heap;
-        words.lens = (size_t *)(words.argv + total);
-    }
-    char count[24];
-    int len = snprintf(count, sizeof(count), "%zu", n_keys);
-    add_word(&words, count, (size_t)len);
-    add_args(&words, n_keys, keys);
-    add_args(&words, n_args, args);
+    hr_auto(hr__words_done) struct hr__words words;
+    int r = hr__words_init(&words, 3 + n_keys + n_args);
+    if (r < 0)
+        return r;
+    hr__words_add_text(&words, "EVALSHA");
+    hr__words_add_text(&words, script->sha1);
+    hr__words_add_count(&words, n_keys);
+    hr__words_add_args(&words, n_keys, keys);
+    hr__words_add_args(&words, n_args, args);
     return run(redis, ret, &words, script);
+}
+
+int hr_redis_function_load(hr_redis *redis, const char *source, size_t len)
+{
+    const char *argv[] = {"FUNCTION", "LOAD", "REPLACE", source};
+    size_t lens[] = {strlen("FUNCTION"), strlen("LOAD"), strlen("REPLACE"), len};
+    return hr_redis_command_argv(redis, NULL, HR_ARRAY_LEN(argv), argv, lens);
+}
+
+int hr_redis_fcall(hr_redis *redis, hr_reply **ret, const char *function, size_t n_keys,
+                   const struct hr_redis_arg *keys, size_t n_args, const struct hr_redis_arg *args)
+{
+    hr_auto(hr__words_done) struct hr__words words;
+    int r = hr__words_init(&words, 3 + n_keys + n_args);
+    if (r < 0)
+        return r;
+    hr__words_add_text(&words, "FCALL");
+    hr__words_add_text(&words, function);
+    hr__words_add_count(&words, n_keys);
+    hr__words_add_args(&words, n_keys, keys);
+    hr__words_add_args(&words, n_args, args);
+    struct hr__redis_request request = hr__words_request(&words);
+    return hr__redis_ask(redis, ret, &request);
 }

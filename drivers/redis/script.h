@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lua scripts by their hash: EVALSHA, and EVAL once where the server does not know it yet.
+ * Lua on the server: scripts by their hash, EVALSHA, and EVAL once where the server does not know
+ * them yet; and functions (Redis 7), which are loaded by name.
  */
 #pragma once
 
@@ -26,6 +27,15 @@ HR_PUBLIC hr_async int hr_redis_eval(hr_redis *redis, hr_reply **ret,
                                      const struct hr_redis_script *script, size_t n_keys,
                                      const struct hr_redis_arg *keys, size_t n_args,
                                      const struct hr_redis_arg *args);
+
+/* Loads a library of functions ("#!lua name=mylib …"), in place of one of the same name. Put a
+ * version into the name where programs of several versions share a server. */
+HR_PUBLIC hr_async int hr_redis_function_load(hr_redis *redis, const char *source, size_t len);
+
+/* Calls one of them. Codes as hr_redis_command(). */
+HR_PUBLIC hr_async int hr_redis_fcall(hr_redis *redis, hr_reply **ret, const char *function,
+                                      size_t n_keys, const struct hr_redis_arg *keys, size_t n_args,
+                                      const struct hr_redis_arg *args);
 
 static inline struct hr_redis_arg hr_redis_bytes(const void *data, size_t len)
 {

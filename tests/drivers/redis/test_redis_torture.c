@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "drivers/redis.h"
+#include "drivers/redis/pipeline.h"
 #include "drivers/redis/script.h"
+#include "drivers/redis/typed.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
 #include "tests/support/starve.h"
@@ -33,6 +35,31 @@ static int use_own(hr_redis *redis)
     return r < 0 ? r : hr_redis_conn_command(conn, &reply, hr_ms(10), "BLPOP none 0.001");
 }
 
+static int run_pipelines(hr_redis *redis)
+{
+    static const char *const keys[] = {"watched"};
+    hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
+    hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
+    for (int i = 0; i < 20; i++)
+        (void)hr_redis_pipeline_add(p, "SET p:%d %d", i, i);
+    int r = hr_redis_pipeline_run(redis, p);
+    if (r >= 0)
+        r = hr_redis_pipeline_exec(redis, p);
+    if (r >= 0)
+        r = hr_redis_watch(redis, 1, keys, &conn);
+    return r < 0 ? r : hr_redis_conn_pipeline_exec(conn, p);
+}
+
+static int use_types(hr_redis *redis)
+{
+    hr_auto(hr_redis_pairs_done) struct hr_redis_pairs pairs = {0};
+    hr_auto(hr_freep) char *text = NULL;
+    int r = hr_redis_hset(redis, "h", HR_REDIS_FIELDS({"a", hr_redis_int(1)}));
+    if (r >= 0)
+        r = hr_redis_command_pairs(redis, &pairs, "HGETALL h");
+    return r < 0 ? r : hr_redis_command_text(redis, &text, NULL, "GET k");
+}
+
 static int use_client(hr_redis *redis)
 {
     char large[2000];
@@ -45,6 +72,10 @@ static int use_client(hr_redis *redis)
         r = hr_join(hr_redis_command_future(redis, "GET k"));
     if (r >= 0)
         r = run_script(redis);
+    if (r >= 0)
+        r = run_pipelines(redis);
+    if (r >= 0)
+        r = use_types(redis);
     return r < 0 ? r : use_own(redis);
 }
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection of one's own from the inside.
+ */
+#pragma once
+
+#include "drivers/redis/client.h"
+
+struct hr_redis_conn {
+    struct hr_redis *redis;
+    hr_pool *pool;
+    struct hr__redis_conn *conn;
+    int64_t id;    /* CLIENT ID; 0 when the server does not tell */
+    bool dirty;    /* a command left state behind that the next borrower must not see */
+    bool watching; /* likewise, until EXEC */
+};
