@@ -54,6 +54,7 @@ static hr_future *cancel_one(struct hr__task *task, const char *reason)
 {
     struct hr__waiter *waiter = task->parked;
     task->cancelling++;
+    task->reached = true;
     hr__future_set_reason(&task->future, reason);
     if (!waiter || waiter->woken || task->shielded) {
         task->must_cancel |= HR__CANCEL_ASKED;
@@ -69,25 +70,38 @@ static hr_future *cancel_one(struct hr__task *task, const char *reason)
     return NULL;
 }
 
+/* Down the chain of who waits for whom, and on past tasks that
+ * another request has reached, or not. It may be longer than a stack is deep, and it may be a ring:
+ * the task at which it closes is woken instead. */
+static inline void cancel_chain(hr_task *handle, const char *reason, bool past_reached)
+{
+    hr_future *next = handle;
+    while (next && next->is_task && (past_reached || !hr__task(next)->reached))
+        next = cancel_one(hr__task(next), reason);
+    for (hr_future *f = handle; f->is_task && hr__task(f)->in_cancel;) {
+        hr__task(f)->in_cancel = false;
+        f = hr__task(f)->parked->future;
+    }
+    if (next && !next->is_task)
+        hr_future_cancel(next, reason);
+}
+
 bool hr_task_cancel(hr_task *handle, const char *reason)
 {
     if (!handle->is_task)
         return hr_future_cancel(handle, reason);
     if (hr_future_done(handle) || hr__wrong_thread(handle->loop))
         return false;
-
-    /* Down the chain of who waits for whom. It may be longer than a stack is deep, and it may be a
-     * ring: the task at which it closes is woken instead. */
-    hr_future *next = handle;
-    while (next && next->is_task)
-        next = cancel_one(hr__task(next), reason);
-    for (hr_future *f = handle; f->is_task && hr__task(f)->in_cancel;) {
-        hr__task(f)->in_cancel = false;
-        f = hr__task(f)->parked->future;
-    }
-    if (next)
-        hr_future_cancel(next, reason);
+    cancel_chain(handle, reason, true);
     return true;
+}
+
+void hr__task_cancel_all(hr_loop *loop, const char *reason)
+{
+    hr_list_foreach (node, &loop->tasks)
+        hr_list_entry(node, struct hr__task, all)->reached = false;
+    hr_list_foreach (node, &loop->tasks)
+        cancel_chain(&hr_list_entry(node, struct hr__task, all)->future, reason, false);
 }
 
 void hr__task_hold_cancels(hr_task *handle, bool hold)

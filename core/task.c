@@ -336,8 +336,8 @@ static void close_round(hr_loop *loop)
     hr_list_foreach (node, &loop->tasks) {
         struct hr__task *task = hr_list_entry(node, struct hr__task, all);
         task->close_round = loop->close_round;
-        hr_task_cancel(&task->future, "the loop is closing");
     }
+    hr__task_cancel_all(loop, "the loop is closing");
     while (loop->close_left > 0 && !loop->abandoned) { /* somebody may call hr_loop_stop() */
         loop->stopping = false;
         hr__sched_run(loop);

@@ -33,6 +33,7 @@ struct hr__task {
     unsigned char must_cancel; /* HR__CANCEL_… */
     bool in_cancel;            /* a request is on its way down through it */
     bool queued;               /* in the ready queue */
+    bool reached;              /* asked since this was last set to false */
     const char *waits_for;     /* a literal */
     hr_usec since;             /* when it was parked or spawned */
     struct hr_list all;        /* in the loop's list of unfinished tasks, in spawn order */
@@ -68,6 +69,9 @@ static inline hr_task *hr__task_made_at(hr_task *task, const void *site)
 
 /* Its name, given or generated. */
 const char *hr__task_name(struct hr__task *task);
+
+/* Asks every task of the loop to end, each once: who is asked passes it on to whom he waits for. */
+void hr__task_cancel_all(hr_loop *loop, const char *reason);
 
 /* Takes the pending cancel, if one may be delivered now: then -ECANCELED, told in the record. */
 int hr__task_deliver_cancel(struct hr__task *task);

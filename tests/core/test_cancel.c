@@ -381,6 +381,59 @@ TEST(s3_6_the_chain_may_be_longer_than_a_stack_is_deep)
         ASSERT_ERR(hr_join(tasks[i]), -ECANCELED);
 }
 
+/* Tasks in a chain, each of which waits for its neighbour and notes how often it was asked to end.
+ */
+#define CHAIN 5000
+
+struct chain {
+    hr_task *tasks[CHAIN];
+    unsigned asked[CHAIN];
+    int step; /* from one to whom it waits for */
+};
+
+struct chain_end {
+    struct chain *chain;
+    int place;
+};
+
+static int hold_on(void *arg)
+{
+    struct chain_end self = *(struct chain_end *)arg;
+    int neighbour = self.place + self.chain->step;
+    int r = neighbour < 0 || neighbour == CHAIN
+                ? hr_sleep(hr_seconds(60))
+                : hr_join(hr_future_ref(self.chain->tasks[neighbour]));
+    self.chain->asked[self.place] = hr_task_cancelling(hr_current_task());
+    return r;
+}
+
+static int leave_a_chain(void *arg)
+{
+    static struct chain_end ends[CHAIN];
+    struct chain *chain = arg;
+    struct hr_task_options options = {.stack_size = 16 << 10};
+    for (int i = 0; i < CHAIN; i++) {
+        ends[i] = (struct chain_end){chain, i};
+        chain->tasks[i] = hr_create_task_with(&options, hold_on, &ends[i]);
+        ASSERT_TRUE(chain->tasks[i]);
+    }
+    int r = hr_yield();
+    for (int i = 0; i < CHAIN; i++)
+        hr_future_unref(chain->tasks[i]);
+    return r;
+}
+
+TEST_PLAIN(s20_3_a_closing_loop_asks_each_task_of_a_chain_once)
+{
+    static struct chain chain;
+    for (int step = -1; step <= 1; step += 2) {
+        chain = (struct chain){.step = step};
+        ASSERT_ERR(hr_run(leave_a_chain, &chain), 0);
+        for (int i = 0; i < CHAIN; i++)
+            ASSERT_EQ(chain.asked[i], 1);
+    }
+}
+
 static int await_indirectly(void *task)
 {
     return hr_await(*(hr_task **)task);
