@@ -89,17 +89,20 @@ static void cancel(struct hr__ready *entry, bool drop)
     hr_thread_future_unref(&self->future);
 }
 
+/* A loop that is freed has completed its handles before, so it is there while the lock keeps one
+ * from being completed. */
 static bool ask_to_cancel(hr_thread_future *future)
 {
     struct submission *self = submission(future);
-    if (future->done)
-        return false;
-    if (!atomic_exchange(&self->cancelled, true)) {
+    hr__thread_future_lock(future);
+    bool asked = !future->done;
+    if (asked && !atomic_exchange(&self->cancelled, true)) {
         hr_thread_future_ref(future);
-        if (hr__inbox_post(self->loop, &self->cancel) < 0) /* closed: it is over, or will be */
+        if (hr__inbox_post(self->loop, &self->cancel) < 0) /* closed: it will be over */
             hr_thread_future_unref(future);
     }
-    return true;
+    hr__thread_future_unlock(future);
+    return asked;
 }
 
 static bool is_own_thread(hr_thread_future *future)

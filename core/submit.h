@@ -7,6 +7,14 @@
  *     int r = hr_thread_future_wait(answer, hr_seconds(5));
  *
  * Everything here may be called by any thread, except that the loop's own may not wait.
+ *
+ * Lifetimes: the loop has to be there for hr_submit() alone. A handle may outlive it: a loop that
+ * closes completes every handle first, and afterwards its calls answer from what it holds. So a
+ * thread may wait for a handle, or cancel it, while another frees the loop. Each thread that uses a
+ * handle needs a reference that is held until its last call returns.
+ *
+ * A handle may be NULL, as the call that should have made it failed: it is done and failed, holds
+ * no value and cannot be cancelled; wait and add_done_callback give the code as hr_await() does.
  */
 #pragma once
 
@@ -32,8 +40,7 @@ HR_PUBLIC void hr_thread_future_unrefp(hr_thread_future **future);
  *   -ETIMEDOUT        not over in time; it goes on
  *   -ECANCELED        the task was cancelled
  *   HR_ECLOSED        the loop closed before it started
- *   HR_EWRONGTHREAD   the loop's own thread would wait for itself
- * future may be NULL, as hr_await() says. */
+ *   HR_EWRONGTHREAD   the loop's own thread would wait for itself */
 HR_PUBLIC int hr_thread_future_wait(hr_thread_future *future, hr_usec limit);
 
 /* Whether it is over, however it ended. */
@@ -53,7 +60,7 @@ HR_PUBLIC void *hr_thread_future_take(hr_thread_future *future);
 HR_PUBLIC bool hr_thread_future_cancel(hr_thread_future *future);
 
 /* Calls callback(future, cookie) once when it is done, in the loop's thread and in the order of
- * adding; at once and here when it is done already. The callback may not block the loop. 0 or
- * -ENOMEM. */
+ * adding, those included that are added while others run; here and at once when all of them have
+ * returned. The callback may not block the loop. 0 or -ENOMEM. */
 HR_PUBLIC int hr_thread_future_add_done_callback(hr_thread_future *future,
                                                  hr_thread_callback *callback, void *cookie);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How it works: whoever completes the handle writes the outcome first and marks it done; from then
- * on it is only read.
+ * on it is only read. He runs the callbacks, those added meanwhile as well, so that they keep their
+ * order.
  *
  * Handles are small: most are made by the thousand, and each is done before anybody waits for it.
  * So locks and conditions are no part of them but a few of all, picked by the handle's address.
@@ -34,6 +35,16 @@ static struct place *place_of(const hr_thread_future *future)
     return &places[(uintptr_t)future / 64 % HR_ARRAY_LEN(places)];
 }
 
+void hr__thread_future_lock(hr_thread_future *future)
+{
+    pthread_mutex_lock(&place_of(future)->lock);
+}
+
+void hr__thread_future_unlock(hr_thread_future *future)
+{
+    pthread_mutex_unlock(&place_of(future)->lock);
+}
+
 void hr__thread_future_init(hr_thread_future *future, const struct hr__thread_future_ops *ops)
 {
     future->refs = 2;
@@ -64,20 +75,31 @@ void hr_thread_future_unrefp(hr_thread_future **future)
     *future = hr_thread_future_unref(*future);
 }
 
-void hr__thread_future_complete(hr_thread_future *future)
+static void run_callbacks(hr_thread_future *future, struct hr__thread_callback *callback)
 {
-    struct place *place = place_of(future);
-    pthread_mutex_lock(&place->lock);
-    future->done = true;
-    struct hr__thread_callback *callback = hr_take(future->callbacks);
-    if (future->waited_for)
-        pthread_cond_broadcast(&place->changed);
-    pthread_mutex_unlock(&place->lock);
     for (struct hr__thread_callback *next; callback; callback = next) {
         next = callback->next;
         callback->fn(future, callback->cookie);
         free(callback);
     }
+}
+
+void hr__thread_future_complete(hr_thread_future *future)
+{
+    struct place *place = place_of(future);
+    pthread_mutex_lock(&place->lock);
+    future->done = true;
+    if (future->waited_for)
+        pthread_cond_broadcast(&place->changed);
+    while (future->callbacks) {
+        struct hr__thread_callback *callbacks = hr_take(future->callbacks);
+        future->last_callback = &future->callbacks;
+        pthread_mutex_unlock(&place->lock);
+        run_callbacks(future, callbacks);
+        pthread_mutex_lock(&place->lock);
+    }
+    future->settled = true;
+    pthread_mutex_unlock(&place->lock);
     hr_thread_future_unref(future);
 }
 
@@ -136,11 +158,13 @@ int hr_thread_future_wait(hr_thread_future *future, hr_usec limit)
 
 bool hr_thread_future_done(hr_thread_future *future)
 {
-    return future->done;
+    return !future || future->done;
 }
 
 const char *hr_thread_future_state(hr_thread_future *future)
 {
+    if (!future)
+        return "failed";
     if (!future->done)
         return future->ops->state(future);
     return future->status >= 0 ? "finished" : future->status == -ECANCELED ? "cancelled" : "failed";
@@ -148,43 +172,46 @@ const char *hr_thread_future_state(hr_thread_future *future)
 
 void *hr_thread_future_result(hr_thread_future *future)
 {
-    struct place *place = place_of(future);
-    pthread_mutex_lock(&place->lock);
+    if (!future)
+        return NULL;
+    hr__thread_future_lock(future);
     void *value = future->done ? future->value : NULL;
-    pthread_mutex_unlock(&place->lock);
+    hr__thread_future_unlock(future);
     return value;
 }
 
 void *hr_thread_future_take(hr_thread_future *future)
 {
-    struct place *place = place_of(future);
-    pthread_mutex_lock(&place->lock);
+    if (!future)
+        return NULL;
+    hr__thread_future_lock(future);
     void *value = future->done ? hr_take(future->value) : NULL;
-    pthread_mutex_unlock(&place->lock);
+    hr__thread_future_unlock(future);
     return value;
 }
 
 bool hr_thread_future_cancel(hr_thread_future *future)
 {
-    return future->ops->cancel(future);
+    return future && future->ops->cancel(future);
 }
 
 int hr_thread_future_add_done_callback(hr_thread_future *future, hr_thread_callback *fn,
                                        void *cookie)
 {
+    if (!future)
+        return hr__missing("a handle to add a callback to");
     struct hr__thread_callback *callback = malloc(sizeof(*callback));
     if (!callback)
         return hr_fail(-ENOMEM, "no memory for a done callback");
     *callback = (struct hr__thread_callback){.fn = fn, .cookie = cookie};
-    struct place *place = place_of(future);
-    pthread_mutex_lock(&place->lock);
-    bool done = future->done;
-    if (!done) {
+    hr__thread_future_lock(future);
+    bool settled = future->settled;
+    if (!settled) {
         *future->last_callback = callback;
         future->last_callback = &callback->next;
     }
-    pthread_mutex_unlock(&place->lock);
-    if (done) {
+    hr__thread_future_unlock(future);
+    if (settled) {
         free(callback);
         fn(future, cookie);
     }

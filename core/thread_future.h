@@ -22,10 +22,11 @@ struct hr__thread_future_ops {
 struct hr_thread_future {
     atomic_uint refs; /* the handles', and that of whoever completes it */
     atomic_bool done; /* the outcome is written before */
-    bool waited_for;  /* with the lock of its place held, as the callbacks */
+    bool waited_for;  /* with its lock held, as the callbacks */
+    bool settled;     /* likewise: the callbacks have run; one that is added runs at once */
     int status;
     const struct hr__thread_future_ops *ops;
-    void *value; /* once it is done: with that lock held, too */
+    void *value; /* once it is done: with the lock held, too */
     hr_free_fn *free_value;
     struct hr_error *error; /* on the heap; NULL with a code < 0: memory was out */
     struct hr__thread_callback *callbacks, **last_callback;
@@ -33,6 +34,10 @@ struct hr_thread_future {
 
 /* With two references: the caller's, and the one that completing gives back. */
 void hr__thread_future_init(hr_thread_future *future, const struct hr__thread_future_ops *ops);
+
+/* While its lock is held, one that is not done stays so. Never held over a call of the user's. */
+void hr__thread_future_lock(hr_thread_future *future);
+void hr__thread_future_unlock(hr_thread_future *future);
 
 /* Makes it done, once; its outcome was written before, or is this error. Runs the callbacks. */
 void hr__thread_future_complete(hr_thread_future *future);

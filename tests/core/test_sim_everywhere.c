@@ -128,7 +128,7 @@ static int ask(struct shop *shop, int number, int *ret)
 /* Asks until there is an answer, each time for 8 ms at most. */
 static int insist(struct shop *shop, int number, int *ret)
 {
-    for (hr_usec pause = 100;; pause *= 2) {
+    for (hr_usec pause = 100; pause < hr_seconds(3600); pause *= 2) {
         struct hr_timeout limit = {0};
         int r = hr_timeout_enter(&limit, hr_ms(8));
         if (r == 0)
@@ -139,6 +139,7 @@ static int insist(struct shop *shop, int number, int *ret)
         if (r < 0)
             return r;
     }
+    return hr_fail(-EIO, "nobody squares %d", number); /* whoever could has no memory */
 }
 
 static int work(void *arg)
