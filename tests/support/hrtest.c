@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,6 +251,7 @@ int main(int argc, char **argv)
 {
     if (test_process_functions)
         hr_process_pool_main(argc, argv, test_process_functions);
+    signal(SIGINT, SIG_DFL); /* a shell ignores it for what it runs in the background */
     static struct CMUnitTest units[TESTS_MAX];
     if (test_torture && argc > 1 && strcmp(argv[1], "--torture") == 0)
         return test_torture(argc - 2, argv + 2);

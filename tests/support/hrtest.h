@@ -145,6 +145,7 @@ void *test_made(const void *made);
 #define hr_run_in_executor_with(...) TEST_MADE(hr_run_in_executor_with(__VA_ARGS__))
 #define hr_run_in_process(...)       TEST_MADE(hr_run_in_process(__VA_ARGS__))
 #define hr_runner_new(...)           TEST_MADE(hr_runner_new(__VA_ARGS__))
+#define hr_sim_new(...)              TEST_MADE(hr_sim_new(__VA_ARGS__))
 #define hr_sleep_future(...)         TEST_MADE(hr_sleep_future(__VA_ARGS__))
 #define hr_start_task(...)           TEST_MADE(hr_start_task(__VA_ARGS__))
 #define hr_submit(...)               TEST_MADE(hr_submit(__VA_ARGS__))

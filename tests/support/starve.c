@@ -6,16 +6,17 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 static atomic_long left = -1; /* calls before the first that fails; negative: none does */
 static atomic_long to_fail;
 static bool all_calls;
-static atomic_bool failed;
+static atomic_bool failed_here, *failed = &failed_here;
 
 static void begin(long n, long count, bool all)
 {
     all_calls = all;
-    failed = false;
+    *failed = false;
     to_fail = count;
     left = n;
 }
@@ -27,18 +28,24 @@ void starve_after(long n, bool once)
 
 void starve_all_after(long n, long count)
 {
+    if (failed == &failed_here) { /* what a process fails that a test forks counts as well */
+        void *shared =
+            mmap(NULL, sizeof(*failed), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (shared != MAP_FAILED)
+            failed = shared;
+    }
     begin(n, count, true);
 }
 
 bool starve_failed(void)
 {
-    return failed;
+    return *failed;
 }
 
 bool starve_end(void)
 {
     left = -1;
-    return failed;
+    return *failed;
 }
 
 static bool may_allocate(void)
@@ -53,7 +60,7 @@ static bool may_allocate(void)
     if (to_fail <= 0)
         return true;
     to_fail--;
-    failed = true;
+    *failed = true;
     errno = ENOMEM; /* as the real ones say */
     return false;
 }
