@@ -93,6 +93,11 @@ void hr_executor_set_spin(hr_executor *executor, hr_usec span)
     pthread_mutex_unlock(&executor->lock);
 }
 
+unsigned hr__executor_threads(const hr_executor *executor)
+{
+    return executor->maximum;
+}
+
 hr_executor *hr__executor_ref(hr_executor *executor)
 {
     executor->refs++;

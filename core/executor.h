@@ -62,6 +62,25 @@ HR_PUBLIC hr_future *hr_to_thread(hr_job_fn *fn, void *arg, hr_free_fn *free_val
 HR_PUBLIC void hr_executor_map(hr_executor *executor, hr_job_fn *fn, void *const *args,
                                size_t count, hr_free_fn *free_value, struct hr_futures *futures);
 
+/* What hr_executor_map_chunks() gives: the outcome of each call, in the order of args. */
+struct hr_outcome {
+    int status;  /* as fn returned it */
+    void *value; /* destroyed with the future; whoever takes it writes NULL here */
+};
+struct hr_outcomes {
+    size_t count;
+    struct hr_outcome items[];
+};
+
+/* For many short calls: as hr_executor_map(), but with one future for all, whose value, which
+ * stays the future's, is a struct hr_outcomes *, and as few jobs as the executor has threads. Each
+ * takes chunk args at a time (0: a fair number; 1,024 at most) until none is left. The array is
+ * copied. A call that fails stops no other; it leaves its code, and no record. Cancelling the
+ * future begins no more chunks. Fails with HR_ESHUTDOWN if calls were dropped. NULL, with a record,
+ * as hr_run_in_executor(). */
+HR_PUBLIC hr_future *hr_executor_map_chunks(hr_executor *executor, hr_job_fn *fn, void *const *args,
+                                            size_t count, size_t chunk, hr_free_fn *free_value);
+
 struct hr_job_options {
     hr_executor *executor;  /* NULL: the loop's default pool */
     hr_free_fn *free_value; /* destroys the value if nobody takes it */

@@ -22,6 +22,9 @@ int hr__executor_submit(hr_executor *executor, struct hr__job *job);
 /* Takes a job back. False when it has started. */
 bool hr__executor_remove(hr_executor *executor, struct hr__job *job);
 
+/* How many threads it may have. */
+unsigned hr__executor_threads(const hr_executor *executor);
+
 /* Whoever keeps a job keeps a reference; the struct outlives its threads. */
 hr_executor *hr__executor_ref(hr_executor *executor);
 void hr__executor_unref(hr_executor *executor);

@@ -207,20 +207,21 @@ static const struct row {
     void (*run)(void);
     unsigned operations; /* for one of the count */
 } rows[] = {
-    {"switch",         row_switch,         1},
-    {"spawn",          row_spawn,          1},
-    {"gather",         row_gather,         1},
-    {"pingpong",       row_pingpong,       2},
-    {"stream",         row_stream,         1},
-    {"waitfor",        row_waitfor,        1},
-    {"waitfor_yield",  row_waitfor_yield,  1},
-    {"sem",            row_sem,            1},
-    {"sleep100k",      row_sleep,          1},
-    {"sleep1m",        row_sleep,          1},
-    {"executor",       row_executor,       1},
-    {"executor_batch", row_executor_batch, 1},
-    {"submit",         row_submit,         1},
-    {"submit_batch",   row_submit_batch,   1},
+    {"switch",           row_switch,           1},
+    {"spawn",            row_spawn,            1},
+    {"gather",           row_gather,           1},
+    {"pingpong",         row_pingpong,         2},
+    {"stream",           row_stream,           1},
+    {"waitfor",          row_waitfor,          1},
+    {"waitfor_yield",    row_waitfor_yield,    1},
+    {"sem",              row_sem,              1},
+    {"sleep100k",        row_sleep,            1},
+    {"sleep1m",          row_sleep,            1},
+    {"executor",         row_executor,         1},
+    {"executor_batch",   row_executor_batch,   1},
+    {"executor_futures", row_executor_futures, 1},
+    {"submit",           row_submit,           1},
+    {"submit_batch",     row_submit_batch,     1},
 };
 
 _Noreturn void bench_die(const char *what)

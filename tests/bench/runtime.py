@@ -46,7 +46,7 @@ def script(name):
 
 
 ONE_THREAD = "switch spawn gather pingpong stream waitfor waitfor_yield sem sleep100k"
-THREADS = "executor executor_batch submit submit_batch"
+THREADS = "executor executor_batch executor_futures submit submit_batch"
 PEERS = {
     US: Peer(built("runtime")),
     "floor": Peer(built("floor"), rows="switch spawn gather pingpong stream waitfor_yield sem sleep100k sleep1m"),
@@ -57,7 +57,7 @@ PEERS = {
     "uvloop": Peer(script("aio.py"), {"PEER_LOOP": "uvloop"}, True, f"{ONE_THREAD} {THREADS} echo"),
     "uvloop-proto": Peer(script("aio.py"), {"PEER_LOOP": "uvloop"}, True, "echo", "echo_proto"),
     "asyncio": Peer(script("aio.py"), {}, True, f"{ONE_THREAD} {THREADS} echo"),
-    "gevent": Peer(script("greens.py"), {}, True, f"{ONE_THREAD} executor executor_batch echo"),
+    "gevent": Peer(script("greens.py"), {}, True, f"{ONE_THREAD} executor executor_batch executor_futures echo"),
     "greenlet": Peer(script("greens.py"), {"PEER_PREFIX": "greenlet_"}, True, "switch spawn"),
 }
 # Not peers but bounds: no part in who is first.
@@ -86,7 +86,8 @@ ROWS = {
     "waitfor_yield": Row("a limit around one yield", 1_000_000, "cpu_ns"),
     "sem": Row("a million tasks, 500 permits, one yield inside", 1_000_000, "cpu_ns", memory_gb=5),
     "executor": Row("a job in a thread, one after the other", 100_000, "ns"),
-    "executor_batch": Row("a job in four threads, all at once", 200_000, "ns", {"go": 1}),
+    "executor_batch": Row("a call in four threads, all of a map at once", 200_000, "ns", {"go": 1}),
+    "executor_futures": Row("a job in four threads with a future of its own, all at once", 200_000, "ns"),
     "submit": Row("a task from another thread, one after the other", 100_000, "ns"),
     "submit_batch": Row("a task from another thread, all at once", 200_000, "ns", {"go": 1}),
     "sleep100k": Row("100,000 tasks, ten sleeps each: a sleep", 100_000, "cpu_ns", {"floor": 1.15},
@@ -172,7 +173,7 @@ def alone(path):
 
 
 def say(text=""):
-    """Shows progress to a person."""
+    """Shows a person what runs."""
     if sys.stderr.isatty():
         print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
 
@@ -182,22 +183,34 @@ def available_gb():
         return next(int(line.split()[1]) for line in f if line.startswith("MemAvailable")) / (1 << 20)
 
 
+def measure_row(name, options):
+    """{peer: [result of each round]}: as many rounds as are wanted and the row's time allows."""
+    peers = [peer for peer in options.peers if has(peer, name)]
+    runs, begun = {peer: [] for peer in peers}, time.monotonic()
+    for i in range(options.rounds):
+        with alone(options.lock):
+            round_begun = time.monotonic()
+            for peer in peers:
+                say(f"{name}: round {i + 1}, {peer}")
+                run = run_echo if name.startswith("echo") else run_row
+                runs[peer].append(run(peer, name, options))
+        now = time.monotonic()
+        if now - begun + now - round_begun > options.minutes * 60 / len(options.rows):
+            break
+    say()
+    return runs
+
+
 def measure(options):
-    """{row: {peer: [result of each round]}}."""
+    """{row: what measure_row() gives}; each row is told when it is done."""
     results = {}
     for name in options.rows:
-        peers = [peer for peer in options.peers if has(peer, name)]
         if available_gb() < ROWS[name].memory_gb / options.divide:
-            print(f"{name}: left out, it needs {ROWS[name].memory_gb:g} GB of memory", file=sys.stderr)
+            print(f"{name}: left out, it needs {ROWS[name].memory_gb:g} GB of memory", flush=True)
             continue
-        results[name] = {peer: [] for peer in peers}
-        for i in range(options.rounds):
-            with alone(options.lock):
-                for peer in peers:
-                    say(f"{name}: round {i + 1} of {options.rounds}, {peer}")
-                    run = run_echo if name.startswith("echo") else run_row
-                    results[name][peer].append(run(peer, name, options))
-    say()
+        results[name] = measure_row(name, options)
+        tell(name, results[name])
+    print(flush=True)
     return results
 
 
@@ -234,6 +247,15 @@ def verdicts(name, runs):
         yield f"first: next is {best}, {rivals[best]:.2f} ×", rivals[best] >= 1
 
 
+def tell(name, runs):
+    """A row in a line, as soon as it is there."""
+    metric = ROWS[name].metric
+    others = ", ".join(f"{peer} {number(ratio(runs, metric, peer, US))}" for peer in runs if peer != US)
+    verdict = "; ".join(f"{text}{'' if met else ' NOT MET'}" for text, met in verdicts(name, runs))
+    print(f"{name}: {spread([r[metric] for r in runs[US]])} {UNITS[metric]}"
+          f" | × {others or 'nobody'} | {verdict or 'nothing asked'}", flush=True)
+
+
 def show(table):
     widths = [max(len(line[k]) for line in table) for k in range(len(table[0]))]
     for i, line in enumerate(table):
@@ -245,10 +267,10 @@ def show(table):
 
 def show_ratios(results, peers):
     others = [peer for peer in peers if peer != US]
-    table = [("row", "unit", "runtime", *others)]
+    table = [("row", "rounds", "unit", "runtime", *others)]
     for name, runs in results.items():
         metric = ROWS[name].metric
-        table.append((name, UNITS[metric], spread([r[metric] for r in runs[US]]), *(
+        table.append((name, str(len(runs[US])), UNITS[metric], spread([r[metric] for r in runs[US]]), *(
             f"{ratio(runs, metric, peer, US):.2f}" if peer in runs else "" for peer in others)))
     print("Columns of others are multiples of the runtime's: above 1 they are slower.\n")
     show(table)
@@ -321,7 +343,9 @@ def main(argv):
     parser = argparse.ArgumentParser(prog="./dev bench runtime", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--rows", type=names(ROWS), default=list(ROWS), help=", ".join(ROWS))
     parser.add_argument("--peers", type=names(PEERS), default=list(PEERS), help=", ".join(PEERS))
-    parser.add_argument("--rounds", type=int, default=5, help="each program's turns (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="each program's turns, at most (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=10,
+                        help="for all rows, each as much; a row has one round in any case (%(default)s)")
     parser.add_argument("--seconds", type=float, default=2, help="how long echo is measured (%(default)s)")
     parser.add_argument("--json", metavar="FILE", help="also writes what every run printed")
     parser.add_argument("--lock", metavar="FILE", help="is locked during each round of a row")

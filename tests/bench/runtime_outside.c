@@ -31,6 +31,16 @@ void row_executor(void)
 void row_executor_batch(void)
 {
     hr_executor *four = hr_executor_new("bench", 4);
+    void **args = calloc(bench_count, sizeof(*args));
+    hr_future *all = args ? hr_executor_map_chunks(four, no_job, args, bench_count, 0, NULL) : NULL;
+    must(hr_join(all));
+    free(args);
+    hr_executor_free(four, false);
+}
+
+void row_executor_futures(void)
+{
+    hr_executor *four = hr_executor_new("bench", 4);
     hr_auto(hr_futures_done) struct hr_futures all = {0};
     for (uint64_t i = 0; i < bench_count; i++)
         hr_futures_add(&all, hr_run_in_executor(four, no_job, NULL, NULL));

@@ -17,9 +17,10 @@ static inline void must(int code)
         bench_die(hr_error_text(code));
 }
 
-void row_executor(void);       /* jobs of one thread, awaited one by one */
-void row_executor_batch(void); /* jobs of four threads, all at once */
-void row_submit(void);         /* a thread hands tasks to the loop and waits for each */
-void row_submit_batch(void);   /* as submit, but waits when all are handed over */
+void row_executor(void);         /* jobs of one thread, awaited one by one */
+void row_executor_batch(void);   /* calls in four threads, all at once */
+void row_executor_futures(void); /* the same, each with a future of its own */
+void row_submit(void);           /* a thread hands tasks to the loop and waits for each */
+void row_submit_batch(void);     /* as submit, but waits when all are handed over */
 
 int serve_echo(void *port);

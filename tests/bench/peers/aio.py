@@ -19,7 +19,7 @@ async def nothing():
     pass
 
 
-def no_job():
+def no_job(_=None):
     pass
 
 
@@ -118,6 +118,11 @@ async def executor(n):
 
 
 async def executor_batch(n):
+    with ThreadPoolExecutor(4) as pool:
+        await asyncio.to_thread(lambda: list(pool.map(no_job, range(n))))
+
+
+async def executor_futures(n):
     with ThreadPoolExecutor(4) as pool:
         loop = asyncio.get_running_loop()
         await asyncio.gather(*[loop.run_in_executor(pool, no_job) for _ in range(n)])

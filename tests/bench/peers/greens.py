@@ -18,7 +18,7 @@ from greenlet import getcurrent, greenlet
 from measure import Measure, draws
 
 
-def nothing():
+def nothing(_=None):
     pass
 
 
@@ -139,6 +139,10 @@ def executor(n):
 
 
 def executor_batch(n):
+    ThreadPool(4).map(nothing, range(n))
+
+
+def executor_futures(n):
     pool = ThreadPool(4)
     for result in [pool.spawn(nothing) for _ in range(n)]:
         result.get()

@@ -218,6 +218,20 @@ func executorBatch() {
 	all.Wait()
 }
 
+// Each function has an outcome of its own to wait for.
+func executorFutures() {
+	jobs := pool(4)
+	outcomes := make([]chan int, count)
+	for i := range outcomes {
+		outcome := make(chan int, 1)
+		outcomes[i] = outcome
+		jobs <- func() { outcome <- 0 }
+	}
+	for _, outcome := range outcomes {
+		<-outcome
+	}
+}
+
 // Runs a function in a thread that runs nothing else.
 func inThread(run func()) {
 	over := make(chan struct{})
@@ -289,8 +303,8 @@ func main() {
 	rows := map[string]func(){
 		"switch": switches, "spawn": spawn, "gather": gather, "pingpong": pingpong, "stream": stream,
 		"waitfor": waitfor, "waitfor_yield": waitforYield, "sem": sem, "sleep100k": sleep,
-		"sleep1m": sleep, "executor": executor, "executor_batch": executorBatch, "submit": submit,
-		"submit_batch": submitBatch,
+		"sleep1m": sleep, "executor": executor, "executor_batch": executorBatch,
+		"executor_futures": executorFutures, "submit": submit, "submit_batch": submitBatch,
 	}
 	operations := 1
 	if row == "pingpong" {
