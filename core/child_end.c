@@ -14,6 +14,7 @@
 
 #include "core/child_impl.h"
 #include "core/clock.h"
+#include "core/thread.h"
 
 bool hr__child_without_pidfd;
 
@@ -41,16 +42,6 @@ static void *watch(void *arg)
     return NULL;
 }
 
-static int start_thread(struct hr__child_end *end, struct watcher *watcher)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&end->thread, NULL, watch, watcher);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -r;
-}
-
 static int open_thread(struct hr__child_end *end)
 {
     int ends[2];
@@ -63,7 +54,7 @@ static int open_thread(struct hr__child_end *end)
         return code;
     }
     *watcher = (struct watcher){.pid = end->pid, .fd = ends[1]};
-    int r = start_thread(end, watcher);
+    int r = hr__thread_start(&end->thread, watch, watcher);
     if (r < 0) {
         close(ends[0]);
         close(ends[1]);

@@ -11,8 +11,6 @@
  */
 #include "core/executor.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,6 +19,7 @@
 
 #include "core/executor_impl.h"
 #include "core/spin.h"
+#include "core/thread.h"
 
 #define THREAD_NAME_MAX 16 /* the kernel's limit, NUL included */
 #define CACHE_LINE      64
@@ -116,16 +115,12 @@ void hr__executor_unref(hr_executor *executor)
 
 static void *thread_main(void *arg);
 
-/* Starts one more thread; signals are for others to take. Called with the lock held. */
+/* Starts one more thread. Called with the lock held. */
 static int start_thread(hr_executor *executor)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&executor->threads[executor->started], NULL, thread_main, executor);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0)
-        return -r;
+    int r = hr__thread_start(&executor->threads[executor->started], thread_main, executor);
+    if (r < 0)
+        return r;
 
     hr__executor_ref(executor);
     executor->started++;

@@ -4,10 +4,10 @@
  */
 #include "core/loop_thread.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <time.h>
+
+#include "core/thread.h"
 
 struct hr_loop_thread {
     hr_loop *loop;
@@ -25,16 +25,10 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* Signals are for other threads to take. */
 static int start(hr_loop_thread *self)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    sigdelset(&all, SIGSEGV); /* a fault is the thread's own */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&self->thread, NULL, thread_main, self);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return r == 0 ? 0 : hr_fail(-r, "no thread for a loop: %s", hr_error_text(-r));
+    int r = hr__thread_start(&self->thread, thread_main, self);
+    return r < 0 ? hr_fail(r, "no thread for a loop: %s", hr_error_text(r)) : 0;
 }
 
 hr_loop_thread *hr_loop_thread_new(const char *name, const struct hr_loop_options *options)

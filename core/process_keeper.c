@@ -27,6 +27,7 @@
 #include "core/clock.h"
 #include "core/list.h"
 #include "core/process_impl.h"
+#include "core/thread.h"
 
 #define PATIENCE hr_seconds(5) /* with workers that were asked to end */
 
@@ -266,12 +267,8 @@ static void *keep(void *arg)
 
 static int start_thread(hr__keeper *keeper)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&keeper->thread, NULL, keep, keeper);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return r == 0 ? 0 : hr_fail(-r, "no thread to keep workers: %s", hr_error_text(-r));
+    int r = hr__thread_start(&keeper->thread, keep, keeper);
+    return r < 0 ? hr_fail(r, "no thread to keep workers: %s", hr_error_text(r)) : 0;
 }
 
 static void keeper_free(hr__keeper *keeper)

@@ -76,6 +76,26 @@ TEST_PLAIN(s2_21_an_overflow_is_reported_with_the_tasks_name)
     ASSERT_TRUE(strncmp(said, want, strlen(want)) == 0);
 }
 
+/* A job that runs a loop of its own. */
+static int run_loop_in_thread(void *name, void **ret_value)
+{
+    return hr_run(name_a_deep_task, name);
+}
+
+static int offload_it(void *name)
+{
+    return hr_join(hr_run_in_executor(NULL, run_loop_in_thread, name, NULL));
+}
+
+TEST_PLAIN(s2_21_so_is_one_in_a_thread_of_an_executor)
+{
+    static char said[60000];
+    static char name[] = "diver";
+    run_child(offload_it, name, said, sizeof(said));
+    const char *want = "headrace: diver: ran out of stack";
+    ASSERT_TRUE(strncmp(said, want, strlen(want)) == 0);
+}
+
 TEST_PLAIN(s2_21_another_fault_is_none_of_ours)
 {
     static char said[60000];
