@@ -123,6 +123,7 @@ hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options)
         .max_age = hr_seconds(3600),
         .ping_after = wait / 4 < hr_seconds(15) ? wait / 4 : hr_seconds(15),
         .opening = 2,
+        .backoff = options->reconnect,
     };
     pool->pool = hr_pool_new(&hr__mysql_conn_ops, pool->server, &pool_options);
     if (!pool->pool) {

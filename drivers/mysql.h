@@ -45,6 +45,8 @@ struct hr_mysql_options {
                               at the server, by a task with a connection of its own; who gives it up
                               does not wait for that. Needs no privilege for the user's own, but a
                               server that is reached directly, not through a proxy */
+    struct hr_backoff reconnect; /* between attempts to connect; first 0: 0.1 s, doubling to 10 s,
+                                    with jitter */
 };
 
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */

@@ -108,7 +108,7 @@ hr_redis *hr_redis_new(const struct hr_redis_options *options)
         return NULL;
     }
     redis->refs = 1;
-    redis->backoff = reconnect_backoff;
+    redis->backoff = options->reconnect.first > 0 ? options->reconnect : reconnect_backoff;
     redis->command_timeout = options->command_timeout ? options->command_timeout : hr_seconds(5);
     hr_event_init(&redis->settled);
     hr_event_init(&redis->nudge);
@@ -122,7 +122,7 @@ hr_redis *hr_redis_new(const struct hr_redis_options *options)
             .idle = IDLE_TIME,
             .max_age = HR_FOREVER,
             .ping_after = PING_AFTER,
-            .backoff = reconnect_backoff,
+            .backoff = redis->backoff,
         };
         redis->pool = hr_pool_new(&hr__redis_own_ops, redis, &pool);
         if (!redis->pool)

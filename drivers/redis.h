@@ -41,6 +41,8 @@ struct hr_redis_options {
     size_t max_pending;      /* bytes asked and not yet written before callers wait; 0: 16 MiB */
     size_t max_reply;        /* bytes of one reply, 1 GiB at most; larger ones close the connection;
                                 0: 512 MiB */
+    struct hr_backoff reconnect; /* between attempts to connect; first 0: 0.1 s, doubling to 5 s,
+                                    with jitter. It starts over when a connection lived a second */
 };
 
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */
