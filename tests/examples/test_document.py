@@ -2,6 +2,7 @@
 """docs/from-asyncio.md quotes its programs as they are, and shows all of them."""
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -34,7 +35,6 @@ def test_the_readme_quotes_programs_as_they_are():
 
 
 def test_every_name_in_the_document_is_one_of_the_headers():
-    headers = [os.path.join(folder, name) for folder in ("core", "core/patch", "drivers")
-               for name in os.listdir(os.path.join(ROOT, folder)) if name.endswith(".h")]
-    known = set(re.findall(r"\w+", "".join(read(name) for name in headers)))
+    headers = [path for folder in ("core", "drivers") for path in Path(ROOT, folder).rglob("*.h")]
+    known = set(re.findall(r"\w+", "".join(path.read_text(encoding="utf-8") for path in headers)))
     assert set(re.findall(r"\b(?:hr|HR)_\w+", read("docs", "from-asyncio.md"))) <= known

@@ -15,18 +15,42 @@ import pytest
 
 from support.document import EXAMPLES, abridged, output, sections
 from support.headraced import BUILD
-from support.servers import RedisServer
+from support.servers import MariaDBServer, RedisServer, bootstrap, free_port
 
 CLOCK = os.path.join(BUILD, "tests", "examples", "fast_clock.so")
 SECTIONS = sections()
 PROGRAMS = [(name, language) for name in SECTIONS for language in ("python", "c")]
 
 
-def command(name, language, redis):
+class Servers:
+    """Two of Redis, and a MariaDB that stands for two, as it starts slowly."""
+
+    def __init__(self, folder):
+        self.redis = [RedisServer(tempfile.mkdtemp(dir=folder)) for _ in range(2)]
+        self.mariadb = MariaDBServer(tempfile.mkdtemp(dir=folder), bootstrap(os.path.join(folder, "template")),
+                                     port=free_port())
+
+    def start(self):
+        for server in (*self.redis, self.mariadb):
+            server.start()
+        self.mariadb.execute("GRANT SELECT ON mysql.* TO app@'127.0.0.1'")
+        return self
+
+    def kill(self):
+        for server in (*self.redis, self.mariadb):
+            server.kill()
+
+    def arguments(self, name, language):
+        """The servers that a program is told of; each of its two languages has a database of its own."""
+        redis = [f"unix://{server.socket}?db={'python' == language:d}" for server in self.redis]
+        return {"redis_list": redis[:1], "two_redis": redis,
+                "two_mysql": [f"127.0.0.1:{self.mariadb.port}"] * 2}.get(name, [])
+
+
+def command(name, language, servers):
     start = (["/usr/bin/python3", os.path.join(EXAMPLES, name + ".py")] if language == "python"
              else [os.path.join(BUILD, "docs", "examples", name)])
-    url = f"unix://{redis.socket}?db={'python' == language:d}"
-    return start + ([url] if name == "redis_list" else [])
+    return start + servers.arguments(name, language)
 
 
 def run(argv, env):
@@ -60,20 +84,23 @@ def run_and_interrupt(argv, env):
     return printed.decode(), program.returncode
 
 
-def attempt(name, language, redis):
+def attempt(name, language, servers):
     """What the program printed, and its status."""
     env = {**os.environ, "LD_PRELOAD": CLOCK, "FAST_CLOCK": "2"}
     start = run_and_interrupt if name == "ctrl_c" else run
-    return start(command(name, language, redis), env)
+    return start(command(name, language, servers), env)
 
 
 @pytest.fixture(scope="module")
 def printed(session_folder):
     """What each program will have printed; they run side by side."""
-    server = RedisServer(tempfile.mkdtemp(dir=session_folder)).start()
-    with ThreadPoolExecutor(8) as pool:
-        yield {program: pool.submit(attempt, *program, server) for program in PROGRAMS}
-    server.kill()
+    servers = Servers(session_folder)
+    try:
+        servers.start()
+        with ThreadPoolExecutor(8) as pool:
+            yield {program: pool.submit(attempt, *program, servers) for program in PROGRAMS}
+    finally:
+        servers.kill()
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids="-".join)
