@@ -58,6 +58,7 @@ static int copy_string(const char *text, char **ret)
     return *ret ? 0 : hr_fail(-ENOMEM, "redis: no memory for a client");
 }
 
+/* What does not hang on how many servers there are. */
 static int fill_target(struct hr__redis_target *target, const struct hr_redis_options *options)
 {
     const char *what = "the url is missing";
@@ -69,8 +70,6 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
         return hr_fail(r, "redis: the url is wrong at character %zu: %s", offset + 1, what);
     if (target->url.scheme == HR_URL_MYSQL)
         return hr_fail(-EINVAL, "redis: the url is that of a MySQL server");
-    if (target->url.scheme == HR_URL_CLUSTER)
-        return hr_fail(-EINVAL, "redis: the url is that of a cluster");
     if (options->client_name && strpbrk(options->client_name, " \t\r\n"))
         return hr_fail(-EINVAL, "redis: a client's name has no blanks");
     if (options->protocol == 1 || options->protocol > 3)
@@ -100,38 +99,88 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
     return r;
 }
 
-hr_redis *hr_redis_new(const struct hr_redis_options *options)
+/* A client without a target. NULL: no memory. */
+static struct hr_redis *make_client(unsigned connections, hr_usec command_timeout,
+                                    const struct hr_backoff *backoff)
 {
     struct hr_redis *redis = calloc(1, sizeof(*redis));
-    if (!redis) {
+    struct hr_pool_options pool = {
+        .limit = connections,
+        .idle = IDLE_TIME,
+        .max_age = HR_FOREVER,
+        .ping_after = PING_AFTER,
+        .backoff = *backoff,
+    };
+    if (redis)
+        redis->pool = hr_pool_new(&hr__redis_own_ops, redis, &pool);
+    if (!redis || !redis->pool) {
+        free(redis);
         (void)hr_fail(-ENOMEM, "redis: no memory for a client");
         return NULL;
     }
     redis->refs = 1;
-    redis->backoff = options->reconnect.first > 0 ? options->reconnect : reconnect_backoff;
-    redis->command_timeout = options->command_timeout ? options->command_timeout : hr_seconds(5);
+    redis->backoff = *backoff;
+    redis->connections = connections;
+    redis->command_timeout = command_timeout;
     hr_event_init(&redis->settled);
     hr_event_init(&redis->nudge);
     hr_event_init(&redis->ended);
     hr_event_set(&redis->ended);
+    return redis;
+}
 
-    int r = fill_target(&redis->target, options);
-    if (r == 0) {
-        struct hr_pool_options pool = {
-            .limit = options->connections ? options->connections : DEFAULT_CONNECTIONS,
-            .idle = IDLE_TIME,
-            .max_age = HR_FOREVER,
-            .ping_after = PING_AFTER,
-            .backoff = redis->backoff,
-        };
-        redis->pool = hr_pool_new(&hr__redis_own_ops, redis, &pool);
-        if (!redis->pool)
-            r = hr_fail(-ENOMEM, "redis: no memory for a client");
+hr_redis *hr__redis_new_pattern(const struct hr_redis_options *options)
+{
+    hr_redis *redis =
+        make_client(options->connections ? options->connections : DEFAULT_CONNECTIONS,
+                    options->command_timeout ? options->command_timeout : hr_seconds(5),
+                    options->reconnect.first > 0 ? &options->reconnect : &reconnect_backoff);
+    if (redis && fill_target(&redis->target, options) < 0)
+        redis = hr_redis_free(redis);
+    return redis;
+}
+
+hr_redis *hr_redis_new(const struct hr_redis_options *options)
+{
+    hr_redis *redis = hr__redis_new_pattern(options);
+    if (redis && redis->target.url.scheme == HR_URL_CLUSTER) {
+        redis = hr_redis_free(redis);
+        (void)hr_fail(-EINVAL, "redis: the url is that of a cluster");
     }
-    if (r < 0) {
-        hr__redis_unref(redis);
-        return NULL;
-    }
+    return redis;
+}
+
+/* The target of a pattern, but for the address. */
+static int fill_beside(struct hr__redis_target *target, const struct hr__redis_target *pattern,
+                       const struct hr__redis_address *address)
+{
+    const char *password = pattern->password ? pattern->password : pattern->url.password;
+    int r = copy_string(address->host, &target->url.host);
+    if (r == 0)
+        r = copy_string(password, &target->password);
+    if (r == 0)
+        r = copy_string(pattern->client_name, &target->client_name);
+    if (r == 0 && hr_url_set_user(&target->url, pattern->url.user) < 0)
+        r = hr_fail(-ENOMEM, "redis: no memory for a client");
+    target->url.port = address->port;
+    target->protocol = pattern->protocol;
+    target->connect_timeout = pattern->connect_timeout;
+    target->limits = pattern->limits;
+    target->tls = hr__tls_context_ref(pattern->tls);
+    target->census = hr__redis_census_new();
+    if (r == 0 && !target->census)
+        r = hr_fail(-ENOMEM, "redis: no memory for a client");
+    if (r == 0)
+        hr__redis_target_describe(target);
+    return r;
+}
+
+hr_redis *hr__redis_new_beside(const hr_redis *pattern, const struct hr__redis_address *address)
+{
+    hr_redis *redis =
+        make_client(pattern->connections, pattern->command_timeout, &pattern->backoff);
+    if (redis && fill_beside(&redis->target, &pattern->target, address) < 0)
+        redis = hr_redis_free(redis);
     return redis;
 }
 
@@ -157,7 +206,26 @@ void hr__redis_heed_refusal(struct hr_redis *redis, int r)
     }
 }
 
+/* Asks on a connection; parts take the replies before the last, where the request has several. */
+static int ask_on(struct hr__redis_conn *conn, hr_reply **parts, hr_reply **ret,
+                  const struct hr__redis_request *request, hr_usec span)
+{
+    struct hr__redis_call call = {.parts = parts};
+    int r = hr__redis_call_begin(&call, conn, request, span);
+    if (r < 0)
+        return r;
+    if (hr__redis_call_wait(&call) < 0)
+        hr__redis_call_abandon(&call);
+    return hr__redis_call_end(&call, ret);
+}
+
 int hr__redis_ask(struct hr_redis *redis, hr_reply **ret, const struct hr__redis_request *request)
+{
+    return hr__redis_ask_parts(redis, NULL, ret, request);
+}
+
+int hr__redis_ask_parts(struct hr_redis *redis, hr_reply **parts, hr_reply **ret,
+                        const struct hr__redis_request *request)
 {
     int r = hr__redis_check_loop(redis);
     if (r < 0)
@@ -168,7 +236,7 @@ int hr__redis_ask(struct hr_redis *redis, hr_reply **ret, const struct hr__redis
     struct hr__redis_conn *conn = NULL;
     r = hr__redis_get_conn(redis, &conn);
     if (r >= 0)
-        r = hr__redis_call(conn, ret, request, redis->command_timeout);
+        r = ask_on(conn, parts, ret, request, redis->command_timeout);
     hr__redis_heed_refusal(redis, r);
     if (r == -ENOTCONN && redis->state == HR__REDIS_CLOSED) /* while it waited for room */
         r = hr_fail(HR_ECLOSED, "%s: the client was closed", redis->target.name);

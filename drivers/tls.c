@@ -20,6 +20,7 @@
 #include "core/buf.h"
 
 struct hr__tls_context {
+    unsigned refs;
     SSL_CTX *ctx;
     enum hr_tls_verify verify;
 };
@@ -158,6 +159,7 @@ static int make_context(const struct hr_tls_options *options, enum hr_tls_verify
         free(context);
         return hr_fail(-ENOMEM, "tls: no memory for the settings");
     }
+    context->refs = 1;
     context->ctx = ctx;
     context->verify = verify;
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
@@ -189,11 +191,18 @@ int hr__tls_context_new(const struct hr_url *url, const struct hr_tls_options *o
 
 struct hr__tls_context *hr__tls_context_free(struct hr__tls_context *context)
 {
-    if (context) {
+    if (context && --context->refs == 0) {
         SSL_CTX_free(context->ctx);
         free(context);
     }
     return NULL;
+}
+
+struct hr__tls_context *hr__tls_context_ref(struct hr__tls_context *context)
+{
+    if (context)
+        context->refs++;
+    return context;
 }
 
 /* --- connections */

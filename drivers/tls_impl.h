@@ -24,6 +24,9 @@ int hr__tls_context_new(const struct hr_url *url, const struct hr_tls_options *o
                         struct hr__tls_context **ret);
 struct hr__tls_context *hr__tls_context_free(struct hr__tls_context *context);
 
+/* Another owner of it, who frees it as well. NULL gives NULL. */
+struct hr__tls_context *hr__tls_context_ref(struct hr__tls_context *context);
+
 /* One connection. */
 struct hr__tls;
 

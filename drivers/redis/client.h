@@ -6,6 +6,7 @@
 #pragma once
 
 #include "drivers/redis.h"
+#include "drivers/redis/address.h"
 #include "drivers/redis/open.h"
 
 /* The shared connection's life. Moves: idle → connecting ⇄ ready, connecting ⇄ resting, and from
@@ -21,6 +22,7 @@ enum hr__redis_state {
 struct hr_redis {
     unsigned refs;
     struct hr__redis_target target;
+    unsigned connections; /* of one's own, at most */
     hr_usec command_timeout;
     hr_loop *loop; /* NULL until first used */
     hr_pool *pool; /* connections of one's own */
@@ -47,6 +49,11 @@ struct hr_redis {
 struct hr_redis *hr__redis_ref(struct hr_redis *redis);
 void hr__redis_unref(struct hr_redis *redis);
 
+/* As hr_redis_new(), also with the URL of a cluster: then it is good for one thing, to make clients
+ * of other addresses after its pattern. They are freed like any. NULL: the record says why. */
+hr_redis *hr__redis_new_pattern(const struct hr_redis_options *options);
+hr_redis *hr__redis_new_beside(const hr_redis *pattern, const struct hr__redis_address *address);
+
 /* 0, or HR_EWRONGLOOP, HR_ENOLOOP. */
 int hr__redis_check_loop(struct hr_redis *redis);
 
@@ -70,6 +77,11 @@ void hr__redis_shut(struct hr_redis *redis);
 /* Asks on the shared connection; codes as hr_redis_command(). */
 hr_async int hr__redis_ask(struct hr_redis *redis, hr_reply **ret,
                            const struct hr__redis_request *request);
+
+/* The same for a request of several commands: the replies before the last go to parts, as many as
+ * have come, and are the caller's. */
+hr_async int hr__redis_ask_parts(struct hr_redis *redis, hr_reply **parts, hr_reply **ret,
+                                 const struct hr__redis_request *request);
 
 /* r is how a command ended, and the record says why: a server that is not what it was is left. */
 void hr__redis_heed_refusal(struct hr_redis *redis, int r);

@@ -34,29 +34,11 @@ struct hr__redis_sentinel {
     hr_event heard;                 /* news, or the subscription is lost */
 };
 
-static bool is_same(const struct hr__redis_address *a, const struct hr__redis_address *b)
-{
-    return a->port == b->port && strcmp(a->host, b->host) == 0;
-}
-
-/* False: that is no address. */
-static bool set_address(struct hr__redis_address *address, const char *host, int64_t port)
-{
-    struct hr__redis_address is = {.port = (uint16_t)port};
-    size_t len = host ? strlen(host) : 0;
-    if (len == 0 || len >= sizeof(is.host) || port <= 0 || port > UINT16_MAX ||
-        strpbrk(host, " \t\r\n"))
-        return false;
-    memcpy(is.host, host, len + 1);
-    *address = is;
-    return true;
-}
-
 static size_t index_of(const struct hr__redis_sentinel *sentinel,
                        const struct hr__redis_address *address)
 {
     size_t i = 0;
-    while (i < sentinel->count && !is_same(&sentinel->items[i], address))
+    while (i < sentinel->count && !hr__redis_address_equals(&sentinel->items[i], address))
         i++;
     return i;
 }
@@ -86,7 +68,7 @@ static void put_last(struct hr__redis_sentinel *sentinel, const struct hr__redis
 static void add(struct hr__redis_sentinel *sentinel, const char *host, int64_t port)
 {
     struct hr__redis_address address;
-    if (sentinel->count < SENTINELS_MAX && set_address(&address, host, port) &&
+    if (sentinel->count < SENTINELS_MAX && hr__redis_address_set(&address, host, port) &&
         index_of(sentinel, &address) == sentinel->count)
         sentinel->items[sentinel->count++] = address;
 }
@@ -190,8 +172,9 @@ static int close_one(struct hr__redis_conn *conn, int code)
 static int read_answer(const struct hr__redis_sentinel *sentinel, const hr_reply *reply,
                        struct hr__redis_address *ret)
 {
-    if (hr_reply_len(reply) == 2 && set_address(ret, hr_reply_str(hr_reply_at(reply, 0), NULL),
-                                                hr_reply_int(hr_reply_at(reply, 1))))
+    if (hr_reply_len(reply) == 2 &&
+        hr__redis_address_set(ret, hr_reply_str(hr_reply_at(reply, 0), NULL),
+                              hr_reply_int(hr_reply_at(reply, 1))))
         return 0;
     if (hr_reply_is_nil(reply))
         return hr_fail(-ENOENT, "it knows no master called %.80s", sentinel->master);
@@ -230,7 +213,8 @@ static int find(struct hr__redis_sentinel *sentinel, hr_usec limit, struct hr__r
         r = ask_one(sentinel, &asked, share > hr_ms(1) ? share : hr_ms(1), ret);
         if (r >= 0 || r == -ECANCELED || r == -ENOMEM)
             return r;
-        if (is_same(&sentinel->items[0], &asked)) /* nobody else has found that out meanwhile */
+        if (hr__redis_address_equals(&sentinel->items[0],
+                                     &asked)) /* nobody else has found that out meanwhile */
             put_last(sentinel, &asked);
     }
     char text[HR_ERROR_MESSAGE_MAX];
@@ -263,7 +247,7 @@ static void hear_switch(struct hr__redis_sentinel *sentinel, const char *text)
     size_t name = strlen(sentinel->master);
     if (strncmp(text, sentinel->master, name) == 0 && text[name] == ' ' &&
         sscanf(text + name, " %*s %*s %253s %5u", host, &port) == 2 &&
-        set_address(&sentinel->news, host, port))
+        hr__redis_address_set(&sentinel->news, host, port))
         hr_event_set(&sentinel->heard);
 }
 
@@ -365,7 +349,7 @@ static int listen_to(struct hr__redis_sentinel *sentinel, const struct hr__redis
         hr_event_clear(&sentinel->heard);
         if (sentinel->news.port == 0)
             continue;
-        if (!is_same(&sentinel->news, &sentinel->found)) {
+        if (!hr__redis_address_equals(&sentinel->news, &sentinel->found)) {
             move_to(sentinel, address, 0);
             moved(cookie);
         }
@@ -386,7 +370,7 @@ static int follow_one(struct hr__redis_sentinel *sentinel, struct hr_backoff *ba
         hr__redis_conn_on_lost(conn, NULL, NULL);
         r = close_one(conn, r);
     }
-    if (is_same(&sentinel->items[0], &address))
+    if (hr__redis_address_equals(&sentinel->items[0], &address))
         put_last(sentinel, &address);
     return r;
 }

@@ -7,15 +7,11 @@
  */
 #pragma once
 
+#include "drivers/redis/address.h"
 #include "drivers/redis/open.h"
 
 struct hr__redis_sentinel;
 struct hr_redis_options;
-
-struct hr__redis_address {
-    char host[254]; /* a name or a literal address */
-    uint16_t port;
-};
 
 /* The sentinels of a URL redis+sentinel://. client is how the master itself is reached: its limits
  * and census are used here as well, and outlive the sentinels. 0; -EINVAL, -ENOMEM with the record.

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The nodes of a cluster and the map of its slots.
+ *
+ * The map is learnt by a task that asks one node after the other for CLUSTER SLOTS, those whose
+ * connection is up first. Commands never wait for it but when there is none yet: they find out by
+ * themselves that a slot has moved.
+ */
+#include <string.h>
+
+#include "core/timeout.h"
+#include "drivers/redis/cluster_impl.h"
+
+/* The map is not asked for more often, whatever the nodes say. */
+#define LEARN_EVERY hr_ms(200)
+
+/* A node that is silent costs so much of the search. */
+#define NODE_SHARE 4 /* of connect_timeout: one part in so many */
+
+struct hr_redis_cluster *hr__cluster_ref(struct hr_redis_cluster *cluster)
+{
+    cluster->refs++;
+    return cluster;
+}
+
+void hr__cluster_unref(struct hr_redis_cluster *cluster)
+{
+    if (--cluster->refs > 0)
+        return;
+    hr_redis_free(cluster->pattern);
+    hr_event_done(&cluster->none);
+    hr_event_done(&cluster->told);
+    hr_error_done(&cluster->error);
+    free(cluster);
+}
+
+/* --- nodes */
+
+/* The last of it: its client is closed or never was. */
+static void bury(struct hr__redis_node *node)
+{
+    struct hr_redis_cluster *cluster = node->cluster;
+    hr_redis_free(node->redis);
+    free(node);
+    if (--cluster->alive == 0)
+        hr_event_set(&cluster->none);
+    hr__cluster_unref(cluster);
+}
+
+static void bury_arg(void *arg)
+{
+    bury(arg);
+}
+
+static int close_node(void *arg)
+{
+    struct hr__redis_node *node = arg;
+    int r = hr_redis_close(node->redis);
+    bury(node);
+    return r == -ECANCELED ? r : 0;
+}
+
+void hr__cluster_leave(struct hr__redis_node *node)
+{
+    if (--node->refs > 0)
+        return;
+    struct hr_task_options options = {.name = "redis-node", .free_arg = bury_arg};
+    hr_task *task = NULL;
+    if (node->redis && node->redis->loop)
+        task = hr_create_task_with(&options, close_node, node);
+    if (!task)
+        bury(node);
+    (void)hr_future_unref(task);
+}
+
+void hr__cluster_leavep(struct hr__redis_node **node)
+{
+    if (*node)
+        hr__cluster_leave(*node);
+    *node = NULL;
+}
+
+static struct hr__redis_node *find_node(struct hr_redis_cluster *cluster,
+                                        const struct hr__redis_address *address)
+{
+    hr_list_foreach (link, &cluster->nodes) {
+        struct hr__redis_node *node = hr_list_entry(link, struct hr__redis_node, link);
+        if (hr__redis_address_equals(&node->address, address))
+            return node;
+    }
+    return NULL;
+}
+
+/* Takes a reference to a node whose client is there. */
+static int use(struct hr__redis_node *node, struct hr__redis_node **ret)
+{
+    if (!node->redis)
+        node->redis = hr__redis_new_beside(node->cluster->pattern, &node->address);
+    if (!node->redis)
+        return -ENOMEM;
+    node->refs++;
+    *ret = node;
+    return 0;
+}
+
+int hr__cluster_meet(struct hr_redis_cluster *cluster, const struct hr__redis_address *address,
+                     struct hr__redis_node **ret)
+{
+    struct hr__redis_node *node = find_node(cluster, address);
+    if (!node) {
+        node = calloc(1, sizeof(*node));
+        if (!node)
+            return hr_fail(-ENOMEM, "redis: no memory for a node");
+        node->cluster = hr__cluster_ref(cluster);
+        node->address = *address;
+        node->refs = 1;
+        hr_list_append(&cluster->nodes, &node->link);
+        cluster->alive++;
+        hr_event_clear(&cluster->none);
+    }
+    return use(node, ret);
+}
+
+/* Takes a node out of the cluster. */
+static void dismiss(struct hr__redis_node *node)
+{
+    hr_list_remove(&node->link);
+    hr__cluster_leave(node);
+}
+
+/* --- learning the map */
+
+/* The address of a node in the map; one that does not know its own is where it was asked. False:
+ * nobody can tell. */
+static bool read_address(const hr_reply *node, const struct hr__redis_address *asked,
+                         struct hr__redis_address *ret)
+{
+    const char *host = hr_reply_str(hr_reply_at(node, 0), NULL);
+    if (!host || !host[0])
+        host = asked->host;
+    return hr__redis_address_set(ret, host, hr_reply_int(hr_reply_at(node, 1)));
+}
+
+/* Notes that a node belongs to the cluster. 0, also when it has no address, or -ENOMEM. */
+static int note_node(struct hr_redis_cluster *cluster, const hr_reply *entry, bool master,
+                     const struct hr__redis_address *asked)
+{
+    struct hr__redis_address address;
+    if (!read_address(entry, asked, &address))
+        return 0;
+    hr_auto(hr__cluster_leavep) struct hr__redis_node *node = NULL;
+    int r = hr__cluster_meet(cluster, &address, &node);
+    if (r < 0)
+        return r;
+    node->known = true;
+    node->master = node->master || master;
+    return 0;
+}
+
+/* [first, last, master, replica …] */
+static int note_range(struct hr_redis_cluster *cluster, const hr_reply *range,
+                      const struct hr__redis_address *asked)
+{
+    int r = hr_reply_len(range) < 3 ? -EBADMSG : 0;
+    int64_t first = hr_reply_int(hr_reply_at(range, 0)), last = hr_reply_int(hr_reply_at(range, 1));
+    if (r < 0 || first < 0 || first > last || last >= HR__REDIS_SLOTS)
+        return hr_fail(-EBADMSG, "redis: the map of the cluster makes no sense");
+    for (size_t i = 2; r == 0 && i < hr_reply_len(range); i++)
+        r = note_node(cluster, hr_reply_at(range, i), i == 2, asked);
+    return r;
+}
+
+static void assign_range(struct hr_redis_cluster *cluster, const hr_reply *range,
+                         const struct hr__redis_address *asked)
+{
+    struct hr__redis_address address;
+    struct hr__redis_node *node = NULL;
+    if (read_address(hr_reply_at(range, 2), asked, &address))
+        node = find_node(cluster, &address);
+    int64_t last = hr_reply_int(hr_reply_at(range, 1));
+    for (int64_t slot = hr_reply_int(hr_reply_at(range, 0)); slot <= last; slot++)
+        cluster->slots[slot] = node;
+}
+
+/* Takes in a map. First the nodes, which may fail and then changes nothing that matters; then the
+ * slots. */
+static int take_map(struct hr_redis_cluster *cluster, const hr_reply *map,
+                    const struct hr__redis_address *asked)
+{
+    size_t count = hr_reply_len(map);
+    if (count == 0)
+        return hr_fail(-EBADMSG, "redis %s:%u: it knows no slots", asked->host, asked->port);
+    hr_list_foreach (link, &cluster->nodes) {
+        struct hr__redis_node *node = hr_list_entry(link, struct hr__redis_node, link);
+        node->known = node->master = false;
+    }
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = note_range(cluster, hr_reply_at(map, i), asked);
+    if (r < 0)
+        return r;
+
+    memset(cluster->slots, 0, sizeof(cluster->slots));
+    for (size_t i = 0; i < count; i++)
+        assign_range(cluster, hr_reply_at(map, i), asked);
+    hr_list_foreach_safe (link, &cluster->nodes) {
+        struct hr__redis_node *node = hr_list_entry(link, struct hr__redis_node, link);
+        if (!node->known)
+            dismiss(node);
+    }
+    cluster->stats.maps++;
+    return 0;
+}
+
+static int ask_for_map(struct hr_redis_cluster *cluster, struct hr__redis_node *node)
+{
+    struct hr__redis_address asked = node->address;
+    hr_auto(hr_reply_freep) hr_reply *map = NULL;
+    struct hr_timeout limit = {0};
+    int r = hr_timeout_enter(&limit, cluster->pattern->target.connect_timeout / NODE_SHARE);
+    if (r < 0)
+        return r;
+    r = hr_timeout_leave(&limit, hr_redis_command(node->redis, &map, "CLUSTER SLOTS"));
+    if (r < 0 || cluster->closed)
+        return r;
+    return take_map(cluster, map, &asked);
+}
+
+/* Whom to ask: those that are connected, then the others that are known, then those of the URL. */
+struct search {
+    struct hr__redis_node **nodes;
+    size_t count, most;
+};
+
+static void add_candidate(struct search *search, struct hr__redis_node *node)
+{
+    for (size_t i = 0; i < search->count; i++) {
+        if (search->nodes[i] == node)
+            return;
+    }
+    node->refs++;
+    search->nodes[search->count++] = node;
+}
+
+static void add_known(struct hr_redis_cluster *cluster, struct search *search, bool up)
+{
+    size_t before = search->count;
+    hr_list_foreach (link, &cluster->nodes) {
+        struct hr__redis_node *node = hr_list_entry(link, struct hr__redis_node, link);
+        if (node->redis && hr__redis_is_up(node->redis) == up)
+            add_candidate(search, node);
+    }
+    size_t added = search->count - before;
+    if (added < 2)
+        return;
+    struct hr__redis_node **from = &search->nodes[before];
+    for (size_t i = cluster->turn % added; i > 0; i--) { /* another one first each time */
+        struct hr__redis_node *first = from[0];
+        memmove(from, from + 1, (added - 1) * sizeof(*from));
+        from[added - 1] = first;
+    }
+}
+
+static int add_seed(struct hr_redis_cluster *cluster, struct search *search, const char *host,
+                    uint16_t port)
+{
+    struct hr__redis_address address;
+    hr_auto(hr__cluster_leavep) struct hr__redis_node *node = NULL;
+    if (!hr__redis_address_set(&address, host, port))
+        return 0;
+    int r = hr__cluster_meet(cluster, &address, &node);
+    if (r == 0)
+        add_candidate(search, node);
+    return r;
+}
+
+static int list_candidates(struct hr_redis_cluster *cluster, struct search *search)
+{
+    const struct hr_url *url = &cluster->pattern->target.url;
+    search->most = cluster->alive + url->n_others + 1;
+    search->nodes = calloc(search->most, sizeof(struct hr__redis_node *));
+    if (!search->nodes)
+        return hr_fail(-ENOMEM, "redis: no memory for the map of the cluster");
+    add_known(cluster, search, true);
+    add_known(cluster, search, false);
+    int r = add_seed(cluster, search, url->host, url->port);
+    for (size_t i = 0; r == 0 && i < url->n_others; i++)
+        r = add_seed(cluster, search, url->others[i].host, url->others[i].port);
+    return r;
+}
+
+static int learn_once(struct hr_redis_cluster *cluster)
+{
+    struct search search = {0};
+    int r = list_candidates(cluster, &search);
+    for (size_t i = 0; r == 0 && i < search.count; i++) {
+        r = cluster->closed ? HR_ECLOSED : ask_for_map(cluster, search.nodes[i]);
+        if (r >= 0 || r == -ECANCELED || r == -ENOMEM || r == HR_ECLOSED)
+            break;
+        if (i + 1 < search.count)
+            r = 0;
+    }
+    for (size_t i = 0; i < search.count; i++)
+        hr__cluster_leave(search.nodes[i]);
+    free(search.nodes);
+    return r;
+}
+
+/* Keeps why there is no map, as callers will be told. */
+static void note_error(struct hr_redis_cluster *cluster, int code)
+{
+    hr_error_done(&cluster->error);
+    cluster->error = (struct hr_error){0};
+    if (code == 0)
+        return;
+    struct hr_error error = *hr_last_error();
+    error.code = code == -ENOMEM || code == HR_ECLOSED ? code : -ENOTCONN;
+    error.sent = false;
+    error.native = 0;
+    hr_error_copy(&cluster->error, &error);
+}
+
+static void end_learner(struct hr_redis_cluster *cluster)
+{
+    cluster->learner = hr_future_unref(cluster->learner);
+    hr_event_set(&cluster->told); /* a pulse: all who wait now */
+    hr_event_clear(&cluster->told);
+    hr__cluster_unref(cluster);
+}
+
+static int learn(void *arg)
+{
+    struct hr_redis_cluster *cluster = arg;
+    int r = 0;
+    do {
+        cluster->wanted = false;
+        if (cluster->stats.maps > 0 || cluster->error.code < 0)
+            r = hr_sleep_until(hr_later(cluster->learnt, LEARN_EVERY));
+        cluster->learnt = hr_now();
+        cluster->turn++;
+        if (r >= 0)
+            r = learn_once(cluster);
+        if (r == -ECANCELED)
+            break;
+        note_error(cluster, r);
+        hr_event_set(&cluster->told);
+        hr_event_clear(&cluster->told);
+    } while (cluster->wanted && !cluster->closed);
+    end_learner(cluster);
+    return r == -ECANCELED ? r : 0;
+}
+
+static void drop_learner(void *arg)
+{
+    end_learner(arg);
+}
+
+void hr__cluster_want_map(struct hr_redis_cluster *cluster)
+{
+    cluster->wanted = true;
+    if (cluster->learner || cluster->closed)
+        return;
+    struct hr_task_options options = {.name = "redis-cluster", .free_arg = drop_learner};
+    cluster->learner = hr_create_task_with(&options, learn, cluster);
+    if (cluster->learner)
+        hr__cluster_ref(cluster);
+}
+
+/* --- finding a node */
+
+static struct hr__redis_node *some_master(struct hr_redis_cluster *cluster)
+{
+    struct hr__redis_node *any = NULL;
+    hr_list_foreach (link, &cluster->nodes) {
+        struct hr__redis_node *node = hr_list_entry(link, struct hr__redis_node, link);
+        if (node->master && node->redis && hr__redis_is_up(node->redis))
+            return node;
+        if (node->master && !any)
+            any = node;
+    }
+    return any;
+}
+
+/* Waits until there is a map, or an attempt to get one has failed. */
+static int wait_for_map(struct hr_redis_cluster *cluster)
+{
+    while (cluster->stats.maps == 0) {
+        hr__cluster_want_map(cluster);
+        if (!cluster->learner)
+            return hr_fail(-ENOMEM, "redis: no memory for a task");
+        int r = hr_event_wait(&cluster->told);
+        if (r < 0)
+            return hr_fail(r, "redis: cancelled before it was asked");
+        if (cluster->closed)
+            return hr_fail(HR_ECLOSED, "redis: the client is closed");
+        if (cluster->stats.maps == 0 && cluster->error.code < 0)
+            return hr_error_raise(&cluster->error);
+    }
+    return 0;
+}
+
+int hr__cluster_find(struct hr_redis_cluster *cluster, unsigned slot, struct hr__redis_node **ret)
+{
+    if (cluster->closed)
+        return hr_fail(HR_ECLOSED, "redis: the client is closed");
+    int r = wait_for_map(cluster);
+    if (r < 0)
+        return r;
+    struct hr__redis_node *node =
+        slot == HR__REDIS_NO_SLOT ? some_master(cluster) : cluster->slots[slot];
+    if (!node)
+        return hr_fail_native(-ENOTCONN, 0, NULL, "CLUSTERDOWN", false,
+                              "redis: no node of the cluster has the slot %u", slot);
+    return use(node, ret);
+}
+
+int hr__cluster_masters(struct hr_redis_cluster *cluster, struct hr__redis_node ***ret,
+                        size_t *ret_count)
+{
+    if (cluster->closed)
+        return hr_fail(HR_ECLOSED, "redis: the client is closed");
+    int r = wait_for_map(cluster);
+    if (r < 0)
+        return r;
+    struct hr__redis_node **masters = calloc(cluster->alive + 1, sizeof(struct hr__redis_node *));
+    size_t count = 0;
+    if (!masters)
+        return hr_fail(-ENOMEM, "redis: no memory for the nodes");
+    hr_list_foreach (link, &cluster->nodes) {
+        struct hr__redis_node *node = hr_list_entry(link, struct hr__redis_node, link);
+        if (r == 0 && node->master)
+            r = use(node, &masters[count]);
+        count += r == 0 && node->master;
+    }
+    *ret = masters;
+    *ret_count = count;
+    return r;
+}
+
+void hr__cluster_shut(struct hr_redis_cluster *cluster)
+{
+    if (cluster->closed)
+        return;
+    cluster->closed = true;
+    memset(cluster->slots, 0, sizeof(cluster->slots));
+    hr_list_foreach_safe (link, &cluster->nodes) {
+        struct hr__redis_node *node = hr_list_entry(link, struct hr__redis_node, link);
+        if (node->redis)
+            hr__redis_shut(node->redis);
+        dismiss(node);
+    }
+    if (cluster->learner)
+        hr_task_cancel(cluster->learner, "the client is closed");
+}
