@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How it works: a child of core's in a group of its own, and a watched descriptor for each of its
+ * pipes. Output goes through one buffer a stream, so that lines and plain reads may alternate.
+ */
+#include "drivers/process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "core/transfer.h"
+#include "drivers/process/impl.h"
+#include "drivers/process/lines.h"
+
+struct hr_process {
+    hr_child *child;
+    hr_usec grace;
+    struct stream {
+        int fd; /* ours to close; -1: none */
+        hr_io *io;
+        struct hr__lines lines; /* of an output */
+        bool ended;
+    } streams[3];
+};
+
+static void close_stream(struct stream *stream)
+{
+    stream->io = hr_io_free(stream->io);
+    if (stream->fd >= 0)
+        close(stream->fd);
+    stream->fd = -1;
+}
+
+static int open_streams(hr_process *process, size_t max_line)
+{
+    for (int i = 0; i < 3; i++) {
+        struct stream *stream = &process->streams[i];
+        hr__lines_init(&stream->lines, max_line);
+        stream->fd = hr_child_take_pipe(process->child, i);
+    }
+    for (int i = 0; i < 3; i++) {
+        struct stream *stream = &process->streams[i];
+        if (stream->fd >= 0 && !(stream->io = hr_io_new(stream->fd)))
+            return hr_last_error()->code;
+    }
+    return 0;
+}
+
+hr_process *hr_process_start(const struct hr_process_options *options)
+{
+    struct hr_child_options child = {
+        .argv = options->argv,
+        .file = options->file,
+        .env = options->env,
+        .directory = options->directory,
+        .streams = {options->streams[0], options->streams[1], options->streams[2]},
+        .group = HR_CHILD_OWN_GROUP,
+        .end_group = true,
+    };
+    if (!hr_running_loop()) {
+        hr_fail(HR_ENOLOOP, "a program belongs to a loop that runs");
+        return NULL;
+    }
+    hr_process *process = calloc(1, sizeof(*process));
+    if (!process) {
+        hr_fail(-ENOMEM, "no memory for a program");
+        return NULL;
+    }
+    for (int i = 0; i < 3; i++)
+        process->streams[i].fd = -1;
+    process->grace = options->grace > 0 ? options->grace : hr_seconds(2);
+    process->child = hr_child_spawn(&child);
+    if (!process->child) {
+        free(process);
+        return NULL;
+    }
+    if (open_streams(process, options->max_line ? options->max_line : (size_t)1 << 20) < 0)
+        return hr_process_free(process);
+    return process;
+}
+
+hr_process *hr_process_free(hr_process *process)
+{
+    if (!process)
+        return NULL;
+    for (int i = 0; i < 3; i++) {
+        close_stream(&process->streams[i]);
+        hr__lines_done(&process->streams[i].lines);
+    }
+    hr_child_free(process->child);
+    free(process);
+    return NULL;
+}
+
+void hr_process_freep(hr_process **process)
+{
+    *process = hr_process_free(*process);
+}
+
+pid_t hr_process_pid(const hr_process *process)
+{
+    return hr_child_pid(process->child);
+}
+
+/* --- its streams */
+
+static int find_output(hr_process *process, int i, struct stream **ret)
+{
+    if (i < 1 || i > 2 || process->streams[i].fd < 0)
+        return hr_fail(-EINVAL, "stream %d is no pipe to read", i);
+    *ret = &process->streams[i];
+    return 0;
+}
+
+/* Receives what there is into the stream's buffer: 1, 0 at the end, or a code. */
+static int receive(struct stream *stream)
+{
+    char *room;
+    size_t size;
+    if (stream->ended)
+        return 0;
+    int r = hr__lines_room(&stream->lines, &room, &size);
+    if (r < 0)
+        return hr_fail(r, "no memory for what a program says");
+    ssize_t n = hr_io_read(stream->io, room, size);
+    if (n < 0)
+        return (int)n;
+    hr__lines_commit(&stream->lines, (size_t)n);
+    stream->ended = n == 0;
+    return n > 0;
+}
+
+ssize_t hr_process_read(hr_process *process, int i, void *bytes, size_t size)
+{
+    struct stream *stream;
+    int r = find_output(process, i, &stream);
+    if (r < 0)
+        return r;
+    if (hr__lines_held(&stream->lines) > 0)
+        return (ssize_t)hr__lines_take(&stream->lines, bytes, size);
+    return stream->ended ? 0 : hr_io_read(stream->io, bytes, size);
+}
+
+int hr_process_read_line(hr_process *process, int i, const char **ret, size_t *ret_size)
+{
+    struct stream *stream;
+    size_t size;
+    int r = find_output(process, i, &stream);
+    if (r < 0)
+        return r;
+    while ((r = hr__lines_next(&stream->lines, ret, &size)) == 0) {
+        r = receive(stream);
+        if (r < 0)
+            return r;
+        if (r == 0) {
+            r = hr__lines_rest(&stream->lines, ret, &size);
+            break;
+        }
+    }
+    if (r == -EMSGSIZE)
+        return hr_fail(r, "a line of more than %zu bytes", stream->lines.max);
+    if (r > 0 && ret_size)
+        *ret_size = size;
+    return r;
+}
+
+int hr_process_write(hr_process *process, const void *bytes, size_t size)
+{
+    if (process->streams[0].fd < 0)
+        return hr_fail(-EINVAL, "the program's input is no pipe, or closed");
+    return hr_io_write(process->streams[0].io, bytes, size, NULL);
+}
+
+void hr_process_close_input(hr_process *process)
+{
+    close_stream(&process->streams[0]);
+}
+
+/* --- its end */
+
+int hr_process_wait(hr_process *process, struct hr_child_exit *ret)
+{
+    return hr_child_wait(process->child, ret);
+}
+
+int hr_process_stop(hr_process *process, struct hr_child_exit *ret)
+{
+    return hr_child_stop(process->child, process->grace, ret);
+}
+
+int hr_process_kill(hr_process *process, int signal)
+{
+    return hr_child_kill(process->child, signal);
+}
+
+/* --- for the worker pool */
+
+bool hr__process_is_quiet(const hr_process *process)
+{
+    const struct stream *out = &process->streams[1];
+    struct pollfd look = {.fd = out->fd, .events = POLLIN};
+    return !hr_child_over(process->child) && !out->ended && hr__lines_held(&out->lines) == 0 &&
+           poll(&look, 1, 0) == 0;
+}
+
+void hr__process_kill_all(hr_process *process)
+{
+    if (hr_child_over(process->child))
+        return;
+    hr_child_kill_group(process->child, SIGKILL);
+    hr_child_kill(process->child, SIGKILL);
+}

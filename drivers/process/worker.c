@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How it works: the pool of connections (drivers/pool.h) keeps workers as it keeps connections;
+ * here one is opened, asked and closed. A minder, a task of its own, listens to what a worker says
+ * on standard error and waits for its end; worker and program go when loan and minder are both
+ * over.
+ */
+#include "drivers/process/worker.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/timeout.h"
+#include "drivers/process/impl.h"
+
+#define PIECE 4096
+
+/* --- its life */
+
+static void destroy(struct hr__worker *worker)
+{
+    hr_worker_pool *pool = worker->pool;
+    if (worker->patience)
+        hr_handle_cancel(worker->patience);
+    hr_process_free(worker->process);
+    hr_buf_done(&worker->request);
+    hr_list_remove(&worker->link);
+    free(worker);
+    if (hr_list_empty(&pool->workers))
+        hr_event_set(&pool->alone);
+    hr__worker_pool_unref(pool);
+}
+
+/* A line that is too long is told in pieces. */
+static int tell_piece(struct hr__worker *worker)
+{
+    char piece[PIECE + 1];
+    ssize_t n = hr_process_read(worker->process, 2, piece, PIECE);
+    if (n <= 0)
+        return (int)n;
+    piece[n] = '\0';
+    worker->pool->options.said(hr_process_pid(worker->process), piece, (size_t)n,
+                               worker->pool->options.cookie);
+    return 1;
+}
+
+static int tell_line(struct hr__worker *worker)
+{
+    const char *line;
+    size_t size;
+    int r = hr_process_read_line(worker->process, 2, &line, &size);
+    if (r == -EMSGSIZE)
+        return tell_piece(worker);
+    if (r > 0)
+        worker->pool->options.said(hr_process_pid(worker->process), line, size,
+                                   worker->pool->options.cookie);
+    return r;
+}
+
+static int mind(void *arg)
+{
+    struct hr__worker *worker = arg;
+    int r = worker->pool->options.said ? 1 : 0;
+    while (r > 0)
+        r = tell_line(worker);
+    if (r != -ECANCELED)
+        r = hr_process_wait(worker->process, NULL);
+    worker->minder = NULL;
+    if (worker->closed)
+        destroy(worker);
+    return 0;
+}
+
+static void never_minded(void *arg)
+{
+    struct hr__worker *worker = arg;
+    worker->minder = NULL;
+    if (worker->closed)
+        destroy(worker);
+}
+
+static int begin(struct hr__worker *worker)
+{
+    hr_worker_pool *pool = worker->pool;
+    struct hr_process_options options = {
+        .argv = (const char *const *)pool->argv,
+        .env = (const char *const *)pool->env,
+        .directory = pool->directory,
+        .streams = {{HR_CHILD_PIPE},
+                    {HR_CHILD_PIPE},
+                    {pool->options.said ? HR_CHILD_PIPE : HR_CHILD_INHERIT}},
+        .max_line = pool->options.max_line,
+    };
+    struct hr_task_options minder = {.name = "worker", .free_arg = never_minded};
+    worker->process = hr_process_start(&options);
+    if (!worker->process)
+        return hr_last_error()->code;
+    worker->minder = hr_create_task_with(&minder, mind, worker);
+    if (!worker->minder)
+        return hr_last_error()->code;
+    hr_future_unref(worker->minder); /* the loop holds it, and it tells when it is over */
+    return 0;
+}
+
+static int start(hr_worker_pool *pool, struct hr__worker **ret)
+{
+    struct hr__worker *worker = calloc(1, sizeof(*worker));
+    if (!worker)
+        return hr_fail(-ENOMEM, "no memory for a worker");
+    worker->pool = pool;
+    worker->fresh = true;
+    hr_buf_init(&worker->request, SIZE_MAX);
+    hr_list_append(&pool->workers, &worker->link);
+    hr_event_clear(&pool->alone);
+    pool->refs++;
+    int r = begin(worker);
+    if (r < 0) {
+        destroy(worker);
+        return r;
+    }
+    pool->started++;
+    *ret = worker;
+    return 0;
+}
+
+/* Starts one, but not at once while they end without an answer. */
+static int worker_open(void *driver, void **ret)
+{
+    hr_worker_pool *pool = driver;
+    struct hr__worker *worker;
+    pool->refs++; /* it may be freed meanwhile */
+    int r = pool->start_at > hr_now() ? hr_sleep_until(pool->start_at) : 0;
+    if (r == 0)
+        r = start(pool, &worker);
+    if (r == 0)
+        *ret = worker;
+    hr__worker_pool_unref(pool);
+    return r;
+}
+
+static void lose_patience(void *arg)
+{
+    struct hr__worker *worker = arg;
+    worker->patience = NULL;
+    hr__process_kill_all(worker->process);
+}
+
+static void worker_close(void *conn, bool polite)
+{
+    struct hr__worker *worker = conn;
+    hr_worker_pool *pool = worker->pool;
+    worker->closed = true;
+    if (!polite && !worker->retired && worker->answered == 0)
+        pool->start_at = hr_later(hr_now(), hr_backoff_next(&pool->backoff));
+    if (!worker->minder) {
+        destroy(worker);
+        return;
+    }
+    hr_process_close_input(worker->process);
+    if (polite || worker->retired)
+        worker->patience = hr_call_later(pool->options.grace, lose_patience, worker);
+    if (!worker->patience)
+        hr__process_kill_all(worker->process);
+}
+
+static bool worker_alive(void *conn)
+{
+    return hr__process_is_quiet(((struct hr__worker *)conn)->process);
+}
+
+const struct hr_conn_ops hr__worker_ops = {
+    .name = "workers",
+    .open = worker_open,
+    .close = worker_close,
+    .alive = worker_alive,
+};
+
+/* --- a request */
+
+static int feed(void *arg)
+{
+    struct hr__worker *worker = arg;
+    return hr_process_write(worker->process, hr_buf_data(&worker->request),
+                            hr_buf_size(&worker->request));
+}
+
+/* It has ended, or at least its output has. */
+static int lost(struct hr__worker *worker)
+{
+    struct hr_timeout limit = {0};
+    struct hr_child_exit end;
+    char text[96] = "has ended its output";
+    int r = hr_timeout_enter(&limit, hr_ms(200));
+    if (r == 0)
+        r = hr_timeout_leave(&limit, hr_process_wait(worker->process, &end));
+    if (r == -ECANCELED)
+        return r;
+    if (r == 0)
+        hr_child_exit_text(&end, text, sizeof(text));
+    return hr_fail_native(HR_ELOST, 0, NULL, NULL, true, "%s, process %d, %s without an answer",
+                          worker->pool->argv[0], (int)hr_process_pid(worker->process), text);
+}
+
+static int take_answer(struct hr__worker *worker, char **ret, size_t *ret_size)
+{
+    const char *line;
+    size_t size;
+    int r = hr_process_read_line(worker->process, 1, &line, &size);
+    if (r == -EMSGSIZE)
+        return hr_fail_native(r, 0, NULL, NULL, true, "%s answers with more than %zu bytes",
+                              worker->pool->argv[0], worker->pool->options.max_line);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return lost(worker);
+    char *answer = malloc(size + 1);
+    if (!answer)
+        return hr_fail(-ENOMEM, "no memory for an answer");
+    memcpy(answer, line, size + 1);
+    *ret = answer;
+    if (ret_size)
+        *ret_size = size;
+    return 0;
+}
+
+static int converse(struct hr__worker *worker, char **ret, size_t *ret_size)
+{
+    hr_task *feeder = hr_start_task("feed", feed, worker);
+    if (!feeder)
+        return hr_last_error()->code;
+    int r = take_answer(worker, ret, ret_size);
+    if (hr_future_done(feeder)) {
+        hr_future_error(feeder); /* it reads no more: the answer, or its end, says why */
+        hr_future_unref(feeder);
+        return r;
+    }
+    /* It has answered before it had read all: the rest would be taken for the next request. */
+    hr_task_cancel(feeder, NULL);
+    hr_shield_enter();
+    int fed = hr_join(feeder);
+    hr_shield_leave();
+    if (r == 0 && fed < 0) {
+        free(hr_take(*ret));
+        r = hr_fail_native(HR_ELOST, 0, NULL, NULL, true,
+                           "%s answered before it had read its request", worker->pool->argv[0]);
+    }
+    return r;
+}
+
+int hr__worker_exchange(struct hr__worker *worker, const char *line, size_t size, char **ret,
+                        size_t *ret_size)
+{
+    struct hr_timeout limit = {0};
+    hr_buf_consume(&worker->request, SIZE_MAX);
+    if (hr_buf_append(&worker->request, line, size) < 0 ||
+        hr_buf_append(&worker->request, "\n", 1) < 0)
+        return hr_fail(-ENOMEM, "no memory for a request");
+    worker->fresh = false;
+    int r = hr_timeout_enter(&limit, worker->pool->options.limit);
+    if (r < 0)
+        return r;
+    r = hr_timeout_leave(&limit, converse(worker, ret, ret_size));
+    if (r == -ETIMEDOUT)
+        hr_fail_native(r, 0, NULL, NULL, true, "%s did not answer within %.1f s",
+                       worker->pool->argv[0], hr_in_seconds(worker->pool->options.limit));
+    if (r == 0)
+        worker->answered++;
+    return r;
+}

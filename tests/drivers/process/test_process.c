@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs: what they are given, what they say, how they end, and with whom.
+ */
+#include "drivers/process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/hrtest.h"
+
+#define MIB ((size_t)1024 * 1024)
+
+#define SH(script)                                                                                 \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        "sh", "-c", script, NULL                                                                   \
+    }
+
+static bool is_dead(pid_t pid)
+{
+    char name[64], state = 'Z';
+    snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(name, "re");
+    if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+        state = 'Z';
+    if (file)
+        fclose(file);
+    return state == 'Z';
+}
+
+static void wait_until_dead(pid_t pid)
+{
+    for (int i = 0; i < 5000 && !is_dead(pid); i++)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_TRUE(is_dead(pid));
+}
+
+TEST_REAL(a_program_runs_from_input_to_output)
+{
+    hr_auto(hr_process_output_done) struct hr_process_output said = {0};
+    struct hr_process_options options = {
+        .argv = SH("cat; echo \"$WORD\" >&2; pwd; exit 3"),
+        .env = (const char *const[]){"WORD=hello", "PATH=/usr/bin:/bin", NULL},
+        .directory = "/",
+        .input = "in\n",
+        .input_size = 3,
+    };
+    ASSERT_ERR(hr_process_run(&options, &said), 0);
+    ASSERT_EQ(said.exit.status, 3);
+    ASSERT_STR(said.out, "in\n/\n");
+    ASSERT_EQ(said.out_size, 5);
+    ASSERT_STR(said.err, "hello\n");
+}
+
+TEST_REAL(arguments_are_not_a_shells)
+{
+    hr_auto(hr_process_output_done) struct hr_process_output said = {0};
+    struct hr_process_options options = {
+        .argv = (const char *const[]){"printf", "%s|", "a b", "$HOME; rm -rf", "*", NULL},
+        .streams[2] = {HR_CHILD_NULL  },
+    };
+    ASSERT_ERR(hr_process_run(&options, &said), 0);
+    ASSERT_STR(said.out, "a b|$HOME; rm -rf|*|");
+    ASSERT_PTR(said.err, NULL);
+}
+
+TEST_REAL(a_program_that_is_not_there_is_named)
+{
+    struct hr_process_output said;
+    struct hr_process_options options = {
+        .argv = (const char *const[]){"no-such-program", NULL}
+    };
+    ASSERT_ERR(hr_process_run(&options, &said), -ENOENT);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "no-such-program"));
+    options = (struct hr_process_options){.argv = SH("true"), .directory = "/no/such/folder"};
+    ASSERT_ERR(hr_process_run(&options, &said), -ENOENT);
+    ASSERT_PTR(hr_process_start(&options), NULL);
+}
+
+TEST_REAL(a_megabyte_goes_both_ways_at_once)
+{
+    hr_auto(hr_process_output_done) struct hr_process_output said = {0};
+    hr_auto(hr_freep) char *bytes = malloc(MIB);
+    for (size_t i = 0; i < MIB; i++)
+        bytes[i] = (char)(i * 31 >> 3);
+    struct hr_process_options options = {
+        .argv = SH("tee /dev/stderr"), .input = bytes, .input_size = MIB};
+    ASSERT_ERR(hr_process_run(&options, &said), 0);
+    ASSERT_EQ(said.out_size, MIB);
+    ASSERT_EQ(said.err_size, MIB);
+    ASSERT_EQ(memcmp(said.out, bytes, MIB), 0);
+    ASSERT_EQ(memcmp(said.err, bytes, MIB), 0);
+    hr_process_output_done(&said);
+
+    options.argv = SH("head -c 10"); /* the rest of its input is nobody's */
+    ASSERT_ERR(hr_process_run(&options, &said), 0);
+    ASSERT_EQ(said.out_size, 10);
+}
+
+TEST_REAL(more_output_than_is_wanted_ends_it)
+{
+    struct hr_process_output said;
+    struct hr_process_options options = {.argv = SH("yes"), .max_output = 100000};
+    ASSERT_ERR(hr_process_run(&options, &said), -EMSGSIZE);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "100000 bytes"));
+}
+
+TEST_REAL(past_its_limit_it_is_ended_with_its_children)
+{
+    char text[32] = "";
+    FILE *file;
+    char path[] = "/tmp/hr-process-XXXXXX", script[128];
+    close(mkstemp(path));
+    snprintf(script, sizeof(script), "trap '' TERM; sleep 100 & echo $! >%s; wait; wait", path);
+    struct hr_process_output said;
+    struct hr_process_options options = {
+        .argv = SH(script), .limit = hr_ms(200), .grace = hr_ms(50)};
+    ASSERT_ERR(hr_process_run(&options, &said), -ETIMEDOUT);
+    file = fopen(path, "re");
+    ASSERT_TRUE(fgets(text, sizeof(text), file));
+    fclose(file);
+    remove(path);
+    wait_until_dead(atoi(text));
+}
+
+static int run_for_ever(void *arg)
+{
+    struct hr_process_output said;
+    struct hr_process_options options = {.argv = SH(arg)};
+    return hr_process_run(&options, &said);
+}
+
+TEST_REAL(a_cancel_kills_it)
+{
+    char path[] = "/tmp/hr-process-XXXXXX", script[128], text[32] = "";
+    close(mkstemp(path));
+    snprintf(script, sizeof(script), "trap '' TERM; echo $$ >%s; while :; do sleep 1; done", path);
+    hr_task *task = hr_create_task("run", run_for_ever, script);
+    while (!text[0]) {
+        FILE *file = fopen(path, "re");
+        if (!fgets(text, sizeof(text), file))
+            text[0] = '\0';
+        fclose(file);
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    }
+    remove(path);
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), -ECANCELED);
+    wait_until_dead(atoi(text));
+}
+
+TEST_REAL(a_conversation_by_lines)
+{
+    const char *line;
+    size_t size;
+    struct hr_child_exit end;
+    struct hr_process_options options = {
+        .argv = (const char *const[]){"cat",            NULL           },
+        .streams = { {HR_CHILD_PIPE}, {HR_CHILD_PIPE}, {HR_CHILD_NULL}},
+        .max_line = 10,
+    };
+    hr_auto(hr_process_freep) hr_process *cat = hr_process_start(&options);
+    ASSERT_TRUE(cat);
+    ASSERT_ERR(hr_process_write(cat, "one\ntwo\nend", 11), 0);
+    ASSERT_EQ(hr_process_read_line(cat, 1, &line, &size), 1);
+    ASSERT_STR(line, "one");
+    ASSERT_EQ(size, 3);
+    ASSERT_EQ(hr_process_read_line(cat, 1, &line, NULL), 1);
+    ASSERT_STR(line, "two");
+    hr_process_close_input(cat);
+    hr_process_close_input(cat);
+    ASSERT_ERR(hr_process_write(cat, "x", 1), -EINVAL);
+    ASSERT_EQ(hr_process_read_line(cat, 1, &line, &size), 1);
+    ASSERT_STR(line, "end"); /* without a line end */
+    ASSERT_EQ(hr_process_read_line(cat, 1, &line, &size), 0);
+    ASSERT_EQ(hr_process_read_line(cat, 2, &line, &size), -EINVAL);
+    ASSERT_ERR(hr_process_wait(cat, &end), 0);
+    ASSERT_EQ(end.status, 0);
+}
+
+TEST_REAL(a_line_that_is_too_long_can_be_read_in_pieces)
+{
+    const char *line;
+    char piece[32];
+    struct hr_process_options options = {
+        .argv = SH("printf 12345678901234567890; printf '\\nnext\\n'"),
+        .streams = {{HR_CHILD_NULL}, {HR_CHILD_PIPE}},
+        .max_line = 10,
+    };
+    hr_auto(hr_process_freep) hr_process *process = hr_process_start(&options);
+    ASSERT_EQ(hr_process_read_line(process, 1, &line, NULL), -EMSGSIZE);
+    ASSERT_EQ(hr_process_read(process, 1, piece, 20), 20);
+    ASSERT_EQ(hr_process_read_line(process, 1, &line, NULL), 1);
+    ASSERT_STR(line, "");
+    ASSERT_EQ(hr_process_read_line(process, 1, &line, NULL), 1);
+    ASSERT_STR(line, "next");
+    ASSERT_ERR(hr_process_wait(process, NULL), 0);
+}
+
+TEST_REAL(a_reader_that_is_gone_is_a_code_and_no_signal)
+{
+    struct hr_process_options options = {.argv = SH("exec <&-; sleep 100"),
+                                         .streams = {{HR_CHILD_PIPE}}};
+    hr_auto(hr_process_freep) hr_process *process = hr_process_start(&options);
+    int r = 0;
+    for (int i = 0; i < 5000 && r == 0; i++) {
+        r = hr_process_write(process, "x", 1);
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    }
+    ASSERT_ERR(r, -EPIPE);
+    ASSERT_ERR(hr_process_stop(process, NULL), 0);
+}
+
+TEST_REAL(stopping_asks_first_and_then_kills)
+{
+    struct hr_child_exit end;
+    const char *line;
+    struct hr_process_options options = {
+        .argv = SH("trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done"),
+        .streams = {{HR_CHILD_NULL}, {HR_CHILD_PIPE}},
+    };
+    hr_process *process = hr_process_start(&options);
+    ASSERT_EQ(hr_process_read_line(process, 1, &line, NULL), 1);
+    ASSERT_ERR(hr_process_stop(process, &end), 0);
+    ASSERT_EQ(end.status, 7);
+    ASSERT_ERR(hr_process_kill(process, SIGTERM), -ESRCH);
+    process = hr_process_free(process);
+
+    options.argv = SH("trap '' TERM; echo ready; while :; do sleep 0.01; done");
+    options.grace = hr_ms(20);
+    process = hr_process_start(&options);
+    ASSERT_EQ(hr_process_read_line(process, 1, &line, NULL), 1);
+    ASSERT_ERR(hr_process_stop(process, &end), 0);
+    ASSERT_EQ(end.signal, SIGKILL);
+    process = hr_process_free(process);
+}
+
+TEST_REAL(freeing_kills_and_leaves_no_zombie)
+{
+    struct hr_process_options options = {.argv = SH("sleep 100")};
+    hr_process *process = hr_process_start(&options);
+    pid_t pid = hr_process_pid(process);
+    process = hr_process_free(process);
+    for (int i = 0; i < 5000 && kill(pid, 0) == 0; i++)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_EQ(kill(pid, 0), -1);
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Worker pools: requests in order, and every way in which a worker can fail at one.
+ */
+#include "drivers/worker_pool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/hrtest.h"
+
+#define MIB ((size_t)1024 * 1024)
+
+#define SH(script)                                                                                 \
+    .argv = (const char *const[])                                                                  \
+    {                                                                                              \
+        "sh", "-c", script, NULL                                                                   \
+    }
+
+static hr_worker_pool *pool_with(struct hr_worker_pool_options options)
+{
+    options.backoff = (struct hr_backoff){.first = hr_ms(1), .max = hr_ms(5), .factor = 2};
+    hr_worker_pool *pool = hr_worker_pool_new(&options);
+    ASSERT_TRUE(pool);
+    return pool;
+}
+
+#define POOL(...) pool_with((struct hr_worker_pool_options){__VA_ARGS__})
+
+static int ask(hr_worker_pool *pool, const char *line, const char *expected)
+{
+    hr_auto(hr_freep) char *answer = NULL;
+    size_t size;
+    int r = hr_worker_pool_ask(pool, line, strlen(line), &answer, &size);
+    if (r == 0) {
+        ASSERT_STR(answer, expected);
+        ASSERT_EQ(size, strlen(expected));
+    }
+    return r;
+}
+
+static void end(hr_worker_pool *pool)
+{
+    ASSERT_ERR(hr_worker_pool_close(pool), 0);
+    ASSERT_ERR(ask(pool, "late", ""), HR_ECLOSED);
+    hr_worker_pool_free(pool);
+}
+
+static struct hr_worker_pool_stats stats_of(const hr_worker_pool *pool)
+{
+    struct hr_worker_pool_stats stats;
+    hr_worker_pool_get_stats(pool, &stats);
+    return stats;
+}
+
+/* Answers each line with its own process number and the line; does what it is told otherwise. */
+#define WORKER                                                                                     \
+    "while read -r line; do case $line in "                                                        \
+    "exit*) exit ${line#exit } ;; "                                                                \
+    "silent) sleep 100 ;; "                                                                        \
+    "close) exec >&-; sleep 100 ;; "                                                               \
+    "twice) printf 'a\\nb\\n' ;; "                                                                 \
+    "half) printf half; exit 0 ;; "                                                                \
+    "long) head -c 100000 /dev/zero | tr '\\0' x; echo ;; "                                        \
+    "kill) kill -9 $$ ;; "                                                                         \
+    "pid) echo $$ ;; "                                                                             \
+    "talk) echo one >&2; echo two >&2; echo said ;; "                                              \
+    "*) echo \"<$line>\" ;; esac; done"
+
+TEST_REAL(a_worker_is_kept_from_request_to_request)
+{
+    hr_worker_pool *pool = POOL(SH(WORKER));
+    for (int i = 0; i < 20; i++)
+        ASSERT_ERR(ask(pool, "{\"a\":1}", "<{\"a\":1}>"), 0);
+    ASSERT_EQ(stats_of(pool).started, 1);
+    ASSERT_EQ(stats_of(pool).answered, 20);
+    ASSERT_ERR(ask(pool, "two\nlines", ""), -EINVAL);
+    end(pool);
+}
+
+struct request {
+    hr_worker_pool *pool;
+    int number, *order, *next;
+};
+
+static int ask_number(void *arg)
+{
+    struct request *request = arg;
+    char line[32], expected[36];
+    snprintf(line, sizeof(line), "%d", request->number);
+    snprintf(expected, sizeof(expected), "<%d>", request->number);
+    int r = ask(request->pool, line, expected);
+    request->order[(*request->next)++] = request->number;
+    return r;
+}
+
+TEST_REAL(requests_are_answered_in_order_and_side_by_side)
+{
+    int order[100], next = 0;
+    struct request requests[100];
+    hr_worker_pool *pool = POOL(SH(WORKER), .workers = 1);
+    hr_auto(hr_futures_done) struct hr_futures tasks = {0};
+    for (int i = 0; i < 100; i++) {
+        requests[i] = (struct request){pool, i, order, &next};
+        hr_futures_add(&tasks, hr_create_task(NULL, ask_number, &requests[i]));
+    }
+    ASSERT_ERR(hr_gather(&tasks, 0), 0);
+    for (int i = 0; i < 100; i++)
+        ASSERT_EQ(order[i], i);
+    ASSERT_EQ(stats_of(pool).started, 1);
+    end(pool);
+
+    pool = POOL(SH(WORKER), .workers = 3);
+    hr_auto(hr_futures_done) struct hr_futures more = {0};
+    next = 0;
+    for (int i = 0; i < 100; i++) {
+        requests[i].pool = pool;
+        hr_futures_add(&more, hr_create_task(NULL, ask_number, &requests[i]));
+    }
+    ASSERT_ERR(hr_gather(&more, 0), 0);
+    ASSERT_EQ(stats_of(pool).started, 3);
+    end(pool);
+}
+
+TEST_REAL(what_a_worker_fails_over_is_that_requests_error)
+{
+    hr_worker_pool *pool = POOL(SH(WORKER), .limit = hr_ms(300), .max_line = 50000);
+    static const struct {
+        const char *line, *why;
+        int code;
+    } cases[] = {
+        {"exit 3", "exited with 3",    HR_ELOST  },
+        {"exit 0", "exited with 0",    HR_ELOST  },
+        {"kill",   "signal 9",         HR_ELOST  },
+        {"close",  "ended its output", HR_ELOST  },
+        {"silent", "did not answer",   -ETIMEDOUT},
+        {"long",   "more than 50000",  -EMSGSIZE },
+    };
+    for (size_t i = 0; i < HR_ARRAY_LEN(cases); i++) {
+        ASSERT_ERR(ask(pool, cases[i].line, ""), cases[i].code);
+        ASSERT_TRUE(hr_last_error()->sent);
+        ASSERT_TRUE(strstr(hr_last_error()->message, cases[i].why));
+        ASSERT_ERR(ask(pool, "next", "<next>"), 0);
+    }
+    ASSERT_EQ(stats_of(pool).lost, HR_ARRAY_LEN(cases));
+    ASSERT_ERR(ask(pool, "half", "half"), 0); /* an answer all the same */
+    ASSERT_ERR(ask(pool, "next", "<next>"), 0);
+    end(pool);
+}
+
+TEST_REAL(an_answer_too_many_reaches_nobody)
+{
+    hr_worker_pool *pool = POOL(SH(WORKER));
+    ASSERT_ERR(ask(pool, "twice", "a"), 0);
+    ASSERT_ERR(ask(pool, "next", "<next>"), 0);
+    end(pool);
+}
+
+TEST_REAL(a_worker_that_died_while_it_idled_is_nobodys_error)
+{
+    hr_worker_pool *pool = POOL(SH(WORKER));
+    hr_auto(hr_freep) char *pid = NULL;
+    ASSERT_ERR(hr_worker_pool_ask(pool, "pid", 3, &pid, NULL), 0);
+    ASSERT_EQ(kill(atoi(pid), SIGKILL), 0);
+    ASSERT_ERR(hr_sleep(hr_ms(20)), 0);
+    ASSERT_ERR(ask(pool, "next", "<next>"), 0);
+    ASSERT_EQ(stats_of(pool).started, 2);
+    ASSERT_EQ(stats_of(pool).lost, 0);
+    end(pool);
+}
+
+static int ask_silent(void *pool)
+{
+    return ask(pool, "silent", "");
+}
+
+TEST_REAL(a_cancelled_request_costs_its_worker_only)
+{
+    hr_worker_pool *pool = POOL(SH(WORKER));
+    hr_task *first = hr_create_task("first", ask_silent, pool);
+    hr_task *waiting = hr_create_task("waiting", ask_silent, pool);
+    while (stats_of(pool).busy < 1)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    hr_task_cancel(waiting, NULL);
+    ASSERT_ERR(hr_join(waiting), -ECANCELED);
+    hr_task_cancel(first, NULL);
+    ASSERT_ERR(hr_join(first), -ECANCELED);
+    ASSERT_ERR(ask(pool, "next", "<next>"), 0);
+    end(pool);
+}
+
+TEST_REAL(a_megabyte_goes_in_while_a_megabyte_comes_out)
+{
+    hr_worker_pool *pool = POOL(.argv = (const char *const[]){"cat", NULL}, .max_line = MIB);
+    hr_auto(hr_freep) char *line = malloc(MIB + 1);
+    memset(line, 'x', MIB);
+    line[MIB] = '\0';
+    for (int i = 0; i < 3; i++) {
+        hr_auto(hr_freep) char *answer = NULL;
+        size_t size;
+        ASSERT_ERR(hr_worker_pool_ask(pool, line, MIB, &answer, &size), 0);
+        ASSERT_EQ(size, MIB);
+        ASSERT_EQ(memcmp(answer, line, MIB), 0);
+    }
+    ASSERT_ERR(hr_worker_pool_ask(pool, line, MIB + 1, &line, NULL), -EMSGSIZE);
+    ASSERT_EQ(stats_of(pool).started, 1);
+    end(pool);
+}
+
+TEST_REAL(a_worker_is_replaced_after_so_many_requests)
+{
+    hr_worker_pool *pool = POOL(SH(WORKER), .max_requests = 3);
+    for (int i = 0; i < 7; i++)
+        ASSERT_ERR(ask(pool, "x", "<x>"), 0);
+    ASSERT_EQ(stats_of(pool).started, 3);
+    ASSERT_EQ(stats_of(pool).lost, 0);
+    end(pool);
+}
+
+static char said[64];
+
+static void listen_to(pid_t worker, const char *line, size_t size, void *cookie)
+{
+    size_t have = strlen(said);
+    snprintf(said + have, sizeof(said) - have, "[%.*s]", (int)size, line);
+}
+
+TEST_REAL(what_workers_say_on_standard_error_is_passed_on_by_lines)
+{
+    said[0] = '\0';
+    hr_worker_pool *pool = POOL(SH(WORKER), .said = listen_to);
+    ASSERT_ERR(ask(pool, "talk", "said"), 0);
+    end(pool); /* all that was said comes before this returns */
+    ASSERT_STR(said, "[one][two]");
+}
+
+TEST_REAL(workers_that_end_at_once_are_started_ever_more_slowly)
+{
+    struct hr_worker_pool_options options = {
+        SH("exit 1"),
+        .backoff = {.first = hr_ms(20), .max = hr_seconds(1), .factor = 2},
+    };
+    hr_worker_pool *pool = hr_worker_pool_new(&options);
+    hr_usec start = hr_now();
+    for (int i = 0; i < 4; i++)
+        ASSERT_ERR(ask(pool, "x", ""), HR_ELOST);
+    ASSERT_TRUE(hr_now() - start >= hr_ms(20 + 40 + 80));
+    ASSERT_EQ(stats_of(pool).started, 4);
+    end(pool);
+
+    pool = POOL(.argv = (const char *const[]){"no-such-worker", NULL});
+    ASSERT_ERR(ask(pool, "x", ""), -ENOENT);
+    end(pool);
+}
+
+TEST_REAL(closing_ends_workers_that_do_not_end_by_themselves)
+{
+    hr_worker_pool *pool =
+        POOL(SH("read -r line; echo $line; trap '' TERM; while :; do sleep 0.05; done"),
+             .grace = hr_ms(50), .workers = 2);
+    ASSERT_ERR(ask(pool, "x", "x"), 0);
+    hr_usec start = hr_now();
+    ASSERT_ERR(hr_worker_pool_close(pool), 0);
+    ASSERT_TRUE(hr_now() - start >= hr_ms(50) && hr_now() - start < hr_ms(900));
+    hr_worker_pool_free(pool);
+}
+
+TEST_REAL(freeing_kills_who_is_at_work)
+{
+    hr_worker_pool *pool = POOL(SH(WORKER));
+    ASSERT_ERR(ask(pool, "x", "<x>"), 0);
+    pool = hr_worker_pool_free(pool);
+    ASSERT_ERR(hr_sleep(hr_ms(20)), 0); /* what is left of it ends by itself */
+}
