@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client's calls: options, commands in their forms, closing.
+ * The client itself: options, making, closing, what it tells of itself.
  */
 #include "drivers/redis.h"
 
@@ -43,7 +43,7 @@ void hr__redis_unref(struct hr_redis *redis)
     if (--redis->refs > 0)
         return;
     free_target(&redis->target);
-    hr_event_done(&redis->settled);
+    hr_event_done(&redis->moved);
     hr_event_done(&redis->nudge);
     hr_event_done(&redis->ended);
     hr_error_done(&redis->error);
@@ -122,7 +122,7 @@ static struct hr_redis *make_client(unsigned connections, hr_usec command_timeou
     redis->backoff = *backoff;
     redis->connections = connections;
     redis->command_timeout = command_timeout;
-    hr_event_init(&redis->settled);
+    hr_event_init(&redis->moved);
     hr_event_init(&redis->nudge);
     hr_event_init(&redis->ended);
     hr_event_set(&redis->ended);
@@ -135,9 +135,11 @@ hr_redis *hr__redis_new_pattern(const struct hr_redis_options *options)
         make_client(options->connections ? options->connections : DEFAULT_CONNECTIONS,
                     options->command_timeout ? options->command_timeout : hr_seconds(5),
                     options->reconnect.first > 0 ? &options->reconnect : &reconnect_backoff);
-    if (redis && fill_target(&redis->target, options) < 0)
-        redis = hr_redis_free(redis);
-    return redis;
+    if (!redis)
+        return NULL;
+    redis->patience = options->patience;
+    redis->repeats = options->repeats;
+    return fill_target(&redis->target, options) < 0 ? hr_redis_free(redis) : redis;
 }
 
 hr_redis *hr_redis_new(const struct hr_redis_options *options)
@@ -182,176 +184,6 @@ hr_redis *hr__redis_new_beside(const hr_redis *pattern, const struct hr__redis_a
     if (redis && fill_beside(&redis->target, &pattern->target, address) < 0)
         redis = hr_redis_free(redis);
     return redis;
-}
-
-int hr__redis_check_loop(struct hr_redis *redis)
-{
-    hr_loop *loop = hr_running_loop();
-    if (hr_likely(loop && redis->loop == loop))
-        return 0;
-    if (!loop)
-        return hr_fail(HR_ENOLOOP, "redis: no running loop");
-    if (redis->loop)
-        return hr_fail(HR_EWRONGLOOP, "redis: the client belongs to another loop");
-    redis->loop = loop;
-    return 0;
-}
-
-void hr__redis_heed_refusal(struct hr_redis *redis, int r)
-{
-    static const char *const kinds[] = {"READONLY", "MASTERDOWN", "LOADING"};
-    for (size_t i = 0; r == HR_EREPLY && i < HR_ARRAY_LEN(kinds); i++) {
-        if (strcmp(hr_last_error()->kind, kinds[i]) == 0)
-            hr__redis_leave_server(redis);
-    }
-}
-
-/* Asks on a connection; parts take the replies before the last, where the request has several. */
-static int ask_on(struct hr__redis_conn *conn, hr_reply **parts, hr_reply **ret,
-                  const struct hr__redis_request *request, hr_usec span)
-{
-    struct hr__redis_call call = {.parts = parts};
-    int r = hr__redis_call_begin(&call, conn, request, span);
-    if (r < 0)
-        return r;
-    if (hr__redis_call_wait(&call) < 0)
-        hr__redis_call_abandon(&call);
-    return hr__redis_call_end(&call, ret);
-}
-
-int hr__redis_ask(struct hr_redis *redis, hr_reply **ret, const struct hr__redis_request *request)
-{
-    return hr__redis_ask_parts(redis, NULL, ret, request);
-}
-
-int hr__redis_ask_parts(struct hr_redis *redis, hr_reply **parts, hr_reply **ret,
-                        const struct hr__redis_request *request)
-{
-    int r = hr__redis_check_loop(redis);
-    if (r < 0)
-        return r;
-    if (!hr_current_task())
-        return hr_fail(HR_ENOTASK, "redis: only a task can wait for a reply");
-    hr__redis_ref(redis);
-    struct hr__redis_conn *conn = NULL;
-    r = hr__redis_get_conn(redis, &conn);
-    if (r >= 0)
-        r = ask_on(conn, parts, ret, request, redis->command_timeout);
-    hr__redis_heed_refusal(redis, r);
-    if (r == -ENOTCONN && redis->state == HR__REDIS_CLOSED) /* while it waited for room */
-        r = hr_fail(HR_ECLOSED, "%s: the client was closed", redis->target.name);
-    hr__redis_unref(redis);
-    return r;
-}
-
-int hr_redis_command(hr_redis *redis, hr_reply **ret, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    struct hr__redis_request request = {.fmt = fmt, .args = &args};
-    int r = hr__redis_ask(redis, ret, &request);
-    va_end(args);
-    return r;
-}
-
-int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc, const char *const *argv,
-                          const size_t *lens)
-{
-    struct hr__redis_request request = {.argc = argc, .argv = argv, .lens = lens};
-    return hr__redis_ask(redis, ret, &request);
-}
-
-/* A command that has to wait before it can be asked: its bytes, for a task. */
-struct late {
-    struct hr_redis *redis;
-    struct hr_buf bytes;
-};
-
-static void free_late(void *arg)
-{
-    struct late *late = arg;
-    hr_buf_done(&late->bytes);
-    hr__redis_unref(late->redis);
-    free(late);
-}
-
-static void free_reply(void *reply)
-{
-    (void)hr_reply_free(reply);
-}
-
-static int ask_late(void *arg)
-{
-    struct late *late = arg;
-    struct hr__redis_request request = {.data = hr_buf_data(&late->bytes),
-                                        .len = hr_buf_size(&late->bytes)};
-    hr_reply *reply = NULL;
-    int r = hr__redis_ask(late->redis, &reply, &request);
-    if (r >= 0)
-        hr_task_return(reply, free_reply);
-    free_late(late);
-    return r;
-}
-
-static int start_late(struct hr_redis *redis, const struct hr__redis_request *request,
-                      hr_future **ret)
-{
-    struct late *late = calloc(1, sizeof(*late));
-    if (!late)
-        return hr_fail(-ENOMEM, "redis: no memory for the command");
-    late->redis = hr__redis_ref(redis);
-    hr_buf_init(&late->bytes, SIZE_MAX);
-    int r = hr__redis_format(&late->bytes, request);
-    if (r == 0) {
-        struct hr_task_options options = {.name = "redis-command", .free_arg = free_late};
-        *ret = hr_create_task_with(&options, ask_late, late);
-        r = *ret ? 0 : -ENOMEM;
-    }
-    if (r < 0)
-        free_late(late);
-    return r;
-}
-
-static int start_now(struct hr_redis *redis, const struct hr__redis_request *request,
-                     hr_future **ret)
-{
-    struct hr__redis_call *call = calloc(1, sizeof(*call));
-    hr_future *future = call ? hr_future_new(NULL) : NULL;
-    if (!future) {
-        free(call);
-        return hr_fail(-ENOMEM, "redis: no memory for the command");
-    }
-    call->future = hr_future_ref(future);
-    int r = hr__redis_call_begin(call, redis->conn, request, redis->command_timeout);
-    if (r < 0) {
-        (void)hr_future_unref(call->future);
-        (void)hr_future_unref(future);
-        free(call);
-        return r;
-    }
-    *ret = future;
-    return 0;
-}
-
-hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    struct hr__redis_request request = {.fmt = fmt, .args = &args};
-    hr_future *future = NULL;
-    int r = hr__redis_check_loop(redis);
-    if (r == 0 && hr__redis_is_up(redis) && hr__redis_conn_has_room(redis->conn))
-        r = start_now(redis, &request, &future);
-    else if (r == 0)
-        r = start_late(redis, &request, &future);
-    va_end(args);
-
-    if (r < 0 && r != -ENOMEM) { /* what is wrong with the command belongs to its future */
-        future = hr_future_new(NULL);
-        if (future)
-            (void)hr_future_set_error_record(future, hr_last_error());
-    }
-    return future;
 }
 
 int hr_redis_close(hr_redis *redis)

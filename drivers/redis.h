@@ -33,14 +33,18 @@ struct hr_redis_options {
     const char *sentinel_password;
     struct hr_tls_options sentinel_tls; /* zeros: as for the servers */
     const char *client_name;            /* CLIENT SETNAME; NULL: none */
-    unsigned
-        protocol; /* 2 or 3; 0: RESP3 where the server speaks it. Getters hide the difference */
+    unsigned protocol;       /* 2, 3; 0: RESP3 where the server speaks it. Getters do not mind */
     unsigned connections;    /* of one's own, at most; 0: 4. The shared one comes on top */
     hr_usec connect_timeout; /* whole way to ready; 0: 3 s */
     hr_usec command_timeout; /* one command on the shared connection; 0: 5 s */
-    size_t max_pending;      /* bytes asked and not yet written before callers wait; 0: 16 MiB */
-    size_t max_reply;        /* bytes of one reply, 1 GiB at most; larger ones close the connection;
-                                0: 512 MiB */
+    hr_usec patience;   /* how long a command waits for a connection, within its timeout; 0: while
+                           an attempt runs, and is told between attempts why the last failed */
+    unsigned repeats;   /* how often a command whose outcome is unknown is sent again, since all
+                           of this client's may be carried out twice; 0: never */
+    size_t max_pending; /* bytes asked and not yet written before callers wait, and of futures
+                           that wait for a connection; 0: 16 MiB */
+    size_t max_reply;   /* bytes of one reply, 1 GiB at most; larger ones close the connection;
+                           0: 512 MiB */
     struct hr_backoff reconnect; /* between attempts to connect; first 0: 0.1 s, doubling to 5 s,
                                     with jitter. It starts over when a connection lived a second */
 };
@@ -70,6 +74,13 @@ HR_PUBLIC void hr_redis_freep(hr_redis **redis);
 HR_PUBLIC hr_async int hr_redis_command(hr_redis *redis, hr_reply **ret, const char *fmt, ...);
 HR_PUBLIC hr_async int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc,
                                              const char *const *argv, const size_t *lens);
+
+/* The same for a command that may be carried out twice: when the connection is lost before its
+ * reply, it is sent again, so many times and within command_timeout. HR_ELOST: it was sent at
+ * least once, and there is no telling. Other commands are sent again only if they were surely never
+ * sent, and the client has patience. */
+HR_PUBLIC hr_async int hr_redis_command_repeat(hr_redis *redis, hr_reply **ret, unsigned times,
+                                               const char *fmt, ...);
 
 /* The same without waiting: a future whose result is the hr_reply, and whose error what the call
  * would have returned. To cancel it drops the reply; the command may be carried out all the same.

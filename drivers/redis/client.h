@@ -23,9 +23,11 @@ struct hr_redis {
     unsigned refs;
     struct hr__redis_target target;
     unsigned connections; /* of one's own, at most */
-    hr_usec command_timeout;
-    hr_loop *loop; /* NULL until first used */
-    hr_pool *pool; /* connections of one's own */
+    hr_usec command_timeout, patience;
+    unsigned repeats;
+    size_t late_bytes; /* of commands that are to be futures and wait to be asked */
+    hr_loop *loop;     /* NULL until first used */
+    hr_pool *pool;     /* connections of one's own */
 
     enum hr__redis_state state;
     struct hr__redis_conn *conn; /* when ready */
@@ -37,7 +39,7 @@ struct hr_redis {
 
     hr_task *keeper;   /* connects and connects again */
     hr_task *follower; /* the keeper's: listens to the sentinels; NULL without any */
-    hr_event settled;  /* no attempt is running */
+    hr_event moved;    /* set for a moment when the state changes */
     hr_event nudge;    /* the keeper has to look */
     hr_event ended;    /* the keeper is gone */
 
@@ -65,6 +67,11 @@ static inline bool hr__redis_is_up(const struct hr_redis *redis)
 /* Finds the shared connection ready, or waits for the attempt that is running. Borrowed. 0, or
  * -ENOTCONN (why), -ECANCELED, HR_ECLOSED, -ENOMEM. */
 hr_async int hr__redis_get_conn(struct hr_redis *redis, struct hr__redis_conn **ret);
+
+/* The same for a client with patience: through any number of attempts until a moment on the loop's
+ * clock, and then -ETIMEDOUT. Without patience as get_conn. */
+hr_async int hr__redis_await_conn(struct hr_redis *redis, hr_usec deadline,
+                                  struct hr__redis_conn **ret);
 
 /* The server is not what it was (a replica now, or loading): new commands go to a new connection,
  * after asking for the address again; replies that are due still come on the old one. At most once

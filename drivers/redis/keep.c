@@ -22,10 +22,8 @@ static void set_state(struct hr_redis *redis, enum hr__redis_state state)
 {
     hr_assert(redis->state != HR__REDIS_CLOSED);
     redis->state = state;
-    if (state == HR__REDIS_CONNECTING)
-        hr_event_clear(&redis->settled);
-    else
-        hr_event_set(&redis->settled);
+    hr_event_set(&redis->moved);
+    hr_event_clear(&redis->moved);
 }
 
 /* Tells the user what has changed; from the keeper, so that no call of his finds itself in his own
@@ -221,13 +219,13 @@ static int start_keeper(struct hr_redis *redis)
     return 0;
 }
 
-int hr__redis_get_conn(struct hr_redis *redis, struct hr__redis_conn **ret)
+static int wait_for_conn(struct hr_redis *redis, bool patient)
 {
     uint64_t failed = redis->failed;
     while (!hr__redis_is_up(redis)) {
         if (redis->state == HR__REDIS_CLOSED)
             return hr_fail(HR_ECLOSED, "%s: the client is closed", redis->target.name);
-        if (redis->state == HR__REDIS_RESTING || redis->failed != failed)
+        if (!patient && (redis->state == HR__REDIS_RESTING || redis->failed != failed))
             return hr_error_raise(&redis->error);
         if (redis->state == HR__REDIS_IDLE) {
             int r = start_keeper(redis);
@@ -235,13 +233,48 @@ int hr__redis_get_conn(struct hr_redis *redis, struct hr__redis_conn **ret)
                 return r;
         }
         redis->waiting++;
-        int r = hr_event_wait(&redis->settled);
+        int r = hr_event_wait(&redis->moved);
         redis->waiting--;
         if (r < 0)
             return hr_fail(r, "%s: cancelled before it was asked", redis->target.name);
     }
+    return 0;
+}
+
+/* The time is over; why there was no connection says more than that. */
+static int fail_late(struct hr_redis *redis)
+{
+    const struct hr_error *why = &redis->error;
+    if (why->code == 0)
+        return hr_fail(-ETIMEDOUT, "%s: no connection in time", redis->target.name);
+    return hr_fail_native(-ETIMEDOUT, 0, NULL, why->kind[0] ? why->kind : NULL, false, "%s",
+                          why->message);
+}
+
+int hr__redis_await_conn(struct hr_redis *redis, hr_usec deadline, struct hr__redis_conn **ret)
+{
+    hr_usec until = hr_later(hr_now(), redis->patience);
+    if (redis->patience == 0)
+        return hr__redis_get_conn(redis, ret);
+    struct hr_timeout limit = {0};
+    int r = hr_timeout_enter_at(&limit, until < deadline ? until : deadline);
+    if (r < 0)
+        return r;
+    r = hr_timeout_leave(&limit, wait_for_conn(redis, true));
+    if (r == -ETIMEDOUT && !hr__redis_is_up(redis))
+        return fail_late(redis);
+    if (r < 0 && r != -ETIMEDOUT)
+        return r;
     *ret = redis->conn;
     return 0;
+}
+
+int hr__redis_get_conn(struct hr_redis *redis, struct hr__redis_conn **ret)
+{
+    int r = wait_for_conn(redis, false);
+    if (r == 0)
+        *ret = redis->conn;
+    return r;
 }
 
 void hr__redis_shut(struct hr_redis *redis)

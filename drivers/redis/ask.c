@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a command is asked on the shared connection: at once, when there is one again, or as a
+ * future; and whether it is asked again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/redis/client.h"
+
+int hr__redis_check_loop(struct hr_redis *redis)
+{
+    hr_loop *loop = hr_running_loop();
+    if (hr_likely(loop && redis->loop == loop))
+        return 0;
+    if (!loop)
+        return hr_fail(HR_ENOLOOP, "redis: no running loop");
+    if (redis->loop)
+        return hr_fail(HR_EWRONGLOOP, "redis: the client belongs to another loop");
+    redis->loop = loop;
+    return 0;
+}
+
+void hr__redis_heed_refusal(struct hr_redis *redis, int r)
+{
+    static const char *const kinds[] = {"READONLY", "MASTERDOWN", "LOADING"};
+    for (size_t i = 0; r == HR_EREPLY && i < HR_ARRAY_LEN(kinds); i++) {
+        if (strcmp(hr_last_error()->kind, kinds[i]) == 0)
+            hr__redis_leave_server(redis);
+    }
+}
+
+/* A command on its way through the client. */
+struct asking {
+    struct hr_redis *redis;
+    const struct hr__redis_request *request;
+    hr_reply **parts; /* NULL: the request has one reply */
+    hr_reply **ret;
+    hr_usec deadline;
+    unsigned repeats;
+};
+
+static int ask_on(struct hr__redis_conn *conn, const struct asking *a, hr_usec span)
+{
+    struct hr__redis_call call = {.parts = a->parts};
+    int r = hr__redis_call_begin(&call, conn, a->request, span);
+    if (r < 0)
+        return r;
+    if (hr__redis_call_wait(&call) < 0)
+        hr__redis_call_abandon(&call);
+    return hr__redis_call_end(&call, a->ret);
+}
+
+/* Asks on the connection there is, or waits for one first; an attempt has its own time limit, so a
+ * client without patience waits for its outcome and counts from there. */
+static int ask_once(struct asking *a)
+{
+    struct hr_redis *redis = a->redis;
+    struct hr__redis_conn *conn = redis->conn;
+    if (hr_unlikely(!hr__redis_is_up(redis))) {
+        int r = hr__redis_await_conn(redis, a->deadline, &conn);
+        if (r < 0)
+            return r;
+        if (redis->patience == 0)
+            a->deadline = hr_later(hr_now(), redis->command_timeout);
+    }
+    return ask_on(conn, a, a->deadline - hr_now());
+}
+
+/* Whether a command that ended so is sent again: when it was never sent, or may be sent twice. */
+static bool is_asked_again(struct asking *a, int r)
+{
+    if (a->redis->state == HR__REDIS_CLOSED || hr_now() >= a->deadline)
+        return false;
+    if (r == HR_ELOST && a->repeats > 0 && !a->parts) {
+        a->repeats--;
+        return true;
+    }
+    return r == -ENOTCONN && a->redis->patience > 0;
+}
+
+/* Once it was sent, what comes later cannot say that it was not. */
+static int ask_again(struct asking *a, int r)
+{
+    struct hr_error lost = {0};
+    while (is_asked_again(a, r)) {
+        if (r == HR_ELOST && lost.code == 0)
+            hr_error_copy(&lost, hr_last_error());
+        r = ask_once(a);
+    }
+    if (lost.code < 0 && r < 0 && r != HR_EREPLY && r != -ECANCELED)
+        r = hr_error_raise(&lost);
+    hr_error_done(&lost);
+    return r;
+}
+
+static int ask(struct asking *a)
+{
+    struct hr_redis *redis = a->redis;
+    int r = hr__redis_check_loop(redis);
+    if (r < 0)
+        return r;
+    if (!hr_current_task())
+        return hr_fail(HR_ENOTASK, "redis: only a task can wait for a reply");
+    hr__redis_ref(redis);
+    a->deadline = hr_later(hr_now(), redis->command_timeout);
+    r = ask_once(a);
+    if (hr_unlikely(r < 0)) {
+        r = ask_again(a, r);
+        hr__redis_heed_refusal(redis, r);
+        if (r == -ENOTCONN && redis->state == HR__REDIS_CLOSED) /* while it waited for room */
+            r = hr_fail(HR_ECLOSED, "%s: the client was closed", redis->target.name);
+    }
+    hr__redis_unref(redis);
+    return r;
+}
+
+int hr__redis_ask(struct hr_redis *redis, hr_reply **ret, const struct hr__redis_request *request)
+{
+    return ask(&(struct asking){
+        .redis = redis, .request = request, .ret = ret, .repeats = redis->repeats});
+}
+
+int hr__redis_ask_parts(struct hr_redis *redis, hr_reply **parts, hr_reply **ret,
+                        const struct hr__redis_request *request)
+{
+    return ask(&(struct asking){.redis = redis, .request = request, .parts = parts, .ret = ret});
+}
+
+int hr_redis_command(hr_redis *redis, hr_reply **ret, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    struct hr__redis_request request = {.fmt = fmt, .args = &args};
+    int r = hr__redis_ask(redis, ret, &request);
+    va_end(args);
+    return r;
+}
+
+int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc, const char *const *argv,
+                          const size_t *lens)
+{
+    struct hr__redis_request request = {.argc = argc, .argv = argv, .lens = lens};
+    return hr__redis_ask(redis, ret, &request);
+}
+
+int hr_redis_command_repeat(hr_redis *redis, hr_reply **ret, unsigned times, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    struct hr__redis_request request = {.fmt = fmt, .args = &args};
+    int r =
+        ask(&(struct asking){.redis = redis, .request = &request, .ret = ret, .repeats = times});
+    va_end(args);
+    return r;
+}
+
+/* A command that has to wait before it can be asked: its bytes, for a task. */
+struct late {
+    struct hr_redis *redis;
+    struct hr_buf bytes;
+};
+
+static void free_late(void *arg)
+{
+    struct late *late = arg;
+    late->redis->late_bytes -= hr_buf_size(&late->bytes);
+    hr_buf_done(&late->bytes);
+    hr__redis_unref(late->redis);
+    free(late);
+}
+
+static void free_reply(void *reply)
+{
+    (void)hr_reply_free(reply);
+}
+
+static int ask_late(void *arg)
+{
+    struct late *late = arg;
+    struct hr__redis_request request = {.data = hr_buf_data(&late->bytes),
+                                        .len = hr_buf_size(&late->bytes)};
+    hr_reply *reply = NULL;
+    int r = hr__redis_ask(late->redis, &reply, &request);
+    if (r >= 0)
+        hr_task_return(reply, free_reply);
+    free_late(late);
+    return r;
+}
+
+static int start_late(struct hr_redis *redis, const struct hr__redis_request *request,
+                      hr_future **ret)
+{
+    struct late *late = calloc(1, sizeof(*late));
+    if (!late)
+        return hr_fail(-ENOMEM, "redis: no memory for the command");
+    late->redis = hr__redis_ref(redis);
+    hr_buf_init(&late->bytes, SIZE_MAX);
+    int r = hr__redis_format(&late->bytes, request);
+    redis->late_bytes += hr_buf_size(&late->bytes);
+    if (r == 0 && redis->late_bytes > redis->target.limits.max_pending)
+        r = hr_fail(-ENOBUFS, "%s: too much waits to be sent", redis->target.name);
+    if (r == 0) {
+        struct hr_task_options options = {.name = "redis-command", .free_arg = free_late};
+        *ret = hr_create_task_with(&options, ask_late, late);
+        r = *ret ? 0 : -ENOMEM;
+    }
+    if (r < 0)
+        free_late(late);
+    return r;
+}
+
+static int start_now(struct hr_redis *redis, const struct hr__redis_request *request,
+                     hr_future **ret)
+{
+    struct hr__redis_call *call = calloc(1, sizeof(*call));
+    hr_future *future = call ? hr_future_new(NULL) : NULL;
+    if (!future) {
+        free(call);
+        return hr_fail(-ENOMEM, "redis: no memory for the command");
+    }
+    call->future = hr_future_ref(future);
+    int r = hr__redis_call_begin(call, redis->conn, request, redis->command_timeout);
+    if (r < 0) {
+        (void)hr_future_unref(call->future);
+        (void)hr_future_unref(future);
+        free(call);
+        return r;
+    }
+    *ret = future;
+    return 0;
+}
+
+hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    struct hr__redis_request request = {.fmt = fmt, .args = &args};
+    hr_future *future = NULL;
+    int r = hr__redis_check_loop(redis);
+    if (r == 0 && hr__redis_is_up(redis) && hr__redis_conn_has_room(redis->conn))
+        r = start_now(redis, &request, &future);
+    else if (r == 0)
+        r = start_late(redis, &request, &future);
+    va_end(args);
+
+    if (r < 0 && r != -ENOMEM) { /* what is wrong with the command belongs to its future */
+        future = hr_future_new(NULL);
+        if (future)
+            (void)hr_future_set_error_record(future, hr_last_error());
+    }
+    return future;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is sent again: only what was never sent, or what may be carried out twice; and how long a
+ * command waits for a connection.
+ */
+#include <string.h>
+
+#include "drivers/redis.h"
+#include "tests/drivers/redis/fake_redis.h"
+#include "tests/support/hrtest.h"
+#include "tests/support/redis_server.h"
+
+/* The first connections hang up at the first command behind the introduction. */
+struct moody {
+    int bad;       /* so many */
+    bool no_hello; /* they hang up before the introduction instead */
+    int commands;  /* heard altogether */
+};
+
+static void serve_moodily(struct fake_peer *peer)
+{
+    struct moody *m = peer->arg;
+    bool bad = peer->number <= m->bad;
+    if ((bad && m->no_hello) || !fake_introduce(peer))
+        return;
+    while (fake_next(peer)) {
+        m->commands++;
+        if (bad || !fake_say(peer, "+OK\r\n"))
+            return;
+    }
+}
+
+TEST(r3_what_was_sent_is_not_sent_again_by_itself)
+{
+    struct fake_redis fake;
+    struct moody m = {.bad = 1};
+    fake_start(&fake, serve_moodily, &m);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.patience = hr_seconds(5)});
+    ASSERT_ERR(hr_redis_command(redis, NULL, "INCR n"), HR_ELOST);
+    ASSERT_TRUE(hr_last_error()->sent);
+    ASSERT_EQ(m.commands, 1);
+    fake_client_end(redis, &fake);
+}
+
+TEST(what_may_be_carried_out_twice_is_sent_again)
+{
+    for (int of_client = 0; of_client < 2; of_client++) {
+        struct fake_redis fake;
+        struct moody m = {.bad = 2};
+        fake_start(&fake, serve_moodily, &m);
+        hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){
+                                                 .patience = hr_seconds(5),
+                                                 .repeats = of_client ? 3 : 0,
+                                             });
+        ASSERT_ERR(of_client ? hr_redis_command(redis, NULL, "SET a %d", 7)
+                             : hr_redis_command_repeat(redis, NULL, 3, "SET a %d", 7),
+                   0);
+        ASSERT_EQ(m.commands, 3);
+        ASSERT_EQ(fake.accepted, 3);
+        fake_client_end(redis, &fake);
+    }
+}
+
+TEST(repeating_has_an_end_and_does_not_forget_that_it_was_sent)
+{
+    struct fake_redis fake;
+    struct moody m = {.bad = 16};
+    fake_start(&fake, serve_moodily, &m);
+    hr_redis *redis =
+        fake_client(&fake, &(struct hr_redis_options){.patience = hr_seconds(9),
+                                                      .command_timeout = hr_seconds(9)});
+    ASSERT_ERR(hr_redis_command_repeat(redis, NULL, 2, "SET a b"), HR_ELOST);
+    ASSERT_EQ(m.commands, 3);
+    fake_client_end(redis, &fake);
+
+    /* Sent once, and then there is no server any more: there is still no telling. */
+    m = (struct moody){.bad = 1};
+    fake_start(&fake, serve_moodily, &m);
+    redis = fake_client(&fake, &(struct hr_redis_options){.patience = hr_ms(500)});
+    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), HR_ELOST);
+    m = (struct moody){.bad = 15, .no_hello = true};
+    ASSERT_ERR(hr_redis_command_repeat(redis, NULL, 2, "SET a b"), -ETIMEDOUT);
+    ASSERT_FALSE(hr_last_error()->sent);
+    ASSERT_EQ(m.commands, 0);
+    fake_client_end(redis, &fake);
+}
+
+TEST(a_patient_client_waits_through_attempts)
+{
+    struct fake_redis fake;
+    struct moody m = {.bad = 3, .no_hello = true};
+    fake_start(&fake, serve_moodily, &m);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.patience = hr_seconds(5)});
+    hr_future *early = hr_redis_command_future(redis, "GET x");
+    ASSERT_ERR(hr_redis_command(redis, NULL, "GET y"), 0);
+    ASSERT_ERR(hr_join(early), 0);
+    ASSERT_EQ(fake.accepted, 4);
+    ASSERT_TRUE(test_clock_now() > hr_ms(50) && test_clock_now() < hr_seconds(5));
+    fake_client_end(redis, &fake);
+}
+
+TEST(patience_has_an_end)
+{
+    hr_redis *redis = hr_redis_new(&(struct hr_redis_options){.url = "unix:///nowhere/s.sock",
+                                                              .patience = hr_seconds(2),
+                                                              .command_timeout = hr_seconds(9)});
+    ASSERT_TRUE(redis);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "PING"), -ETIMEDOUT);
+    ASSERT_EQ(test_clock_now(), hr_seconds(2));
+    ASSERT_FALSE(hr_last_error()->sent);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "No such file or directory"));
+    ASSERT_ERR(hr_redis_close(redis), 0);
+    hr_redis_free(redis);
+
+    redis = hr_redis_new(&(struct hr_redis_options){.url = "unix:///nowhere/s.sock",
+                                                    .patience = hr_seconds(60),
+                                                    .command_timeout = hr_seconds(1)});
+    ASSERT_TRUE(redis);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "PING"), -ETIMEDOUT); /* within its own time limit */
+    ASSERT_EQ(test_clock_now(), hr_seconds(3));
+    ASSERT_ERR(hr_redis_close(redis), 0);
+    hr_redis_free(redis);
+}
+
+TEST(what_waits_for_a_connection_is_bounded_in_bytes)
+{
+    struct fake_redis fake;
+    struct moody m = {0};
+    fake_start(&fake, serve_moodily, &m);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.max_pending = 200});
+    hr_future *asked[10];
+    int refused = 0;
+    for (int i = 0; i < 10; i++)
+        asked[i] = hr_redis_command_future(redis, "SET key:%d some-value", i);
+    for (int i = 0; i < 10; i++) {
+        int r = hr_join(asked[i]);
+        ASSERT_TRUE(r == 0 || r == -ENOBUFS);
+        refused += r == -ENOBUFS;
+    }
+    ASSERT_EQ(refused, 10 - m.commands);
+    ASSERT_TRUE(refused >= 4 && refused <= 6);
+    ASSERT_ERR(hr_join(hr_redis_command_future(redis, "SET key:1 some-value")), 0);
+    fake_client_end(redis, &fake);
+}
+
+TEST(close_ends_the_wait_of_the_patient)
+{
+    hr_redis *redis = hr_redis_new(
+        &(struct hr_redis_options){.url = "unix:///nowhere/s.sock", .patience = hr_seconds(5)});
+    ASSERT_TRUE(redis);
+    struct fake_asker asker = {.redis = redis};
+    hr_task *task = hr_create_task("asker", fake_ask, &asker);
+    ASSERT_ERR(hr_sleep(hr_ms(500)), 0);
+    ASSERT_ERR(hr_redis_close(redis), 0);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_ERR(asker.code, HR_ECLOSED);
+    hr_redis_free(redis);
+}
