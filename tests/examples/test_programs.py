@@ -15,6 +15,7 @@ import pytest
 
 from support.document import EXAMPLES, abridged, output, sections
 from support.headraced import BUILD
+from support.pages import PageServer
 from support.servers import MariaDBServer, RedisServer, bootstrap, free_port
 
 CLOCK = os.path.join(BUILD, "tests", "examples", "fast_clock.so")
@@ -23,27 +24,30 @@ PROGRAMS = [(name, language) for name in SECTIONS for language in ("python", "c"
 
 
 class Servers:
-    """Two of Redis, and a MariaDB that stands for two, as it starts slowly."""
+    """Two of Redis, a MariaDB that stands for two, as it starts slowly, and pages by HTTP."""
 
     def __init__(self, folder):
         self.redis = [RedisServer(tempfile.mkdtemp(dir=folder)) for _ in range(2)]
         self.mariadb = MariaDBServer(tempfile.mkdtemp(dir=folder), bootstrap(os.path.join(folder, "template")),
                                      port=free_port())
+        self.pages = PageServer()
+        self.folder = tempfile.mkdtemp(dir=folder)
 
     def start(self):
-        for server in (*self.redis, self.mariadb):
+        for server in (*self.redis, self.mariadb, self.pages):
             server.start()
         self.mariadb.execute("GRANT SELECT ON mysql.* TO app@'127.0.0.1'")
         return self
 
     def kill(self):
-        for server in (*self.redis, self.mariadb):
+        for server in (*self.redis, self.mariadb, self.pages):
             server.kill()
 
     def arguments(self, name, language):
         """The servers that a program is told of; each of its two languages has a database of its own."""
         redis = [f"unix://{server.socket}?db={'python' == language:d}" for server in self.redis]
         return {"redis_list": redis[:1], "two_redis": redis,
+                "fetch_pages": [self.pages.url], "crawler": [self.pages.url, self.folder],
                 "two_mysql": [f"127.0.0.1:{self.mariadb.port}"] * 2}.get(name, [])
 
 
@@ -98,7 +102,8 @@ def printed(session_folder):
     try:
         servers.start()
         with ThreadPoolExecutor(8) as pool:
-            yield {program: pool.submit(attempt, *program, servers) for program in PROGRAMS}
+            yield {"folder": servers.folder,
+                   **{program: pool.submit(attempt, *program, servers) for program in PROGRAMS}}
     finally:
         servers.kill()
 
@@ -108,6 +113,16 @@ def test_prints_what_the_document_says(program, printed):
     said = output(SECTIONS[program[0]])
     text, status = printed[program].result()
     assert (abridged(text, said), status) == (said, 0)
+
+
+def test_the_crawlers_save_what_the_server_has(printed):
+    folder = printed["folder"]
+    for language in ("python", "c"):
+        assert printed["crawler", language].result()[1] == 0
+        for number in range(600):
+            with open(os.path.join(folder, f"{language}-{number}"), "rb") as file:
+                assert file.read() == f"{number}\n".encode() * 100
+    assert len(os.listdir(folder)) == 1200
 
 
 @pytest.mark.parametrize("name", SECTIONS)
