@@ -9,7 +9,7 @@
 #include "core/loop.h"
 #include "drivers/redis.h"
 
-#define FAKE_PEERS_MAX 16
+#define FAKE_PEERS_MAX 64
 
 struct fake_peer {
     int fd;
@@ -24,6 +24,7 @@ struct fake_peer {
 
 struct fake_redis {
     char dir[40], path[64], url[80];
+    uint16_t port; /* 0: a unix socket */
     int fd;
     hr_task *listener;
     void (*serve)(struct fake_peer *peer);
@@ -34,6 +35,7 @@ struct fake_redis {
 
 /* Speaks serve(peer) on each connection, in a task; the connection is closed when it returns. */
 void fake_start(struct fake_redis *fake, void (*serve)(struct fake_peer *peer), void *arg);
+void fake_start_tcp(struct fake_redis *fake, void (*serve)(struct fake_peer *peer), void *arg);
 void fake_end(struct fake_redis *fake);
 
 /* The next command, its words joined by blanks; NULL when the client is gone. Valid until the next

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sentinels that are silent, wrong or behind, and what they announce, as scripted fakes say it.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "drivers/redis.h"
+#include "tests/drivers/redis/fake_redis.h"
+#include "tests/support/hrtest.h"
+
+#define MASTER  "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"
+#define REPLICA "*5\r\n$5\r\nslave\r\n$1\r\nh\r\n:1\r\n$9\r\nconnected\r\n:0\r\n"
+
+/* A server that says its role, arg, and +OK to the rest. */
+static void serve(struct fake_peer *peer)
+{
+    const char *words;
+    while ((words = fake_next(peer))) {
+        const char *reply = strcmp(words, "ROLE") == 0 ? peer->arg : "+OK\r\n";
+        if (!fake_say(peer, strncmp(words, "HELLO", 5) == 0 ? "-ERR unknown\r\n" : reply))
+            return;
+    }
+}
+
+struct told {
+    char answer[80]; /* where the master is */
+    char others[200];
+    struct fake_peer *subscriber; /* the latest */
+    int subscribed;
+};
+
+static void tell_port(struct told *told, uint16_t port)
+{
+    char digits[8];
+    int len = snprintf(digits, sizeof(digits), "%u", port);
+    snprintf(told->answer, sizeof(told->answer), "*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n", len,
+             digits);
+}
+
+static const char *answer_to(struct told *told, struct fake_peer *peer, const char *words)
+{
+    if (strncmp(words, "HELLO", 5) == 0)
+        return "-ERR unknown\r\n";
+    if (strcmp(words, "SENTINEL GET-MASTER-ADDR-BY-NAME main") == 0)
+        return told->answer;
+    if (strcmp(words, "SENTINEL SENTINELS main") == 0)
+        return told->others[0] ? told->others : "*0\r\n";
+    if (strcmp(words, "PING") == 0)
+        return told->subscribed ? "*2\r\n$4\r\npong\r\n$0\r\n\r\n" : "+PONG\r\n";
+    if (strncmp(words, "SUBSCRIBE ", 10) != 0)
+        return "+OK\r\n";
+    told->subscriber = peer;
+    told->subscribed++;
+    return "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n";
+}
+
+static void serve_sentinel(struct fake_peer *peer)
+{
+    const char *words;
+    while ((words = fake_next(peer))) {
+        if (!fake_say(peer, answer_to(peer->arg, peer, words)))
+            return;
+    }
+}
+
+static void announce(struct told *told, const char *channel, const char *text)
+{
+    char message[400];
+    snprintf(message, sizeof(message), "*3\r\n$7\r\nmessage\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n",
+             strlen(channel), channel, strlen(text), text);
+    ASSERT_TRUE(fake_say(told->subscriber, message));
+}
+
+static hr_redis *client_of(uint16_t one, uint16_t other)
+{
+    char url[128];
+    snprintf(url, sizeof(url), "redis+sentinel://127.0.0.1:%u,127.0.0.1:%u/main", one, other);
+    hr_redis *redis =
+        hr_redis_new(&(struct hr_redis_options){.url = url, .connect_timeout = hr_ms(900)});
+    ASSERT_TRUE(redis);
+    return redis;
+}
+
+static void end_client(hr_redis *redis)
+{
+    ASSERT_ERR(hr_redis_close(redis), 0);
+    hr_redis_free(redis);
+}
+
+TEST(sentinels_that_do_not_know_the_master_say_why_there_is_no_connection)
+{
+    static const char *const cases[][2] = {
+        {"*-1\r\n",                          "it knows no master called main"},
+        {"+what\r\n",                        "its answer holds no address"   },
+        {"*2\r\n$1\r\nh\r\n$5\r\n99999\r\n", "its answer holds no address"   },
+        {"*2\r\n$3\r\na b\r\n$1\r\n1\r\n",   "its answer holds no address"   },
+        {"-ERR not today\r\n",               "ERR not today"                 },
+    };
+    for (size_t i = 0; i < HR_ARRAY_LEN(cases); i++) {
+        struct fake_redis fake;
+        struct told told = {0};
+        snprintf(told.answer, sizeof(told.answer), "%s", cases[i][0]);
+        fake_start_tcp(&fake, serve_sentinel, &told);
+        hr_redis *redis = client_of(fake.port, fake.port);
+        ASSERT_ERR(hr_redis_command(redis, NULL, "PING"), -ENOTCONN);
+        ASSERT_FALSE(hr_last_error()->sent);
+        ASSERT_TRUE(strstr(hr_last_error()->message, "redis main: no sentinel knows where it is"));
+        ASSERT_TRUE(strstr(hr_last_error()->message, cases[i][1]));
+        end_client(redis);
+        fake_end(&fake);
+    }
+}
+
+TEST(a_silent_sentinel_costs_its_share_of_the_time_only)
+{
+    struct fake_redis silent, sentinel, master;
+    struct told told = {0};
+    fake_start_tcp(&master, serve, (void *)MASTER);
+    tell_port(&told, master.port);
+    fake_start_tcp(&silent, fake_silence, NULL);
+    fake_start_tcp(&sentinel, serve_sentinel, &told);
+    hr_redis *redis = client_of(silent.port, sentinel.port);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
+    ASSERT_EQ(test_clock_now(), hr_ms(300));
+    hr_redis_conn *own = NULL;
+    ASSERT_ERR(hr_redis_acquire(redis, &own), 0); /* the silent one is asked last now */
+    ASSERT_EQ(test_clock_now(), hr_ms(300));
+    hr_redis_release(own);
+    end_client(redis);
+    fake_end(&silent);
+    fake_end(&sentinel);
+    fake_end(&master);
+}
+
+TEST(a_replica_is_not_taken_for_the_master)
+{
+    struct fake_redis behind, sentinel, replica, master;
+    struct told old = {0}, told = {0};
+    fake_start_tcp(&replica, serve, (void *)REPLICA);
+    fake_start_tcp(&master, serve, (void *)MASTER);
+    tell_port(&old, replica.port);
+    tell_port(&told, master.port);
+    fake_start_tcp(&behind, serve_sentinel, &old);
+    fake_start_tcp(&sentinel, serve_sentinel, &told);
+    hr_redis *redis = client_of(behind.port, sentinel.port);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), -ENOTCONN);
+    ASSERT_STR(hr_last_error()->kind, "READONLY");
+    ASSERT_TRUE(strstr(hr_last_error()->message, "no master answers there"));
+    int r;
+    while ((r = hr_redis_command(redis, NULL, "SET a b")) == -ENOTCONN)
+        ASSERT_ERR(hr_sleep(hr_ms(10)), 0);
+    ASSERT_ERR(r, 0);
+    end_client(redis);
+    fake_end(&behind);
+    fake_end(&sentinel);
+    fake_end(&replica);
+    fake_end(&master);
+}
+
+static unsigned opened(const hr_redis *redis)
+{
+    struct hr_pool_stats stats;
+    hr_redis_get_stats(redis, &stats);
+    return (unsigned)stats.opened;
+}
+
+TEST(a_master_that_is_announced_is_gone_to_at_once)
+{
+    struct fake_redis sentinel, first, second;
+    struct told told = {0};
+    fake_start_tcp(&first, serve, (void *)MASTER);
+    fake_start_tcp(&second, serve, (void *)MASTER);
+    tell_port(&told, first.port);
+    fake_start_tcp(&sentinel, serve_sentinel, &told);
+    hr_redis *redis = client_of(sentinel.port, sentinel.port);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
+    while (told.subscribed < 2)
+        ASSERT_ERR(hr_yield(), 0);
+    test_passes(50);
+
+    /* What is not about this master, or not to be understood, changes nothing. */
+    char text[100];
+    announce(&told, "+switch-master", "mainland 1.2.3.4 1 1.2.3.5 2");
+    announce(&told, "+switch-master", "main");
+    announce(&told, "+switch-master", "main 1.2.3.4 1 1.2.3.5 99999");
+    announce(&told, "+sentinel", "sentinel");
+    announce(&told, "+sentinel", "sentinel id 1.2.3.4 5 @ other 1.2.3.4 6");
+    snprintf(text, sizeof(text), "main 1.2.3.4 1 127.0.0.1 %u", first.port);
+    announce(&told, "+switch-master", text);
+    ASSERT_ERR(hr_sleep(hr_seconds(7)), 0); /* PING is answered meanwhile */
+    ASSERT_EQ(opened(redis), 1);
+    ASSERT_EQ(told.subscribed, 2);
+
+    tell_port(&told, second.port);
+    snprintf(text, sizeof(text), "main 127.0.0.1 %u 127.0.0.1 %u", first.port, second.port);
+    hr_usec begun = hr_now();
+    announce(&told, "+switch-master", text);
+    while (opened(redis) < 2)
+        ASSERT_ERR(hr_yield(), 0);
+    ASSERT_EQ(hr_now(), begun);
+    ASSERT_EQ(second.accepted, 1);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
+    end_client(redis);
+    fake_end(&sentinel);
+    fake_end(&first);
+    fake_end(&second);
+}
+
+TEST(a_move_that_nobody_heard_of_is_found_when_listening_begins_again)
+{
+    struct fake_redis sentinel, first, second;
+    struct told told = {0};
+    fake_start_tcp(&first, serve, (void *)MASTER);
+    fake_start_tcp(&second, serve, (void *)MASTER);
+    tell_port(&told, first.port);
+    fake_start_tcp(&sentinel, serve_sentinel, &told);
+    hr_redis *redis = client_of(sentinel.port, sentinel.port);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
+    while (told.subscribed < 2)
+        ASSERT_ERR(hr_yield(), 0);
+    test_passes(50);
+    tell_port(&told, second.port);
+    told.subscribed = 0;
+    shutdown(told.subscriber->fd, SHUT_RDWR);
+    while (opened(redis) < 2)
+        ASSERT_ERR(hr_sleep(hr_ms(10)), 0);
+    ASSERT_TRUE(test_clock_now() < hr_seconds(3));
+    ASSERT_EQ(second.accepted, 1);
+    end_client(redis);
+    fake_end(&sentinel);
+    fake_end(&first);
+    fake_end(&second);
+}
+
+static int use_once(void *arg)
+{
+    hr_auto(hr_redis_releasep) hr_redis_conn *own = NULL;
+    int r = hr_redis_command(arg, NULL, "SET a b");
+    return r < 0 ? r : hr_redis_acquire(arg, &own);
+}
+
+/* After every number of passes, until it is done by then. */
+TEST(leaving_at_any_moment_leaves_nothing_behind)
+{
+    struct fake_redis sentinel, master;
+    struct told told = {0};
+    bool done = false;
+    for (int n = 0; !done; n++) {
+        fake_start_tcp(&master, serve, (void *)MASTER);
+        tell_port(&told, master.port);
+        fake_start_tcp(&sentinel, serve_sentinel, &told);
+        hr_redis *redis = client_of(sentinel.port, sentinel.port);
+        hr_task *task = hr_create_task("user", use_once, redis);
+        test_passes(n);
+        done = hr_future_done(task);
+        hr_task_cancel(task, "the test leaves");
+        int r = hr_join(task);
+        ASSERT_TRUE(r == 0 || r == -ECANCELED);
+        if (n % 2)
+            ASSERT_ERR(hr_redis_close(redis), 0);
+        hr_redis_free(redis);
+        test_passes(20);
+        fake_end(&sentinel);
+        fake_end(&master);
+    }
+}
