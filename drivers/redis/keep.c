@@ -68,9 +68,12 @@ static void drop_conn(struct hr_redis *redis, struct hr__redis_conn *conn, int c
     hr__redis_conn_unref(conn);
 }
 
+/* The record, which says why it is left, stays as it is. */
 static void leave(struct hr_redis *redis)
 {
     struct hr__redis_conn *conn = hr_take(redis->conn);
+    struct hr_error why = {0};
+    hr_error_copy(&why, hr_last_error());
     if (redis->target.url.host)
         hr_resolve_forget(redis->target.url.host);
     set_state(redis, HR__REDIS_CONNECTING);
@@ -78,6 +81,8 @@ static void leave(struct hr_redis *redis)
     hr__redis_conn_retire(conn);
     hr__redis_conn_unref(conn);
     hr_pool_flush(redis->pool);
+    (void)hr_error_raise(&why);
+    hr_error_done(&why);
 }
 
 void hr__redis_leave_server(struct hr_redis *redis)

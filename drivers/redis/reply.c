@@ -13,12 +13,12 @@
 
 enum hr_reply_type hr_reply_type(const hr_reply *reply)
 {
-    return reply->type;
+    return reply ? reply->type : HR_REPLY_NIL;
 }
 
 static bool has_bytes(const hr_reply *reply)
 {
-    switch (reply->type) {
+    switch (hr_reply_type(reply)) {
     case HR_REPLY_STR:
     case HR_REPLY_STATUS:
     case HR_REPLY_ERROR:
@@ -41,8 +41,9 @@ const char *hr_reply_str(const hr_reply *reply, size_t *len)
 
 bool hr_reply_equals(const hr_reply *reply, const char *text)
 {
-    return (reply->type == HR_REPLY_STR || reply->type == HR_REPLY_STATUS) &&
-           reply->len == strlen(text) && memcmp(reply->str, text, reply->len) == 0;
+    enum hr_reply_type type = hr_reply_type(reply);
+    return (type == HR_REPLY_STR || type == HR_REPLY_STATUS) && reply->len == strlen(text) &&
+           memcmp(reply->str, text, reply->len) == 0;
 }
 
 /* A decimal number and nothing else; false also when it does not fit. */
@@ -64,7 +65,7 @@ static bool parse_int(const char *text, size_t len, int64_t *ret)
 
 int hr_reply_get_int(const hr_reply *reply, int64_t *ret)
 {
-    switch (reply->type) {
+    switch (hr_reply_type(reply)) {
     case HR_REPLY_INT:
     case HR_REPLY_BOOL:
         *ret = reply->integer;
@@ -87,7 +88,7 @@ int64_t hr_reply_int(const hr_reply *reply)
 
 int hr_reply_get_double(const hr_reply *reply, double *ret)
 {
-    if (reply->type == HR_REPLY_INT || reply->type == HR_REPLY_BOOL) {
+    if (hr_reply_type(reply) == HR_REPLY_INT || hr_reply_type(reply) == HR_REPLY_BOOL) {
         *ret = (double)reply->integer;
         return 0;
     }
@@ -98,7 +99,7 @@ int hr_reply_get_double(const hr_reply *reply, double *ret)
 
 static bool has_items(const hr_reply *reply)
 {
-    switch (reply->type) {
+    switch (hr_reply_type(reply)) {
     case HR_REPLY_ARRAY:
     case HR_REPLY_MAP:
     case HR_REPLY_SET:

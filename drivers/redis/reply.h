@@ -26,6 +26,8 @@ enum hr_reply_type {
     HR_REPLY_PUSH,   /* a message that is nobody's reply */
 };
 
+/* Here and below NULL, what hr_reply_at() gives past the end, reads like nil: so an answer can be
+ * walked through that is not what was expected. */
 HR_PUBLIC enum hr_reply_type hr_reply_type(const hr_reply *reply);
 static inline bool hr_reply_is_nil(const hr_reply *reply)
 {

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nodes of a cluster that contradict each other, refuse, or make no sense, as scripted fakes say
+ * it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "drivers/redis/cluster.h"
+#include "tests/drivers/redis/fake_redis.h"
+#include "tests/support/hrtest.h"
+
+/* A node: its map, and what it says to commands in turn, the last for good. NULL: it hangs up. */
+struct node {
+    struct fake_redis fake;
+    char map[400];
+    char replies[3][80];
+    bool hangs_up;
+    int asked;
+    char heard[400]; /* commands, with a bar behind each */
+};
+
+static bool answer(struct node *node, struct fake_peer *peer, const char *words)
+{
+    if (strncmp(words, "HELLO", 5) == 0)
+        return fake_say(peer, "-ERR unknown\r\n");
+    if (strcmp(words, "CLUSTER SLOTS") == 0)
+        return fake_say(peer, node->map);
+    if (strcmp(words, "PING") == 0 || strncmp(words, "CLIENT", 6) == 0)
+        return fake_say(peer, "+OK\r\n");
+    size_t n = strlen(node->heard);
+    snprintf(node->heard + n, sizeof(node->heard) - n, "%s|", words);
+    if (strcmp(words, "ASKING") == 0)
+        return fake_say(peer, "+OK\r\n");
+    int i = node->asked++;
+    while (i > 0 && (i > 2 || !node->replies[i][0]))
+        i--;
+    return !node->hangs_up && fake_say(peer, node->replies[i][0] ? node->replies[i] : "+OK\r\n");
+}
+
+static void serve_node(struct fake_peer *peer)
+{
+    const char *words;
+    while ((words = fake_next(peer))) {
+        if (!answer(peer->arg, peer, words))
+            return;
+    }
+}
+
+static void start(struct node *node)
+{
+    memset(node, 0, sizeof(*node));
+    fake_start_tcp(&node->fake, serve_node, node);
+}
+
+/* Slots up to last belong to one, those behind it to other (NULL: to nobody). */
+static void draw_map(struct node *node, unsigned last, const struct node *one,
+                     const struct node *other)
+{
+    size_t n = (size_t)snprintf(node->map, sizeof(node->map),
+                                "*%d\r\n*3\r\n:0\r\n:%u\r\n*2\r\n$9\r\n127.0.0.1\r\n:%u\r\n",
+                                other ? 2 : 1, last, one->fake.port);
+    if (other)
+        snprintf(node->map + n, sizeof(node->map) - n,
+                 "*3\r\n:%u\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%u\r\n", last + 1,
+                 other->fake.port);
+}
+
+static void redirect(char ret[80], const char *kind, const char *key, const struct node *to)
+{
+    snprintf(ret, 80, "-%s %u 127.0.0.1:%u\r\n", kind, hr_redis_slot(key, strlen(key)),
+             to->fake.port);
+}
+
+static hr_redis_cluster *client_of(const struct node *node)
+{
+    char url[64];
+    snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:%u", node->fake.port);
+    hr_redis_cluster *cluster = hr_redis_cluster_new(&(struct hr_redis_options){
+        .url = url, .command_timeout = hr_seconds(1), .connect_timeout = hr_ms(800)});
+    ASSERT_TRUE(cluster);
+    return cluster;
+}
+
+static void end_client(hr_redis_cluster *cluster)
+{
+    ASSERT_ERR(hr_redis_cluster_close(cluster), 0);
+    hr_redis_cluster_free(cluster);
+}
+
+/* Two nodes of which the first has all slots, as both say. */
+static hr_redis_cluster *start_two(struct node *a, struct node *b)
+{
+    start(a);
+    start(b);
+    draw_map(a, 16383, a, NULL);
+    draw_map(b, 16383, a, NULL);
+    return client_of(a);
+}
+
+static void end_two(hr_redis_cluster *cluster, struct node *a, struct node *b)
+{
+    end_client(cluster);
+    fake_end(&a->fake);
+    fake_end(&b->fake);
+}
+
+TEST(moved_is_followed_and_remembered)
+{
+    struct node a, b;
+    hr_redis_cluster *cluster = start_two(&a, &b);
+    redirect(a.replies[0], "MOVED", "k", &b);
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), 0);
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), 0);
+    ASSERT_STR(a.heard, "GET k|");
+    ASSERT_STR(b.heard, "GET k|GET k|");
+    end_two(cluster, &a, &b);
+}
+
+TEST(ask_is_followed_once_and_changes_no_map)
+{
+    struct node a, b;
+    hr_redis_cluster *cluster = start_two(&a, &b);
+    redirect(a.replies[0], "ASK", "k", &b);
+    snprintf(a.replies[1], 80, "+HERE\r\n");
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), 0);
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), 0);
+    ASSERT_STR(a.heard, "GET k|GET k|");
+    ASSERT_STR(b.heard, "ASKING|GET k|");
+    end_two(cluster, &a, &b);
+}
+
+TEST(nodes_that_do_not_agree_are_not_asked_for_ever)
+{
+    struct node a, b;
+    hr_redis_cluster *cluster = start_two(&a, &b);
+    redirect(a.replies[0], "MOVED", "k", &b);
+    redirect(b.replies[0], "MOVED", "k", &a);
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), HR_EREPLY);
+    ASSERT_STR(hr_last_error()->kind, "MOVED");
+    ASSERT_TRUE(strstr(hr_last_error()->message, "the nodes do not agree"));
+    ASSERT_EQ(a.asked + b.asked, 17);
+    end_two(cluster, &a, &b);
+}
+
+TEST(what_no_node_can_carry_out_for_now_is_asked_again_until_time_is_up)
+{
+    static const char *const kinds[] = {"TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN"};
+    for (size_t i = 0; i < HR_ARRAY_LEN(kinds); i++) {
+        struct node a, b;
+        hr_redis_cluster *cluster = start_two(&a, &b);
+        snprintf(a.replies[0], 80, "-%s for now\r\n", kinds[i]);
+        snprintf(a.replies[1], 80, "+OK\r\n");
+        ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), 0);
+        ASSERT_EQ(a.asked, 2);
+
+        a.replies[1][0] = '\0';
+        hr_usec begun = hr_now();
+        ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), HR_EREPLY);
+        ASSERT_STR(hr_last_error()->kind, kinds[i]);
+        ASSERT_TRUE(hr_now() - begun <= hr_seconds(1) && hr_now() - begun > hr_ms(500));
+        ASSERT_TRUE(a.asked > 4 && a.asked < 40);
+        end_two(cluster, &a, &b);
+    }
+}
+
+TEST(what_was_sent_and_not_answered_is_never_sent_again)
+{
+    struct node a, b;
+    hr_redis_cluster *cluster = start_two(&a, &b);
+    a.hangs_up = true;
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "INCR k"), HR_ELOST);
+    ASSERT_TRUE(hr_last_error()->sent);
+    ASSERT_EQ(a.asked, 1);
+    a.hangs_up = false;
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "INCR k"), 0); /* once it is back */
+    ASSERT_EQ(a.asked, 2);
+    end_two(cluster, &a, &b);
+}
+
+TEST(maps_that_make_no_sense_say_why_there_is_no_connection)
+{
+    static const char *const cases[][2] = {
+        {"*0\r\n",                                              "it knows no slots"       },
+        {"+OK\r\n",                                             "it knows no slots"       },
+        {"*1\r\n:1\r\n",                                        "makes no sense"          },
+        {"*1\r\n*2\r\n:0\r\n:1\r\n",                            "makes no sense"          },
+        {"*1\r\n*3\r\n:0\r\n:16384\r\n*2\r\n$1\r\nh\r\n:1\r\n", "makes no sense"          },
+        {"*1\r\n*3\r\n:9\r\n:8\r\n*2\r\n$1\r\nh\r\n:1\r\n",     "makes no sense"          },
+        {"*1\r\n*3\r\n:-1\r\n:8\r\n*2\r\n$1\r\nh\r\n:1\r\n",    "makes no sense"          },
+        {"-ERR This instance has cluster support disabled\r\n", "cluster support disabled"},
+    };
+    for (size_t i = 0; i < HR_ARRAY_LEN(cases); i++) {
+        struct node a;
+        start(&a);
+        snprintf(a.map, sizeof(a.map), "%s", cases[i][0]);
+        hr_redis_cluster *cluster = client_of(&a);
+        ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), -ENOTCONN);
+        if (!strstr(hr_last_error()->message, cases[i][1]))
+            test_fail(__FILE__, __LINE__, "%s", hr_last_error()->message);
+        ASSERT_FALSE(hr_last_error()->sent);
+        ASSERT_STR(a.heard, "");
+        end_client(cluster);
+        fake_end(&a.fake);
+    }
+}
+
+/* A slot that nobody has, and a node without an address that can be used. */
+TEST(a_slot_of_nobody_is_no_connection)
+{
+    struct node a;
+    start(&a);
+    draw_map(&a, 100, &a, NULL);
+    hr_redis_cluster *cluster = client_of(&a);
+    ASSERT_TRUE(hr_redis_slot("k", 1) > 100);
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), -ENOTCONN);
+    ASSERT_STR(hr_last_error()->kind, "CLUSTERDOWN");
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "PING"), 0);
+    end_client(cluster);
+    fake_end(&a.fake);
+}
+
+TEST(a_node_that_left_is_hung_up_on_and_forgotten)
+{
+    struct node a, b;
+    start(&a);
+    start(&b);
+    draw_map(&a, 16382, &b, &a); /* nearly all of b */
+    hr_redis_cluster *cluster = client_of(&a);
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), 0);
+    ASSERT_STR(b.heard, "GET k|");
+    draw_map(&a, 16383, &a, NULL);
+    draw_map(&b, 16383, &a, NULL);
+    redirect(b.replies[0], "MOVED", "k", &a);
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), 0);
+    ASSERT_STR(a.heard, "GET k|");
+    ASSERT_ERR(hr_sleep(hr_seconds(1)), 0);
+    struct hr_redis_cluster_stats stats;
+    hr_redis_cluster_get_stats(cluster, &stats);
+    ASSERT_EQ(stats.masters, 1);
+    for (int i = 0; i < b.fake.accepted; i++)
+        ASSERT_TRUE(hr_future_done(b.fake.peers[i]->task));
+    end_two(cluster, &a, &b);
+}
+
+TEST(the_url_has_to_be_that_of_a_cluster)
+{
+    static const char *const urls[] = {"unix:///s", "redis+sentinel://h/m", "redis://h/1",
+                                       "mysql://u@h/d"};
+    for (size_t i = 0; i < HR_ARRAY_LEN(urls); i++)
+        ASSERT_TRUE(!hr_redis_cluster_new(&(struct hr_redis_options){.url = urls[i]}));
+    ASSERT_TRUE(!hr_redis_new(&(struct hr_redis_options){.url = "redis+cluster://h"}));
+    ASSERT_ERR(hr_last_error()->code, -EINVAL);
+    hr_redis_cluster_free(
+        hr_redis_cluster_new(&(struct hr_redis_options){.url = "redis://127.0.0.1"}));
+}
+
+static int use_once(void *arg)
+{
+    hr_auto(hr_redis_releasep) hr_redis_conn *own = NULL;
+    int r = hr_redis_cluster_command(arg, NULL, "GET k");
+    if (r >= 0)
+        r = hr_redis_cluster_command(arg, NULL, "GET k");
+    return r < 0 ? r : hr_redis_cluster_acquire(arg, "k", 1, &own);
+}
+
+/* After every number of passes, until it is done by then: with the map, MOVED, ASK on the way. */
+TEST(leaving_a_cluster_at_any_moment_leaves_nothing_behind)
+{
+    bool done = false;
+    for (int n = 0; !done; n++) {
+        struct node a, b;
+        hr_redis_cluster *cluster = start_two(&a, &b);
+        redirect(a.replies[0], "MOVED", "k", &b);
+        redirect(b.replies[0], "ASK", "k", &a);
+        snprintf(a.replies[1], 80, "+OK\r\n");
+        snprintf(b.replies[1], 80, "+OK\r\n");
+        hr_task *task = hr_create_task("user", use_once, cluster);
+        test_passes(n);
+        done = hr_future_done(task);
+        hr_task_cancel(task, "the test leaves");
+        int r = hr_join(task);
+        ASSERT_TRUE(r == 0 || r == -ECANCELED);
+        if (n % 2)
+            ASSERT_ERR(hr_redis_cluster_close(cluster), 0);
+        hr_redis_cluster_free(cluster);
+        test_passes(20);
+        fake_end(&a.fake);
+        fake_end(&b.fake);
+        ASSERT_TRUE(n < 500);
+    }
+}
