@@ -19,7 +19,7 @@ typedef void hr_callback(void *arg);
 
 struct hr_loop_options {
     const char *backend;    /* "epoll", "poll", "select"; NULL: libevent's choice */
-    size_t stack_size;      /* default of tasks; 0: 256 KiB */
+    size_t stack_size;      /* default of tasks (see core/task.h); 0: 256 KiB */
     hr_usec slow_slice;     /* report slices longer than this, by the task's name or the callback's
                              * place in the program; 0: off */
     hr_usec shutdown_limit; /* how long tasks have to end when the loop closes, and then jobs of the

@@ -20,7 +20,6 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned watchers;
 static struct sigaction before;
-static size_t page;
 
 /* The task whose guard the address lies in, if it is the one that runs. */
 static const struct hr__task *overflown(const void *address)
@@ -28,9 +27,9 @@ static const struct hr__task *overflown(const void *address)
     const struct hr__task *task = hr__loop_running ? hr__loop_running->current : NULL;
     if (!task || !task->fiber)
         return NULL;
-    uintptr_t bottom = (uintptr_t)task->fiber->coro.stack;
+    uintptr_t bottom = (uintptr_t)task->fiber->stack.bottom;
     uintptr_t at = (uintptr_t)address;
-    return at < bottom && at >= bottom - page ? task : NULL;
+    return at < bottom && at >= bottom - task->fiber->stack.guard ? task : NULL;
 }
 
 struct text {
@@ -89,7 +88,6 @@ static void watch(void)
     if (watchers++ == 0) {
         struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
         sigemptyset(&action.sa_mask);
-        page = (size_t)sysconf(_SC_PAGESIZE);
         sigaction(SIGSEGV, &action, &before);
     }
     pthread_mutex_unlock(&lock);

@@ -43,7 +43,7 @@ static struct hr__fibers *fibers_of_size(hr_loop *loop, size_t size)
     struct hr__fibers *pool = malloc(sizeof(*pool));
     if (!pool)
         return NULL;
-    hr__fibers_init(pool, size, loop->fibers.stacks.guard);
+    hr__fibers_init(pool, size, loop->fibers.stacks.how);
     pool->next = loop->more_fibers;
     loop->more_fibers = pool;
     return pool;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How it works: address space comes in slabs of many strides, one mapping each, reserved but not
- * backed. A stride is a guard page and the stack above it; it gets its guard when it is handed out
- * for the first time, and keeps it. A guard region (MADV_GUARD_INSTALL, Linux 6.13) leaves the
- * mapping whole, so a million stacks are a few thousand mappings, and several are made by one call;
- * mprotect() cuts it in two, and vm.max_map_count is soon reached. Such guards stop short of it, so
- * that the rest of the program can still map memory.
+ * backed. A stride is a guard and the stack above it; it gets its guard when it is handed out for
+ * the first time, and keeps it. Guards are wide, as code that does not touch each page of a large
+ * array steps over a narrow one, into the stack of another task. A guard region
+ * (MADV_GUARD_INSTALL, Linux 6.13) leaves the mapping whole, so a million stacks are a few thousand
+ * mappings, and several are made by one call; mprotect() cuts it in two, and vm.max_map_count is
+ * soon reached. Such guards stop short of it, so that the rest of the program can still map memory.
  *
  * Of slabs that nobody uses one is kept; the address space of others, and the page tables that go
  * with it, are given back after a rush.
@@ -25,6 +26,7 @@
 #define SLAB_BYTES  (16u << 20)
 #define SLAB_MAX    64
 #define SMALLEST    (16u << 10)
+#define GUARD_MAX   (64u << 10)
 #define MAPS_SPARED 1024
 
 #define GUARDS_AT_ONCE 8
@@ -89,7 +91,14 @@ void hr__stacks_init(struct hr__stacks *stacks, size_t size, enum hr__guard guar
     size_t page = page_size();
     if (size < SMALLEST + page)
         size = SMALLEST + page;
-    *stacks = (struct hr__stacks){.stride = (size + page - 1) / page * page, .guard = guard};
+    size_t width = size / 4 < GUARD_MAX ? size / 4 : GUARD_MAX;
+    if (width > size - SMALLEST)
+        width = size - SMALLEST;
+    *stacks = (struct hr__stacks){
+        .stride = (size + page - 1) / page * page,
+        .guard = width < page ? page : width / page * page,
+        .how = guard,
+    };
     hr_list_init(&stacks->slabs);
 }
 
@@ -152,17 +161,17 @@ static bool has_guard_regions(char *page)
 /* Makes guard regions of the next strides; yields how many. */
 static unsigned install_guards(const struct hr__stacks *stacks, const struct hr__slab *slab)
 {
-    struct iovec pages[GUARDS_AT_ONCE];
+    struct iovec guards[GUARDS_AT_ONCE];
     unsigned count = 0;
     for (; count < GUARDS_AT_ONCE && slab->guarded + count < slab->strides; count++) {
-        pages[count].iov_base = slab->base + (slab->guarded + count) * stacks->stride;
-        pages[count].iov_len = page_size();
+        guards[count].iov_base = slab->base + (slab->guarded + count) * stacks->stride;
+        guards[count].iov_len = stacks->guard;
     }
     long done =
-        syscall(SYS_process_madvise, PIDFD_SELF_THREAD, pages, count, MADV_GUARD_INSTALL, 0);
-    if (done > 0)
-        return (unsigned)((size_t)done / page_size());
-    return madvise(pages[0].iov_base, page_size(), MADV_GUARD_INSTALL) == 0;
+        syscall(SYS_process_madvise, PIDFD_SELF_THREAD, guards, count, MADV_GUARD_INSTALL, 0);
+    if (done >= (long)stacks->guard)
+        return (unsigned)((size_t)done / stacks->guard);
+    return madvise(guards[0].iov_base, stacks->guard, MADV_GUARD_INSTALL) == 0;
 }
 
 /* Sees to it that the next stride to be carved has its guard. */
@@ -170,21 +179,21 @@ static int set_guard(struct hr__stacks *stacks, struct hr__slab *slab)
 {
     if (slab->guarded > slab->carved)
         return 0;
-    char *page = slab->base + slab->carved * stacks->stride;
-    if (stacks->guard == HR__GUARD_AUTO)
-        stacks->guard = has_guard_regions(page) ? HR__GUARD_REGIONS : HR__GUARD_MPROTECT;
-    if (stacks->guard == HR__GUARD_REGIONS) {
+    char *lowest = slab->base + slab->carved * stacks->stride;
+    if (stacks->how == HR__GUARD_AUTO)
+        stacks->how = has_guard_regions(lowest) ? HR__GUARD_REGIONS : HR__GUARD_MPROTECT;
+    if (stacks->how == HR__GUARD_REGIONS) {
         unsigned installed = install_guards(stacks, slab);
         slab->guarded += installed;
         if (installed > 0)
             return 0;
-        stacks->guard = HR__GUARD_MPROTECT;
+        stacks->how = HR__GUARD_MPROTECT;
     }
     unsigned others = atomic_fetch_add_explicit(&mprotected_guards, 1, memory_order_relaxed);
-    if (others >= guards_allowed() || mprotect(page, page_size(), PROT_NONE) < 0) {
+    if (others >= guards_allowed() || mprotect(lowest, stacks->guard, PROT_NONE) < 0) {
         atomic_fetch_sub_explicit(&mprotected_guards, 1, memory_order_relaxed);
         return hr_fail(-EAGAIN,
-                       "no mapping left for the guard page of another task's stack after %u: "
+                       "no mapping left for the guard of another task's stack after %u: "
                        "raise vm.max_map_count, or run on Linux 6.13 or later",
                        others);
     }
@@ -224,8 +233,9 @@ int hr__stack_get(struct hr__stacks *stacks, struct hr__stack *ret)
         hr_list_append(&stacks->slabs, &slab->link);
     }
     *ret = (struct hr__stack){
-        .bottom = slab->base + stride * stacks->stride + page_size(),
-        .size = stacks->stride - page_size(),
+        .bottom = slab->base + stride * stacks->stride + stacks->guard,
+        .size = stacks->stride - stacks->guard,
+        .guard = stacks->guard,
         .slab = slab,
     };
     return 0;

@@ -11,6 +11,7 @@ struct hr__slab;
 struct hr__stack {
     void *bottom; /* lowest usable byte; the guard lies below */
     size_t size;  /* usable bytes */
+    size_t guard; /* bytes below bottom that may not be touched */
     struct hr__slab *slab;
 };
 
@@ -23,20 +24,22 @@ enum hr__guard {
 /* Where the stacks of one size come from. */
 struct hr__stacks {
     size_t stride;        /* bytes from stack to stack: whole pages, guard included */
+    size_t guard;         /* bytes of it, at its lower end */
     struct hr_list slabs; /* ranges of strides; those with room stand first */
     unsigned idle_slabs;  /* of which no stack is in use */
-    enum hr__guard guard;
+    enum hr__guard how;
     bool closing; /* all goes in a moment: stacks that come back are left as they are */
 };
 
-/* size includes the guard page; it is rounded up to whole pages, and 16 KiB are usable at least. */
+/* size includes the guard, which is a quarter of it, 64 KiB at most; both are whole pages, and 16
+ * KiB are usable at least. */
 void hr__stacks_init(struct hr__stacks *stacks, size_t size, enum hr__guard guard);
 
 /* Gives back all address space; no stack may be in use. */
 void hr__stacks_done(struct hr__stacks *stacks);
 
 /* 0; -ENOMEM; -EAGAIN when the kernel's limit of mappings leaves no
- * room for another guard page (the record says what to change). */
+ * room for another guard (the record says what to change). */
 int hr__stack_get(struct hr__stacks *stacks, struct hr__stack *ret);
 
 /* Gives a stack back; what it had touched is dropped. */

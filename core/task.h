@@ -20,10 +20,14 @@ typedef int hr_task_fn(void *arg);
  * -EAGAIN at the kernel's limit of mappings. */
 HR_PUBLIC hr_task *hr_create_task(const char *name, hr_task_fn *fn, void *arg);
 
+/* A stack is address space, memory only as touched. Its lower end is a guard that ends the program
+ * when it is touched: a quarter of the size, 64 KiB at most, so that 192 of 256 KiB can be used.
+ * Code compiled without -fstack-clash-protection steps over it only with an array that is larger.
+ */
 struct hr_task_options {
     const char *name;
     hr_loop *loop;        /* NULL: the running one */
-    size_t stack_size;    /* 0: the loop's default (256 KiB of address space, memory as touched) */
+    size_t stack_size;    /* of address space, guard included; 0: the loop's default */
     hr_free_fn *free_arg; /* destroys arg if the body never runs; NULL: nothing to destroy */
 };
 

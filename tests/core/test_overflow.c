@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/loop_impl.h"
 #include "tests/support/hrtest.h"
 
 static int overflow(int depth)
@@ -69,7 +70,7 @@ TEST_PLAIN(s2_21_an_overflow_is_reported_with_the_tasks_name)
     static char said[60000];
     static char name[] = "deep thought";
     run_child(name_a_deep_task, name, said, sizeof(said));
-    const char *want = "headrace: deep thought: ran out of stack, all 25";
+    const char *want = "headrace: deep thought: ran out of stack, all 19";
     ASSERT_TRUE(strncmp(said, want, strlen(want)) == 0);
     run_child(name_a_deep_task, NULL, said, sizeof(said));
     want = "headrace: task-2: ran out of stack";
@@ -93,6 +94,28 @@ TEST_PLAIN(s2_21_so_is_one_in_a_thread_of_an_executor)
     static char name[] = "diver";
     run_child(offload_it, name, said, sizeof(said));
     const char *want = "headrace: diver: ran out of stack";
+    ASSERT_TRUE(strncmp(said, want, strlen(want)) == 0);
+}
+
+/* As code that puts a large array below a small frame, and writes to its far end first. */
+static int step_far(void *arg)
+{
+    char *bottom = hr__task(hr_current_task())->fiber->stack.bottom;
+    *(volatile char *)(bottom - 60000) = 1;
+    return 0;
+}
+
+static int step_over(void *name)
+{
+    return hr_join(hr_create_task(name, step_far, NULL));
+}
+
+TEST_PLAIN(s2_21_the_guard_is_too_wide_to_be_stepped_over)
+{
+    static char said[60000];
+    static char name[] = "seven-league boots";
+    run_child(step_over, name, said, sizeof(said));
+    const char *want = "headrace: seven-league boots: ran out of stack, all 19";
     ASSERT_TRUE(strncmp(said, want, strlen(want)) == 0);
 }
 

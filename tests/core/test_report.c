@@ -126,7 +126,7 @@ TEST_PLAIN(s21_5_what_nobody_would_learn_is_reported)
     struct hr_loop_options options = {.slow_slice = hr_ms(5)};
     ASSERT_ERR(hr_run_with(&options, leave_and_hold_up, NULL), 0);
     ASSERT_STR(test_report(), "main: future failed and nobody read its error: unread");
-    ASSERT_TRUE(strstr(test_report(), "slow: held the loop up for 2"));
+    ASSERT_TRUE(strstr(test_report(), "slow: held the loop up for "));
     ASSERT_STR(test_report(), "left: task failed during shutdown: cleaning up failed");
     ASSERT_PTR(test_report(), NULL);
 }

@@ -41,6 +41,7 @@ static void check_guard(enum hr__guard guard)
         ASSERT_TRUE(writable(bottom + stack[i].size - 1));
         ASSERT_FALSE(writable(bottom - 1));
         ASSERT_FALSE(writable(bottom - 4096));
+        ASSERT_FALSE(writable(bottom - (16 << 10)));
     }
     hr__stack_put(&stacks, &stack[1]);
     ASSERT_ERR(hr__stack_get(&stacks, &stack[1]), 0); /* used again, it still has its guard */
@@ -91,8 +92,9 @@ TEST_PLAIN(many_stacks_of_any_size_never_overlap)
         hr__stacks_init(&stacks, sizes[s], HR__GUARD_AUTO);
         for (int i = 0; i < count; i++) {
             ASSERT_ERR(hr__stack_get(&stacks, &held[i]), 0);
-            ASSERT_TRUE(held[i].size + 4096 >= sizes[s]);
-            ASSERT_TRUE(held[i].size >= 12 << 10);
+            ASSERT_TRUE(held[i].size + held[i].guard >= sizes[s]);
+            ASSERT_TRUE(held[i].size >= 16 << 10);
+            ASSERT_TRUE(held[i].guard >= 4096 && held[i].guard <= 64 << 10);
             memset((char *)held[i].bottom + held[i].size - 8, i, 8);
         }
         for (int i = 0; i < count; i++) {
