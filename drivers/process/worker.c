@@ -65,6 +65,7 @@ static int mind(void *arg)
         r = tell_line(worker);
     if (r != -ECANCELED)
         r = hr_process_wait(worker->process, NULL);
+    (void)r; /* whoever asked it learns how it ended */
     worker->minder = NULL;
     if (worker->closed)
         destroy(worker);

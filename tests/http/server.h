@@ -60,3 +60,7 @@ bool test_conn_answer(struct test_conn *conn, const char *text);
 
 /* Waits until the client has hung up, or the test is over. */
 bool test_conn_until_gone(struct test_conn *conn);
+
+/* The task that is cancelled at the n-th of its waits from now on (test_limits.c); NULL: nobody. */
+extern hr_task *test_victim;
+extern int test_waits_left;

@@ -356,46 +356,76 @@ TEST_REAL(a_body_may_be_sent_in_pieces)
     end();
 }
 
-/* Takes nothing of a body. */
-static bool serve_never(struct test_conn *conn)
-{
-    return false;
-}
-
 static int write_for_ever(void *arg)
 {
-    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    hr_http_response *response = arg;
     static char piece[65536];
-    struct hr_http_request request = {.url = arg, .stream = true};
-    int r = hr_http_begin(session, &request, &response);
+    int r = 0;
     while (r >= 0)
         r = hr_http_write(response, piece, sizeof(piece));
     return r;
 }
 
-/* Accepts, and reads nothing. */
-static int accept_only(void *arg)
+static bool serve_nobody(struct test_conn *conn)
 {
-    int *ret = arg;
-    int r = hr_wait_fd(server.fd, HR_READ);
-    *ret = accept(server.fd, NULL, NULL);
-    return r < 0 ? r : 0;
+    return false;
+}
+
+/* A server whose one connection is the test's own: nothing of what is sent is read. */
+static hr_http_response *begin_unread(int *ret_fd)
+{
+    hr_http_response *response = NULL;
+    test_http_start(&server, serve_nobody);
+    hr_task_cancel(server.acceptor, NULL);
+    ASSERT_ERR(hr_join(server.acceptor), -ECANCELED);
+    session = hr_http_session_new(&(struct hr_http_options){.read_timeout = hr_ms(100)});
+    struct hr_http_request request = {.url = url("/"), .stream = true};
+    ASSERT_ERR(hr_http_begin(session, &request, &response), 0);
+    ASSERT_EQ(hr_wait_fd(server.fd, HR_READ), HR_READ);
+    *ret_fd = accept4(server.fd, NULL, NULL, SOCK_CLOEXEC);
+    ASSERT_TRUE(*ret_fd >= 0);
+    return response;
+}
+
+static void end_unread(hr_http_response *response, int fd)
+{
+    hr_http_close(response);
+    close(fd);
+    close(server.fd);
+    session = hr_http_session_free(session);
 }
 
 TEST_REAL(a_server_that_does_not_read_holds_the_sender_back)
 {
-    int fd = -1;
-    test_http_start(&server, serve_never);
-    hr_task_cancel(server.acceptor, NULL);
-    ASSERT_ERR(hr_await(server.acceptor), -ECANCELED);
-    session = hr_http_session_new(&(struct hr_http_options){.read_timeout = hr_ms(100)});
-    hr_task *acceptor = hr_create_task("accept", accept_only, &fd);
-    hr_task *writer = hr_create_task("write", write_for_ever, (void *)url("/"));
-    ASSERT_ERR(hr_join(acceptor), 0);
-    ASSERT_ERR(hr_join(writer), -ETIMEDOUT);
+    int fd;
+    hr_http_response *response = begin_unread(&fd);
+    ASSERT_ERR(write_for_ever(response), -ETIMEDOUT);
     ASSERT_TRUE(hr_last_error()->sent);
+    end_unread(response, fd);
+}
+
+TEST_REAL(a_server_may_answer_before_it_has_read_the_body)
+{
+    static const char answer[] = "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!";
+    const char *text;
+    int fd;
+    hr_http_response *response = begin_unread(&fd);
+    ASSERT_EQ(write(fd, answer, sizeof(answer) - 1), sizeof(answer) - 1);
+    ASSERT_ERR(write_for_ever(response), -EPIPE);
+    ASSERT_ERR(hr_http_finish(response), 0);
+    ASSERT_EQ(hr_http_status(response), 413);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "no!");
+    end_unread(response, fd);
+}
+
+TEST_REAL(a_server_that_hangs_up_while_it_is_sent_to_is_a_code_and_no_signal)
+{
+    int fd;
+    hr_http_response *response = begin_unread(&fd);
+    hr_task *writer = hr_create_task("write", write_for_ever, response);
+    ASSERT_ERR(hr_sleep(hr_ms(20)), 0);
     close(fd);
-    hr_future_unref(server.acceptor);
-    close(server.fd);
-    session = hr_http_session_free(session);
+    ASSERT_ERR(hr_join(writer), HR_ELOST);
+    end_unread(response, dup(0));
 }

@@ -330,13 +330,13 @@ TEST_REAL(s24_11_descriptors_above_1023_work)
 int __real_hr_event_wait(hr_event *event);
 int __wrap_hr_event_wait(hr_event *event);
 
-static hr_task *victim;
-static int waits_left;
+hr_task *test_victim;
+int test_waits_left;
 
 int __wrap_hr_event_wait(hr_event *event)
 {
-    if (victim && victim == hr_current_task() && --waits_left == 0)
-        hr_task_cancel(victim, "at this wait");
+    if (test_victim && test_victim == hr_current_task() && --test_waits_left == 0)
+        hr_task_cancel(test_victim, "at this wait");
     return __real_hr_event_wait(event);
 }
 
@@ -345,7 +345,7 @@ static int exchange(void *arg)
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     char bytes[64];
     struct hr_http_request request = {.url = url("/"), .stream = true};
-    victim = hr_current_task();
+    test_victim = hr_current_task();
     int r = hr_http_begin(session, &request, &response);
     for (int i = 0; i < 20 && r >= 0; i++)
         r = hr_http_write(response, bytes, sizeof(bytes));
@@ -353,7 +353,7 @@ static int exchange(void *arg)
         r = hr_http_finish(response);
     while (r >= 0 && (r = (int)hr_http_read(response, bytes, sizeof(bytes))) > 0)
         ;
-    victim = NULL;
+    test_victim = NULL;
     return r;
 }
 
@@ -371,9 +371,9 @@ TEST_REAL(a_cancel_at_any_wait_leaves_nothing_behind)
     int n = 0, r;
     begin(serve_pieces, (struct hr_http_options){.window = 128});
     do {
-        waits_left = ++n;
+        test_waits_left = ++n;
         r = hr_join(hr_create_task("exchange", exchange, NULL));
-        victim = NULL;
+        test_victim = NULL;
         ASSERT_TRUE(r == 0 || r == -ECANCELED);
         struct hr_http_stats stats;
         hr_http_get_stats(session, &stats);

@@ -220,14 +220,14 @@ TEST_REAL(stopping_asks_first_and_then_kills)
     const char *line;
     struct hr_process_options options = {
         .argv = SH("trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done"),
-        .streams = {{HR_CHILD_NULL}, {HR_CHILD_PIPE}},
+        .streams = {{HR_CHILD_NULL}, {HR_CHILD_PIPE}, {HR_CHILD_NULL}},
     };
     hr_process *process = hr_process_start(&options);
     ASSERT_EQ(hr_process_read_line(process, 1, &line, NULL), 1);
     ASSERT_ERR(hr_process_stop(process, &end), 0);
     ASSERT_EQ(end.status, 7);
     ASSERT_ERR(hr_process_kill(process, SIGTERM), -ESRCH);
-    process = hr_process_free(process);
+    hr_process_free(process);
 
     options.argv = SH("trap '' TERM; echo ready; while :; do sleep 0.01; done");
     options.grace = hr_ms(20);
@@ -235,7 +235,7 @@ TEST_REAL(stopping_asks_first_and_then_kills)
     ASSERT_EQ(hr_process_read_line(process, 1, &line, NULL), 1);
     ASSERT_ERR(hr_process_stop(process, &end), 0);
     ASSERT_EQ(end.signal, SIGKILL);
-    process = hr_process_free(process);
+    hr_process_free(process);
 }
 
 TEST_REAL(freeing_kills_and_leaves_no_zombie)
@@ -243,8 +243,36 @@ TEST_REAL(freeing_kills_and_leaves_no_zombie)
     struct hr_process_options options = {.argv = SH("sleep 100")};
     hr_process *process = hr_process_start(&options);
     pid_t pid = hr_process_pid(process);
-    process = hr_process_free(process);
+    hr_process_free(process);
     for (int i = 0; i < 5000 && kill(pid, 0) == 0; i++)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     ASSERT_EQ(kill(pid, 0), -1);
+}
+
+static int run_a_while(void *arg)
+{
+    hr_auto(hr_process_output_done) struct hr_process_output said = {0};
+    struct hr_process_options options = {
+        .argv = SH("cat; echo end"), .input = arg, .input_size = strlen(arg)};
+    int r = hr_process_run(&options, &said);
+    if (r == 0)
+        ASSERT_EQ(said.out_size, strlen(arg) + 4);
+    return r;
+}
+
+TEST_REAL(a_cancel_at_any_moment_leaves_nothing_behind)
+{
+    static char input[200001];
+    int cancelled = 0, done = 0;
+    memset(input, 'x', sizeof(input) - 1);
+    for (int i = 0; i < 500 && (i < 30 || !done); i++) {
+        hr_task *task = hr_create_task("run", run_a_while, input);
+        ASSERT_ERR(hr_sleep(i * 200), 0);
+        hr_task_cancel(task, NULL);
+        int r = hr_join(task);
+        ASSERT_TRUE(r == 0 || r == -ECANCELED);
+        cancelled += r < 0;
+        done += r == 0;
+    }
+    ASSERT_TRUE(cancelled > 0 && done > 0);
 }

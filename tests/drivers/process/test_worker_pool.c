@@ -271,6 +271,35 @@ TEST_REAL(freeing_kills_who_is_at_work)
 {
     hr_worker_pool *pool = POOL(SH(WORKER));
     ASSERT_ERR(ask(pool, "x", "<x>"), 0);
-    pool = hr_worker_pool_free(pool);
+    hr_worker_pool_free(pool);
     ASSERT_ERR(hr_sleep(hr_ms(20)), 0); /* what is left of it ends by itself */
+}
+
+static int ask_number_once(void *arg)
+{
+    struct request *request = arg;
+    char line[32], expected[36];
+    snprintf(line, sizeof(line), "%d", request->number);
+    snprintf(expected, sizeof(expected), "<%d>", request->number);
+    return ask(request->pool, line, expected);
+}
+
+TEST_REAL(a_cancel_at_any_moment_never_gives_an_answer_to_another)
+{
+    hr_worker_pool *pool = POOL(SH(WORKER));
+    int cancelled = 0, done = 0;
+    for (int i = 0; i < 500 && (i < 40 || !done); i++) {
+        struct request request = {.pool = pool, .number = i};
+        hr_task *task = hr_create_task("ask", ask_number_once, &request);
+        ASSERT_ERR(hr_sleep(i * 100), 0);
+        hr_task_cancel(task, NULL);
+        int r = hr_join(task);
+        ASSERT_TRUE(r == 0 || r == -ECANCELED);
+        cancelled += r < 0;
+        done += r == 0;
+        if (i % 4 == 0)
+            ASSERT_ERR(ask(pool, "next", "<next>"), 0);
+    }
+    ASSERT_TRUE(cancelled > 0 && done > 0);
+    end(pool);
 }
