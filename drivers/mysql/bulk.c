@@ -4,9 +4,13 @@
  *
  * Columns go to libmariadb as they are: arrays of numbers, arrays of pointers with lengths, and our
  * bools as its indicators, so binding costs nothing a row. More than one statement is needed only
- * beyond max_allowed_packet; a savepoint in front of the second one keeps the promise that a
- * refused row leaves nothing. Going back to it would wipe the server's diagnostics, so the refused
- * row is asked for before.
+ * beyond max_allowed_packet.
+ *
+ * The server takes an array of an INSERT as one statement, and one of an UPDATE or DELETE as many.
+ * Of the latter it numbers no rows, and where they return rows the library loses the thread, so
+ * those go one by one. So that a refused row leaves nothing, a savepoint goes in front wherever
+ * there may be several, and outside of a transaction one of our own around them. Going back would
+ * wipe the server's diagnostics, so the refused row is asked for before.
  */
 #include "drivers/mysql/bulk.h"
 
@@ -14,7 +18,9 @@
 #include <string.h>
 
 #include "drivers/mysql/call.h"
+#include "drivers/mysql/reader.h"
 #include "drivers/mysql/values.h"
+#include "drivers/mysql/words.h"
 
 /* The server's lists say 1 for NULL, which is what a true bool is. */
 _Static_assert(sizeof(bool) == 1 && STMT_INDICATOR_NULL == 1 && STMT_INDICATOR_NONE == 0,
@@ -34,8 +40,46 @@ struct bulk {
     const struct hr_mysql_column *columns;
     size_t n_columns, rows;
     struct hr__mysql_values values; /* for servers without arrays */
-    bool savepoint;                 /* set in front of the first of several statements */
+    bool inserts;                   /* an array is one statement */
+    bool one_by_one;                /* neither array nor text takes it */
+    bool savepoint, transaction;    /* set, begun in front of the first of several statements */
+    bool wants_rows;
+    hr_mysql_result *returned;
 };
+
+/* Takes the rows of a reply of one result or several, after those that are there. */
+static hr_async int take_rows(struct bulk *bulk, struct hr__mysql_stmt *stmt)
+{
+    hr_mysql_conn *conn = bulk->conn;
+    hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;
+    struct hr__mysql_reader reader;
+    int r = stmt ? hr__mysql_reader_of_stmt(&reader, conn, stmt, &result)
+                 : hr__mysql_reader_of_text(&reader, conn, &result);
+    if (r < 0)
+        return r;
+    if (result->columns > 0 && !bulk->returned)
+        bulk->returned = hr_take(result);
+    while (bulk->returned && (r = hr__mysql_reader_next(&reader, bulk->returned)) > 0)
+        ;
+    return hr__mysql_reader_close(&reader, r);
+}
+
+static hr_async int finish(struct bulk *bulk, struct hr__mysql_stmt *stmt)
+{
+    int next = 0;
+    while (bulk->wants_rows && next == 0) {
+        int r = take_rows(bulk, stmt);
+        if (r < 0)
+            return r;
+        if (!mysql_stmt_more_results(stmt->handle))
+            break;
+        mysql_stmt_free_result(stmt->handle);
+        next = mysql_stmt_next_result(stmt->handle);
+        if (next > 0)
+            return hr__mysql_stmt_error(bulk->conn, stmt->handle);
+    }
+    return hr__mysql_stmt_finish(bulk->conn, stmt);
+}
 
 static bool has_lengths(const struct hr_mysql_column *column)
 {
@@ -123,7 +167,7 @@ static int bind_columns(const struct bulk *bulk, struct hr__mysql_stmt *stmt, si
     return 0;
 }
 
-static hr_async int send_arrays(const struct bulk *bulk, size_t from, size_t rows)
+static hr_async int send_arrays(struct bulk *bulk, size_t from, size_t rows)
 {
     for (int tries = 0; tries < 2; tries++) {
         struct hr__mysql_stmt *stmt;
@@ -135,20 +179,24 @@ static hr_async int send_arrays(const struct bulk *bulk, size_t from, size_t row
             return r;
         r = hr__mysql_stmt_run(bulk->conn, stmt);
         if (r >= 0)
-            return hr__mysql_stmt_finish(bulk->conn, stmt);
+            return finish(bulk, stmt);
         if (r != -ESTALE)
             return r;
     }
     return HR_EREPLY; /* the record still tells */
 }
 
-static hr_async int send_text(hr_mysql_conn *conn, const char *sql, size_t len)
+static hr_async int send_text(struct bulk *bulk, const char *sql, size_t len)
 {
+    hr_mysql_conn *conn = bulk->conn;
     int r = hr__mysql_text(conn, sql, len);
     if (r < 0)
         return r;
-    int affected = hr__mysql_count(mysql_affected_rows(conn->mysql));
-    r = hr__mysql_drain(conn);
+    int affected =
+        mysql_field_count(conn->mysql) ? 0 : hr__mysql_count(mysql_affected_rows(conn->mysql));
+    r = bulk->wants_rows ? take_rows(bulk, NULL) : 0;
+    if (r >= 0)
+        r = hr__mysql_drain(conn);
     return r < 0 ? r : affected;
 }
 
@@ -200,15 +248,35 @@ static hr_async int ask_refused_row(hr_mysql_conn *conn, int *ret)
     return row ? hr__mysql_drain(conn) : hr__mysql_error(conn);
 }
 
-/* Takes back the statements before the one that was refused; the transaction goes on. */
-static hr_async int back_to_savepoint(hr_mysql_conn *conn)
+/* Takes back the statements before the one that was refused; a transaction of the caller's goes on.
+ */
+static hr_async int take_back(const struct bulk *bulk)
 {
+    hr_mysql_conn *conn = bulk->conn;
     int row = 0, r = 0;
     if (conn->refused == REFUSED_ASK) {
         r = ask_refused_row(conn, &row);
         conn->refused = row > 0 ? (int)conn->refused_base + row : REFUSED_NONE;
     }
-    return r < 0 ? r : hr__mysql_run(conn, "ROLLBACK TO SAVEPOINT headrace_bulk");
+    if (r < 0)
+        return r;
+    return hr__mysql_run(conn,
+                         bulk->transaction ? "ROLLBACK" : "ROLLBACK TO SAVEPOINT headrace_bulk");
+}
+
+/* After a failure that the server knows nothing of. */
+static hr_async int take_back_quietly(const struct bulk *bulk, int code)
+{
+    hr_mysql_conn *conn = bulk->conn;
+    if (conn->broken || !(bulk->savepoint || bulk->transaction))
+        return code;
+    struct hr_error error = {0};
+    hr_error_copy(&error, hr_last_error());
+    if (take_back(bulk) < 0)
+        conn->broken = true;
+    (void)hr_error_raise(&error);
+    hr_error_done(&error);
+    return code;
 }
 
 /* Notes what can be learned now about the row that was refused behind the first done ones, and
@@ -221,13 +289,16 @@ static hr_async int refused(const struct bulk *bulk, size_t done)
     conn->refused_base = done;
     if (!error.sent) { /* it was refused here, as one row that no packet can carry */
         conn->refused = (int)done + 1;
+    } else if (bulk->one_by_one) {
+        conn->refused = (int)done + 1;
     } else if (conn->has_bulk) {
-        conn->refused = REFUSED_ASK;
+        conn->refused = bulk->inserts ? REFUSED_ASK : REFUSED_NONE;
     } else {
         size_t row = row_in_message(mysql_errno(conn->mysql), mysql_error(conn->mysql));
         conn->refused = row > 0 && row <= bulk->rows - done ? (int)(done + row) : REFUSED_NONE;
     }
-    int r = bulk->savepoint && !conn->ended ? back_to_savepoint(conn) : 0;
+    bool open = bulk->transaction || (bulk->savepoint && !conn->ended);
+    int r = open ? take_back(bulk) : 0;
     if (r >= 0)
         r = hr_error_raise(&error);
     hr_error_done(&error);
@@ -235,13 +306,21 @@ static hr_async int refused(const struct bulk *bulk, size_t done)
 }
 
 /* In front of the first of several statements. */
-static hr_async int set_savepoint(struct bulk *bulk, size_t rows)
+static hr_async int keep_whole(struct bulk *bulk, size_t rows)
 {
-    if (rows == bulk->rows || bulk->savepoint || !bulk->conn->scope)
+    hr_mysql_conn *conn = bulk->conn;
+    if ((rows == bulk->rows && (bulk->inserts || bulk->rows == 1)) || bulk->savepoint ||
+        bulk->transaction)
         return 0;
-    int r = hr__mysql_run(bulk->conn, "SAVEPOINT headrace_bulk");
-    if (r >= 0)
-        bulk->savepoint = true;
+    if (!conn->scope && !(conn->mysql->server_status & SERVER_STATUS_IN_TRANS)) {
+        int r = hr__mysql_run(conn, "START TRANSACTION");
+        bulk->transaction = r >= 0;
+        return r;
+    }
+    if (!conn->scope) /* one that the caller has begun by a statement of its own */
+        conn->ended = false;
+    int r = hr__mysql_run(conn, "SAVEPOINT headrace_bulk");
+    bulk->savepoint = r >= 0;
     return r;
 }
 
@@ -251,7 +330,7 @@ static hr_async int send_some_as_arrays(struct bulk *bulk, size_t from, size_t r
     *ret_rows = rows_that_fit(bulk, from, rows);
     int r = hr__mysql_check_packet(bulk->conn, row_bytes(bulk, from));
     if (r >= 0)
-        r = set_savepoint(bulk, *ret_rows);
+        r = keep_whole(bulk, *ret_rows);
     return r < 0 ? r : send_arrays(bulk, from, *ret_rows);
 }
 
@@ -269,8 +348,56 @@ static hr_async int send_some_as_text(struct bulk *bulk, size_t from, size_t row
     *ret_rows = (size_t)r;
     r = hr__mysql_check_packet(conn, len);
     if (r >= 0)
-        r = set_savepoint(bulk, *ret_rows);
-    return r < 0 ? r : send_text(conn, sql, len);
+        r = keep_whole(bulk, *ret_rows);
+    return r < 0 ? r : send_text(bulk, sql, len);
+}
+
+static struct hr_mysql_arg cell(const struct hr_mysql_column *column, size_t row)
+{
+    if (column->nulls && column->nulls[row])
+        return hr_null();
+    switch (column->type) {
+    case HR_MYSQL_INT:
+        return hr_i(column->ints[row]);
+    case HR_MYSQL_UINT:
+        return hr_u(column->uints[row]);
+    case HR_MYSQL_DOUBLE:
+        return hr_d(column->doubles[row]);
+    case HR_MYSQL_TEXT:
+    case HR_MYSQL_BYTES:
+        return (struct hr_mysql_arg){
+            .type = column->type, .s = {column->texts[row], column->lengths[row]}
+        };
+    default:
+        return hr_null();
+    }
+}
+
+/* An UPDATE or DELETE that no array can carry. */
+static hr_async int send_row(struct bulk *bulk, size_t row)
+{
+    hr_auto(hr_freep) struct hr_mysql_arg *args = calloc(bulk->n_columns, sizeof(*args));
+    if (!args)
+        return hr_fail(-ENOMEM, "no memory for %zu columns", bulk->n_columns);
+    for (size_t i = 0; i < bulk->n_columns; i++)
+        args[i] = cell(&bulk->columns[i], row);
+    int r = keep_whole(bulk, 1);
+    if (r < 0)
+        return r;
+    struct hr__mysql_stmt *stmt;
+    r = hr__mysql_stmt_exec(bulk->conn, bulk->sql, (struct hr_mysql_args){args, bulk->n_columns},
+                            &stmt);
+    return r < 0 ? r : finish(bulk, stmt);
+}
+
+static hr_async int send_some(struct bulk *bulk, size_t from, size_t rows, size_t *ret_rows)
+{
+    if (bulk->one_by_one) {
+        *ret_rows = 1;
+        return send_row(bulk, from);
+    }
+    return bulk->conn->has_bulk ? send_some_as_arrays(bulk, from, rows, ret_rows)
+                                : send_some_as_text(bulk, from, rows, ret_rows);
 }
 
 static hr_async int send_all(struct bulk *bulk, size_t from)
@@ -278,15 +405,50 @@ static hr_async int send_all(struct bulk *bulk, size_t from)
     uint64_t affected = 0;
     for (size_t done = 0, n = 0; done < bulk->rows; done += n) {
         size_t left = bulk->rows - done;
-        int r = bulk->conn->has_bulk ? send_some_as_arrays(bulk, from + done, left, &n)
-                                     : send_some_as_text(bulk, from + done, left, &n);
+        int r = send_some(bulk, from + done, left, &n);
         if (r == HR_EREPLY && !bulk->conn->broken && !bulk->conn->ahead_refused)
-            r = refused(bulk, done);
+            return refused(bulk, done);
         if (r < 0)
-            return r;
+            return take_back_quietly(bulk, r);
         affected += (uint64_t)r;
     }
-    return hr__mysql_count(affected);
+    int r = bulk->transaction ? hr__mysql_run(bulk->conn, "COMMIT") : 0;
+    return r < 0 ? r : hr__mysql_count(affected);
+}
+
+static bool begins_with(const char *sql, const char *word)
+{
+    const char *start = hr__mysql_skip_space(sql);
+    return *start && hr__mysql_is_word(start, hr__mysql_skip_piece(start), word);
+}
+
+static bool returns_rows(const char *sql)
+{
+    for (const char *p = sql, *next; *p; p = next) {
+        next = hr__mysql_skip_piece(p);
+        if (hr__mysql_is_word(p, next, "returning"))
+            return true;
+    }
+    return false;
+}
+
+static hr_async int run(struct bulk *bulk, size_t from)
+{
+    hr_mysql_conn *conn = bulk->conn;
+    if (bulk->n_columns == 0 || bulk->rows > INT_MAX)
+        return hr_fail(-EINVAL, "a bulk of %zu columns and %zu rows", bulk->n_columns, bulk->rows);
+    if (bulk->rows == 0)
+        return 0;
+    bulk->inserts = !begins_with(bulk->sql, "update") && !begins_with(bulk->sql, "delete");
+    bulk->one_by_one = !bulk->inserts && (!conn->has_bulk || returns_rows(bulk->sql));
+    if (!conn->has_bulk && bulk->inserts) {
+        int r = hr__mysql_values_parse(bulk->sql, bulk->n_columns, &bulk->values);
+        if (r < 0)
+            return r;
+    }
+    struct hr__mysql_call call;
+    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    return r < 0 ? r : hr__mysql_leave(&call, send_all(bulk, from));
 }
 
 int hr_mysql_bulk(hr_mysql_conn *conn, const char *sql, const struct hr_mysql_column *columns,
@@ -294,20 +456,27 @@ int hr_mysql_bulk(hr_mysql_conn *conn, const char *sql, const struct hr_mysql_co
 {
     struct bulk bulk = {
         .conn = conn, .sql = sql, .columns = columns, .n_columns = n_columns, .rows = rows};
-    if (n_columns == 0 || rows > INT_MAX)
-        return hr_fail(-EINVAL, "a bulk of %zu columns and %zu rows", n_columns, rows);
-    if (rows == 0)
-        return 0;
-    if (!conn->has_bulk) {
-        int r = hr__mysql_values_parse(sql, n_columns, &bulk.values);
-        if (r < 0)
-            return r;
-    }
-    struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    return run(&bulk, from);
+}
+
+int hr_mysql_bulk_returning(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
+                            const struct hr_mysql_column *columns, size_t n_columns, size_t from,
+                            size_t rows)
+{
+    struct bulk bulk = {.conn = conn,
+                        .sql = sql,
+                        .columns = columns,
+                        .n_columns = n_columns,
+                        .rows = rows,
+                        .wants_rows = true};
+    int r = run(&bulk, from);
+    hr_auto(hr_mysql_result_freep) hr_mysql_result *returned = bulk.returned;
+    if (r >= 0 && !returned)
+        r = hr__mysql_result_new(conn->server->max_result, NULL, 0, &returned);
     if (r < 0)
         return r;
-    return hr__mysql_leave(&call, send_all(&bulk, from));
+    *ret = hr_take(returned);
+    return hr__mysql_count((*ret)->rows);
 }
 
 int hr_mysql_refused_row(hr_mysql_conn *conn)

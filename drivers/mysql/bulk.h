@@ -20,17 +20,26 @@ struct hr_mysql_column {
     const bool *nulls;            /* or NULL: none is null */
 };
 
-/* Runs an INSERT of the form INSERT INTO t (…) VALUES (?, …) for rows [from, from + rows) of the
- * columns. Inside a transaction all or nothing: a refused row leaves none of the call's rows, and
- * the transaction open (unless the error itself ends it, as 1213 does). Returns the affected rows.
- * Values are borrowed until it returns. What does not fit in max_allowed_packet goes in several
- * statements, in order. Codes as hr_mysql_exec(); -EINVAL for a statement of another form or a
- * column of another type. */
+/* Runs an INSERT or REPLACE of the form INSERT INTO t (…) VALUES (?, …), an UPDATE or a DELETE for
+ * rows [from, from + rows) of the columns. All or nothing: a refused row leaves none of the call's,
+ * and a transaction that the connection is in open (unless the error itself ends it, as 1213 does).
+ * Outside of one, what takes the server several statements is a transaction of its own. Returns the
+ * affected rows. Values are borrowed until it returns. What does not fit in max_allowed_packet goes
+ * in several statements, in order. An UPDATE or DELETE goes row by row, a round trip each, to a
+ * server without arrays, and with RETURNING. Codes as hr_mysql_exec(), HR_ELOST for a COMMIT of
+ * unknown outcome as well; -EINVAL for a statement of another form or a column of another type. */
 HR_PUBLIC hr_async int hr_mysql_bulk(hr_mysql_conn *conn, const char *sql,
                                      const struct hr_mysql_column *columns, size_t n_columns,
                                      size_t from, size_t rows);
 
+/* The same of a statement with RETURNING (MariaDB's INSERT and REPLACE since 10.5, DELETE): *ret
+ * are the rows that it gave, in order, and the caller's. Returns how many. */
+HR_PUBLIC hr_async int hr_mysql_bulk_returning(hr_mysql_conn *conn, hr_mysql_result **ret,
+                                               const char *sql,
+                                               const struct hr_mysql_column *columns,
+                                               size_t n_columns, size_t from, size_t rows);
+
 /* Straight after a refused bulk, as the next call on the connection: which of the call's rows
- * (1-based) was refused. 0 when nobody can tell (MySQL's 1062, triggers, servers before MariaDB
- * 10.7). */
+ * (1-based) was refused. 0 when nobody can tell (an array of UPDATE or DELETE, MySQL's 1062,
+ * triggers, servers before MariaDB 10.7). */
 HR_PUBLIC hr_async int hr_mysql_refused_row(hr_mysql_conn *conn);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Arrays of UPDATE and DELETE, and rows that a bulk gives back.
+ */
+#include <string.h>
+
+#include "drivers/mysql/conn.h"
+#include "tests/drivers/mysql/mysql_test.h"
+
+enum { ROWS = 40 };
+
+struct batch {
+    int64_t ids[ROWS], values[ROWS];
+    struct hr_mysql_column columns[2]; /* v, id */
+};
+
+/* v becomes 100 + id where it was id. */
+static void batch_init(struct batch *b)
+{
+    for (int i = 0; i < ROWS; i++) {
+        b->ids[i] = i;
+        b->values[i] = 100 + i;
+    }
+    b->columns[0] = (struct hr_mysql_column){.type = HR_MYSQL_INT, .ints = b->values};
+    b->columns[1] = (struct hr_mysql_column){.type = HR_MYSQL_INT, .ints = b->ids};
+    mysql_test_table("id INT AUTO_INCREMENT PRIMARY KEY, v TINYINT UNSIGNED UNIQUE");
+    mariadb_server_sql(mariadb_server_shared(), "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'; "
+                                                "INSERT INTO t SELECT seq, seq FROM seq_0_to_39");
+}
+
+static const char update[] = "/* all */ UPDATE t SET v = ? WHERE id = ?";
+static const char changed[] = "SELECT COUNT(*) FROM test.t WHERE v <> id";
+
+enum where { BY_ITSELF, IN_A_SCOPE, IN_ONE_BEGUN_BY_HAND };
+
+static hr_mysql_conn *enter(hr_mysql_pool *pool, enum where where, bool plain)
+{
+    hr_mysql_conn *conn = where == IN_A_SCOPE ? mysql_test_begin(pool) : mysql_test_acquire(pool);
+    if (where == IN_ONE_BEGUN_BY_HAND)
+        ASSERT_ERR(hr_mysql_exec(conn, "BEGIN", HR_NO_ARGS), 0);
+    conn->has_bulk = !plain;
+    return conn;
+}
+
+static void leave(hr_mysql_conn *conn, enum where where)
+{
+    if (where == IN_A_SCOPE)
+        ASSERT_ERR(hr_mysql_commit(conn), 0);
+    else if (where == IN_ONE_BEGUN_BY_HAND)
+        ASSERT_ERR(hr_mysql_exec(conn, "COMMIT", HR_NO_ARGS), 0);
+    conn->has_bulk = true;
+    hr_mysql_release(conn);
+}
+
+TEST_REAL(a_bulk_updates_and_deletes)
+{
+    struct batch b;
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    for (int way = 0; way < 6; way++) {
+        batch_init(&b);
+        hr_mysql_conn *conn = enter(pool, (enum where)(way / 2), way % 2);
+        ASSERT_EQ(hr_mysql_bulk(conn, update, b.columns, 2, 0, ROWS), ROWS);
+        ASSERT_EQ(hr_mysql_bulk(conn, update, b.columns, 2, 0, ROWS), 0);
+        ASSERT_EQ(hr_mysql_bulk(conn, "DELETE FROM t WHERE id = ?", &b.columns[1], 1, 10, 3), 3);
+        leave(conn, (enum where)(way / 2));
+        ASSERT_EQ(mysql_test_number(changed), ROWS - 3);
+        ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM test.t WHERE v = 100 + id"), ROWS - 3);
+    }
+    mysql_test_done(pool);
+}
+
+TEST_REAL(t9_a_bulk_update_with_a_poison_row_changes_nothing)
+{
+    struct batch b;
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    for (int way = 0; way < 6; way++) {
+        for (int kind = 0; kind < 2; kind++) {
+            batch_init(&b);
+            b.values[30] = kind ? 107 : 300; /* a duplicate, out of range */
+            hr_mysql_conn *conn = enter(pool, (enum where)(way / 2), way % 2);
+            if (way / 2 != BY_ITSELF)
+                ASSERT_EQ(hr_mysql_exec(conn, "UPDATE t SET v = 200 WHERE id = 39", HR_NO_ARGS), 1);
+            ASSERT_ERR(hr_mysql_bulk(conn, update, b.columns, 2, 0, ROWS), HR_EREPLY);
+            ASSERT_EQ(hr_last_error()->native, kind ? 1062 : 1264);
+            ASSERT_EQ(hr_mysql_refused_row(conn), way % 2 ? 31 : 0);
+            /* The connection is as it was before, and so are the rows. */
+            ASSERT_EQ(hr_mysql_in_transaction(conn), way / 2 != BY_ITSELF);
+            ASSERT_EQ(hr_mysql_exec(conn, "UPDATE t SET v = 201 WHERE id = 38", HR_NO_ARGS), 1);
+            leave(conn, (enum where)(way / 2));
+            ASSERT_EQ(mysql_test_number(changed), way / 2 == BY_ITSELF ? 1 : 2);
+        }
+    }
+    mysql_test_done(pool);
+}
+
+TEST_REAL(a_bulk_insert_by_itself_is_whole_beyond_one_packet_too)
+{
+    struct batch b;
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    for (int plain = 0; plain < 2; plain++) {
+        batch_init(&b);
+        mysql_test_table("v INT PRIMARY KEY, id INT");
+        b.values[30] = b.values[29];
+        hr_mysql_conn *conn = enter(pool, BY_ITSELF, plain);
+        size_t packet = conn->max_packet;
+        conn->max_packet = 256; /* a few rows */
+        ASSERT_ERR(hr_mysql_bulk(conn, "INSERT INTO t VALUES (?, ?)", b.columns, 2, 0, ROWS),
+                   HR_EREPLY);
+        ASSERT_FALSE(hr_mysql_in_transaction(conn));
+        ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM test.t"), 0);
+        b.values[30] = 130;
+        ASSERT_EQ(hr_mysql_bulk(conn, "INSERT INTO t VALUES (?, ?)", b.columns, 2, 0, ROWS), ROWS);
+        ASSERT_FALSE(hr_mysql_in_transaction(conn));
+        conn->max_packet = packet;
+        leave(conn, BY_ITSELF);
+        ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM test.t"), ROWS);
+    }
+    mysql_test_done(pool);
+}
+
+TEST_REAL(a_bulk_gives_back_the_rows_that_the_server_made_of_it)
+{
+    struct batch b;
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    for (int way = 0; way < 4; way++) { /* arrays or text, in one packet or several */
+        batch_init(&b);
+        mysql_test_table("id INT AUTO_INCREMENT PRIMARY KEY, v INT");
+        hr_mysql_conn *conn = enter(pool, BY_ITSELF, way % 2);
+        size_t packet = conn->max_packet;
+        if (way / 2)
+            conn->max_packet = 256;
+        hr_auto(hr_mysql_result_freep) hr_mysql_result *made = NULL;
+        ASSERT_EQ(hr_mysql_bulk_returning(conn, &made,
+                                          "INSERT INTO t (v) VALUES (?) RETURNING id, v", b.columns,
+                                          1, 0, ROWS),
+                  ROWS);
+        for (int i = 0; i < ROWS; i++) {
+            if (i > 0) /* statements leave gaps between them */
+                ASSERT_TRUE(hr_mysql_int(made, (size_t)i, 0) >
+                            hr_mysql_int(made, (size_t)i - 1, 0));
+            ASSERT_EQ(hr_mysql_int(made, (size_t)i, 1), 100 + i);
+        }
+        hr_auto(hr_mysql_result_freep) hr_mysql_result *gone = NULL;
+        ASSERT_EQ(hr_mysql_bulk_returning(conn, &gone, "DELETE FROM t WHERE v = ? RETURNING v",
+                                          &b.columns[0], 1, 5, 3),
+                  3);
+        ASSERT_EQ(hr_mysql_int(gone, 2, 0), 107);
+        hr_auto(hr_mysql_result_freep) hr_mysql_result *none = NULL;
+        ASSERT_EQ(hr_mysql_bulk_returning(conn, &none, "INSERT INTO t (v) VALUES (?)", b.columns, 1,
+                                          0, 2),
+                  0);
+        ASSERT_EQ(hr_mysql_columns(none), 0);
+        conn->max_packet = packet;
+        leave(conn, BY_ITSELF);
+        ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM test.t"), ROWS - 3 + 2);
+    }
+    mysql_test_done(pool);
+}
