@@ -53,11 +53,11 @@ static int set_tls(const struct hr__mysql_server *server, MYSQL *m)
 static int set_options(const struct hr__mysql_server *server, MYSQL *m)
 {
     const my_bool no = 0;
-    const unsigned int no_files = 0;
+    const unsigned int could_load = 1; /* and may not, from the login on: mysql/load.c */
     const unsigned int protocol = server->url.socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
     const size_t packet = server->max_result + PACKET_SLACK;
     return mysql_options(m, MYSQL_SET_CHARSET_NAME, "utf8mb4") ||
-           mysql_options(m, MYSQL_OPT_LOCAL_INFILE, &no_files) ||
+           mysql_options(m, MYSQL_OPT_LOCAL_INFILE, &could_load) ||
            mysql_options(m, MYSQL_OPT_RECONNECT, &no) ||
            mysql_options(m, MYSQL_OPT_PROTOCOL, &protocol) || set_tls(server, m) ||
            mysql_options(m, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet) ||
@@ -81,8 +81,11 @@ static hr_async int log_in(hr_mysql_conn *conn)
                                   server->password ? server->password : "", url->database,
                                   url->port, url->socket, flags);
     hr__mysql_wait_lend(NULL);
-    if (m)
+    if (m) {
+        const unsigned int no_files = 0;
+        mysql_options(m, MYSQL_OPT_LOCAL_INFILE, &no_files);
         return 0;
+    }
 
     /* Whatever was sent, it was no statement. */
     conn->wait.heard = false;
