@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The linker sends every call of hr_io_wait() through here, so that waits can be counted and a
- * cancel can be placed at any of them.
+ * The linker sends every call of hr_io_wait() and hr_yield() through here, so that waits can be
+ * counted and a cancel can be placed at any of them.
  */
 #include "tests/drivers/mysql/mysql_test.h"
 
@@ -17,6 +17,16 @@ int __wrap_hr_io_wait(hr_io *io, int directions)
     if (++waits == cancel_at)
         hr_task_cancel(hr_current_task(), "the test says so");
     return __real_hr_io_wait(io, directions);
+}
+
+int __real_hr_yield(void);
+int __wrap_hr_yield(void);
+
+int __wrap_hr_yield(void)
+{
+    if (++waits == cancel_at)
+        hr_task_cancel(hr_current_task(), "the test says so");
+    return __real_hr_yield();
 }
 
 int mysql_test_cancel_at(int n)

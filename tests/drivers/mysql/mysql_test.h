@@ -35,6 +35,19 @@ void mysql_test_until(const char *sql, long long wanted);
 /* Copies the first value of a query on this connection; "NULL" for NULL. */
 const char *mysql_test_value(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args);
 
-/* Cancels the running task when it comes to its n-th wait for a socket from now (0: never); the
- * number of waits since the last call is returned. */
+/* A task's body: every call there is, on a pool (everything.c); what it needs on the server first.
+ */
+int mysql_test_everything(void *pool);
+void mysql_test_everything_made(struct mariadb_server *server);
+
+/* Runs it again and again, cancelled at the first, the second, … wait until there are no more; each
+ * time it ends with -ECANCELED or, where the wait was a task's of the pool, goes through, and the
+ * pool is of use afterwards. */
+void mysql_test_cancel_everywhere(hr_mysql_pool *(*make)(void));
+
+/* Runs it on a stack of 64 KiB, and asserts that a good part of that is never touched. */
+void mysql_test_stack(hr_mysql_pool *pool);
+
+/* Cancels the running task when it comes to its n-th wait for a socket, or turn that it gives
+ * others, from now (0: never); their number since the last call is returned. */
 int mysql_test_cancel_at(int n);

@@ -377,12 +377,10 @@ TEST_REAL(a_mysql_connection_serves_one_task_at_a_time)
     mysql_test_done(pool);
 }
 
-TEST_REAL(the_stack_that_mysql_needs_is_small)
+TEST_REAL(t16_everything_runs_on_a_small_stack)
 {
-    mysql_test_table("id INT PRIMARY KEY, s VARCHAR(20)");
+    mysql_test_everything_made(mariadb_server_shared());
     hr_mysql_pool *pool = mysql_test_pool(NULL);
-    struct hr_task_options options = {.name = "small", .stack_size = 64 << 10};
-    hr_task *task = hr_create_task_with(&options, sleep_a_second, pool);
-    ASSERT_ERR(hr_join(task), 0);
+    mysql_test_stack(pool);
     mysql_test_done(pool);
 }

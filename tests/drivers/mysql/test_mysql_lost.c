@@ -99,7 +99,7 @@ static struct hr__mysql_server *server_new(const char *url)
     return server;
 }
 
-TEST_REAL(mysql_can_be_cancelled_at_every_wait_there_is_23_6)
+TEST_REAL(t5_a_connection_can_be_cancelled_at_every_wait_there_is_23_6)
 {
     mysql_test_table("id INT, s VARCHAR(20)");
     char urls[2][160];
@@ -125,6 +125,18 @@ TEST_REAL(mysql_can_be_cancelled_at_every_wait_there_is_23_6)
         ASSERT_EQ(misses, 3);
         hr__mysql_server_unref(server);
     }
+    mysql_test_until(our_sessions, 0);
+}
+
+static hr_mysql_pool *plain_pool(void)
+{
+    return mysql_test_pool(NULL);
+}
+
+TEST_REAL(t5_everything_can_be_cancelled_at_every_wait)
+{
+    mysql_test_everything_made(mariadb_server_shared());
+    mysql_test_cancel_everywhere(plain_pool);
     mysql_test_until(our_sessions, 0);
 }
 
@@ -175,7 +187,7 @@ static void rescue(void *arg)
     ASSERT_TRUE(mysql_query(conn->mysql, "DO SLEEP(5)") != 0);
 }
 
-TEST_REAL(outside_of_a_task_mysql_fails_at_once)
+TEST_REAL(t15_outside_of_a_task_mysql_fails_at_once)
 {
     hr_mysql_pool *pool = mysql_test_pool(NULL);
     hr_mysql_conn *conn = mysql_test_acquire(pool);
@@ -227,7 +239,7 @@ TEST_REAL(a_frozen_server_costs_no_more_than_the_connect_timeout)
     mysql_test_done(pool);
 }
 
-TEST_REAL(a_large_statement_to_a_frozen_server_can_be_left_and_closing_does_not_wait)
+TEST_REAL(t6_a_large_statement_to_a_frozen_server_can_be_left_and_closing_does_not_wait)
 {
     mysql_test_table("v LONGBLOB");
     const size_t size = 15 << 20;
