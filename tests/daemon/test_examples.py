@@ -32,6 +32,13 @@ def test_orders_now_gives_up_after_two_seconds(redis, mariadb):
     assert done.returncode == 1 and done.stdout == "" and done.stderr.startswith("orders_now: "), done
 
 
+def test_mysql_tour_shows_what_it_did(mariadb):
+    tour = os.path.join(BUILD, "docs", "examples", "mysql_tour")
+    done = subprocess.run([tour, mariadb.url], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == (
+        "Cid left in 2026\nAnna has 3501\nRobert has 1601\n", "", 0)
+
+
 def test_orders_now_without_its_urls_says_what_it_wants():
     done = run("redis://127.0.0.1")
     assert (done.returncode, done.stdout) == (1, "")

@@ -34,6 +34,14 @@ def test_the_readme_quotes_programs_as_they_are():
         assert any("\n" + block in program for program in programs)
 
 
+def test_the_guide_to_mysql_quotes_its_program_as_it_is():
+    program = read("docs", "examples", "mysql_tour.c")
+    quoted = blocks(read("docs", "mysql.md"), "c")
+    assert quoted
+    for block in quoted:
+        assert "\n" + block in program
+
+
 def test_every_name_in_the_document_is_one_of_the_headers():
     headers = [path for folder in ("core", "drivers") for path in Path(ROOT, folder).rglob("*.h")]
     known = set(re.findall(r"\w+", "".join(path.read_text(encoding="utf-8") for path in headers)))

@@ -130,7 +130,7 @@ TEST_REAL(t5_a_connection_can_be_cancelled_at_every_wait_there_is_23_6)
 
 static hr_mysql_pool *plain_pool(void)
 {
-    return mysql_test_pool(NULL);
+    return mysql_test_pool(&(struct hr_mysql_options){.connect_timeout = hr_seconds(20)});
 }
 
 TEST_REAL(t5_everything_can_be_cancelled_at_every_wait)
