@@ -37,7 +37,7 @@ static const struct scheme schemes[] = {
     {"redis",           HR_URL_REDIS,    6379,  HR_TLS_OFF,  false},
     {"rediss",          HR_URL_REDISS,   6379,  HR_TLS_FULL, false},
     {"unix",            HR_URL_UNIX,     0,     HR_TLS_OFF,  false},
-    {"mysql",           HR_URL_MYSQL,    3306,  HR_TLS_OFF,  false},
+    {"mysql",           HR_URL_MYSQL,    3306,  HR_TLS_OFF,  true },
     {"redis+sentinel",  HR_URL_SENTINEL, 26379, HR_TLS_OFF,  true },
     {"rediss+sentinel", HR_URL_SENTINEL, 26379, HR_TLS_FULL, true },
     {"redis+cluster",   HR_URL_CLUSTER,  6379,  HR_TLS_OFF,  true },
@@ -302,23 +302,59 @@ static bool is_named(struct part part, const char *name)
     return part_len(part) == strlen(name) && memcmp(part.at, name, part_len(part)) == 0;
 }
 
-static int parse_tls(struct parser *p, struct part part, struct hr_url *url)
+struct choice {
+    const char *name;
+    int value;
+};
+
+/* Looks the part up in a table that ends without a name; what says which there are. */
+static int parse_choice(struct parser *p, struct part part, const struct choice *choices,
+                        const char *what, int *ret)
 {
-    static const struct {
-        const char *name;
-        enum hr_tls_verify tls;
-    } words[] = {
-        {"full", HR_TLS_FULL},
-        {"ca",   HR_TLS_CA  },
-        {"none", HR_TLS_NONE},
-    };
-    for (size_t i = 0; i < HR_ARRAY_LEN(words); i++) {
-        if (is_named(part, words[i].name)) {
-            url->tls = words[i].tls;
+    for (; choices->name; choices++) {
+        if (is_named(part, choices->name)) {
+            *ret = choices->value;
             return 0;
         }
     }
-    return refuse(p, part.at, "tls is full, ca or none");
+    return refuse(p, part.at, what);
+}
+
+/* The parameters of mysql:// that are one of a few words. */
+static int parse_mysql_choice(struct parser *p, struct part name, struct part value,
+                              struct hr_url *url)
+{
+    static const struct choice verify[] = {
+        {"full",   HR_TLS_FULL},
+        {"verify", HR_TLS_FULL},
+        {"ca",     HR_TLS_CA  },
+        {"none",   HR_TLS_NONE},
+        {NULL,     0          },
+    };
+    static const struct choice roles[] = {
+        {"primary", HR_URL_PRIMARY},
+        {"any",     HR_URL_ANY    },
+        {NULL,      0             }
+    };
+    static const struct choice methods[] = {
+        {"zlib", true },
+        {"none", false},
+        {NULL,   0    }
+    };
+    int choice = 0, r = 0;
+    if (is_named(name, "tls")) {
+        r = parse_choice(p, value, verify, "tls is full, ca or none", &choice);
+        url->tls = (enum hr_tls_verify)choice;
+    } else if (is_named(name, "role")) {
+        r = parse_choice(p, value, roles, "role is primary or any", &choice);
+        url->role = (enum hr_url_role)choice;
+    } else if (is_named(name, "compress")) {
+        r = parse_choice(p, value, methods, "compress is zlib or none", &choice);
+        url->compress = choice;
+    } else {
+        r = refuse(p, name.at, "there is no such parameter");
+    }
+    return r;
 }
 
 /* A word of the query that may stand there once. */
@@ -343,8 +379,8 @@ static int parse_parameter(struct parser *p, struct part part, struct hr_url *ur
         int r = parse_word(p, name, value, &url->socket);
         return r < 0 ? r : check_socket(p, value.at, url->socket);
     }
-    if (url->scheme == HR_URL_MYSQL && is_named(name, "tls"))
-        return parse_tls(p, value, url);
+    if (url->scheme == HR_URL_MYSQL)
+        return parse_mysql_choice(p, name, value, url);
     return refuse(p, part.at, "there is no such parameter");
 }
 

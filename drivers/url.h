@@ -6,6 +6,7 @@
  *   redis+sentinel://user:password@host:port,host:port/master/db?sentinel_user=…
  *   redis+cluster://user:password@host:port,host:port
  *   mysql://user:password@host:port/database?tls=full      mysql://user@/database?socket=/path
+ *   mysql://user@host,host:port/database?role=primary&compress=zlib
  *
  * rediss+sentinel:// and rediss+cluster:// are the same with TLS. In front of the hosts stand the
  * user and password of the servers; those of the sentinels are parameters of the URL, sentinel_user
@@ -26,6 +27,9 @@ enum hr_url_scheme {
     HR_URL_CLUSTER,  /* likewise */
 };
 
+/* Which servers will do: those that take writes, or any. */
+enum hr_url_role { HR_URL_ROLE_UNSAID, HR_URL_PRIMARY, HR_URL_ANY };
+
 struct hr_url_host {
     char *host;
     uint16_t port;
@@ -43,7 +47,10 @@ struct hr_url {
     char *master; /* sentinel: the name under which the sentinels know it */
     char *sentinel_user, *sentinel_password; /* NULL when absent */
     char *database;                          /* mysql: the schema, or NULL */
-    enum hr_tls_verify tls; /* rediss, rediss+…: HR_TLS_FULL; mysql: tls=full, ca or none */
+    enum hr_tls_verify tls; /* rediss, rediss+…: HR_TLS_FULL; mysql: tls=full, verify (the same), ca
+                               or none */
+    enum hr_url_role role; /* mysql: role=primary or any */
+    bool compress;         /* mysql: compress=zlib or none */
 };
 
 /* Fills *ret. 0, or -EINVAL with *ret_what saying what is wrong (a literal without any part of the

@@ -99,6 +99,30 @@ TEST_PLAIN(urls_are_taken_apart)
     }
 }
 
+TEST_PLAIN(a_mysql_url_names_several_hosts_and_which_of_them_will_do)
+{
+    struct hr_url url;
+    ASSERT_ERR(hr_url_parse("mysql://u@a,[::1]:3307,c:1/db?role=primary&compress=zlib&tls=verify",
+                            &url, NULL, NULL),
+               0);
+    ASSERT_STR(url.host, "a");
+    ASSERT_EQ(url.port, 3306);
+    ASSERT_EQ(url.n_others, 2);
+    ASSERT_STR(url.others[0].host, "::1");
+    ASSERT_EQ(url.others[0].port, 3307);
+    ASSERT_STR(url.others[1].host, "c");
+    ASSERT_EQ(url.others[1].port, 1);
+    ASSERT_EQ(url.role, HR_URL_PRIMARY);
+    ASSERT_EQ(url.tls, HR_TLS_FULL);
+    ASSERT_TRUE(url.compress);
+    hr_url_done(&url);
+
+    ASSERT_ERR(hr_url_parse("mysql://u@a?role=any&compress=none", &url, NULL, NULL), 0);
+    ASSERT_EQ(url.role, HR_URL_ANY);
+    ASSERT_FALSE(url.compress);
+    hr_url_done(&url);
+}
+
 struct bad {
     const char *text;
     size_t offset;
@@ -138,7 +162,7 @@ static const struct bad bad_urls[] = {
     {"redis://h\n",                                          9,  "blanks and control characters"                },
     {"redis://a%2Fb",                                        8,  "that is no host name"                         },
     {"redis://a%0Ab",                                        8,  "that is no host name"                         },
-    {"mysql://u@one,two/db",                                 10, "that is no host name"                         },
+    {"mysql://u@one,,two/db",                                14, "the host is missing"                          },
     {"unix://run/redis.sock",                                7,  "a unix socket has no host"                    },
     {"unix://",                                              7,  "the path of the socket does not begin with /" },
     {"unix:///s?db",                                         10, "a parameter has the form name=value"          },
@@ -149,8 +173,11 @@ static const struct bad bad_urls[] = {
     {"mysql://u@/db?socket=s",                               21, "the path of the socket does not begin with /" },
     {"mysql://u@/db?socket=/s&socket=/s",                    24, "the parameter is given twice"                 },
     {"mysql://u@/db",                                        10, "the host is missing"                          },
-    {"mysql://u@h/db?tls=verify",                            19, "tls is full, ca or none"                      },
+    {"mysql://u@h/db?tls=maybe",                             19, "tls is full, ca or none"                      },
     {"mysql://u@/db?socket=/s&tls=full",                     10, "there is no TLS on a unix socket"             },
+    {"mysql://u@h/db?role=king",                             20, "role is primary or any"                       },
+    {"mysql://u@h/db?compress=zstd",                         24, "compress is zlib or none"                     },
+    {"mysql://u@h/db?speed=high",                            15, "there is no such parameter"                   },
     {"redis://h?tls=full",                                   10, "there is no such parameter"                   },
     {"redis://a,b",                                          8,  "that is no host name"                         },
     {"redis+sentinel://a",                                   17, "the name of the master is missing"            },
