@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "tests/support/hrtest.h"
+#include "tests/support/starve.h"
 
 enum { MANY = 5000 };
 
@@ -161,5 +162,25 @@ TEST_PLAIN(outside_of_a_loop_there_is_no_map)
     hr_executor *executor = hr_executor_new("map", 1);
     ASSERT_PTR(hr_executor_map_chunks(executor, judge, numbers(), 3, 0, NULL), NULL);
     ASSERT_ERR(hr_last_error()->code, HR_ENOLOOP);
+    hr_executor_free(executor, false);
+}
+
+/* With some of the jobs that were to be, a map is as whole as with all. */
+TEST_REAL(s21_7_a_map_without_memory_is_not_begun_or_runs_to_its_end)
+{
+    hr_executor *executor = hr_executor_new("map", 3);
+    for (int once = 0; once < 2; once++) {
+        long n = 0;
+        for (bool failed = true; failed; n++) {
+            calls = 0;
+            starve_after(n, once);
+            hr_future *all = hr_executor_map_chunks(executor, judge, numbers(), 100, 1, NULL);
+            failed = starve_end();
+            ASSERT_ERR(hr_await(all), all ? 0 : -ENOMEM);
+            ASSERT_EQ(calls, all ? 100 : 0);
+            hr_future_unref(all);
+        }
+        ASSERT_TRUE(n > 3);
+    }
     hr_executor_free(executor, false);
 }
