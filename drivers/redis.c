@@ -119,6 +119,7 @@ static struct hr_redis *make_client(unsigned connections, hr_usec command_timeou
         return NULL;
     }
     redis->refs = 1;
+    hr_list_init(&redis->pubsubs);
     redis->backoff = *backoff;
     redis->connections = connections;
     redis->command_timeout = command_timeout;

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "core/list.h"
 #include "drivers/redis.h"
 #include "drivers/redis/address.h"
 #include "drivers/redis/open.h"
@@ -25,9 +26,10 @@ struct hr_redis {
     unsigned connections; /* of one's own, at most */
     hr_usec command_timeout, patience;
     unsigned repeats;
-    size_t late_bytes; /* of commands that are to be futures and wait to be asked */
-    hr_loop *loop;     /* NULL until first used */
-    hr_pool *pool;     /* connections of one's own */
+    size_t late_bytes;      /* of commands that are to be futures and wait to be asked */
+    hr_loop *loop;          /* NULL until first used */
+    hr_pool *pool;          /* connections of one's own */
+    struct hr_list pubsubs; /* subscribers, which end with the client */
 
     enum hr__redis_state state;
     struct hr__redis_conn *conn; /* when ready */

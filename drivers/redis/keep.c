@@ -10,6 +10,7 @@
 
 #include "core/timeout.h"
 #include "drivers/redis/client.h"
+#include "drivers/redis/pubsub_impl.h"
 #include "drivers/redis/sentinel.h"
 #include "drivers/resolve.h"
 
@@ -292,4 +293,6 @@ void hr__redis_shut(struct hr_redis *redis)
         drop_conn(redis, conn, HR_ECLOSED);
     if (redis->keeper)
         hr_task_cancel(redis->keeper, "the client is closed");
+    while (!hr_list_empty(&redis->pubsubs))
+        hr__redis_pubsub_end(hr_list_entry(redis->pubsubs.next, struct hr_redis_pubsub, link));
 }

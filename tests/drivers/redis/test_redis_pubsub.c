@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Subscribers: what is said arrives, in order; who misses something is told.
+ */
+#include <string.h>
+
+#include "drivers/redis/pubsub.h"
+#include "tests/support/hrtest.h"
+#include "tests/support/redis_server.h"
+
+static hr_redis *client(const struct test_redis *server, unsigned protocol)
+{
+    hr_redis *redis = hr_redis_new(&(struct hr_redis_options){
+        .url = server->unix_url,
+        .protocol = protocol,
+        .reconnect = {.first = hr_ms(5), .max = hr_ms(20), .factor = 2, .jitter = true}
+    });
+    ASSERT_TRUE(redis);
+    return redis;
+}
+
+static void client_end(hr_redis *redis)
+{
+    ASSERT_ERR(hr_redis_close(redis), 0);
+    hr_redis_free(redis);
+}
+
+static void say(hr_redis *redis, const char *channel, int from, int to)
+{
+    for (int i = from; i < to; i++)
+        ASSERT_ERR(hr_redis_command(redis, NULL, "PUBLISH %s %d", channel, i), 0);
+}
+
+/* The next message is data, and so many were missed before it. */
+static void expect(hr_redis_pubsub *pubsub, const char *channel, const char *pattern, int data,
+                   uint64_t missed)
+{
+    struct hr_redis_message message;
+    ASSERT_ERR(hr_redis_pubsub_next(pubsub, &message), 0);
+    ASSERT_STR(message.channel, channel);
+    ASSERT_STR(message.pattern, pattern);
+    ASSERT_EQ(strtol(message.data, NULL, 10), data);
+    ASSERT_EQ(message.len, strlen(message.data));
+    ASSERT_EQ(message.missed, missed);
+    hr_redis_message_done(&message);
+}
+
+static int subscribers(hr_redis *redis, const char *channel)
+{
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    ASSERT_ERR(hr_redis_command(redis, &reply, "PUBSUB NUMSUB %s", channel), 0);
+    return (int)hr_reply_int(hr_reply_at(reply, 1));
+}
+
+TEST_REAL(what_is_published_arrives_in_order_in_both_protocols)
+{
+    hr_auto(test_redis_end) struct test_redis server = {0};
+    test_redis_start(&server, NULL);
+    for (unsigned protocol = 2; protocol <= 3; protocol++) {
+        hr_redis *redis = client(&server, protocol);
+        hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
+        ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "news"), 0);
+        ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "news"), 0);
+        ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_PATTERN, "w*r"), 0);
+        ASSERT_EQ(subscribers(redis, "news"), 1);
+        say(redis, "news", 0, 100);
+        say(redis, "weather", 7, 8);
+        for (int i = 0; i < 100; i++)
+            expect(pubsub, "news", NULL, i, 0);
+        expect(pubsub, "weather", "w*r", 7, 0);
+
+        ASSERT_ERR(hr_redis_unsubscribe(pubsub, HR_REDIS_CHANNEL, "news"), 0);
+        ASSERT_ERR(hr_redis_unsubscribe(pubsub, HR_REDIS_CHANNEL, "never"), 0);
+        ASSERT_EQ(subscribers(redis, "news"), 0);
+        ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_SHARD, "shard"), 0);
+        ASSERT_ERR(hr_redis_command(redis, NULL, "SPUBLISH shard 3"), 0);
+        expect(pubsub, "shard", NULL, 3, 0);
+        client_end(redis);
+    }
+}
+
+TEST_REAL(r8_a_slow_subscriber_misses_messages_and_is_told_how_many)
+{
+    hr_auto(test_redis_end) struct test_redis server = {0};
+    test_redis_start(&server, NULL);
+    hr_redis *redis = client(&server, 0);
+    struct hr_redis_pubsub_options options = {.max_messages = 10};
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *late = hr_redis_pubsub_new(redis, &options);
+    options.drop_newest = true;
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *early = hr_redis_pubsub_new(redis, &options);
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *other = hr_redis_pubsub_new(redis, NULL);
+    ASSERT_ERR(hr_redis_subscribe(late, HR_REDIS_CHANNEL, "c"), 0);
+    ASSERT_ERR(hr_redis_subscribe(early, HR_REDIS_CHANNEL, "c"), 0);
+    ASSERT_ERR(hr_redis_subscribe(other, HR_REDIS_CHANNEL, "c"), 0);
+    say(redis, "c", 0, 100);
+    for (int i = 0; i < 100; i++)
+        expect(other, "c", NULL, i, 0);
+    /* What comes after a PING has been heard by all of them. */
+    ASSERT_ERR(hr_redis_subscribe(late, HR_REDIS_CHANNEL, "x"), 0);
+    ASSERT_ERR(hr_redis_subscribe(early, HR_REDIS_CHANNEL, "x"), 0);
+    for (int i = 0; i < 10; i++)
+        expect(late, "c", NULL, 90 + i, i == 0 ? 90 : 0);
+    for (int i = 0; i < 10; i++)
+        expect(early, "c", NULL, i, i == 0 ? 90 : 0);
+    say(redis, "c", 100, 101);
+    expect(late, "c", NULL, 100, 0);
+    expect(early, "c", NULL, 100, 0);
+    client_end(redis);
+}
+
+#define CHANNELS 1000
+
+TEST_REAL(after_a_loss_all_channels_are_subscribed_again_and_the_reader_knows)
+{
+    hr_auto(test_redis_end) struct test_redis server = {0};
+    test_redis_start(&server, NULL);
+    hr_redis *redis = client(&server, 0);
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
+    char name[16] = "";
+    for (int i = 0; i < CHANNELS; i++) {
+        snprintf(name, sizeof(name), "c%d", i);
+        ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, name), 0);
+    }
+    test_redis_kill(&server);
+    struct hr_redis_message message;
+    ASSERT_ERR(hr_redis_pubsub_next(pubsub, &message), HR_ELOST);
+    ASSERT_TRUE(strstr(hr_last_error()->message, server.socket));
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "more"), -ENOTCONN);
+    test_redis_restart(&server);
+    while (hr_redis_command(redis, NULL, "PING") < 0 || subscribers(redis, name) == 0)
+        ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
+    say(redis, "c0", 1, 2);
+    say(redis, name, 2, 3);
+    expect(pubsub, "c0", NULL, 1, 0);
+    expect(pubsub, name, NULL, 2, 0);
+    ASSERT_EQ(subscribers(redis, "more"), 0);
+    client_end(redis);
+}
+
+TEST_REAL(a_channel_that_is_not_permitted_says_so)
+{
+    hr_auto(test_redis_end) struct test_redis server = {0};
+    test_redis_start(&server, NULL);
+    (void)test_redis_ask(&server, "ACL SETUSER default resetchannels &open*");
+    hr_redis *redis = client(&server, 0);
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "open1"), 0);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "closed"), HR_EREPLY);
+    ASSERT_STR(hr_last_error()->kind, "NOPERM");
+    ASSERT_TRUE(strstr(hr_last_error()->message, "SUBSCRIBE closed: NOPERM"));
+
+    /* One that stood and may not stand again: the server ends the connection at the change. */
+    (void)test_redis_ask(&server, "ACL SETUSER default resetchannels &none");
+    struct hr_redis_message message;
+    ASSERT_ERR(hr_redis_pubsub_next(pubsub, &message), HR_ELOST);
+    ASSERT_ERR(hr_redis_pubsub_next(pubsub, &message), HR_EREPLY);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "SUBSCRIBE open1: NOPERM"));
+    client_end(redis);
+}
+
+static int read_one(void *arg)
+{
+    struct hr_redis_message message;
+    return hr_redis_pubsub_next(arg, &message);
+}
+
+TEST_REAL(a_subscriber_ends_with_its_client_or_alone)
+{
+    hr_auto(test_redis_end) struct test_redis server = {0};
+    test_redis_start(&server, NULL);
+    hr_redis *redis = client(&server, 0);
+    hr_redis_pubsub *alone = hr_redis_pubsub_new(redis, NULL);
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
+    ASSERT_ERR(hr_redis_subscribe(alone, HR_REDIS_CHANNEL, "c"), 0);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "c"), 0);
+    hr_task *first = hr_create_task("first", read_one, alone);
+    hr_task *second = hr_create_task("second", read_one, pubsub);
+    ASSERT_ERR(hr_yield(), 0);
+    alone = hr_redis_pubsub_free(alone);
+    ASSERT_ERR(hr_join(first), HR_ECLOSED);
+    client_end(redis);
+    ASSERT_ERR(hr_join(second), HR_ECLOSED);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "d"), HR_ECLOSED);
+}
+
+static int subscribe(void *arg)
+{
+    return hr_redis_subscribe(arg, HR_REDIS_CHANNEL, "c");
+}
+
+TEST_REAL(a_cancelled_subscription_does_not_stand)
+{
+    hr_auto(test_redis_end) struct test_redis server = {0};
+    test_redis_start(&server, NULL);
+    hr_redis *redis = client(&server, 0);
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "stands"), 0);
+    for (int passes = 0; passes < 6; passes++) {
+        hr_task *task = hr_create_task("subscriber", subscribe, pubsub);
+        test_passes(passes);
+        hr_task_cancel(task, NULL);
+        int r = hr_join(task);
+        ASSERT_TRUE(r == 0 || r == -ECANCELED);
+        ASSERT_ERR(hr_redis_unsubscribe(pubsub, HR_REDIS_CHANNEL, "c"), 0);
+        while (subscribers(redis, "c") != 0)
+            ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    }
+    say(redis, "stands", 1, 2);
+    expect(pubsub, "stands", NULL, 1, 0);
+    client_end(redis);
+}
