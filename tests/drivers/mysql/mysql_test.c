@@ -1,40 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The linker sends every call of hr_io_wait() and hr_yield() through here, so that waits can be
- * counted and a cancel can be placed at any of them.
+ * Pools of the shared server, and cancels at any wait for it.
  */
 #include "tests/drivers/mysql/mysql_test.h"
 
 #include <stdio.h>
 
-static int waits, cancel_at;
-
-int __real_hr_io_wait(hr_io *io, int directions);
-int __wrap_hr_io_wait(hr_io *io, int directions);
-
-int __wrap_hr_io_wait(hr_io *io, int directions)
-{
-    if (++waits == cancel_at)
-        hr_task_cancel(hr_current_task(), "the test says so");
-    return __real_hr_io_wait(io, directions);
-}
-
-int __real_hr_yield(void);
-int __wrap_hr_yield(void);
-
-int __wrap_hr_yield(void)
-{
-    if (++waits == cancel_at)
-        hr_task_cancel(hr_current_task(), "the test says so");
-    return __real_hr_yield();
-}
+#include "tests/drivers/waits.h"
 
 int mysql_test_cancel_at(int n)
 {
-    int were = waits;
-    waits = 0;
-    cancel_at = n;
-    return were;
+    return test_cancel_at(n, TEST_WAITS_IO, NULL);
 }
 
 hr_mysql_pool *mysql_test_pool(const struct hr_mysql_options *options)

@@ -170,7 +170,7 @@ TEST_REAL(a_database_that_does_not_exist_is_an_error)
     client_end(redis);
 }
 
-TEST_REAL(one_client_too_many_learns_why)
+TEST_REAL(r7_one_client_too_many_learns_why)
 {
     static const char *const args[] = {"--maxclients", "2", NULL};
     hr_auto(test_redis_end) struct test_redis server;
@@ -201,7 +201,7 @@ static int increment(void *arg)
     return 0;
 }
 
-TEST_REAL(a_server_killed_with_a_thousand_in_flight_gives_each_one_outcome)
+TEST_REAL(r3_a_server_killed_with_a_thousand_in_flight_gives_each_one_outcome)
 {
     static const char *const args[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
     hr_auto(test_redis_end) struct test_redis server;
@@ -236,7 +236,7 @@ TEST_REAL(a_server_killed_with_a_thousand_in_flight_gives_each_one_outcome)
     client_end(redis);
 }
 
-TEST_REAL(what_was_never_sent_was_never_done)
+TEST_REAL(r3_what_was_never_sent_was_never_done)
 {
     static const char *const args[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
     hr_auto(test_redis_end) struct test_redis server;
@@ -307,7 +307,7 @@ static int run_add(hr_redis *redis, hr_reply **reply)
     return hr_redis_eval(redis, reply, &add_script, 1, keys, 2, args);
 }
 
-TEST_REAL(a_script_that_the_server_does_not_know_is_sent_whole_once)
+TEST_REAL(r5_a_script_that_the_server_does_not_know_is_sent_whole_once)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);

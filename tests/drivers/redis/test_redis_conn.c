@@ -37,7 +37,7 @@ static void dribble(struct fake_peer *peer)
     }
 }
 
-TEST(a_reply_may_come_byte_by_byte_22_12)
+TEST(r4_a_reply_may_come_byte_by_byte_22_12)
 {
     struct fake_redis fake;
     fake_start(&fake, dribble, NULL);
@@ -72,7 +72,7 @@ static void count_reads(struct fake_peer *peer)
     }
 }
 
-TEST(what_is_asked_in_one_pass_goes_out_in_one_write)
+TEST(r11_what_is_asked_in_one_pass_goes_out_in_one_write)
 {
     struct fake_redis fake;
     fake_start(&fake, count_reads, NULL);
@@ -94,7 +94,7 @@ TEST(what_is_asked_in_one_pass_goes_out_in_one_write)
     fake_client_end(redis, &fake);
 }
 
-TEST(a_cancelled_command_never_shifts_the_replies_of_others_22_7)
+TEST(r1_a_cancelled_command_never_shifts_the_replies_of_others_22_7)
 {
     struct fake_redis fake;
     fake_start(&fake, fake_echo, NULL);

@@ -9,7 +9,7 @@
 #include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
 
-TEST(a_server_that_accepts_and_never_answers_is_given_up_in_time)
+TEST(r6_a_server_that_accepts_and_never_answers_is_given_up_in_time)
 {
     struct fake_redis fake;
     fake_start(&fake, fake_silence, NULL);
@@ -50,7 +50,7 @@ static void refuse_client(struct fake_peer *peer)
     (void)fake_say(peer, "-ERR max number of clients reached\r\n");
 }
 
-TEST(an_unsolicited_first_reply_is_the_reason_why_there_is_no_connection)
+TEST(r7_an_unsolicited_first_reply_is_the_reason_why_there_is_no_connection)
 {
     struct fake_redis fake;
     fake_start(&fake, refuse_client, NULL);
@@ -178,7 +178,7 @@ static void answer_deep(struct fake_peer *peer)
     fake_silence(peer);
 }
 
-TEST(a_reply_nested_too_deep_ends_the_connection_with_a_reason)
+TEST(r4_a_reply_nested_too_deep_ends_the_connection_with_a_reason)
 {
     struct fake_redis fake;
     fake_start(&fake, answer_deep, NULL);
@@ -288,7 +288,7 @@ static void fail_over(struct fake_peer *peer)
     }
 }
 
-TEST(after_a_failover_the_server_is_looked_for_again)
+TEST(r5_after_a_failover_the_server_is_looked_for_again)
 {
     static const char *const replies[][2] = {
         {"-READONLY You can't write against a read only replica.\r\n", "READONLY"  },
@@ -310,7 +310,7 @@ TEST(after_a_failover_the_server_is_looked_for_again)
     }
 }
 
-TEST(errors_of_the_server_carry_their_kind)
+TEST(r5_errors_of_the_server_carry_their_kind)
 {
     static const char *const kinds[] = {"MOVED", "ASK",     "NOSCRIPT", "EXECABORT",
                                         "OOM",   "MISCONF", "BUSY"};

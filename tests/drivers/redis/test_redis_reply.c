@@ -71,7 +71,7 @@ static void check_mixed(hr_reply *const *replies)
     ASSERT_TRUE(hr_reply_at(replies[0], 0) == NULL);
 }
 
-TEST_PLAIN(replies_do_not_depend_on_how_the_bytes_are_split_22_12)
+TEST_PLAIN(r4_replies_do_not_depend_on_how_the_bytes_are_split_22_12)
 {
     size_t n = sizeof(mixed) - 1;
     for (size_t piece = 1; piece <= n; piece++) {
@@ -140,7 +140,7 @@ static void nest(char *text, size_t depth)
     strcpy(text, ":1\r\n");
 }
 
-TEST_PLAIN(nesting_has_a_limit_and_a_clean_error)
+TEST_PLAIN(r4_nesting_has_a_limit_and_a_clean_error)
 {
     char text[400];
     hr_reply *reply = NULL;
@@ -156,7 +156,7 @@ TEST_PLAIN(nesting_has_a_limit_and_a_clean_error)
     ASSERT_TRUE(reply == NULL);
 }
 
-TEST_PLAIN(a_million_elements_are_one_reply)
+TEST_PLAIN(r4_a_million_elements_are_one_reply)
 {
     const size_t n = 1000000;
     struct hr__redis_reader *reader = reader_new((size_t)512 << 20);
