@@ -5,8 +5,31 @@
  */
 #include "drivers/dial.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/un.h>
+
 #include "core/io.h"
 #include "core/timeout.h"
+
+/* An address as people write it: 10.0.0.1:3306, [::1]:6379, /run/redis.sock. */
+static void print_address(const struct hr_address *address, char *text, size_t size)
+{
+    const struct sockaddr *any = (const struct sockaddr *)&address->addr;
+    char host[INET6_ADDRSTRLEN] = "?";
+    if (any->sa_family == AF_UNIX) {
+        snprintf(text, size, "%s", ((const struct sockaddr_un *)any)->sun_path);
+    } else if (any->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)any;
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
+        snprintf(text, size, "[%s]:%u", host, ntohs(v6->sin6_port));
+    } else {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)any;
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
+        snprintf(text, size, "%s:%u", host, ntohs(v4->sin_port));
+    }
+}
 
 /* A listener with a full backlog refuses a unix socket at once, where TCP would wait its turn. */
 static hr_async int connect_patiently(const struct hr_address *address, int *ret)
@@ -38,7 +61,10 @@ int hr__dial_addresses(const struct hr_address *addresses, size_t n, hr_usec lim
         if (r >= 0 || r == -ECANCELED)
             return r;
     }
-    return hr_fail(r, "cannot connect: %s", hr_error_text(r));
+    char where[sizeof(((struct sockaddr_un *)NULL)->sun_path)] = "?";
+    if (n > 0)
+        print_address(&addresses[n - 1], where, sizeof(where));
+    return hr_fail(r, "cannot connect to %s: %s", where, hr_error_text(r));
 }
 
 int hr__dial(const struct hr_url *url, hr_usec limit, int *ret)

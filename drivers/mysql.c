@@ -49,24 +49,6 @@ static int copy_text(const char *text, char **ret)
     return text && !*ret ? hr_fail(-ENOMEM, "mysql: no memory for a pool") : 0;
 }
 
-/* The files are read here only to find their mistakes at the start. */
-static int take_tls(struct hr__mysql_server *server, const struct hr_tls_options *options)
-{
-    struct hr__tls_context *context;
-    int r = hr__tls_context_new(&server->url, options, &context);
-    if (r < 0)
-        return r;
-    hr__tls_context_free(context);
-    r = hr__tls_choose(&server->url, options, &server->tls);
-    if (r == 0)
-        r = copy_text(options->ca, &server->tls_ca);
-    if (r == 0)
-        r = copy_text(options->cert, &server->tls_cert);
-    if (r == 0)
-        r = copy_text(options->key, &server->tls_key);
-    return r;
-}
-
 static int server_init(struct hr__mysql_server *server, const struct hr_mysql_options *options)
 {
     const char *what = "it is missing";
@@ -83,7 +65,7 @@ static int server_init(struct hr__mysql_server *server, const struct hr_mysql_op
         return hr_fail(-ENOMEM, "mysql: no memory for a pool");
     r = copy_text(password, &server->password);
     if (r == 0)
-        r = take_tls(server, &options->tls);
+        r = hr__tls_context_new(&server->url, &options->tls, &server->tls);
     if (r < 0)
         return r;
     name_server(server);

@@ -24,8 +24,7 @@ struct hr_mysql_options {
     const char *url;           /* mysql://; copied */
     const char *user;          /* when it is not in the URL; copied */
     const char *password;      /* likewise */
-    struct hr_tls_options tls; /* zeros: none, or as tls= in the url says; each connection reads the
-                                  files */
+    struct hr_tls_options tls; /* zeros: none, or as tls= in the url says */
     unsigned connections;      /* at most; 0: 4 */
     hr_usec connect_timeout;   /* 0: 3 s */
     hr_usec query_timeout;     /* one statement; 0: 30 s */

@@ -14,22 +14,21 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "core/buf.h"
-
-struct hr__tls_context {
-    unsigned refs;
-    SSL_CTX *ctx;
-    enum hr_tls_verify verify;
-};
+#include "drivers/tls_context.h"
 
 struct hr__tls {
     SSL *ssl;
+    struct hr__tls_context *context;
+    char *host;
     int fd;
     bool drained;      /* the latest read found nothing more */
     struct hr_buf out; /* encrypted, and not sent yet */
+    char fault[96];    /* what is wrong with a certificate that is not accepted */
 };
 
 /* So many bytes are encrypted at once: four records. */
@@ -92,120 +91,96 @@ static BIO *socket_new(struct hr__tls *tls)
     return bio;
 }
 
-/* --- settings */
+/* --- certificates */
 
-/* What OpenSSL complained about first. */
-static const char *reason(void)
+static void print_name(const X509 *cert, char *text, size_t size)
 {
-    unsigned long error = ERR_peek_error();
-    if (ERR_SYSTEM_ERROR(error))
-        return hr_error_text(-ERR_GET_REASON(error));
-    const char *text = ERR_reason_error_string(error);
-    return text ? text : "no reason given";
-}
-
-static int refuse_file(const char *what, const char *path)
-{
-    const char *why = reason();
-    bool no_memory = ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE;
-    int r = no_memory ? hr_fail(-ENOMEM, "tls: no memory to read %s", path)
-                      : hr_fail(-EINVAL, "tls: %s %s: %s", what, path, why);
-    ERR_clear_error();
-    return r;
-}
-
-static int load_files(SSL_CTX *ctx, const struct hr_tls_options *options, bool verified)
-{
-    if (options->ca && SSL_CTX_load_verify_file(ctx, options->ca) != 1)
-        return refuse_file("the authorities in", options->ca);
-    if (!options->ca && verified && SSL_CTX_set_default_verify_paths(ctx) != 1)
-        return refuse_file("the authorities of", "the system");
-    if (!options->cert)
-        return options->key ? hr_fail(-EINVAL, "tls: a key without a certificate") : 0;
-    if (SSL_CTX_use_certificate_chain_file(ctx, options->cert) != 1)
-        return refuse_file("the certificate", options->cert);
-    const char *key = options->key ? options->key : options->cert;
-    if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
-        return refuse_file("the key", key);
-    return 0;
-}
-
-/* A key under a password: nobody is there to be asked for it. */
-static int no_password(char *buffer, int size, int writing, void *arg)
-{
-    return -1;
-}
-
-int hr__tls_choose(const struct hr_url *url, const struct hr_tls_options *options,
-                   enum hr_tls_verify *ret)
-{
-    bool has_files = options->ca || options->cert || options->key;
-    enum hr_tls_verify verify = options->verify;
-    if (verify == HR_TLS_OFF)
-        verify = has_files ? HR_TLS_FULL : url->tls;
-    if (verify != HR_TLS_OFF && url->socket)
-        return hr_fail(-EINVAL, "tls: not on a unix socket");
-    *ret = verify;
-    return 0;
-}
-
-static int make_context(const struct hr_tls_options *options, enum hr_tls_verify verify,
-                        struct hr__tls_context **ret)
-{
-    ERR_clear_error();
-    struct hr__tls_context *context = calloc(1, sizeof(*context));
-    SSL_CTX *ctx = context ? SSL_CTX_new(TLS_client_method()) : NULL;
-    if (!ctx) {
-        free(context);
-        return hr_fail(-ENOMEM, "tls: no memory for the settings");
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    const GENERAL_NAME *first =
+        sk_GENERAL_NAME_num(names) > 0 ? sk_GENERAL_NAME_value(names, 0) : NULL;
+    *text = '\0';
+    if (first && first->type == GEN_DNS)
+        snprintf(text, size, "%.*s", ASN1_STRING_length(first->d.dNSName),
+                 (const char *)ASN1_STRING_get0_data(first->d.dNSName));
+    else
+        X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, text, (int)size);
+    GENERAL_NAMES_free(names);
+    for (char *at = text; *at; at++) {
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
     }
-    context->refs = 1;
-    context->ctx = ctx;
-    context->verify = verify;
-    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_read_ahead(ctx, 1);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_default_passwd_cb(ctx, no_password);
-    SSL_CTX_set_verify(ctx, verify == HR_TLS_NONE ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
-    int r = load_files(ctx, options, verify != HR_TLS_NONE);
-    if (r < 0) {
-        hr__tls_context_free(context);
-        return r;
-    }
-    *ret = context;
-    return 0;
 }
 
-int hr__tls_context_new(const struct hr_url *url, const struct hr_tls_options *options,
-                        struct hr__tls_context **ret)
+static void print_time(const ASN1_TIME *time, char *text, size_t size)
 {
-    enum hr_tls_verify verify = HR_TLS_OFF;
-    int r = hr__tls_choose(url, options, &verify);
-    if (r < 0 || verify == HR_TLS_OFF) {
-        *ret = NULL;
-        return r;
-    }
-    return make_context(options, verify, ret);
+    struct tm tm;
+    if (ASN1_TIME_to_tm(time, &tm) != 1 || strftime(text, size, "%F %R UTC", &tm) == 0)
+        snprintf(text, size, "?");
 }
 
-struct hr__tls_context *hr__tls_context_free(struct hr__tls_context *context)
+/* What to do about it, where that can be said. */
+static void find_fault(struct hr__tls *tls, int error, const X509 *cert)
 {
-    if (context && --context->refs == 0) {
-        SSL_CTX_free(context->ctx);
-        free(context);
+    const char *ca = tls->context->files.paths[0];
+    char text[48];
+    switch (error) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        print_time(X509_get0_notAfter(cert), text, sizeof(text));
+        snprintf(tls->fault, sizeof(tls->fault), "; it was valid until %s", text);
+        break;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        print_time(X509_get0_notBefore(cert), text, sizeof(text));
+        snprintf(tls->fault, sizeof(tls->fault), "; it is valid from %s", text);
+        break;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        print_name(cert, text, sizeof(text));
+        snprintf(tls->fault, sizeof(tls->fault), "; it is that of %s", text);
+        break;
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+        snprintf(tls->fault, sizeof(tls->fault), "; its authority is not in %.60s",
+                 ca ? ca : "the system's store (tls ca)");
+        break;
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+        snprintf(tls->fault, sizeof(tls->fault), "; %.60s has other lists", ca ? ca : "CA");
+        break;
+    default:
+        tls->fault[0] = '\0';
     }
-    return NULL;
 }
 
-struct hr__tls_context *hr__tls_context_ref(struct hr__tls_context *context)
+static int check_certificate(int accepted, X509_STORE_CTX *store)
 {
-    if (context)
-        context->refs++;
-    return context;
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    if (!accepted && cert)
+        find_fault(SSL_get_app_data(ssl), X509_STORE_CTX_get_error(store), cert);
+    return accepted;
 }
 
 /* --- connections */
+
+/* The server hands out what the next connection can begin with: half the work, and no certificates
+ * on the way. A context that has read other files since has no use for it. */
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+    const struct hr__tls *tls = SSL_get_app_data(ssl);
+    if (SSL_get_SSL_CTX(ssl) != tls->context->ctx || !SSL_SESSION_is_resumable(session))
+        return 0;
+    hr__tls_session_keep(tls->context, tls->host, session);
+    return 1;
+}
+
+static bool take_up_session(struct hr__tls *tls)
+{
+    SSL_SESSION *session = hr__tls_session_take(tls->context, tls->host);
+    bool fine = !session || SSL_set_session(tls->ssl, session) == 1;
+    SSL_SESSION_free(session);
+    return fine;
+}
 
 /* Who the peer has to be, and whom we say we call: an address has no place in SNI. */
 static bool expect_host(SSL *ssl, enum hr_tls_verify verify, const char *host)
@@ -222,21 +197,32 @@ static bool expect_host(SSL *ssl, enum hr_tls_verify verify, const char *host)
                       : SSL_set1_host(ssl, host) == 1;
 }
 
+static bool set_up(struct hr__tls *tls)
+{
+    enum hr_tls_verify verify = tls->context->files.verify;
+    tls->ssl = SSL_new(tls->context->ctx);
+    BIO *bio = tls->ssl ? socket_new(tls) : NULL;
+    if (!bio)
+        return false;
+    SSL_set_bio(tls->ssl, bio, bio);
+    SSL_set_app_data(tls->ssl, tls);
+    SSL_CTX_sess_set_new_cb(tls->context->ctx, keep_session);
+    SSL_set_verify(tls->ssl, verify == HR_TLS_NONE ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
+                   check_certificate);
+    SSL_set_connect_state(tls->ssl);
+    return expect_host(tls->ssl, verify, tls->host) && take_up_session(tls);
+}
+
 static struct hr__tls *make(struct hr__tls_context *context, int fd, const char *host)
 {
     struct hr__tls *tls = calloc(1, sizeof(*tls));
     if (!tls)
         return NULL;
     tls->fd = fd;
+    tls->context = hr__tls_context_ref(context);
+    tls->host = strdup(host);
     hr_buf_init(&tls->out, OUT_MAX);
-    tls->ssl = SSL_new(context->ctx);
-    BIO *bio = tls->ssl ? socket_new(tls) : NULL;
-    if (bio)
-        SSL_set_bio(tls->ssl, bio, bio);
-    if (!bio || !expect_host(tls->ssl, context->verify, host))
-        return hr__tls_free(tls);
-    SSL_set_connect_state(tls->ssl);
-    return tls;
+    return tls->host && set_up(tls) ? tls : hr__tls_free(tls);
 }
 
 /* What a call of OpenSSL means that gave r ≤ 0: 0 at the end, else a code as of hr__tls_recv(). */
@@ -253,11 +239,13 @@ static int judge(struct hr__tls *tls, int r, int saved_errno)
     }
     long verified = SSL_get_verify_result(tls->ssl);
     bool rejected = ERR_GET_REASON(ERR_peek_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+    const char *trouble = tls->context->trouble, *join = trouble[0] ? "; and " : "";
     if (rejected)
-        r = hr_fail(-EPROTO, "tls: the server's certificate is not accepted: %s",
-                    X509_verify_cert_error_string(verified));
+        r = hr_fail(-EPROTO, "tls: the server's certificate is not accepted: %s%s%s",
+                    X509_verify_cert_error_string(verified), trouble[0] ? join : tls->fault,
+                    trouble);
     else
-        r = hr_fail(-EPROTO, "tls: %s", reason());
+        r = hr_fail(-EPROTO, "tls: %s%s%s", hr__tls_reason(), join, trouble);
     ERR_clear_error();
     return r;
 }
@@ -307,11 +295,14 @@ static hr_async int shake_hands(struct hr__tls *tls, hr_io *io)
 int hr__tls_open(struct hr__tls_context *context, int fd, hr_io *io, const char *host,
                  struct hr__tls **ret)
 {
+    int r = hr__tls_reload(context);
+    if (r < 0)
+        return r;
     ERR_clear_error();
     struct hr__tls *tls = make(context, fd, host);
     if (!tls)
         return hr_fail(-ENOMEM, "tls: no memory for a connection");
-    int r = shake_hands(tls, io);
+    r = shake_hands(tls, io);
     if (r < 0)
         hr__tls_free(tls);
     else
@@ -327,6 +318,8 @@ struct hr__tls *hr__tls_free(struct hr__tls *tls)
         (void)hr__tls_flush(tls);
     SSL_free(tls->ssl);
     ERR_clear_error();
+    hr__tls_context_free(tls->context);
+    free(tls->host);
     hr_buf_done(&tls->out);
     free(tls);
     return NULL;
@@ -362,12 +355,12 @@ bool hr__tls_pending(const struct hr__tls *tls)
     return !tls->drained;
 }
 
-enum hr_io_direction hr__tls_direction(const void *ssl)
+bool hr__tls_quiet(const struct hr__tls *tls)
 {
-    return SSL_want(ssl) == SSL_WRITING ? HR_WRITE : HR_READ;
+    return !SSL_has_pending(tls->ssl);
 }
 
-const char *hr__tls_system_folder(void)
+bool hr__tls_resumed(const struct hr__tls *tls)
 {
-    return X509_get_default_cert_dir();
+    return SSL_session_reused(tls->ssl);
 }

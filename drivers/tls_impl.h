@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TLS on a connected socket, for the drivers that read and write on their own. libmariadb brings
- * its own, and takes the settings only.
+ * TLS on a connected socket, for all drivers.
  */
 #pragma once
 
@@ -19,7 +18,8 @@ int hr__tls_choose(const struct hr_url *url, const struct hr_tls_options *option
 struct hr__tls_context;
 
 /* Reads the files (this blocks: at start, not in between). *ret is NULL when there is to be no TLS.
- * 0, -EINVAL with the record naming the file and what is wrong with it, -ENOMEM. */
+ * 0, -EINVAL with the record naming the file and what is wrong with it, -ENOMEM. Connections hold a
+ * reference, so it may be freed before them. */
 int hr__tls_context_new(const struct hr_url *url, const struct hr_tls_options *options,
                         struct hr__tls_context **ret);
 struct hr__tls_context *hr__tls_context_free(struct hr__tls_context *context);
@@ -30,7 +30,8 @@ struct hr__tls_context *hr__tls_context_ref(struct hr__tls_context *context);
 /* One connection. */
 struct hr__tls;
 
-/* Shakes hands over fd, a connected non-blocking socket that io watches; both stay the caller's.
+/* Reads the files again where they have changed, in a thread and for a second at most, then shakes
+ * hands over fd, a connected non-blocking socket that io watches; both stay the caller's.
  * host is the name that the certificate has to bear. 0; -EPROTO when the two cannot agree or the
  * certificate is not accepted, and the record says why; -ECONNRESET; another -errno; -ECANCELED;
  * -ENOMEM. */
@@ -56,7 +57,8 @@ int hr__tls_flush(struct hr__tls *tls);
  */
 bool hr__tls_pending(const struct hr__tls *tls);
 
-/* For libmariadb, which holds an SSL of its own: the direction that it waits for, and the folder of
- * the system's authorities. */
-enum hr_io_direction hr__tls_direction(const void *ssl);
-const char *hr__tls_system_folder(void);
+/* Whether nothing that has come is left unread in here. */
+bool hr__tls_quiet(const struct hr__tls *tls);
+
+/* Whether it began with what an earlier connection had left. */
+bool hr__tls_resumed(const struct hr__tls *tls);

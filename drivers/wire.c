@@ -2,6 +2,7 @@
 #include "drivers/wire.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,6 +56,12 @@ ssize_t hr__wire_send(struct hr__wire *wire, const void *data, size_t size)
 int hr__wire_flush(struct hr__wire *wire)
 {
     return wire->tls ? hr__tls_flush(wire->tls) : 0;
+}
+
+bool hr__wire_quiet(const struct hr__wire *wire)
+{
+    struct pollfd p = {.fd = wire->fd, .events = POLLIN | POLLRDHUP};
+    return wire->fd >= 0 && poll(&p, 1, 0) == 0 && (!wire->tls || hr__tls_quiet(wire->tls));
 }
 
 int hr__wire_wait(struct hr__wire *wire)

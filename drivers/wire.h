@@ -32,5 +32,8 @@ ssize_t hr__wire_send(struct hr__wire *wire, const void *data, size_t size);
 /* 0 when all that was sent has left; -EAGAIN; another code of send. */
 int hr__wire_flush(struct hr__wire *wire);
 
+/* Without waiting: false when the peer has closed, or has said what was not received yet. */
+bool hr__wire_quiet(const struct hr__wire *wire);
+
 /* Waits until there may be something to receive, a pass at least. Codes of hr_io_wait(). */
 hr_async int hr__wire_wait(struct hr__wire *wire);

@@ -34,22 +34,6 @@ static int no_connection(const struct hr__mysql_server *server, const char *why)
                           why);
 }
 
-/* The library reads the files anew for each connection. */
-static int set_tls(const struct hr__mysql_server *server, MYSQL *m)
-{
-    const my_bool on = server->tls != HR_TLS_OFF, full = server->tls == HR_TLS_FULL;
-    int failed = mysql_options(m, MYSQL_OPT_SSL_ENFORCE, &on) ||
-                 mysql_options(m, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &full);
-    if (!failed && server->tls_cert)
-        failed = mysql_options(m, MYSQL_OPT_SSL_CERT, server->tls_cert) ||
-                 mysql_options(m, MYSQL_OPT_SSL_KEY,
-                               server->tls_key ? server->tls_key : server->tls_cert);
-    if (failed || !on || server->tls == HR_TLS_NONE)
-        return failed;
-    return server->tls_ca ? mysql_options(m, MYSQL_OPT_SSL_CA, server->tls_ca)
-                          : mysql_options(m, MYSQL_OPT_SSL_CAPATH, hr__tls_system_folder());
-}
-
 static int set_options(const struct hr__mysql_server *server, MYSQL *m)
 {
     const my_bool no = 0;
@@ -59,7 +43,10 @@ static int set_options(const struct hr__mysql_server *server, MYSQL *m)
     return mysql_options(m, MYSQL_SET_CHARSET_NAME, "utf8mb4") ||
            mysql_options(m, MYSQL_OPT_LOCAL_INFILE, &could_load) ||
            mysql_options(m, MYSQL_OPT_RECONNECT, &no) ||
-           mysql_options(m, MYSQL_OPT_PROTOCOL, &protocol) || set_tls(server, m) ||
+           mysql_options(m, MYSQL_OPT_PROTOCOL, &protocol) ||
+           mysql_options(m, MYSQL_OPT_SSL_ENFORCE, &no) || /* mysql/wait.c does it */
+           mysql_options(m, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &no) ||
+           (server->url.compress && mysql_options(m, MYSQL_OPT_COMPRESS, NULL)) ||
            mysql_options(m, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet) ||
            mysql_options(m, MARIADB_OPT_RESTRICTED_AUTH, AUTH_PLUGINS) ||
            mysql_options4(m, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "headrace");
@@ -75,12 +62,14 @@ static hr_async int log_in(hr_mysql_conn *conn)
 
     unsigned long flags =
         CLIENT_MULTI_RESULTS | (server->multi_statements ? CLIENT_MULTI_STATEMENTS : 0);
-    conn->wait.tls = server->tls != HR_TLS_OFF;
+    conn->wait.tls = server->tls;
+    conn->wait.host = url->host;
     hr__mysql_wait_lend(&conn->wait);
     MYSQL *m = mysql_real_connect(conn->mysql, url->host, url->user ? url->user : "",
                                   server->password ? server->password : "", url->database,
                                   url->port, url->socket, flags);
     hr__mysql_wait_lend(NULL);
+    conn->wait.logging_in = false;
     if (m) {
         const unsigned int no_files = 0;
         mysql_options(m, MYSQL_OPT_LOCAL_INFILE, &no_files);
@@ -89,8 +78,8 @@ static hr_async int log_in(hr_mysql_conn *conn)
 
     /* Whatever was sent, it was no statement. */
     conn->wait.heard = false;
-    if (conn->wait.plain)
-        return no_connection(server, "the server offers no TLS");
+    if (conn->wait.why[0])
+        return no_connection(server, conn->wait.why);
     return hr__mysql_error(conn);
 }
 
@@ -182,9 +171,7 @@ struct hr__mysql_server *hr__mysql_server_unref(struct hr__mysql_server *server)
         if (server->password)
             explicit_bzero(server->password, strlen(server->password));
         free(server->password);
-        free(server->tls_ca);
-        free(server->tls_cert);
-        free(server->tls_key);
+        hr__tls_context_free(server->tls);
         free(server);
     }
     return NULL;
@@ -238,7 +225,7 @@ static hr_async int conn_open(void *driver, void **ret)
         return hr_fail(-ENOMEM, "mysql %s: no memory for a connection", server->name);
     conn->server = server;
     server->refs++;
-    conn->wait.fd = -1;
+    conn->wait.wire.fd = -1;
     hr__mysql_stmts_init(&conn->stmts);
     hr_list_init(&conn->cursors);
 
@@ -262,8 +249,8 @@ static hr_async int conn_open(void *driver, void **ret)
 static void conn_close(void *arg, bool polite)
 {
     hr_mysql_conn *conn = arg;
-    if (!polite && conn->wait.fd >= 0)
-        shutdown(conn->wait.fd, SHUT_RDWR);
+    if (!polite && conn->wait.wire.fd >= 0)
+        shutdown(conn->wait.wire.fd, SHUT_RDWR);
     conn_free(conn);
 }
 
@@ -299,7 +286,7 @@ static hr_async int conn_reset(void *arg)
 static bool conn_alive(void *arg)
 {
     const hr_mysql_conn *conn = arg;
-    return !conn->broken && (conn->ahead || conn->ahead_exec || hr__mysql_wait_quiet(&conn->wait));
+    return !conn->broken && (conn->ahead || conn->ahead_exec || hr__wire_quiet(&conn->wait.wire));
 }
 
 const struct hr_conn_ops hr__mysql_conn_ops = {

@@ -19,9 +19,8 @@ struct hr__mysql_server {
     unsigned refs;
     struct hr_url url;
     char *password;
-    enum hr_tls_verify tls;
-    char *tls_ca, *tls_cert, *tls_key; /* files, or NULL */
-    char name[128]; /* "db.example.org:3306" or the socket's path, for messages */
+    struct hr__tls_context *tls; /* NULL: plain */
+    char name[128];              /* "db.example.org:3306" or the socket's path, for messages */
     hr_usec connect_timeout, query_timeout, wait_timeout, write_timeout, lock_wait, statement_time;
     size_t max_result;
     unsigned statements; /* prepared ones kept with a connection; 0: HR__MYSQL_STMTS */

@@ -9,23 +9,23 @@
  * (struct st_ma_pvio_methods, <ma_pvio.h>, unchanged from 3.1 to 3.4). We point it to a copy whose
  * connect() first looks whether this thread has just lent a socket of its own; if so, the
  * connection gets the functions below, and if not, those of the library, as if we were not there.
+ *
+ * TLS beneath that table is ours, and not the library's, which reads its files at each connection,
+ * waits for the wrong direction, sends no server name and forgets sessions.
  */
 #include "drivers/mysql/wait.h"
 
 #include <errno.h>
 #include <mysql.h>
-#include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* <ma_pvio.h> is written to be included by plugins, which bring these along. */
 #define MY_GLOBAL_INCLUDED 1
 typedef unsigned char uchar;
 #include <ma_pvio.h>
-
-#include "drivers/tls_impl.h"
 
 /* From <mysql/client_plugin.h>, which includes a header that is not installed. */
 #define PVIO_PLUGIN_TYPE    101
@@ -33,13 +33,6 @@ typedef unsigned char uchar;
 struct pvio_plugin {
     MYSQL_CLIENT_PLUGIN_HEADER
     struct st_ma_pvio_methods *methods;
-};
-
-/* How MARIADB_TLS begins (<ma_tls.h>, 3.1 to 3.4), which is void to who includes <ma_pvio.h>. */
-struct library_tls {
-    void *data;
-    MARIADB_PVIO *pvio;
-    void *ssl;
 };
 
 static struct st_ma_pvio_methods *library_methods;
@@ -62,8 +55,17 @@ static int wait_for(struct hr__mysql_wait *wait, enum hr_io_direction direction)
         return fail_wait(wait, wait->failed);
     if (wait->silent || !hr_current_task())
         return fail_wait(wait, HR_ENOTASK);
-    int r = hr_io_wait(wait->io, direction);
+    int r = hr_io_wait(wait->wire.io, direction);
     return r < 0 ? fail_wait(wait, r) : 1;
+}
+
+/* What the library is told of a code of the wire; what went wrong in TLS only the record says. */
+static int fail_wire(struct hr__mysql_wait *wait, int code)
+{
+    if (code == -EPROTO)
+        snprintf(wait->why, sizeof(wait->why), "%s", hr_last_error()->message);
+    errno = -code;
+    return -1;
 }
 
 static ssize_t task_read(MARIADB_PVIO *pvio, uchar *buffer, size_t length)
@@ -71,46 +73,104 @@ static ssize_t task_read(MARIADB_PVIO *pvio, uchar *buffer, size_t length)
     struct hr__mysql_wait *wait = pvio->data;
     wait->heard = true;
     for (;;) {
-        ssize_t n = recv(wait->fd, buffer, length, MSG_DONTWAIT);
+        ssize_t n = hr__wire_recv(&wait->wire, buffer, length);
         if (n >= 0)
             return n;
-        if (errno == EINTR)
-            continue;
-        if (errno != EAGAIN || wait_for(wait, HR_READ) < 0)
+        if (n != -EAGAIN)
+            return fail_wire(wait, (int)n);
+        if (wait_for(wait, HR_READ) < 0)
             return -1;
     }
 }
 
-/* The request for TLS is all that is said before it: its header, and what a login begins with. A
- * library that was asked to enforce TLS may log in all the same where the server offers none. */
-#define TLS_REQUEST_LENGTH (4 + 32)
+/* Returns once all has left, since the library will wait for the answer next. */
+static ssize_t send_all(struct hr__mysql_wait *wait, const uchar *data, size_t length)
+{
+    for (size_t sent = 0;;) {
+        ssize_t n = sent < length ? hr__wire_send(&wait->wire, data + sent, length - sent)
+                                  : hr__wire_flush(&wait->wire);
+        if (n >= 0)
+            sent += (size_t)n;
+        if (n == 0 && sent == length)
+            return (ssize_t)length;
+        if (n < 0 && n != -EAGAIN)
+            return fail_wire(wait, (int)n);
+        if (n == -EAGAIN && wait_for(wait, HR_WRITE) < 0)
+            return -1;
+    }
+}
+
+/* A packet begins with its length and its number; a login, with what the client can do. */
+#define HEADER        4
+#define NUMBER        3
+#define REQUEST       (HEADER + 32)
+#define WITH_TLS_BYTE (HEADER + 1)
+#define WITH_TLS_BIT  (CLIENT_SSL >> 8)
+
+static int refuse(struct hr__mysql_wait *wait, const char *why)
+{
+    snprintf(wait->why, sizeof(wait->why), "%s", why);
+    return fail_wait(wait, -EPROTO);
+}
+
+/* The login as the library has written it is kept back; its beginning is the request for TLS, and
+ * when hands are shaken it goes out with the next number. The library takes the numbers of the
+ * packets after it from what it reads. */
+static hr_async ssize_t log_in(MARIADB_PVIO *pvio, const uchar *login, size_t length)
+{
+    struct hr__mysql_wait *wait = pvio->data;
+    if (!(pvio->mysql->server_capabilities & CLIENT_SSL))
+        return refuse(wait, "the server offers no TLS");
+    if (length < REQUEST || login[NUMBER] != 1)
+        return refuse(wait, "libmariadb logs in some other way than it used to");
+    uchar request[REQUEST];
+    memcpy(request, login, sizeof(request));
+    memcpy(request, (const uchar[]){REQUEST - HEADER, 0, 0, 1}, HEADER);
+    request[WITH_TLS_BYTE] |= WITH_TLS_BIT;
+    if (send_all(wait, request, sizeof(request)) < 0)
+        return -1;
+    if (wait->silent || !hr_current_task())
+        return fail_wait(wait, HR_ENOTASK);
+    int r = hr__wire_secure(&wait->wire, wait->tls, wait->host);
+    if (r < 0 && r != -ECANCELED)
+        snprintf(wait->why, sizeof(wait->why), "%s", hr_last_error()->message);
+    if (r < 0)
+        return fail_wait(wait, r);
+    pvio->type = PVIO_TYPE_UNIXSOCKET; /* so plugins know that nobody listens */
+
+    uchar *copy = malloc(length);
+    if (!copy)
+        return fail_wait(wait, -ENOMEM);
+    memcpy(copy, login, length);
+    copy[NUMBER] = 2;
+    copy[WITH_TLS_BYTE] |= WITH_TLS_BIT;
+    ssize_t n = send_all(wait, copy, length);
+    free(copy);
+    return n;
+}
+
+/* caching_sha2_password would have the server send the key to encrypt the password with. Whoever
+ * stands in between could send his own. */
+static bool asks_for_key(const MARIADB_PVIO *pvio, const uchar *packet, size_t length)
+{
+    return pvio->type == PVIO_TYPE_SOCKET && length == HEADER + 1 && packet[0] == 1 &&
+           packet[NUMBER] > 0 && packet[HEADER] == 2;
+}
 
 static ssize_t task_write(MARIADB_PVIO *pvio, const uchar *buffer, size_t length)
 {
     struct hr__mysql_wait *wait = pvio->data;
-    if (wait->tls && !pvio->ctls && length != TLS_REQUEST_LENGTH) {
-        wait->plain = true;
-        return fail_wait(wait, -EPROTO);
-    }
-    for (;;) {
-        ssize_t n = send(wait->fd, buffer, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n >= 0)
-            return n;
-        if (errno == EINTR)
-            continue;
-        if (errno != EAGAIN || wait_for(wait, HR_WRITE) < 0)
-            return -1;
-    }
+    if (wait->tls && !wait->wire.tls)
+        return log_in(pvio, buffer, length);
+    if (wait->logging_in && asks_for_key(pvio, buffer, length))
+        return refuse(wait, "caching_sha2_password would send the password to whoever answers: "
+                            "ask for TLS (?tls=full), or use the unix socket");
+    return send_all(wait, buffer, length);
 }
 
-/* Of TLS the library says that it reads, whatever it waits for. */
 static int task_wait(MARIADB_PVIO *pvio, my_bool is_read, int timeout)
 {
-    enum hr_io_direction direction = is_read ? HR_READ : HR_WRITE;
-    const struct library_tls *tls = (const void *)pvio->ctls;
-    if (tls)
-        direction = hr__tls_direction(tls->ssl);
-    return wait_for(pvio->data, direction);
+    return wait_for(pvio->data, is_read ? HR_READ : HR_WRITE);
 }
 
 static my_bool task_close(MARIADB_PVIO *pvio)
@@ -124,9 +184,9 @@ static my_bool task_close(MARIADB_PVIO *pvio)
 static my_bool task_get_handle(MARIADB_PVIO *pvio, void *handle)
 {
     const struct hr__mysql_wait *wait = pvio->data;
-    if (!wait || wait->fd < 0)
+    if (!wait || wait->wire.fd < 0)
         return 1;
-    *(my_socket *)handle = wait->fd;
+    *(my_socket *)handle = wait->wire.fd;
     return 0;
 }
 
@@ -161,13 +221,14 @@ static int task_tune(MARIADB_PVIO *pvio)
 
 static my_bool task_is_alive(MARIADB_PVIO *pvio)
 {
-    return pvio->data && hr__mysql_wait_quiet(pvio->data);
+    const struct hr__mysql_wait *wait = pvio->data;
+    return wait && hr__wire_quiet(&wait->wire);
 }
 
 static int task_shutdown(MARIADB_PVIO *pvio)
 {
     const struct hr__mysql_wait *wait = pvio->data;
-    return wait ? shutdown(wait->fd, SHUT_RDWR) : -1;
+    return wait ? shutdown(wait->wire.fd, SHUT_RDWR) : -1;
 }
 
 static struct st_ma_pvio_methods task_methods = {
@@ -200,19 +261,6 @@ static my_bool choose_connect(MARIADB_PVIO *pvio, MA_PVIO_CINFO *cinfo)
     return 0;
 }
 
-/* Called by the library after each read and write, those of TLS included, which go past our
- * functions; write is 1 or 0. */
-static void note_read(int write, MYSQL *mysql, const uchar *buffer, size_t length)
-{
-    const MARIADB_PVIO *pvio = mysql->net.pvio;
-    if (!write && pvio && pvio->methods == &task_methods && pvio->data)
-        ((struct hr__mysql_wait *)pvio->data)->heard = true;
-}
-
-/* Exported by the library, and declared in a header that it does not install. */
-int ma_pvio_register_callback(my_bool add, void (*callback)(int write, MYSQL *mysql,
-                                                            const uchar *buffer, size_t length));
-
 static int setup_code;
 
 static void setup(void)
@@ -228,7 +276,6 @@ static void setup(void)
         choosing_methods = *library_methods;
         choosing_methods.connect = choose_connect;
         plugin->methods = &choosing_methods;
-        ma_pvio_register_callback(1, note_read);
         setup_code = 0;
     } else {
         setup_code = -ENOTSUP;
@@ -245,11 +292,8 @@ int hr__mysql_wait_setup(void)
 
 int hr__mysql_wait_open(struct hr__mysql_wait *wait, int fd)
 {
-    *wait = (struct hr__mysql_wait){.fd = fd, .io = hr_io_new(fd)};
-    if (wait->io)
-        return 0;
-    hr__mysql_wait_close(wait);
-    return -ENOMEM;
+    *wait = (struct hr__mysql_wait){.logging_in = true};
+    return hr__wire_open(&wait->wire, fd);
 }
 
 void hr__mysql_wait_lend(struct hr__mysql_wait *wait)
@@ -259,14 +303,5 @@ void hr__mysql_wait_lend(struct hr__mysql_wait *wait)
 
 void hr__mysql_wait_close(struct hr__mysql_wait *wait)
 {
-    wait->io = hr_io_free(wait->io);
-    if (wait->fd >= 0)
-        close(wait->fd);
-    wait->fd = -1;
-}
-
-bool hr__mysql_wait_quiet(const struct hr__mysql_wait *wait)
-{
-    struct pollfd p = {.fd = wait->fd, .events = POLLIN | POLLRDHUP};
-    return wait->fd >= 0 && poll(&p, 1, 0) == 0;
+    hr__wire_close(&wait->wire);
 }

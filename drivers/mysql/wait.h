@@ -6,19 +6,23 @@
  * that table is the one in mysql/wait.c, so every call of the library is awaitable on the stack of
  * the task that makes it, the socket is one that we connected ourselves, without names, backlogs or
  * resolvers inside the library, and other users of the library in this process notice nothing.
+ *
+ * TLS is ours as well (drivers/tls): the library knows nothing of it. Where its login would go out,
+ * the request for TLS goes in front, and hands are shaken.
  */
 #pragma once
 
-#include "core/io.h"
+#include "drivers/wire.h"
 
 struct hr__mysql_wait {
-    int fd;      /* -1: none, or the library has closed it */
-    hr_io *io;   /* belongs to the loop that made the connection */
-    int failed;  /* the code that ended a wait; every later one ends alike. 0: none */
-    bool heard;  /* the library has gone on to read, so its request had left whole */
-    bool tls;    /* the login may only go through TLS */
-    bool plain;  /* it would not have: it was refused */
-    bool silent; /* nothing waits any more: what would block fails */
+    struct hr__wire wire;        /* closed: none, or the library has closed it */
+    struct hr__tls_context *tls; /* borrowed; the login goes through TLS. NULL: plain */
+    const char *host;            /* the name that the server's certificate has to bear; borrowed */
+    int failed;      /* the code that ended a wait; every later one ends alike. 0: none */
+    bool heard;      /* the library has gone on to read, so its request had left whole */
+    bool logging_in; /* until the login is over */
+    bool silent;     /* nothing waits any more: what would block fails */
+    char why[192];   /* what went wrong on the way and only we know; "": nothing */
 };
 
 /* Once a process: 0, -ENOMEM, or -ENOTSUP when this libmariadb is not one that we can drive. */
@@ -32,6 +36,3 @@ void hr__mysql_wait_lend(struct hr__mysql_wait *wait);
 
 /* Closes what the library has left open, or has never taken. */
 void hr__mysql_wait_close(struct hr__mysql_wait *wait);
-
-/* Without waiting: false when the peer has closed, or has said what nobody asked for. */
-bool hr__mysql_wait_quiet(const struct hr__mysql_wait *wait);

@@ -119,7 +119,7 @@ TEST_REAL(more_names_than_the_cache_holds_are_no_harm)
 {
     struct hr_address addresses[HR_ADDRESSES_MAX];
     for (int i = 0; i < 100; i++) {
-        char host[16];
+        char host[24];
         snprintf(host, sizeof(host), "n%d.test", i);
         ASSERT_ERR(ask(host, addresses), 1);
         ASSERT_EQ(atomic_load(&asked), 1);
@@ -127,7 +127,7 @@ TEST_REAL(more_names_than_the_cache_holds_are_no_harm)
         ASSERT_EQ(atomic_load(&asked), 0);
     }
     for (int i = 0; i < 100; i++) {
-        char host[16];
+        char host[24];
         snprintf(host, sizeof(host), "n%d.test", i);
         hr_resolve_forget(host); /* a full cache has no room for the failures of another test */
     }

@@ -7,6 +7,10 @@
 #   wrong.pem     of another host
 #   client.pem    of a client
 #   stranger.pem  an authority that signed nothing here
+#   expired.pem   of localhost, until yesterday
+#   revoked.pem   of localhost, and taken back by the list in
+#   listed.pem    the authority with its list of revoked certificates
+#   locked.pem    of a client whose key is under a password
 set -euo pipefail
 cd "$1"
 
@@ -27,11 +31,11 @@ authority()
     quietly openssl req -x509 "${new_key[@]}" -days 30 -subj "/CN=$1" -keyout "$1.key" -out "$1.pem"
 }
 
-# signed NAME SUBJECT-ALTERNATIVE-NAMES
+# signed NAME SUBJECT-ALTERNATIVE-NAMES [DAYS]
 signed()
 {
     quietly openssl req "${new_key[@]}" -subj "/CN=$1" -addext "subjectAltName=$2" -keyout "$1.key" -out "$1.csr"
-    quietly openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 \
+    quietly openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days "${3-30}" \
         -copy_extensions copy -out "$1.crt"
     cat "$1.crt" "$1.key" >"$1.pem"
     rm "$1.csr" "$1.crt" "$1.key"
@@ -42,3 +46,21 @@ authority stranger
 signed server DNS:localhost,IP:127.0.0.1
 signed wrong DNS:other.example
 signed client DNS:client.example
+signed expired DNS:localhost,IP:127.0.0.1 -1
+signed revoked DNS:localhost,IP:127.0.0.1
+
+cat >list.conf <<END
+[ca]
+default_ca = here
+[here]
+database = list.index
+default_md = sha256
+END
+touch list.index
+quietly openssl ca -config list.conf -cert ca.pem -keyfile ca.key -revoke revoked.pem
+quietly openssl ca -config list.conf -cert ca.pem -keyfile ca.key -gencrl -crldays 30 -out list.pem
+cat ca.pem list.pem >listed.pem
+rm list.*
+
+openssl x509 -in client.pem >locked.pem
+openssl pkey -in client.pem -aes128 -passout pass:secret >>locked.pem

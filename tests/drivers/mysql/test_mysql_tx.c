@@ -217,7 +217,7 @@ static int first_statement(void *arg)
 static int unread_by_the_server(const hr_mysql_conn *conn)
 {
     int bytes = 0;
-    ASSERT_EQ(ioctl(conn->wait.fd, SIOCOUTQ, &bytes), 0);
+    ASSERT_EQ(ioctl(conn->wait.wire.fd, SIOCOUTQ, &bytes), 0);
     return bytes;
 }
 

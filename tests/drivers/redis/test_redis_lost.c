@@ -213,8 +213,9 @@ TEST(a_server_that_is_not_there_is_told_at_once)
     hr_redis *redis = hr_redis_new(&(struct hr_redis_options){.url = "unix:///nowhere/s.sock"});
     ASSERT_TRUE(redis);
     ASSERT_ERR(hr_redis_command(redis, NULL, "PING"), -ENOTCONN);
-    ASSERT_STR(hr_last_error()->message,
-               "redis /nowhere/s.sock: cannot connect: No such file or directory");
+    ASSERT_STR(
+        hr_last_error()->message,
+        "redis /nowhere/s.sock: cannot connect to /nowhere/s.sock: No such file or directory");
     hr_redis_conn *conn = NULL;
     ASSERT_ERR(hr_redis_acquire(redis, &conn), -ENOTCONN);
     ASSERT_ERR(hr_redis_close(redis), 0);
