@@ -20,89 +20,30 @@
 #include "drivers/resolve.h"
 #include "drivers/tls_impl.h"
 
-#define MAX_RESULT       ((size_t)64 << 20)
-#define MAX_RESULT_LEAST ((size_t)64 << 10) /* our own questions have to fit */
-
 struct hr_mysql_pool {
     struct hr__mysql_server *server;
     hr_pool *pool;
 };
 
-static hr_usec or_default(hr_usec span, hr_usec otherwise)
-{
-    return span > 0 ? span : otherwise;
-}
-
-static void name_server(struct hr__mysql_server *server)
-{
-    const struct hr_url *url = &server->url;
-    if (url->socket)
-        snprintf(server->name, sizeof(server->name), "%s", url->socket);
-    else
-        snprintf(server->name, sizeof(server->name), strchr(url->host, ':') ? "[%s]:%u" : "%s:%u",
-                 url->host, url->port);
-}
-
-static int copy_text(const char *text, char **ret)
-{
-    *ret = text ? strdup(text) : NULL;
-    return text && !*ret ? hr_fail(-ENOMEM, "mysql: no memory for a pool") : 0;
-}
-
-static int server_init(struct hr__mysql_server *server, const struct hr_mysql_options *options)
-{
-    const char *what = "it is missing";
-    size_t offset = 0;
-    int r = options->url ? hr_url_parse(options->url, &server->url, &what, &offset) : -EINVAL;
-    if (r == -ENOMEM)
-        return hr_fail(r, "mysql: no memory for a pool");
-    if (r < 0)
-        return hr_fail(r, "mysql: the url is wrong at character %zu: %s", offset + 1, what);
-    if (server->url.scheme != HR_URL_MYSQL)
-        return hr_fail(-EINVAL, "mysql: the url does not begin with mysql://");
-    const char *password = options->password ? options->password : server->url.password;
-    if (hr_url_set_user(&server->url, options->user) < 0)
-        return hr_fail(-ENOMEM, "mysql: no memory for a pool");
-    r = copy_text(password, &server->password);
-    if (r == 0)
-        r = hr__tls_context_new(&server->url, &options->tls, &server->tls);
-    if (r < 0)
-        return r;
-    name_server(server);
-    server->connect_timeout = or_default(options->connect_timeout, hr_seconds(3));
-    server->query_timeout = or_default(options->query_timeout, hr_seconds(30));
-    server->wait_timeout = or_default(options->wait_timeout, hr_seconds(60));
-    server->write_timeout = options->write_timeout;
-    server->lock_wait = options->lock_wait;
-    server->statement_time = options->statement_time;
-    server->max_result = options->max_result ? options->max_result : MAX_RESULT;
-    server->statements = options->statements;
-    server->multi_statements = options->multi_statements;
-    server->kill_query = options->kill_query;
-    if (server->max_result < MAX_RESULT_LEAST)
-        server->max_result = MAX_RESULT_LEAST;
-    return 0;
-}
-
 hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options)
 {
     hr_auto(hr_mysql_pool_freep) hr_mysql_pool *pool = calloc(1, sizeof(*pool));
-    if (pool)
-        pool->server = calloc(1, sizeof(*pool->server));
-    if (!pool || !pool->server) {
+    if (!pool) {
         (void)hr_fail(-ENOMEM, "mysql: no memory for a pool");
         return NULL;
     }
-    pool->server->refs = 1;
-    if (server_init(pool->server, options) < 0)
+    pool->server = hr__mysql_server_new(options);
+    if (!pool->server)
         return NULL;
 
     /* A connection that idles is gone well before the server would close it. */
     hr_usec wait = pool->server->wait_timeout;
     const struct hr_pool_options pool_options = {
         .limit = options->connections ? options->connections : 4,
+        .keep = options->keep,
         .idle = wait / 2,
-        .max_age = hr_seconds(3600),
+        .max_age = options->max_age > 0 ? options->max_age : hr_seconds(3600),
+        .patience = options->patience,
         .ping_after = wait / 4 < hr_seconds(15) ? wait / 4 : hr_seconds(15),
         .opening = 2,
         .backoff = options->reconnect,
@@ -119,6 +60,11 @@ int hr_mysql_pool_close(hr_mysql_pool *pool)
 {
     int r = hr_pool_close(pool->pool);
     return r < 0 ? r : hr__mysql_kills_end(pool->server);
+}
+
+void hr_mysql_pool_terminate(hr_mysql_pool *pool)
+{
+    hr_pool_terminate(pool->pool);
 }
 
 hr_mysql_pool *hr_mysql_pool_free(hr_mysql_pool *pool)
@@ -154,8 +100,10 @@ struct hr_mysql_counts *hr__mysql_counts(hr_mysql_pool *pool)
 
 void hr_mysql_pool_flush(hr_mysql_pool *pool)
 {
-    if (pool->server->url.host)
-        hr_resolve_forget(pool->server->url.host);
+    for (size_t i = 0; i < pool->server->n_hosts; i++) {
+        if (pool->server->hosts[i].host)
+            hr_resolve_forget(pool->server->hosts[i].host);
+    }
     hr_pool_flush(pool->pool);
 }
 
@@ -304,6 +252,16 @@ bool hr_mysql_in_transaction(const hr_mysql_conn *conn)
     if (conn->broken)
         return false;
     return conn->scope ? !conn->ended : (conn->mysql->server_status & SERVER_STATUS_IN_TRANS) != 0;
+}
+
+const char *hr_mysql_host(const hr_mysql_conn *conn)
+{
+    return conn->host->name;
+}
+
+bool hr_mysql_is_read_only(const hr_mysql_conn *conn)
+{
+    return conn->read_only;
 }
 
 unsigned hr_mysql_version(const hr_mysql_conn *conn)

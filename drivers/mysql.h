@@ -21,12 +21,15 @@ typedef struct hr_mysql_conn hr_mysql_conn;
 typedef struct hr_mysql_result hr_mysql_result;
 
 struct hr_mysql_options {
-    const char *url;           /* mysql://; copied */
+    const char *url;           /* mysql:// (drivers/url.h); copied */
     const char *user;          /* when it is not in the URL; copied */
     const char *password;      /* likewise */
     struct hr_tls_options tls; /* zeros: none, or as tls= in the url says */
     unsigned connections;      /* at most; 0: 4 */
-    hr_usec connect_timeout;   /* 0: 3 s */
+    unsigned keep;             /* so many are opened ahead and kept; 0: opened as they are used */
+    hr_usec max_age;           /* a connection ends after so long, less up to a tenth; 0: 1 h */
+    hr_usec patience;          /* how long a borrower waits for one; 0: as long as it takes */
+    hr_usec connect_timeout;   /* all hosts of the url together; 0: 3 s */
     hr_usec query_timeout;     /* one statement; 0: 30 s */
     hr_usec wait_timeout;   /* the session's wait_timeout, whole seconds; 0: 60 s. The server closes
                                a session that is silent for longer, frozen clients' included */
@@ -50,7 +53,11 @@ struct hr_mysql_options {
 
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */
 HR_PUBLIC hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options);
+
+/* As hr_pool_close() and, for who will not wait until loans come back by themselves, as
+ * hr_pool_terminate() in front of it. */
 HR_PUBLIC hr_async int hr_mysql_pool_close(hr_mysql_pool *pool);
+HR_PUBLIC void hr_mysql_pool_terminate(hr_mysql_pool *pool);
 HR_PUBLIC hr_mysql_pool *hr_mysql_pool_free(hr_mysql_pool *pool);
 HR_PUBLIC void hr_mysql_pool_freep(hr_mysql_pool **pool);
 HR_PUBLIC void hr_mysql_pool_get_stats(const hr_mysql_pool *pool, struct hr_pool_stats *ret);
@@ -62,7 +69,16 @@ struct hr_mysql_counts {
 };
 HR_PUBLIC void hr_mysql_pool_get_counts(const hr_mysql_pool *pool, struct hr_mysql_counts *ret);
 
-/* After a failover: resolve again, reconnect. */
+/* After a failover: resolve again, reconnect.
+ *
+ * Nobody has to call it where the url names several hosts. They are tried in their order, each with
+ * its share of connect_timeout, and role says which will do: primary, the default of a list, one
+ * that takes writes (neither read_only nor innodb_read_only); any, whichever answers, and the
+ * default of a single host. One that failed is tried after the others for ten seconds; so a pool
+ * comes back to the first host when that is well again and a connection is opened. Where only a
+ * primary will do, all connections then move there, as they do when a statement is refused because
+ * the server has become read-only (1290, 1792, 1836, 3100): the statement fails, those of later
+ * loans go elsewhere. */
 HR_PUBLIC void hr_mysql_pool_flush(hr_mysql_pool *pool);
 
 /* Every call below that talks to the server returns ≥ 0, or
@@ -164,6 +180,8 @@ HR_PUBLIC hr_async int hr_mysql_query(hr_mysql_conn *conn, hr_mysql_result **ret
                                       struct hr_mysql_args args);
 
 /* What the server can do, and the state of the session. */
+HR_PUBLIC const char *hr_mysql_host(const hr_mysql_conn *conn);  /* "db2.example.org:3306" */
+HR_PUBLIC bool hr_mysql_is_read_only(const hr_mysql_conn *conn); /* when it was connected to */
 HR_PUBLIC bool hr_mysql_is_mariadb(const hr_mysql_conn *conn);
 HR_PUBLIC bool hr_mysql_has_bulk(const hr_mysql_conn *conn);
 HR_PUBLIC unsigned hr_mysql_version(const hr_mysql_conn *conn); /* 101119 for 10.11.19 */

@@ -9,6 +9,7 @@
 
 #include "core/event.h"
 #include "core/list.h"
+#include "core/timeout.h"
 
 #include <stdio.h>
 
@@ -21,7 +22,7 @@ struct entry {
     hr_usec used;        /* when it came back the last time */
 };
 
-/* A task of the pool's that opens a connection (entry is NULL) or resets one. */
+/* A task of the pool's that opens a connection (entry is NULL), resets or pings one. */
 struct worker {
     struct hr_list link;
     hr_pool *pool;
@@ -59,8 +60,8 @@ struct hr_pool {
 
     hr_event quiet; /* set whenever nothing is out; who closes waits for it */
     bool closed;
-    uint64_t opened, failed;
     bool up;
+    struct hr_pool_stats counts; /* those that only grow */
 };
 
 static const struct hr_backoff default_backoff = {
@@ -87,6 +88,7 @@ hr_pool *hr_pool_new(const struct hr_conn_ops *ops, void *driver,
     hr_list_init(&pool->workers);
     hr_list_init(&pool->borrowers);
     hr_event_init(&pool->quiet);
+    serve(pool);
     return pool;
 }
 
@@ -113,6 +115,7 @@ static void check_quiet(hr_pool *pool)
 
 static void destroy_entry(hr_pool *pool, struct entry *entry, bool polite)
 {
+    pool->counts.closed++;
     pool->ops->close(entry->conn, polite);
     free(entry);
 }
@@ -146,19 +149,6 @@ static void arm_idle_timer(hr_pool *pool)
         return;
     struct entry *oldest = hr_list_entry(pool->idle.prev, struct entry, link);
     pool->idle_timer = hr_call_at(hr_later(oldest->used, pool->options.idle), idle_due, pool);
-}
-
-static void idle_due(void *arg)
-{
-    hr_pool *pool = arg;
-    pool->idle_timer = NULL;
-    while (!hr_list_empty(&pool->idle)) {
-        struct entry *oldest = hr_list_entry(pool->idle.prev, struct entry, link);
-        if (hr_later(oldest->used, pool->options.idle) > hr_now())
-            break;
-        destroy_entry(pool, take_idle(pool, &oldest->link), true);
-    }
-    arm_idle_timer(pool);
 }
 
 static bool is_outdated(const hr_pool *pool, const struct entry *entry)
@@ -216,7 +206,7 @@ static hr_usec retire_at(const hr_pool *pool, hr_usec now)
 
 static void note_failure(hr_pool *pool, int code)
 {
-    pool->failed++;
+    pool->counts.failed++;
     pool->up = false;
     hr_error_done(&pool->error);
     pool->error = (struct hr_error){0};
@@ -233,8 +223,12 @@ static void opening_failed(hr_pool *pool, int code)
         note_failure(pool, code);
 }
 
-static void opening_worked(hr_pool *pool, struct worker *worker, void *conn)
+static void opening_worked(hr_pool *pool, struct worker *worker, void *conn, bool moved)
 {
+    if (moved) {
+        worker->generation = ++pool->generation;
+        close_idle(pool);
+    }
     struct entry *entry = calloc(1, sizeof(*entry));
     if (!entry) {
         pool->ops->close(conn, true);
@@ -245,7 +239,7 @@ static void opening_worked(hr_pool *pool, struct worker *worker, void *conn)
     entry->conn = conn;
     entry->generation = worker->generation;
     entry->retire = retire_at(pool, hr_now());
-    pool->opened++;
+    pool->counts.opened++;
     pool->up = true;
     pool->retry_at = 0;
     hr_backoff_reset(&pool->options.backoff);
@@ -273,17 +267,17 @@ static int open_connection(void *arg)
     if (r < 0)
         opening_failed(pool, r);
     else
-        opening_worked(pool, worker, conn);
+        opening_worked(pool, worker, conn, r > 0);
     worker_end(worker);
     return 0;
 }
 
-static int reset_connection(void *arg)
+/* A hook that answers whether the connection is good. */
+static int run_hook(struct worker *worker, int (*hook)(void *conn))
 {
-    struct worker *worker = arg;
     hr_pool *pool = worker->pool;
     struct entry *entry = worker->entry;
-    int r = pool->ops->reset(entry->conn);
+    int r = hook(entry->conn);
     pool->n_resetting--;
     if (r < 0)
         destroy_entry(pool, entry, false);
@@ -291,6 +285,20 @@ static int reset_connection(void *arg)
         offer(pool, entry);
     worker_end(worker);
     return 0;
+}
+
+static int reset_connection(void *arg)
+{
+    struct worker *worker = arg;
+    worker->pool->counts.reset++;
+    return run_hook(worker, worker->pool->ops->reset);
+}
+
+static int ping_connection(void *arg)
+{
+    struct worker *worker = arg;
+    worker->pool->counts.pinged++;
+    return run_hook(worker, worker->pool->ops->ping);
 }
 
 /* The loop ends before the worker ran. */
@@ -316,7 +324,7 @@ static int start_worker(hr_pool *pool, hr_task_fn *fn, struct entry *entry)
     worker->entry = entry;
     worker->generation = pool->generation;
     char name[24];
-    snprintf(name, sizeof(name), "%s-%s", pool->ops->name, entry ? "reset" : "open");
+    snprintf(name, sizeof(name), "%s-%s", pool->ops->name, entry ? "tend" : "open");
     struct hr_task_options options = {.name = name, .free_arg = drop_worker};
     worker->task = hr_create_task_with(&options, fn, worker);
     if (!worker->task) {
@@ -335,40 +343,80 @@ static void retry_due(void *arg)
     serve(pool);
 }
 
+static unsigned count_missing(const hr_pool *pool)
+{
+    unsigned all = count_all(pool);
+    return all < pool->options.keep ? pool->options.keep - all : 0;
+}
+
 /* Borrowers wait on for what is lent, being reset or opened; with none of that left the reason why
  * nothing opens is theirs. */
 static void serve_during_backoff(hr_pool *pool)
 {
     if (count_all(pool) == 0)
         refuse_all(pool, pool->error.code);
-    else if (!hr_list_empty(&pool->borrowers) && !pool->retry_timer)
+    bool wanted = !hr_list_empty(&pool->borrowers) || count_missing(pool) > 0;
+    if (wanted && !pool->retry_timer)
         pool->retry_timer = hr_call_at(pool->retry_at, retry_due, pool); /* or the next return */
 }
 
-/* Opens as many connections as borrowers wait for, within the limits. */
+static bool wants_more(const hr_pool *pool, unsigned borrowers)
+{
+    if (pool->n_opening >= pool->options.opening || count_all(pool) >= pool->options.limit)
+        return false;
+    return borrowers > pool->n_opening + pool->n_resetting || count_missing(pool) > 0;
+}
+
+/* Opens as many connections as borrowers wait for and as are to be kept, within the limits. */
 static void serve(hr_pool *pool)
 {
-    if (pool->closed || hr_list_empty(&pool->borrowers))
+    unsigned borrowers = 0;
+    hr_list_foreach (node, &pool->borrowers)
+        borrowers++;
+    if (pool->closed || !hr_running_loop() || (borrowers == 0 && count_missing(pool) == 0))
         return;
     if (hr_now() < pool->retry_at) {
         serve_during_backoff(pool);
         return;
     }
-    unsigned wanted = 0;
-    hr_list_foreach (node, &pool->borrowers)
-        wanted++;
-    while (wanted > pool->n_opening + pool->n_resetting &&
-           pool->n_opening < pool->options.opening && count_all(pool) < pool->options.limit) {
+    while (wants_more(pool, borrowers)) {
         int r = start_worker(pool, open_connection, NULL);
         if (r < 0) {
             if (count_all(pool) == 0) {
                 note_failure(pool, r);
-                refuse_all(pool, r);
+                serve_during_backoff(pool);
             }
             return;
         }
         pool->n_opening++;
     }
+}
+
+/* One that has idled long goes, unless it is one of those to keep: then it is asked. */
+static void tend_idle(hr_pool *pool, struct entry *entry)
+{
+    bool kept = !is_outdated(pool, entry) && count_all(pool) < pool->options.keep;
+    if (kept && !pool->ops->ping) {
+        offer(pool, entry);
+    } else if (kept && start_worker(pool, ping_connection, entry) >= 0) {
+        pool->n_resetting++;
+    } else {
+        destroy_entry(pool, entry, true);
+        serve(pool);
+    }
+}
+
+static void idle_due(void *arg)
+{
+    hr_pool *pool = arg;
+    pool->idle_timer = NULL;
+    while (!hr_list_empty(&pool->idle)) {
+        struct entry *oldest = hr_list_entry(pool->idle.prev, struct entry, link);
+        if (hr_later(oldest->used, pool->options.idle) > hr_now())
+            break;
+        tend_idle(pool, take_idle(pool, &oldest->link));
+    }
+    arm_idle_timer(pool);
 }
 
 /* A connection that idled is looked at before it is lent again. 0, or -ECANCELED; *ret is NULL when
@@ -386,6 +434,7 @@ static int check_idle(hr_pool *pool, struct entry *entry, struct entry **ret)
     }
     if (pool->ops->ping && hr_later(entry->used, pool->options.ping_after) <= hr_now()) {
         pool->n_asked++;
+        pool->counts.pinged++;
         int r = pool->ops->ping(entry->conn);
         pool->n_asked--;
         if (r < 0 || is_outdated(pool, entry)) {
@@ -399,6 +448,26 @@ static int check_idle(hr_pool *pool, struct entry *entry, struct entry **ret)
     return 0;
 }
 
+static int wait_served(hr_pool *pool, struct borrower *borrower)
+{
+    hr_usec since = hr_now(), patience = pool->options.patience;
+    struct hr_timeout limit = {0};
+    int r = hr_timeout_enter(&limit, patience > 0 ? patience : HR_FOREVER);
+    if (r < 0)
+        return r;
+    r = hr_timeout_leave(&limit, hr_event_wait(&borrower->served));
+    hr_usec waited = hr_now() - since;
+    pool->counts.waits++;
+    pool->counts.waited += waited;
+    if (waited > pool->counts.longest_wait)
+        pool->counts.longest_wait = waited;
+    if (r != -ETIMEDOUT || patience <= 0)
+        return r;
+    pool->counts.timeouts++;
+    return hr_fail(r, "%s: no connection came free within %.3g s (%u are lent, %u wait)",
+                   pool->ops->name, (double)patience / 1e6, pool->n_lent, pool->n_waiting);
+}
+
 static int wait_turn(hr_pool *pool, void **ret)
 {
     if (pool->closed)
@@ -409,7 +478,7 @@ static int wait_turn(hr_pool *pool, void **ret)
     pool->n_waiting++;
     serve(pool);
 
-    int r = hr_event_wait(&borrower.served);
+    int r = wait_served(pool, &borrower);
     hr_list_remove(&borrower.link);
     pool->n_waiting--;
     if (r < 0 && borrower.entry) {
@@ -516,6 +585,16 @@ int hr_pool_close(hr_pool *pool)
     return r;
 }
 
+void hr_pool_terminate(hr_pool *pool)
+{
+    if (!pool->closed)
+        shut(pool);
+    hr_list_foreach (node, &pool->lent) {
+        if (pool->ops->cut)
+            pool->ops->cut(hr_list_entry(node, struct entry, link)->conn);
+    }
+}
+
 void hr_pool_free(hr_pool *pool)
 {
     if (!pool)
@@ -527,13 +606,10 @@ void hr_pool_free(hr_pool *pool)
 
 void hr_pool_get_stats(const hr_pool *pool, struct hr_pool_stats *ret)
 {
-    *ret = (struct hr_pool_stats){
-        .open = pool->n_idle + pool->n_lent + pool->n_resetting + pool->n_asked,
-        .lent = pool->n_lent,
-        .idle = pool->n_idle,
-        .waiting = pool->n_waiting,
-        .opened = pool->opened,
-        .failed = pool->failed,
-        .up = pool->up,
-    };
+    *ret = pool->counts;
+    ret->open = pool->n_idle + pool->n_lent + pool->n_resetting + pool->n_asked;
+    ret->lent = pool->n_lent;
+    ret->idle = pool->n_idle;
+    ret->waiting = pool->n_waiting;
+    ret->up = pool->up;
 }

@@ -44,8 +44,7 @@ static const struct scheme schemes[] = {
     {"rediss+cluster",  HR_URL_CLUSTER,  6379,  HR_TLS_FULL, true },
 };
 
-#define HOST_MAX  253 /* RFC 1035, as text */
-#define HOSTS_MAX 64
+#define HOST_MAX 253 /* RFC 1035, as text */
 
 static size_t part_len(struct part part)
 {
@@ -215,7 +214,7 @@ static int parse_host(struct parser *p, struct part part, struct hr_url_host *re
 
 static int add_other(struct parser *p, struct part part, struct hr_url *url)
 {
-    if (url->n_others == HOSTS_MAX - 1)
+    if (url->n_others == HR_URL_HOSTS_MAX - 1)
         return refuse(p, part.at, "these are more than 64 hosts");
     struct hr_url_host *others = reallocarray(url->others, url->n_others + 1, sizeof(*url->others));
     if (!others)

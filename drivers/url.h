@@ -30,6 +30,8 @@ enum hr_url_scheme {
 /* Which servers will do: those that take writes, or any. */
 enum hr_url_role { HR_URL_ROLE_UNSAID, HR_URL_PRIMARY, HR_URL_ANY };
 
+#define HR_URL_HOSTS_MAX 64
+
 struct hr_url_host {
     char *host;
     uint16_t port;

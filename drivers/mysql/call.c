@@ -19,6 +19,7 @@
 #define ER_MARIADB_CONNECTION_KILLED 1927
 #define ER_MYSQL_SESSION_KILLED      3169
 #define ER_MYSQL_IDLE_DISCONNECTED   4031
+#define ER_RUNNING_WITH_REPLICATION  3100
 
 enum verdict {
     SAID_NO,      /* the server's answer; the connection lives */
@@ -72,6 +73,29 @@ static bool ends_transaction(const hr_mysql_conn *conn, unsigned number)
            (number == ER_LOCK_WAIT_TIMEOUT && conn->timeout_ends);
 }
 
+/* What a server says that takes no writes (any more). 1290 is said of other options, too. */
+static bool is_read_only(unsigned number, const char *text)
+{
+    switch (number) {
+    case ER_READ_ONLY_MODE:
+    case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
+    case ER_RUNNING_WITH_REPLICATION:
+        return true;
+    case ER_OPTION_PREVENTS_STATEMENT:
+        return strstr(text, "read-only") || strstr(text, "read_only");
+    }
+    return false;
+}
+
+/* The roles have changed: nobody is to be lent a connection to it. */
+static void leave_host(hr_mysql_conn *conn)
+{
+    if (conn->server->url.role == HR_URL_ANY || !conn->pool)
+        return;
+    hr__mysql_host_avoid(conn->host);
+    hr_pool_flush(conn->pool);
+}
+
 static int fail(hr_mysql_conn *conn, unsigned number, const char *state, const char *text)
 {
     bool sent = conn->wait.heard;
@@ -86,6 +110,8 @@ static int fail(hr_mysql_conn *conn, unsigned number, const char *state, const c
     case SAID_NO:
         if (ends_transaction(conn, number))
             conn->ended = true;
+        if (is_read_only(number, text))
+            leave_host(conn);
         return hr_fail_native(HR_EREPLY, (int)number, state, NULL, sent, "%s", text);
     case NO_MEMORY:
         conn->broken = true;
@@ -93,17 +119,17 @@ static int fail(hr_mysql_conn *conn, unsigned number, const char *state, const c
     case TOO_LARGE:
         conn->broken = true;
         return hr_fail_native(-EMSGSIZE, (int)number, state, NULL, sent, "mysql %s: %s",
-                              conn->server->name, text);
+                              conn->host->name, text);
     case OUT_OF_STEP:
         conn->broken = true;
         return hr_fail_native(-EPROTO, (int)number, state, NULL, sent, "mysql %s: %s",
-                              conn->server->name, text);
+                              conn->host->name, text);
     case LOST:
         break;
     }
     conn->broken = true;
     return hr_fail_native(sent ? HR_ELOST : -ENOTCONN, (int)number, state, NULL, sent,
-                          "mysql %s: %s", conn->server->name, text);
+                          "mysql %s: %s", conn->host->name, text);
 }
 
 int(hr__mysql_error)(hr_mysql_conn *conn)
@@ -144,13 +170,12 @@ static hr_async int undo_to(hr_mysql_conn *conn, unsigned depth)
 int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec limit)
 {
     if (conn->broken)
-        return hr_fail(-ENOTCONN, "mysql %s: this connection was lost before", conn->server->name);
+        return hr_fail(-ENOTCONN, "mysql %s: this connection was lost before", conn->host->name);
     if (conn->busy)
-        return hr_fail(-EBUSY, "mysql %s: another task is using this connection",
-                       conn->server->name);
+        return hr_fail(-EBUSY, "mysql %s: another task is using this connection", conn->host->name);
     if (conn->held)
         return hr_fail(-EBUSY, "mysql %s: a cursor has rows of this connection left to fetch",
-                       conn->server->name);
+                       conn->host->name);
     *call = (struct hr__mysql_call){.conn = conn};
     int r = hr_timeout_enter(&call->limit, limit);
     if (r < 0)
@@ -183,7 +208,7 @@ int hr__mysql_leave(struct hr__mysql_call *call, int code)
     return hr_fail_native(code, 0, NULL, NULL, conn->wait.heard,
                           code == -ETIMEDOUT ? "mysql %s: no answer in time"
                                              : "mysql %s: cancelled while waiting for the server",
-                          conn->server->name);
+                          conn->host->name);
 }
 
 void hr__mysql_note(hr_mysql_conn *conn)

@@ -10,6 +10,7 @@
 #include "drivers/mysql/conn.h"
 
 #include <errmsg.h>
+#include <mysqld_error.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,11 +28,10 @@
 /* A packet of a result may be longer than its bytes by the lengths of its columns. */
 #define PACKET_SLACK (1 << 20)
 
-static int no_connection(const struct hr__mysql_server *server, const char *why)
+static int no_connection(const struct hr__mysql_host *host, const char *why)
 {
-    int native = server->url.socket ? CR_CONNECTION_ERROR : CR_CONN_HOST_ERROR;
-    return hr_fail_native(-ENOTCONN, native, "HY000", NULL, false, "mysql %s: %s", server->name,
-                          why);
+    return hr_fail_native(-ENOTCONN, host->port ? CR_CONN_HOST_ERROR : CR_CONNECTION_ERROR, "HY000",
+                          NULL, false, "mysql %s: %s", host->name, why);
 }
 
 static int set_options(const struct hr__mysql_server *server, MYSQL *m)
@@ -58,16 +58,16 @@ static hr_async int log_in(hr_mysql_conn *conn)
     const struct hr_url *url = &server->url;
     conn->mysql = mysql_init(NULL);
     if (!conn->mysql || set_options(server, conn->mysql))
-        return hr_fail(-ENOMEM, "mysql %s: no memory for a connection", server->name);
+        return hr_fail(-ENOMEM, "mysql %s: no memory for a connection", conn->host->name);
 
     unsigned long flags =
         CLIENT_MULTI_RESULTS | (server->multi_statements ? CLIENT_MULTI_STATEMENTS : 0);
     conn->wait.tls = server->tls;
-    conn->wait.host = url->host;
+    conn->wait.host = conn->host->host;
     hr__mysql_wait_lend(&conn->wait);
-    MYSQL *m = mysql_real_connect(conn->mysql, url->host, url->user ? url->user : "",
+    MYSQL *m = mysql_real_connect(conn->mysql, conn->host->host, url->user ? url->user : "",
                                   server->password ? server->password : "", url->database,
-                                  url->port, url->socket, flags);
+                                  conn->host->port, url->socket, flags);
     hr__mysql_wait_lend(NULL);
     conn->wait.logging_in = false;
     if (m) {
@@ -79,7 +79,7 @@ static hr_async int log_in(hr_mysql_conn *conn)
     /* Whatever was sent, it was no statement. */
     conn->wait.heard = false;
     if (conn->wait.why[0])
-        return no_connection(server, conn->wait.why);
+        return no_connection(conn->host, conn->wait.why);
     return hr__mysql_error(conn);
 }
 
@@ -135,12 +135,15 @@ static void note_variable(hr_mysql_conn *conn, const char *name, const char *val
         conn->max_packet = strtoull(value, NULL, 10);
     else if (strcmp(name, "innodb_rollback_on_timeout") == 0)
         conn->timeout_ends = strcmp(value, "ON") == 0;
+    else if (strcmp(name, "read_only") == 0 || strcmp(name, "innodb_read_only") == 0)
+        conn->read_only |= strcmp(value, "OFF") != 0;
 }
 
 static hr_async int set_up_session(hr_mysql_conn *conn)
 {
     static const char ask[] = "SHOW SESSION VARIABLES WHERE Variable_name IN "
-                              "('max_allowed_packet', 'innodb_rollback_on_timeout')";
+                              "('max_allowed_packet', 'innodb_rollback_on_timeout', "
+                              "'read_only', 'innodb_read_only')";
     char sql[640];
     session_sql(conn, sql, sizeof(sql));
     conn->max_packet = PACKET_SLACK;
@@ -155,26 +158,13 @@ static hr_async int set_up_session(hr_mysql_conn *conn)
     int n = hr__mysql_result_of_text(conn, &rows);
     if (n > 0 && hr_mysql_columns(rows) != 2) {
         conn->broken = true;
-        return hr_fail(-EPROTO, "mysql %s: SHOW VARIABLES with %zu columns", conn->server->name,
+        return hr_fail(-EPROTO, "mysql %s: SHOW VARIABLES with %zu columns", conn->host->name,
                        hr_mysql_columns(rows));
     }
     for (int i = 0; i < n; i++)
         note_variable(conn, hr_mysql_text(rows, (size_t)i, 0, NULL),
                       hr_mysql_text(rows, (size_t)i, 1, NULL));
     return n < 0 ? n : 0;
-}
-
-struct hr__mysql_server *hr__mysql_server_unref(struct hr__mysql_server *server)
-{
-    if (server && --server->refs == 0) {
-        hr_url_done(&server->url);
-        if (server->password)
-            explicit_bzero(server->password, strlen(server->password));
-        free(server->password);
-        hr__tls_context_free(server->tls);
-        free(server);
-    }
-    return NULL;
 }
 
 /* The library's memory goes in this order: after mysql_close() statements know that their server is
@@ -197,15 +187,24 @@ static void conn_freep(hr_mysql_conn **conn)
     *conn = conn_free(*conn);
 }
 
-static hr_async int open_within_limit(hr_mysql_conn *conn)
+static hr_async int dial(const hr_mysql_conn *conn, hr_usec limit, int *ret)
+{
+    struct hr_url url = conn->server->url;
+    url.host = (char *)conn->host->host;
+    url.port = conn->host->port;
+    int r = hr__dial(&url, limit, ret);
+    return r >= 0 || r == -ECANCELED ? r : no_connection(conn->host, hr_error_message(r));
+}
+
+static hr_async int open_within_limit(hr_mysql_conn *conn, hr_usec limit)
 {
     int fd;
-    int r = hr__dial(&conn->server->url, conn->server->connect_timeout, &fd);
+    int r = dial(conn, limit, &fd);
     if (r < 0)
-        return r == -ECANCELED ? r : no_connection(conn->server, hr_error_message(r));
+        return r;
     r = hr__mysql_wait_open(&conn->wait, fd);
     if (r < 0)
-        return hr_fail(r, "mysql %s: no memory to watch a socket", conn->server->name);
+        return hr_fail(r, "mysql %s: no memory to watch a socket", conn->host->name);
     r = log_in(conn);
     if (r < 0)
         return r;
@@ -214,36 +213,93 @@ static hr_async int open_within_limit(hr_mysql_conn *conn)
     return set_up_session(conn);
 }
 
+int hr__mysql_open_host(struct hr__mysql_server *server, struct hr__mysql_host *host, hr_usec span,
+                        hr_mysql_conn **ret)
+{
+    hr_auto(conn_freep) hr_mysql_conn *conn = calloc(1, sizeof(*conn));
+    if (!conn)
+        return hr_fail(-ENOMEM, "mysql %s: no memory for a connection", host->name);
+    conn->server = server;
+    server->refs++;
+    conn->host = host;
+    conn->wait.wire.fd = -1;
+    hr__mysql_stmts_init(&conn->stmts);
+    hr_list_init(&conn->cursors);
+
+    struct hr_timeout limit = {0};
+    int r = hr_timeout_enter(&limit, span);
+    if (r < 0)
+        return r;
+    r = hr_timeout_leave(&limit, open_within_limit(conn, span));
+    if (r == -ETIMEDOUT)
+        return no_connection(host, "cannot connect: no answer in time");
+    if (r == HR_ELOST) /* a session was being set up: nothing of the caller's was sent */
+        return no_connection(host, "cannot connect: it was lost while it was set up");
+    if (r == -ECANCELED)
+        return hr_fail(r, "mysql %s: cancelled while connecting", host->name);
+    if (r < 0)
+        return r;
+    *ret = hr_take(conn);
+    return 0;
+}
+
+static hr_async int open_fit(struct hr__mysql_server *server, struct hr__mysql_host *host,
+                             hr_usec span, hr_mysql_conn **ret)
+{
+    hr_auto(conn_freep) hr_mysql_conn *conn = NULL;
+    int r = hr__mysql_open_host(server, host, span, &conn);
+    if (r < 0)
+        return r;
+    if (conn->read_only && server->primary)
+        return hr_fail_native(-ENOTCONN, ER_OPTION_PREVENTS_STATEMENT, "HY000", NULL, false,
+                              "mysql %s: it is read-only, and a primary is asked for", host->name);
+    *ret = hr_take(conn);
+    return 0;
+}
+
+/* Each host in turn may take an equal share of the time that is left, as addresses do (dial.c).
+ * What the first one said is told, and of the others that they were tried. */
+static hr_async int open_any(struct hr__mysql_server *server, hr_mysql_conn **ret)
+{
+    struct hr__mysql_host *order[HR_URL_HOSTS_MAX];
+    hr_usec deadline = hr_later(hr_now(), server->connect_timeout);
+    struct hr_error first = {0};
+    size_t n = server->n_hosts;
+    int r = 0;
+    hr__mysql_server_order(server, order);
+    for (size_t i = 0; i < n; i++) {
+        hr_usec left = deadline - hr_now();
+        r = open_fit(server, order[i], left / (hr_usec)(n - i), ret);
+        if (r >= 0) {
+            r = hr__mysql_server_choose(server, order[i]);
+            break;
+        }
+        if (r == -ECANCELED || r == -ENOMEM)
+            break;
+        hr__mysql_host_avoid(order[i]);
+        if (i == 0)
+            hr_error_copy(&first, hr_last_error());
+        if (i == n - 1 && n > 1)
+            r = hr_fail_native(first.code, first.native, first.state, NULL, false,
+                               "%s (nor any of the %zu hosts after it)", first.message, n - 1);
+    }
+    hr_error_done(&first);
+    return r;
+}
+
 static hr_async int conn_open(void *driver, void **ret)
 {
     struct hr__mysql_server *server = driver;
     int r = hr__mysql_wait_setup();
     if (r < 0)
         return hr_fail(r, "libmariadb %s cannot be used here", mysql_get_client_info());
-    hr_auto(conn_freep) hr_mysql_conn *conn = calloc(1, sizeof(*conn));
-    if (!conn)
-        return hr_fail(-ENOMEM, "mysql %s: no memory for a connection", server->name);
-    conn->server = server;
-    server->refs++;
-    conn->wait.wire.fd = -1;
-    hr__mysql_stmts_init(&conn->stmts);
-    hr_list_init(&conn->cursors);
-
-    struct hr_timeout limit = {0};
-    r = hr_timeout_enter(&limit, server->connect_timeout);
-    if (r < 0)
-        return r;
-    r = hr_timeout_leave(&limit, open_within_limit(conn));
-    if (r == -ETIMEDOUT)
-        return no_connection(server, "cannot connect: no answer in time");
-    if (r == HR_ELOST) /* a session was being set up: nothing of the caller's was sent */
-        return no_connection(server, "cannot connect: it was lost while it was set up");
-    if (r == -ECANCELED)
-        return hr_fail(r, "mysql %s: cancelled while connecting", server->name);
-    if (r < 0)
-        return r;
-    *ret = hr_take(conn);
-    return 0;
+    hr_mysql_conn *conn = NULL;
+    server->refs++; /* the pool may be freed meanwhile */
+    r = open_any(server, &conn);
+    hr__mysql_server_unref(server);
+    if (r >= 0)
+        *ret = conn;
+    return r;
 }
 
 static void conn_close(void *arg, bool polite)
@@ -289,6 +345,13 @@ static bool conn_alive(void *arg)
     return !conn->broken && (conn->ahead || conn->ahead_exec || hr__wire_quiet(&conn->wait.wire));
 }
 
+static void conn_cut(void *arg)
+{
+    const hr_mysql_conn *conn = arg;
+    if (conn->wait.wire.fd >= 0)
+        shutdown(conn->wait.wire.fd, SHUT_RDWR);
+}
+
 const struct hr_conn_ops hr__mysql_conn_ops = {
     .name = "mysql",
     .open = conn_open,
@@ -296,4 +359,5 @@ const struct hr_conn_ops hr__mysql_conn_ops = {
     .ping = conn_ping,
     .reset = conn_reset,
     .alive = conn_alive,
+    .cut = conn_cut,
 };

@@ -7,33 +7,16 @@
 #include <mysql.h>
 
 #include "drivers/mysql.h"
+#include "drivers/mysql/server.h"
 #include "drivers/mysql/stmt.h"
 #include "drivers/mysql/wait.h"
-#include "drivers/url.h"
-
-/* How many statements that were given up may be killed at a time. */
-#define HR__MYSQL_KILLS_MAX 4
-
-/* Where to connect and how; shared by a pool and its connections, which may outlive it. */
-struct hr__mysql_server {
-    unsigned refs;
-    struct hr_url url;
-    char *password;
-    struct hr__tls_context *tls; /* NULL: plain */
-    char name[128];              /* "db.example.org:3306" or the socket's path, for messages */
-    hr_usec connect_timeout, query_timeout, wait_timeout, write_timeout, lock_wait, statement_time;
-    size_t max_result;
-    unsigned statements; /* prepared ones kept with a connection; 0: HR__MYSQL_STMTS */
-    bool multi_statements, kill_query;
-    struct hr_mysql_counts counts;
-    hr_task *killers[HR__MYSQL_KILLS_MAX]; /* under way (mysql/kill.h) */
-};
 
 struct hr_mysql_conn {
     MYSQL *mysql;
     struct hr__mysql_wait wait;
     struct hr__mysql_server *server;
-    hr_pool *pool; /* who lent it */
+    struct hr__mysql_host *host; /* to which of its hosts */
+    hr_pool *pool;               /* who lent it */
     struct hr__mysql_stmts stmts;
     struct hr_list cursors;       /* of struct hr_mysql_cursor */
     struct hr_mysql_cursor *held; /* the one whose result is not read to its end, or NULL */
@@ -53,6 +36,7 @@ struct hr_mysql_conn {
     unsigned undo;                     /* the one to go back to before anything else; 0: none */
     bool closed_well; /* the latest transaction was committed or rolled back by name */
     bool is_mariadb, has_bulk;
+    bool read_only;    /* when the session was set up */
     bool timeout_ends; /* 1205 rolls back the transaction (innodb_rollback_on_timeout) */
     unsigned version;
     size_t max_packet;
@@ -66,13 +50,16 @@ struct hr_mysql_conn {
 
 enum { REFUSED_NONE = 0, REFUSED_ASK = -1 };
 
-struct hr__mysql_server *hr__mysql_server_unref(struct hr__mysql_server *server);
-
 /* What the pool counts besides its connections. */
 struct hr_mysql_counts *hr__mysql_counts(hr_mysql_pool *pool);
 
 /* The hooks of drivers/pool.h; driver is a struct hr__mysql_server. */
 extern const struct hr_conn_ops hr__mysql_conn_ops;
+
+/* Opens one to this host of the server, whatever its role, within so long. Codes of the pool's
+ * hook. */
+hr_async int hr__mysql_open_host(struct hr__mysql_server *server, struct hr__mysql_host *host,
+                                 hr_usec span, hr_mysql_conn **ret);
 
 /* Borrows a connection, whatever the mode of its session; hr_mysql_release() gives it back. */
 hr_async int hr__mysql_borrow(hr_mysql_pool *pool, hr_mysql_conn **ret);

@@ -263,7 +263,7 @@ static hr_async int drop_rest(hr_mysql_cursor *cursor)
         read += cursor->row->used - cursor->row->head + cursor->row->columns;
         if (r > 0 && read > CLOSE_BYTES)
             r = hr_fail(-EMSGSIZE, "mysql %s: more than %zu bytes are left of a result",
-                        cursor->conn->server->name, CLOSE_BYTES);
+                        cursor->conn->host->name, CLOSE_BYTES);
     }
     return r < 0 ? r : 0;
 }

@@ -12,6 +12,7 @@
 
 struct killing {
     struct hr__mysql_server *server;
+    struct hr__mysql_host *host; /* on another one, another session has this number */
     unsigned long id;
     size_t place; /* among the server's */
 };
@@ -37,11 +38,13 @@ static int kill_statement(void *arg)
 {
     struct killing *killing = arg;
     struct hr__mysql_server *server = killing->server;
-    void *lent;
-    int r = hr__mysql_conn_ops.open(server, &lent);
+    hr_mysql_conn *conn;
+    int r = hr__mysql_wait_setup();
+    if (r >= 0)
+        r = hr__mysql_open_host(server, killing->host, server->connect_timeout, &conn);
     if (r >= 0) {
-        r = send_kill(lent, killing->id);
-        hr__mysql_conn_ops.close(lent, r >= 0);
+        r = send_kill(conn, killing->id);
+        hr__mysql_conn_ops.close(conn, r >= 0);
         server->counts.killed += r >= 0;
     }
     killing_over(killing);
@@ -59,7 +62,7 @@ void hr__mysql_kill(const hr_mysql_conn *conn)
     struct killing *killing = malloc(sizeof(*killing));
     if (!killing)
         return;
-    *killing = (struct killing){server, mysql_thread_id(conn->mysql), place};
+    *killing = (struct killing){server, conn->host, mysql_thread_id(conn->mysql), place};
     server->refs++;
     const struct hr_task_options options = {.name = "mysql kill", .free_arg = killing_over};
     server->killers[place] = hr_create_task_with(&options, kill_statement, killing);

@@ -60,7 +60,7 @@ static hr_async int run(struct load *load, const char *sql)
     MYSQL *m = conn->mysql;
     const unsigned on = 1, off = 0;
     if (mysql_options(m, MYSQL_OPT_LOCAL_INFILE, &on))
-        return hr_fail(-ENOMEM, "mysql %s: no memory to load data", conn->server->name);
+        return hr_fail(-ENOMEM, "mysql %s: no memory to load data", conn->host->name);
     mysql_set_local_infile_handler(m, load_init, load_read, load_end, load_error, load);
     int r = hr__mysql_text(conn, sql, strlen(sql));
     int affected = r < 0 ? r : hr__mysql_count(mysql_affected_rows(m));

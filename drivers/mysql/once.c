@@ -74,7 +74,7 @@ int hr_mysql_once(hr_mysql_tx *tx, const char *first, const char *sql,
         return hr_fail(-EINVAL, "a bulk of %zu columns and %zu rows", n_columns, rows);
     if (!takes(tx, columns, n_columns))
         return hr_fail(-ENOTSUP, "mysql %s: a transaction takes several requests here",
-                       tx->server->name);
+                       tx->host->name);
     hr_auto(hr_freep) char *request = NULL;
     int r = write_request(tx, first, sql, columns, n_columns, rows, &request);
     if (r < 0)

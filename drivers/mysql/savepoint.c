@@ -34,7 +34,7 @@ static hr_async int run(hr_mysql_tx *tx, const char *what, unsigned depth)
 int hr_mysql_savepoint(hr_mysql_tx *tx, struct hr_mysql_savepoint *ret)
 {
     if (!tx->broken && (!tx->scope || tx->ended))
-        return hr_fail(-EINVAL, "mysql %s: a savepoint without a transaction", tx->server->name);
+        return hr_fail(-EINVAL, "mysql %s: a savepoint without a transaction", tx->host->name);
     int r = run(tx, "SAVEPOINT", tx->savepoints + 1);
     if (r < 0)
         return r;

@@ -111,7 +111,7 @@ int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_st
     }
     stmt = make(conn, sql, len, hash);
     if (!stmt)
-        return hr_fail(-ENOMEM, "mysql %s: no memory for a statement", conn->server->name);
+        return hr_fail(-ENOMEM, "mysql %s: no memory for a statement", conn->host->name);
     if (mysql_stmt_prepare(stmt->handle, sql, len)) {
         /* Preparing does nothing, so a lost connection leaves no doubt. */
         conn->wait.heard = false;

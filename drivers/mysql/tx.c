@@ -133,7 +133,7 @@ int hr_mysql_commit(hr_mysql_tx *tx)
 {
     if (tx->ended && !tx->broken)
         return hr_fail(-EINVAL, "mysql %s: nothing to commit: the transaction has ended before",
-                       tx->server->name);
+                       tx->host->name);
     return end(tx, "COMMIT");
 }
 
@@ -147,7 +147,7 @@ int hr_mysql_restart(hr_mysql_tx *tx)
 {
     if (!tx->closed_well)
         return hr_fail(-EINVAL, "mysql %s: a transaction is to be ended before the next one begins",
-                       tx->server->name);
+                       tx->host->name);
     return begin_call(tx, NULL);
 }
 

@@ -89,13 +89,15 @@ static int connect_and_talk(void *arg)
 
 static struct hr__mysql_server *server_new(const char *url)
 {
-    struct hr__mysql_server *server = calloc(1, sizeof(*server));
-    ASSERT_ERR(hr_url_parse(url, &server->url, NULL, NULL), 0);
-    server->refs = 1;
-    server->password = strdup("s3cret/@:");
-    snprintf(server->name, sizeof(server->name), "test");
-    server->connect_timeout = server->query_timeout = server->wait_timeout = hr_seconds(20);
-    server->max_result = 10 << 20;
+    struct hr__mysql_server *server = hr__mysql_server_new(&(struct hr_mysql_options){
+        .url = url,
+        .password = "s3cret/@:",
+        .connect_timeout = hr_seconds(20),
+        .query_timeout = hr_seconds(20),
+        .wait_timeout = hr_seconds(20),
+        .max_result = 10 << 20,
+    });
+    ASSERT_TRUE(server);
     return server;
 }
 
