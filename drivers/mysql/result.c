@@ -140,12 +140,14 @@ int hr__mysql_result_like(const hr_mysql_result *other, hr_mysql_result **ret)
     result->fields = calloc(other->columns + 1, sizeof(*result->fields));
     if (!result->fields)
         return hr_fail(-ENOMEM, "no memory for a result");
-    r = grow((void **)&result->bytes, &result->size, other->head, 1);
-    if (r < 0)
-        return r;
+    result->bytes = malloc(other->head + 1);
+    if (!result->bytes)
+        return hr_fail(-ENOMEM, "no memory for a result");
+    result->size = other->head + 1;
     result->columns = other->columns;
     memcpy(result->fields, other->fields, other->columns * sizeof(*result->fields));
-    memcpy(result->bytes, other->bytes, other->head);
+    if (other->head > 0)
+        memcpy(result->bytes, other->bytes, other->head);
     result->used = result->head = other->head;
     *ret = hr_take(result);
     return 0;
