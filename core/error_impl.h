@@ -24,6 +24,10 @@ int hr__error_add_cause(const struct hr_error *cause);
  * what names the thing. */
 int hr__missing(const char *what);
 
+/* Ends the program, as what cannot be undone and has no code was done; how says what, and what to
+ * do instead, in the caller's words. */
+_Noreturn void hr__misused(const char *how);
+
 /* A copy on the heap, or NULL; frees a record on the heap with those that follow it. */
 struct hr_error *hr__error_dup(const struct hr_error *error);
 void hr__error_free(struct hr_error *error);

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "core/error_impl.h"
+
 #define FIRST_BUCKETS 16
 
 struct entry {
@@ -53,7 +55,8 @@ hr_key_limiter *hr_key_limiter_free(hr_key_limiter *limiter)
 {
     if (!limiter)
         return NULL;
-    hr_assert(limiter->keys == 0);
+    if (limiter->keys > 0)
+        hr__misused("hr_key_limiter_free(): turns are taken or waited for; release them first");
     free(limiter->buckets);
     free(limiter);
     return NULL;

@@ -5,6 +5,7 @@
  */
 #include "core/limiter.h"
 
+#include "core/error_impl.h"
 #include "core/loop_impl.h"
 
 #define BUCKETS 64
@@ -38,8 +39,10 @@ hr_limiter *hr_limiter_new(unsigned tokens)
 
 hr_limiter *hr_limiter_free(hr_limiter *limiter)
 {
-    if (limiter)
-        hr_assert(hr__line_empty(&limiter->line) && limiter->out == 0);
+    if (limiter && limiter->out > 0)
+        hr__misused("hr_limiter_free(): tokens are out; give them back first");
+    if (limiter && !hr__line_empty(&limiter->line))
+        hr__misused("hr_limiter_free(): tasks wait for a token; let them end first");
     free(limiter);
     return NULL;
 }

@@ -240,7 +240,9 @@ hr_loop *hr_loop_free(hr_loop *loop)
     if (!loop)
         return NULL;
     int r = hr_loop_close(loop);
-    hr_assert(r != -EBUSY);
+    if (r == -EBUSY)
+        hr__misused("hr_loop_free() inside a running loop: stop it, and free it when its run has "
+                    "returned");
     loop->freed = true;
     hr__loop_release(loop);
     return NULL;

@@ -107,7 +107,8 @@ void hr__task_cancel_all(hr_loop *loop, const char *reason)
 void hr__task_hold_cancels(hr_task *handle, bool hold)
 {
     struct hr__task *task = hr__task(handle);
-    hr_assert(hold || task->shielded > 0);
+    if (!hold && task->shielded == 0)
+        hr__misused("hr_shield_leave() without hr_shield_enter() before it");
     if (hold)
         task->shielded++;
     else

@@ -52,6 +52,7 @@ struct request {
 
 struct hr__keeper {
     char name[16];
+    char title[32]; /* for messages: "process pool NAME" */
     pthread_t thread;
     int wake_fd;
     pthread_mutex_t lock;
@@ -203,7 +204,7 @@ static void see_end(hr__keeper *keeper, struct kept *kept)
     hr_list_remove(&kept->link);
     keeper->count--;
     if (!kept->retired)
-        break_pool(keeper, "process pool %s: worker %d %s%s", keeper->name, (int)kept->worker.pid,
+        break_pool(keeper, "%s: worker %d %s%s", keeper->title, (int)kept->worker.pid,
                    r < 0 ? "is gone" : hr_child_exit_text(&kept->exit, text, sizeof(text)),
                    kept->worker.greeted ? "" : " before it was ready");
     if (kept->lent)
@@ -290,6 +291,8 @@ hr__keeper *hr__keeper_new(const char *name)
         return NULL;
     }
     snprintf(keeper->name, sizeof(keeper->name), "%s", name ? name : "pool");
+    snprintf(keeper->title, sizeof(keeper->title), "process pool%s%s", name ? " " : "",
+             name ? keeper->name : "");
     pthread_mutex_init(&keeper->lock, NULL);
     pthread_cond_init(&keeper->changed, NULL);
     hr_list_init(&keeper->workers);
@@ -392,16 +395,16 @@ int hr__keeper_return_dead(hr__keeper *keeper, struct hr__worker *worker, int co
     char text[64];
     pthread_mutex_lock(&keeper->lock);
     if (code != -EPIPE)
-        break_pool(keeper, "process pool %s: worker %d does not talk as this program does: %s",
-                   keeper->name, (int)worker->pid, hr_error_text(code));
+        break_pool(keeper, "%s: worker %d does not talk as this program does: %s", keeper->title,
+                   (int)worker->pid, hr_error_text(code));
     if (kept->child)
         hr_child_kill_group(kept->child, SIGKILL);
     while (kept->child)
         pthread_cond_wait(&keeper->changed, &keeper->lock);
     int r = code != -EPIPE
                 ? broken(keeper)
-                : hr_fail(HR_EBROKEN, "process pool %s: worker %d %s%s", keeper->name,
-                          (int)worker->pid, hr_child_exit_text(&kept->exit, text, sizeof(text)),
+                : hr_fail(HR_EBROKEN, "%s: worker %d %s%s", keeper->title, (int)worker->pid,
+                          hr_child_exit_text(&kept->exit, text, sizeof(text)),
                           worker->greeted ? " at its job" : " before it was ready");
     forget(keeper, kept);
     pthread_mutex_unlock(&keeper->lock);
@@ -411,7 +414,7 @@ int hr__keeper_return_dead(hr__keeper *keeper, struct hr__worker *worker, int co
 void hr__keeper_kill(hr__keeper *keeper)
 {
     pthread_mutex_lock(&keeper->lock);
-    break_pool(keeper, "process pool %s: killed", keeper->name);
+    break_pool(keeper, "%s: killed", keeper->title);
     kill_all(keeper);
     pthread_mutex_unlock(&keeper->lock);
 }

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "core/error_impl.h"
 #include "core/loop_impl.h"
 #include "core/place.h"
 
@@ -35,6 +36,16 @@ void hr__report(hr_loop *loop, const char *message, const struct hr_error *error
         loop->report(&report, loop->report_cookie);
     else
         print_report(&report);
+}
+
+void hr__misused(const char *how)
+{
+    struct hr__task *task = hr__task_running();
+    if (task)
+        fprintf(stderr, "headrace: task %s: %s\n", hr__task_name(task), how);
+    else
+        fprintf(stderr, "headrace: %s\n", how);
+    abort();
 }
 
 void hr__wrong_hands(const char *call)

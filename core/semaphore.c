@@ -5,6 +5,8 @@
  */
 #include "core/semaphore.h"
 
+#include "core/error_impl.h"
+
 void hr_semaphore_init(hr_semaphore *semaphore, unsigned count, bool bounded)
 {
     semaphore->count = count;
@@ -14,7 +16,8 @@ void hr_semaphore_init(hr_semaphore *semaphore, unsigned count, bool bounded)
 
 void hr_semaphore_done(hr_semaphore *semaphore)
 {
-    hr_assert(hr__line_empty(&semaphore->line));
+    if (!hr__line_empty(&semaphore->line))
+        hr__misused("hr_semaphore_done(): tasks wait for a turn; let them end first");
 }
 
 int hr_semaphore_try(hr_semaphore *semaphore)

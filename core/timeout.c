@@ -6,6 +6,7 @@
 #include "core/timeout.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "core/error_impl.h"
 #include "core/park.h"
@@ -79,8 +80,12 @@ int hr_wait_for(hr_future *future, hr_usec limit)
 static void expire(struct hr__timer *timer)
 {
     struct hr_timeout *scope = hr_container_of(timer, struct hr_timeout, timer);
+    char reason[80];
+    hr_usec ms = scope->limit > 0 ? scope->limit / 1000 : 0;
     scope->expired = true;
-    hr__request_make(&scope->request, "took too long");
+    snprintf(reason, sizeof(reason), "a limit of %" PRId64 ".%03d s passed (hr_timeout_enter)",
+             ms / 1000, (int)(ms % 1000));
+    hr__request_make(&scope->request, reason);
 }
 
 static void arm(struct hr_timeout *scope, hr_usec deadline, hr_usec now)

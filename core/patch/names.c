@@ -13,6 +13,11 @@
 #include "core/patch/patch_impl.h"
 #include "core/patch/plain.h"
 
+static int errno_of(int code)
+{
+    return code < 0 && code > -1000 ? -code : EIO;
+}
+
 /* Runs a job whose arg is its value, too, freed by free_arg unless the job was done: then 0, and
  * arg is the caller's. Else errno. */
 static int ask(hr_job_fn *job, void *arg, hr_free_fn *free_arg)
@@ -22,14 +27,14 @@ static int ask(hr_job_fn *job, void *arg, hr_free_fn *free_arg)
     hr_future *future = hr_run_in_executor_with(&options, job, arg);
     if (!future) {
         free_arg(arg);
-        errno = ENOMEM;
+        errno = errno_of(hr_last_error()->code);
         return -1;
     }
     int r = hr_await(future);
     if (r >= 0)
         hr_future_take(future);
     hr_future_unref(future);
-    errno = r >= 0 ? before : r == -ECANCELED ? ECANCELED : EIO;
+    errno = r >= 0 ? before : errno_of(r);
     return r < 0 ? -1 : 0;
 }
 

@@ -67,13 +67,23 @@ static bool apply(const char *word, size_t length, unsigned *set)
     return false;
 }
 
+static void complain(const char *word, size_t length)
+{
+    fprintf(stderr, "headrace: HEADRACE_PATCH: no such family: %.*s; it is left out. There are:",
+            (int)length, word);
+    for (size_t i = 0; i < HR_ARRAY_LEN(words); i++)
+        fprintf(stderr, " %s", words[i].word);
+    fputc('\n', stderr);
+}
+
+/* The words that are known hold, whatever stands between them. */
 static void choose(const char *text)
 {
     unsigned set = text[0] == '-' ? HR_PATCH_ALL : 0;
     for (const char *word = text; *word;) {
         size_t length = strcspn(word, ",");
         if (length > 0 && !apply(word, length, &set))
-            fprintf(stderr, "headrace: HEADRACE_PATCH: no such family: %.*s\n", (int)length, word);
+            complain(word, length);
         word += length + (word[length] == ',');
     }
     atomic_store(&families, set);

@@ -162,6 +162,7 @@ TEST(s6_9_at_the_exit_of_an_expired_scope_cancelled_becomes_timeout)
     ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(10)), 0);
     int r = hr_sleep(hr_seconds(60));
     ASSERT_ERR(r, -ECANCELED);
+    ASSERT_STR(hr_error_message(r), "a limit of 0.010 s passed (hr_timeout_enter)");
     ASSERT_TRUE(hr_timeout_expired(&limit));
     ASSERT_EQ(hr_task_cancelling(hr_current_task()), 1);
     ASSERT_ERR(hr_timeout_leave(&limit, r), -ETIMEDOUT);

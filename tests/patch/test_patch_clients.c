@@ -77,12 +77,13 @@ TEST_REAL(s19_15_three_downloads_that_block_run_side_by_side)
 struct guest {
     const char *program, *preload, *patch;
     const char *words[2];
-    char said[256];
+    char said[512];
 };
 
 static void become(const struct guest *guest, int output)
 {
     dup2(output, STDOUT_FILENO);
+    dup2(output, STDERR_FILENO);
     unsetenv("LD_PRELOAD");
     unsetenv("HEADRACE_PATCH");
     if (guest->preload)
@@ -114,6 +115,14 @@ static int run_guest(struct guest *guest)
     close(ends[0]);
     ASSERT_EQ(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+TEST_PLAIN(s19_3_a_word_that_names_no_family_is_reported_with_those_that_do)
+{
+    struct guest guest = {.program = GUEST_LINKED, .patch = "time,thyme", .words = {"who"}};
+    ASSERT_EQ(run_guest(&guest), 0);
+    ASSERT_TRUE(
+        strstr(guest.said, "no such family: thyme; it is left out. There are: all none time"));
 }
 
 TEST_PLAIN(s19_3_a_program_gets_the_patch_by_linking_or_preloading_and_not_otherwise)
