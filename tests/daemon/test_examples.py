@@ -39,6 +39,14 @@ def test_mysql_tour_shows_what_it_did(mariadb):
         "Cid left in 2026\nAnna has 3501\nRobert has 1601\n", "", 0)
 
 
+def test_redis_tour_shows_what_it_did(redis):
+    tour = os.path.join(BUILD, "docs", "examples", "redis_tour")
+    done = subprocess.run([tour, redis.url], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == (
+        "name: Ada\nborn: 1815\nthere is no stock\npage 1: 10\npage 2: 20\npage 3: 30\n4 left\n", "", 0)
+    assert redis.client.keys("tour:*") == []
+
+
 def test_orders_now_without_its_urls_says_what_it_wants():
     done = run("redis://127.0.0.1")
     assert (done.returncode, done.stdout) == (1, "")

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the Redis client offers beside single commands; docs/redis.md quotes from here.
+ *
+ *     cc redis_tour.c $(pkg-config --cflags --libs headrace-clients) -o redis_tour
+ *     ./redis_tour redis://127.0.0.1:6379/0
+ *
+ * It writes keys that begin with "tour:" and deletes them at the end.
+ */
+#include <core/headrace.h>
+#include <drivers/redis/pipeline.h>
+#include <drivers/redis/typed.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+/* A command and what its reply has to be, in one call: 1 there is a value, 0 there is none. */
+static int show_person(hr_redis *redis)
+{
+    int r =
+        hr_redis_hset(redis, "tour:ada",
+                      HR_REDIS_FIELDS({"name", hr_redis_str("Ada")}, {"born", hr_redis_int(1815)}));
+    if (r < 0)
+        return r;
+
+    hr_auto(hr_redis_pairs_done) struct hr_redis_pairs person = {0};
+    r = hr_redis_command_pairs(redis, &person, "HGETALL tour:%s", "ada");
+    for (size_t i = 0; i < person.count; i++)
+        printf("%s: %s\n", person.items[i].name, person.items[i].value);
+
+    int64_t stock;
+    if (r >= 0)
+        r = hr_redis_command_int(redis, &stock, "GET tour:stock");
+    if (r == 0)
+        printf("there is no stock\n");
+    return r;
+}
+
+/* Many commands, one after the other in one send, each with an outcome of its own. */
+static int count_visits(hr_redis *redis)
+{
+    hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
+    for (int page = 1; page <= 3; page++)
+        hr_redis_pipeline_add(p, "INCRBY tour:visits:%d %d", page, page * 10);
+    int r = hr_redis_pipeline_run(redis, p);
+    for (size_t i = 0; r >= 0 && i < hr_redis_pipeline_len(p); i++)
+        printf("page %zu: %" PRId64 "\n", i + 1, hr_reply_int(hr_redis_pipeline_at(p, i)->reply));
+    return r;
+}
+
+/* Takes one off the stock, unless somebody else changes it meanwhile: then once more. */
+static int take_one(hr_redis *redis)
+{
+    static const char *const keys[] = {"tour:stock"};
+    int r;
+    do {
+        hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
+        hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
+        hr_auto(hr_reply_freep) hr_reply *stock = NULL;
+        r = hr_redis_watch(redis, 1, keys, &conn);
+        if (r >= 0)
+            r = hr_redis_conn_command(conn, &stock, 0, "GET tour:stock");
+        if (r < 0 || hr_reply_int(stock) == 0)
+            return r;
+        hr_redis_pipeline_add(p, "SET tour:stock %" PRId64, hr_reply_int(stock) - 1);
+        hr_redis_pipeline_add(p, "RPUSH tour:orders %s", "ada");
+        r = hr_redis_conn_pipeline_exec(conn, p);
+    } while (r == -EAGAIN);
+    return r;
+}
+
+static int tour(void *url)
+{
+    hr_auto(hr_redis_freep) hr_redis *redis =
+        hr_redis_new(&(struct hr_redis_options){.url = url, .patience = hr_seconds(2)});
+    if (!redis)
+        return hr_last_error()->code;
+    int r = show_person(redis);
+    if (r >= 0)
+        r = count_visits(redis);
+    if (r >= 0) /* it may be carried out twice: so it is sent again when the connection is lost */
+        r = hr_redis_command_repeat(redis, NULL, 2, "SET tour:stock 5");
+    if (r >= 0)
+        r = take_one(redis);
+    int64_t left;
+    if (r >= 0 && (r = hr_redis_command_int(redis, &left, "GET tour:stock")) > 0)
+        printf("%" PRId64 " left\n", left);
+    if (r >= 0)
+        r = hr_redis_command(redis, NULL,
+                             "DEL tour:ada tour:stock tour:orders tour:visits:1 tour:visits:2 "
+                             "tour:visits:3");
+    int closed = hr_redis_close(redis);
+    return r < 0 ? r : closed;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: redis_tour URL\n");
+        return 64;
+    }
+    int r = hr_run(tour, argv[1]);
+    if (r < 0)
+        fprintf(stderr, "redis_tour: %s\n", hr_error_message(r));
+    return r < 0;
+}
