@@ -213,7 +213,7 @@ static int check_method(const char *method)
 }
 
 static hr_http_response *response_new(hr_http_session *session,
-                                      const struct hr_http_request *request, char *what)
+                                      const struct hr_http_request *request, char **what)
 {
     hr_http_response *t = malloc(sizeof(*t));
     if (!t)
@@ -222,7 +222,7 @@ static hr_http_response *response_new(hr_http_session *session,
         request->total_timeout > 0 ? request->total_timeout : session->options.total_timeout;
     *t = (hr_http_response){
         .session = session,
-        .what = what,
+        .what = hr_take(*what),
         .deadline = hr_later(hr_now(), total),
         .room = session->options.window,
         .streams = request->stream,
@@ -317,10 +317,9 @@ int hr_http_begin(hr_http_session *session, const struct hr_http_request *reques
         return hr_fail(r, "no memory for a request");
     if (r < 0)
         return r;
-    hr_auto(hr_http_closep) hr_http_response *t = response_new(session, request, what);
+    hr_auto(hr_http_closep) hr_http_response *t = response_new(session, request, &what);
     if (!t)
         return hr_fail(-ENOMEM, "no memory for a request");
-    hr_take(what);
     t->over = true; /* until it has begun */
     r = wait_for_turn(t, session->hosts ? host : NULL);
     if (r == 0) {

@@ -3,6 +3,7 @@
  * A body as text: UTF-8 as it is, Latin-1 made UTF-8, anything else refused.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -54,7 +55,7 @@ static bool is_ascii(const char *bytes, size_t size)
 /* The charset of "text/html; charset=\"utf-8\"", utf-8 when none is said. */
 static void find_charset(const char *content_type, char ret[CHARSET_MAX])
 {
-    strcpy(ret, "utf-8");
+    snprintf(ret, CHARSET_MAX, "utf-8");
     for (const char *p = content_type; p && (p = strchr(p, ';'));) {
         p += 1 + strspn(p + 1, " \t");
         if (strncasecmp(p, "charset=", 8) != 0)

@@ -35,7 +35,7 @@ static void begin(bool (*serve)(struct test_conn *conn), struct hr_http_options 
 
 static void end(void)
 {
-    session = hr_http_session_free(session);
+    hr_http_session_freep(&session);
     test_http_stop(&server);
 }
 
@@ -127,7 +127,7 @@ TEST_REAL(s24_6_a_short_or_garbled_body_is_an_error)
     ASSERT_ERR(hr_http_get(session, url("/short"), &response), 0);
     ASSERT_EQ(hr_http_read(response, text, sizeof(text)), 4);
     ASSERT_EQ(hr_http_read(response, text, sizeof(text)), -EBADMSG);
-    response = hr_http_close(response);
+    hr_http_closep(&response);
 
     ASSERT_ERR(hr_http_get(session, url("/garbage"), &response), -EBADMSG);
     ASSERT_ERR(hr_http_get(session, url("/nothing"), &response), HR_ELOST);
@@ -196,10 +196,10 @@ TEST_REAL(a_body_that_nobody_reads_holds_its_server_back)
             ASSERT_EQ(bytes[i], byte_at(got + i));
     }
     ASSERT_EQ(got, size);
-    response = hr_http_close(response);
+    hr_http_closep(&response);
     ASSERT_ERR(hr_http_get(session, url("/1"), &response), 0);
     ASSERT_EQ(server.connections, 1);
-    response = hr_http_close(response);
+    hr_http_closep(&response);
     end();
 }
 
@@ -212,10 +212,10 @@ TEST_REAL(a_body_larger_than_wanted_is_an_error)
     ASSERT_ERR(hr_http_get(session, url("/1"), &response), 0);
     ASSERT_ERR(hr_http_bytes(response, &bytes, &size), 0);
     ASSERT_EQ(size, MIB);
-    response = hr_http_close(response);
+    hr_http_closep(&response);
     ASSERT_ERR(hr_http_get(session, url("/2"), &response), 0);
     ASSERT_ERR(hr_http_bytes(response, &bytes, &size), -EMSGSIZE);
-    response = hr_http_close(response);
+    hr_http_closep(&response);
     end();
 }
 
@@ -253,17 +253,17 @@ TEST_REAL(s24_13_a_body_is_saved_by_threads_whole_or_not_at_all)
             test_fail(__FILE__, __LINE__, "byte %zu is another", i);
     }
     fclose(file);
-    response = hr_http_close(response);
+    hr_http_closep(&response);
 
     ASSERT_ERR(hr_http_get(session, url("/1"), &response), 0);
     ASSERT_ERR(hr_http_save(response, "/no/such/folder/file", NULL), -ENOENT);
-    response = hr_http_close(response);
+    hr_http_closep(&response);
     end();
 
     begin(serve_ends, (struct hr_http_options){0});
     ASSERT_ERR(hr_http_get(session, url("/short"), &response), 0);
     ASSERT_ERR(hr_http_save(response, path, NULL), -EBADMSG);
-    response = hr_http_close(response);
+    hr_http_closep(&response);
     end();
     ASSERT_EQ(stat(path, &status), 0); /* the file that was there still is */
     ASSERT_EQ(status.st_size, 8 * MIB);
@@ -298,12 +298,12 @@ TEST_REAL(bodies_are_sent_as_they_are)
     ASSERT_ERR(hr_http_post(session, url("/"), "text/plain", "a body", 6, &response), 0);
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, "POST a body text/plain");
-    response = hr_http_close(response);
+    hr_http_closep(&response);
 
     ASSERT_ERR(hr_http_post(session, url("/"), NULL, NULL, 0, &response), 0);
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, "POST  ");
-    response = hr_http_close(response);
+    hr_http_closep(&response);
 
     const char *const headers[] = {"Content-Type: application/json", NULL};
     struct hr_http_request request = {
@@ -311,13 +311,13 @@ TEST_REAL(bodies_are_sent_as_they_are)
     ASSERT_ERR(hr_http_send(session, &request, &response), 0);
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, "PATCH {} application/json");
-    response = hr_http_close(response);
+    hr_http_closep(&response);
 
     request = (struct hr_http_request){.method = "DELETE", .url = url("/")};
     ASSERT_ERR(hr_http_send(session, &request, &response), 0);
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, "DELETE  ");
-    response = hr_http_close(response);
+    hr_http_closep(&response);
     end();
 }
 
@@ -392,7 +392,7 @@ static void end_unread(hr_http_response *response, int fd)
     hr_http_close(response);
     close(fd);
     close(server.fd);
-    session = hr_http_session_free(session);
+    hr_http_session_freep(&session);
 }
 
 TEST_REAL(a_server_that_does_not_read_holds_the_sender_back)

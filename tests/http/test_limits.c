@@ -39,7 +39,7 @@ static void begin(bool (*serve)(struct test_conn *conn), struct hr_http_options 
 
 static void end(void)
 {
-    session = hr_http_session_free(session);
+    hr_http_session_freep(&session);
     test_http_stop(&server);
 }
 
@@ -104,7 +104,7 @@ TEST_REAL(s24_7_a_request_has_a_limit_in_total)
     request = (struct hr_http_request){.url = url("/"), .total_timeout = hr_ms(20)};
     ASSERT_ERR(hr_http_send(session, &request, &response), -ETIMEDOUT);
     ASSERT_FALSE(hr_last_error()->sent);
-    holder = hr_http_close(holder);
+    hr_http_closep(&holder);
     ASSERT_ERR(get_whole("/"), 0);
     end();
 }
@@ -134,7 +134,7 @@ TEST_REAL(s24_7_connecting_has_a_limit)
     for (size_t i = 0; i < HR_ARRAY_LEN(fillers); i++)
         close(fillers[i]);
     close(fd);
-    session = hr_http_session_free(session);
+    hr_http_session_freep(&session);
 }
 
 /* --- names */
@@ -303,7 +303,7 @@ TEST_REAL(s24_11_running_out_of_descriptors_is_the_error_of_one_request)
     ASSERT_EQ(good + refused, 30);
     ASSERT_TRUE(good > 0 && refused > 0);
     ASSERT_ERR(get_whole("/"), 0);
-    session = hr_http_session_free(session);
+    hr_http_session_freep(&session);
     ASSERT_ERR(hr_child_stop(child, hr_seconds(5), NULL), 0);
     hr_child_free(child);
 }

@@ -100,7 +100,7 @@ TEST_REAL(s24_1_closing_ends_what_is_under_way_and_who_waits)
     hr_http_get_stats(session, &stats);
     ASSERT_EQ(stats.under_way, 1);
     ASSERT_EQ(stats.waiting, 1);
-    session = hr_http_session_free(session);
+    hr_http_session_freep(&session);
     ASSERT_ERR(hr_join(first), HR_ECLOSED);
     ASSERT_ERR(hr_join(second), HR_ECLOSED);
     ASSERT_EQ(server.requests, 1);
@@ -131,10 +131,10 @@ TEST_REAL(s24_2_a_response_has_status_headers_text_and_bytes)
     ASSERT_EQ(size, 4);
     ASSERT_ERR(hr_http_bytes(response, &bytes, &size), 0); /* and again */
     ASSERT_STR(bytes, "gone");
-    response = hr_http_close(response);
+    hr_http_closep(&response);
     says(session, "/next", "/next");
     ASSERT_EQ(server.connections, 1); /* it was given back */
-    session = hr_http_session_free(session);
+    hr_http_session_freep(&session);
     test_http_stop(&server);
 }
 
@@ -153,7 +153,7 @@ TEST_REAL(s24_3_three_requests_take_as_long_as_one)
         hr_futures_add(&tasks, hr_create_task(NULL, get_slow, session));
     ASSERT_ERR(hr_gather(&tasks, 0), 0);
     ASSERT_EQ(server.most_under_way, 3);
-    session = hr_http_session_free(session);
+    hr_http_session_freep(&session);
     test_http_stop(&server);
 }
 
@@ -170,10 +170,10 @@ TEST_REAL(s24_4_a_connection_is_kept_when_both_sides_allow_it)
 
     hr_auto(hr_http_closep) hr_http_response *unread = NULL;
     ASSERT_ERR(hr_http_get(session, url("/long"), &unread), 0);
-    unread = hr_http_close(unread); /* the body was not read to its end */
+    hr_http_closep(&unread); /* the body was not read to its end */
     says(session, "/again", "/again");
     ASSERT_EQ(server.connections, 3);
-    session = hr_http_session_free(session);
+    hr_http_session_freep(&session);
     test_http_stop(&server);
 }
 
@@ -196,7 +196,7 @@ TEST_REAL(s24_4_what_may_not_be_done_twice_is_not_sent_again)
     says(session, "/", "once");
     says(session, "/", "once"); /* lost as well, and sent again by itself */
     ASSERT_EQ(server.requests, 5);
-    session = hr_http_session_free(session);
+    hr_http_session_freep(&session);
     test_http_stop(&server);
 }
 
@@ -244,7 +244,7 @@ static void keep_the_limit(struct hr_http_options options, unsigned limit)
     hr_http_get_stats(session, &stats);
     ASSERT_EQ(stats.under_way, 0);
     ASSERT_EQ(stats.waiting, 0);
-    session = hr_http_session_free(session);
+    hr_http_session_freep(&session);
     test_http_stop(&server);
 }
 
@@ -288,10 +288,10 @@ TEST_REAL(s24_8_cookies_are_kept_for_a_host_and_path)
     ASSERT_STR(text, "");
     hr_http_clear_cookies(session);
     says(session, "/", "");
-    elsewhere = hr_http_close(elsewhere);
-    session = hr_http_session_free(session);
-    other = hr_http_session_free(other);
-    none = hr_http_session_free(none);
+    hr_http_closep(&elsewhere);
+    hr_http_session_freep(&session);
+    hr_http_session_freep(&other);
+    hr_http_session_freep(&none);
     test_http_stop(&server);
 }
 
@@ -339,20 +339,20 @@ TEST_REAL(s24_8_redirects_are_followed_up_to_a_limit)
     ASSERT_EQ(hr_http_status(response), 200);
     ASSERT_EQ(hr_http_redirects(response), 3);
     ASSERT_STR(hr_http_url(response), url("/down/0"));
-    response = hr_http_close(response);
+    hr_http_closep(&response);
     ASSERT_ERR(hr_http_get(session, url("/down/4"), &response), -ELOOP);
     ASSERT_ERR(hr_http_get(session, url("/file"), &response), -EBADMSG);
     ASSERT_ERR(hr_http_get(none, url("/down/1"), &response), 0);
     ASSERT_EQ(hr_http_status(response), 302);
-    response = hr_http_close(response);
+    hr_http_closep(&response);
 
     answer_after(session, "POST", 302, "GET ");
     answer_after(session, "POST", 303, "GET ");
     answer_after(session, "PUT", 303, "GET ");
     answer_after(session, "POST", 307, "POST body");
     answer_after(session, "PUT", 308, "PUT body");
-    session = hr_http_session_free(session);
-    none = hr_http_session_free(none);
+    hr_http_session_freep(&session);
+    hr_http_session_freep(&none);
     test_http_stop(&server);
 }
 
@@ -370,7 +370,7 @@ TEST_REAL(s24_10_a_cancelled_request_closes_its_connection)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     }
     says(session, "/after", "/after");
-    session = hr_http_session_free(session);
+    hr_http_session_freep(&session);
     test_http_stop(&server);
 }
 
@@ -395,6 +395,6 @@ TEST_REAL(a_request_that_is_none_is_refused)
     ASSERT_FALSE(hr_last_error()->sent);
     ASSERT_ERR(hr_http_get(session, "http://no.such.host.invalid/", &response), -ENOTCONN);
     says(session, "/", "/");
-    session = hr_http_session_free(session);
+    hr_http_session_freep(&session);
     test_http_stop(&server);
 }
