@@ -32,12 +32,6 @@
 #include <valgrind/valgrind.h>
 #endif
 
-struct start {
-    void (*entry)(void *arg);
-    void *arg;
-    struct hr__coro *self;
-};
-
 static void tell_created(struct hr__coro *coro)
 {
 #ifdef WITH_ASAN
@@ -91,17 +85,24 @@ static inline void tell_arrived(struct hr__coro *self)
 #endif
 }
 
+#if defined(WITH_ASAN) || defined(WITH_TSAN)
+#define RETURNS 1 /* they keep account of who was called: nobody leaves his frames for good */
+#else
+#define RETURNS 0
+#endif
+
 static void begin(void *arg)
 {
-    struct start start = *(struct start *)arg;
-    tell_arrived(start.self);
-    start.entry(start.arg);
-    __builtin_trap();
+    struct hr__coro *self = arg;
+    tell_arrived(self);
+    do
+        self->entry(self->arg);
+    while (RETURNS);
 }
 
 void hr__coro_init_thread(struct hr__coro *coro)
 {
-    *coro = (struct hr__coro){0};
+    *coro = (struct hr__coro){.control = hr__context_control()};
 #ifdef WITH_TSAN
     coro->tsan_fiber = __tsan_get_current_fiber();
 #endif
@@ -110,26 +111,55 @@ void hr__coro_init_thread(struct hr__coro *coro)
 void hr__coro_init(struct hr__coro *coro, void *stack, size_t size, void (*entry)(void *arg),
                    void *arg)
 {
-    *coro = (struct hr__coro){.stack = stack, .size = size};
+    *coro = (struct hr__coro){
+        .stack = stack,
+        .size = size - ((uintptr_t)stack + size) % 16, /* as frames are aligned */
+        .entry = entry,
+        .arg = arg,
+        .control = hr__context_control(),
+    };
     tell_created(coro);
+}
 
-    uintptr_t top = ((uintptr_t)stack + size - sizeof(struct start)) & ~(uintptr_t)15;
-    struct start *start = (struct start *)top;
-    *start = (struct start){entry, arg, coro};
-    coro->sp = hr__context_prepare(start, begin, start);
+/* Leaves what runs, its state noted in *from, and goes on in to, or begins there. */
+static inline void go(void **from, struct hr__coro *to)
+{
+    if (hr_likely(to->sp))
+        hr__context_swap(from, to->sp);
+    else
+        hr__context_begin(from, (char *)to->stack + to->size, begin, to, &to->control);
 }
 
 void hr__coro_switch(struct hr__coro *from, struct hr__coro *to)
 {
     tell_leaving(from, to, false);
-    hr__context_swap(&from->sp, to->sp);
+    go(&from->sp, to);
     tell_arrived(from);
+}
+
+static __attribute__((noinline)) void leave_for_good(struct hr__coro *to)
+{
+    void *nowhere;
+    go(&nowhere, to);
+}
+
+void hr__coro_idle(struct hr__coro *from, struct hr__coro *to)
+{
+    if (RETURNS) {
+        hr__coro_switch(from, to);
+        return;
+    }
+    from->sp = NULL;
+    if (hr_unlikely(!to->sp))
+        leave_for_good(to);
+    else
+        hr__context_resume(to->sp);
 }
 
 _Noreturn void hr__coro_exit(struct hr__coro *from, struct hr__coro *to)
 {
     tell_leaving(from, to, true);
-    hr__context_swap(&from->sp, to->sp);
+    go(&from->sp, to);
     __builtin_trap();
 }
 

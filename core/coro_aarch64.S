@@ -55,22 +55,84 @@ hr__context_swap:
     .cfi_endproc
     .size hr__context_swap, . - hr__context_swap
 
-/* The first instructions on a fresh stack: x19 holds the function, x20 its argument. The undefined
- * return address tells debuggers that the stack ends here. */
+/* void hr__context_begin(void **from, void *top, void (*entry)(void *), void *arg,
+ *                        const uint64_t *control)
+ *
+ * It is jumped to, not called: whatever it switches to by hr__context_resume() returns to where the
+ * last call before the jump came from, as the return predictor expects. */
     .globl hr__context_begin
     .hidden hr__context_begin
     .type hr__context_begin, %function
     .p2align 4
 hr__context_begin:
     .cfi_startproc
-    .cfi_undefined x30
+    hint #34 /* bti c */
+    sub sp, sp, #176
+    stp x19, x20, [sp, #0]
+    stp x21, x22, [sp, #16]
+    stp x23, x24, [sp, #32]
+    stp x25, x26, [sp, #48]
+    stp x27, x28, [sp, #64]
+    stp x29, x30, [sp, #80]
+    stp d8, d9, [sp, #96]
+    stp d10, d11, [sp, #112]
+    stp d12, d13, [sp, #128]
+    stp d14, d15, [sp, #144]
+    mrs x9, fpcr
+    str x9, [sp, #160]
+    mov x10, sp
+    str x10, [x0]
+    mov sp, x1
+    ldr x10, [x4]
+    cmp x9, x10
+    b.eq 1f
+    msr fpcr, x10
+1:  mov x16, x2 /* a jump by x16 may land where a call may */
+    mov x0, x3
     mov x29, xzr
-    mov x30, xzr
-    mov x0, x20
-    blr x19
-    brk #1
+    adr x30, begun
+    br x16
     .cfi_endproc
     .size hr__context_begin, . - hr__context_begin
+
+/* Never reached. The undefined return address tells debuggers that the stack ends here. */
+    .type begun, %function
+    .cfi_startproc
+    .cfi_undefined x30
+    nop
+begun:
+    brk #1
+    .cfi_endproc
+    .size begun, . - begun
+
+/* void hr__context_resume(void *to) */
+    .globl hr__context_resume
+    .hidden hr__context_resume
+    .type hr__context_resume, %function
+    .p2align 4
+hr__context_resume:
+    .cfi_startproc
+    hint #34 /* bti c */
+    mov sp, x0
+    mrs x9, fpcr
+    ldr x10, [sp, #160]
+    cmp x9, x10
+    b.eq 1f
+    msr fpcr, x10
+1:  ldp x19, x20, [sp, #0]
+    ldp x21, x22, [sp, #16]
+    ldp x23, x24, [sp, #32]
+    ldp x25, x26, [sp, #48]
+    ldp x27, x28, [sp, #64]
+    ldp x29, x30, [sp, #80]
+    ldp d8, d9, [sp, #96]
+    ldp d10, d11, [sp, #112]
+    ldp d12, d13, [sp, #128]
+    ldp d14, d15, [sp, #144]
+    add sp, sp, #176
+    ret
+    .cfi_endproc
+    .size hr__context_resume, . - hr__context_resume
 
     .section .note.GNU-stack, "", %progbits
 

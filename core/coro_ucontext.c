@@ -23,10 +23,19 @@ static void enter(unsigned high, unsigned low)
     fresh->begin(fresh->arg);
 }
 
-void *hr__context_prepare(void *top, void (*begin)(void *arg), void *arg)
+void hr__context_swap(void **from, void *to)
+{
+    ucontext_t here;
+    *from = &here;
+    swapcontext(&here, to);
+}
+
+/* getcontext() has copied the control state of whoever is here. */
+void hr__context_begin(void **from, void *top, void (*entry)(void *arg), void *arg,
+                       const uint64_t *control)
 {
     struct fresh *fresh = (struct fresh *)(((uintptr_t)top - sizeof(*fresh)) & ~(uintptr_t)63);
-    fresh->begin = begin;
+    fresh->begin = entry;
     fresh->arg = arg;
     getcontext(&fresh->context);
 
@@ -37,12 +46,15 @@ void *hr__context_prepare(void *top, void (*begin)(void *arg), void *arg)
     fresh->context.uc_link = NULL;
     makecontext(&fresh->context, (void (*)(void))enter, 2, (unsigned)((uintptr_t)fresh >> 16 >> 16),
                 (unsigned)(uintptr_t)fresh);
-    return fresh;
+    hr__context_swap(from, &fresh->context);
 }
 
-void hr__context_swap(void **from, void *to)
+void hr__context_resume(void *to)
 {
-    ucontext_t here;
-    *from = &here;
-    swapcontext(&here, to);
+    setcontext(to);
+}
+
+uint64_t hr__context_control(void)
+{
+    return 0;
 }

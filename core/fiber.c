@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How it works: a fiber runs task bodies in an endless loop. Before it looks for what runs next it
- * puts itself into the cache; if that is a task which has not started yet, it takes itself out
- * again and goes on without a switch, on a warm stack. Only the loop's own stack frees fibers.
+ * How it works: what runs on a fiber is core/sched.c's: task bodies in an endless loop. Only the
+ * loop's own stack frees fibers.
  */
 #include "core/fiber.h"
 
@@ -21,26 +20,6 @@ void hr__fibers_init(struct hr__fibers *pool, size_t size, enum hr__guard guard)
     hr__stacks_init(&pool->stacks, size, guard);
 }
 
-static void cache_push(struct hr__fiber *fiber)
-{
-    struct hr__fibers *pool = fiber->pool;
-    fiber->next = pool->cache;
-    pool->cache = fiber;
-    pool->cached++;
-}
-
-static void fiber_main(void *arg)
-{
-    struct hr__fiber *fiber = arg;
-    while (!fiber->leaving) {
-        hr__task_body(fiber->task);
-        fiber->task = NULL;
-        cache_push(fiber);
-        hr__sched_idle(fiber);
-    }
-    hr__coro_exit(&fiber->coro, &fiber->loop->main);
-}
-
 int hr__fiber_new(struct hr__fibers *pool, struct hr__task *task, struct hr__fiber **ret)
 {
     struct hr__stack stack;
@@ -56,7 +35,8 @@ int hr__fiber_new(struct hr__fibers *pool, struct hr__task *task, struct hr__fib
         .stack = stack,
     };
     hr__coro_init(&fiber->coro, stack.bottom, (size_t)((char *)fiber - (char *)stack.bottom),
-                  fiber_main, fiber);
+                  hr__sched_fiber, fiber);
+    fiber->coro.control = fiber->loop->main.control;
     *ret = fiber;
     return 0;
 }

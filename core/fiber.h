@@ -63,6 +63,16 @@ static inline int hr__fiber_get(struct hr__fibers *pool, struct hr__task *task,
     return 0;
 }
 
+/* Keeps a fiber whose task is over for the next one. */
+static inline void hr__fiber_put(struct hr__fiber *fiber)
+{
+    struct hr__fibers *pool = fiber->pool;
+    fiber->task = NULL;
+    fiber->next = pool->cache;
+    pool->cache = fiber;
+    pool->cached++;
+}
+
 /* Frees some of the cached fibers that have been too many for a while. Called on the loop's own
  * stack when it is idle; yields the moment at which to call it again, HR_FOREVER: it need not be.
  */

@@ -68,10 +68,11 @@ static bool start_task(hr_loop *loop, struct hr__task *task)
 }
 
 /* What a task finds first when it goes on lies in a few cache lines: its fiber's and those below.
- * They are sent for while the one before it runs. */
+ * They are sent for while the one before it runs. Inlined always: gcc 12 takes the call of a
+ * function that does nothing else for one without effect. */
 #define LINE        64
 #define LINES_AHEAD 6
-static inline void look_ahead(const struct hr__ready *entry)
+static inline __attribute__((always_inline)) void look_ahead(const struct hr__ready *entry)
 {
     if (!entry || entry->run != hr__task_run)
         return;
@@ -137,11 +138,23 @@ void hr__sched_suspend(hr_loop *loop, struct hr__task *task)
         hr__coro_switch(&self->coro, next);
 }
 
-void hr__sched_idle(struct hr__fiber *fiber)
+/* Before it looks for what runs next it puts itself into the cache; if that is a task which has not
+ * started yet, it takes itself out again and goes on without a switch, on a warm stack. It keeps
+ * nothing in its frame that it would miss when it begins anew. */
+void hr__sched_fiber(void *arg)
 {
-    struct hr__coro *next = next_context(fiber->loop);
-    if (next != &fiber->coro)
-        hr__coro_switch(&fiber->coro, next);
+    struct hr__fiber *fiber = arg;
+    struct hr__coro *next = &fiber->coro;
+    while (!fiber->leaving) {
+        hr__task_body(fiber->task);
+        hr__fiber_put(fiber);
+        next = next_context(fiber->loop);
+        if (next != &fiber->coro)
+            break;
+    }
+    if (fiber->leaving)
+        hr__coro_exit(&fiber->coro, &fiber->loop->main);
+    hr__coro_idle(&fiber->coro, next);
 }
 
 /* Marks the entries that are tasks, and runs one from the loop's own stack. */

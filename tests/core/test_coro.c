@@ -75,6 +75,36 @@ TEST_PLAIN(a_coroutine_that_never_ran_can_be_given_up)
     free(stack);
 }
 
+struct shift {
+    struct hr__coro thread, worker;
+    int begun;
+};
+
+static void work_once(void *arg)
+{
+    struct shift *shift = arg;
+    shift->begun++;
+    hr__coro_switch(&shift->worker, &shift->thread);
+    hr__coro_idle(&shift->worker, &shift->thread);
+}
+
+TEST_PLAIN(a_coroutine_that_has_nothing_to_remember_begins_anew)
+{
+    struct shift shift = {0};
+    void *stack = malloc(STACK);
+    ASSERT_TRUE(stack);
+    hr__coro_init_thread(&shift.thread);
+    hr__coro_init(&shift.worker, stack, STACK, work_once, &shift);
+    for (int i = 1; i <= 3; i++) {
+        hr__coro_switch(&shift.thread, &shift.worker);
+        ASSERT_EQ(shift.begun, i);
+        hr__coro_switch(&shift.thread, &shift.worker);
+        ASSERT_EQ(shift.begun, i);
+    }
+    hr__coro_done(&shift.worker);
+    free(stack);
+}
+
 /* More live values than there are registers, through many switches. */
 static int compute(void *arg)
 {
@@ -181,6 +211,23 @@ TEST(s18_12_each_task_keeps_its_floating_point_control_state)
     ASSERT_EQ(fegetround(), FE_TONEAREST);
     ASSERT_ERR(hr_join(one), 1);
     ASSERT_ERR(hr_join(two), 1);
+}
+
+static int rounding(void *arg)
+{
+    return fegetround();
+}
+
+TEST(s18_12_a_task_starts_with_the_control_state_of_its_loop)
+{
+    if (hr__context_control() == 0)
+        return; /* ucontext: with that of whoever ran before */
+    fesetround(FE_UPWARD);
+    int r = hr_join(hr_create_task(NULL, rounding, NULL));
+    bool kept = fegetround() == FE_UPWARD;
+    fesetround(FE_TONEAREST);
+    ASSERT_ERR(r, FE_TONEAREST);
+    ASSERT_TRUE(kept);
 }
 
 static int keep_errno(void *value)
