@@ -10,11 +10,11 @@
 static void dump_task(struct hr__task *task, FILE *to)
 {
     hr_loop *loop = task->future.loop;
-    const char *state = "waits for", *what = task->waits_for, *whom = "";
+    const char *state = "waits for", *what = hr__task_waits_for(task), *whom = "";
     if (loop->current == task) {
         state = "runs";
         what = "";
-    } else if (task->queued) {
+    } else if (hr__ready_queued(&task->ready)) {
         state = "is ready, waited for";
     }
     if (task->parked && task->parked->future && task->parked->future->is_task) {

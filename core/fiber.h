@@ -48,26 +48,23 @@ void hr__fibers_done(struct hr__fibers *pool, struct hr_loop *loop);
 /* A fiber on a fresh stack, for the task. 0, -ENOMEM, -EAGAIN (see core/stack.h). */
 int hr__fiber_new(struct hr__fibers *pool, struct hr__task *task, struct hr__fiber **ret);
 
-/* A fiber for the task, warm if possible. */
-static inline int hr__fiber_get(struct hr__fibers *pool, struct hr__task *task,
-                                struct hr__fiber **ret)
+/* A warm fiber for the task; NULL when none is kept. */
+static inline struct hr__fiber *hr__fiber_reuse(struct hr__fibers *pool, struct hr__task *task)
 {
     struct hr__fiber *fiber = pool->cache;
     if (hr_unlikely(!fiber))
-        return hr__fiber_new(pool, task, ret);
+        return NULL;
     pool->cache = fiber->next;
     pool->cached--;
     fiber->task = task;
     fiber->saved_errno = 0;
-    *ret = fiber;
-    return 0;
+    return fiber;
 }
 
 /* Keeps a fiber whose task is over for the next one. */
 static inline void hr__fiber_put(struct hr__fiber *fiber)
 {
     struct hr__fibers *pool = fiber->pool;
-    fiber->task = NULL;
     fiber->next = pool->cache;
     pool->cache = fiber;
     pool->cached++;

@@ -2,7 +2,8 @@
 /*
  * How it works: everyone interested stands in one list of watches, tasks and callbacks alike, so
  * they go on in the order in which they came. Completing walks the list once; a watch wakes a task
- * or queues a callback, and nothing else happens inside the completing call.
+ * or queues a callback, and nothing else happens inside the completing call. Mostly one task waits
+ * and nobody else: who finds nobody there is noted in front of the list.
  */
 #include "core/future.h"
 
@@ -27,7 +28,7 @@ static void callback_queue(struct hr__watch *watch);
 
 hr_future *hr_future_new(hr_loop *loop)
 {
-    loop = hr__loop_for(loop);
+    loop = loop ? hr__loop_for(loop) : hr__loop_here();
     if (!loop)
         return NULL;
     hr_future *future = malloc(sizeof(*future));
@@ -35,7 +36,9 @@ hr_future *hr_future_new(hr_loop *loop)
         hr_fail(-ENOMEM, "no memory for a future");
         return NULL;
     }
-    hr__future_init(future, loop, false);
+    *future = (hr_future){.loop = loop, .refs = 1};
+    hr_list_init(&future->watches);
+    loop->futures++;
     return future;
 }
 
@@ -69,9 +72,9 @@ static __attribute__((noinline)) void report_unread(hr_future *future)
         hr__report(future->loop, "future failed and nobody read its error", error, error->task);
 }
 
-void hr__future_free(hr_future *future)
+/* Gives up what only some futures have. */
+static __attribute__((noinline)) void clear(hr_future *future)
 {
-    hr_loop *loop = future->loop;
     if (future->state == HR__FINISHED && future->status < 0 && !future->error_seen)
         report_unread(future);
 
@@ -85,19 +88,27 @@ void hr__future_free(hr_future *future)
     }
 
     drop_value(future);
-    if (future->error) {
+    if (future->error)
         hr_error_done(future->error);
-        free(future->error);
-    }
-    if (future->cancel_reason)
-        free(future->cancel_reason);
-    if (future->is_task)
-        hr__task_free(hr__task(future));
-    else
-        free(future);
+    free(hr_take(future->error));
+    free(hr_take(future->cancel_reason));
+}
+
+void hr__future_free(hr_future *future)
+{
+    hr_loop *loop = future->loop;
+    if (hr_unlikely(future->value || future->free_value || future->error || future->cancel_reason ||
+                    future->status < 0 || !hr_list_empty(&future->watches)))
+        clear(future);
     loop->futures--;
-    if (hr_unlikely(loop->freed))
+    if (hr_unlikely(loop->freed)) {
+        free(future->is_task ? (void *)hr__task(future) : future);
         hr__loop_release(loop);
+    } else if (future->is_task) {
+        hr__task_free(loop, hr__task(future));
+    } else {
+        free(future);
+    }
 }
 
 hr_future *hr_future_unref(hr_future *future)
@@ -112,10 +123,8 @@ void hr_future_unrefp(hr_future **future)
     *future = hr_future_unref(*future);
 }
 
-static void complete(hr_future *future, enum hr__future_state state, int status)
+void hr__future_tell_watches(hr_future *future)
 {
-    future->state = (unsigned char)state;
-    future->status = status;
     for (struct hr_list *node; (node = hr_list_pop(&future->watches));) {
         struct hr__watch *watch = hr_list_entry(node, struct hr__watch, link);
         watch->done(watch);
@@ -126,13 +135,13 @@ void hr__future_finish(hr_future *future, int status)
 {
     if (status < 0)
         drop_value(future);
-    complete(future, HR__FINISHED, status);
+    hr__future_complete(future, HR__FINISHED, status);
 }
 
 void hr__future_finish_cancelled(hr_future *future)
 {
     drop_value(future);
-    complete(future, HR__CANCELLED, -ECANCELED);
+    hr__future_complete(future, HR__CANCELLED, -ECANCELED);
 }
 
 /* What a caller outside may complete. Being late is no failure worth a record: the caller may be

@@ -7,6 +7,8 @@
 #include "core/future.h"
 #include "core/list.h"
 
+struct hr__waiter;
+
 enum hr__future_state { HR__PENDING, HR__FINISHED, HR__CANCELLED };
 
 struct hr_future {
@@ -21,7 +23,8 @@ struct hr_future {
     hr_free_fn *free_value; /* NULL once the value was taken */
     struct hr_error *error; /* on the heap; NULL with a code < 0: memory was out */
     char *cancel_reason;
-    struct hr_list watches; /* of struct hr__watch, in the order in which they came */
+    struct hr__waiter *awaiter; /* the task that waits alone, or came first; NULL: none such */
+    struct hr_list watches;     /* of who came after, or waits otherwise, in that order */
 };
 
 /* How it ended, without counting as somebody who read the error. */
@@ -44,7 +47,7 @@ int hr__future_receive(hr_future *future);
 /* core/offload.c: whether a thread has begun the job that a pending future stands for. */
 bool hr__job_begun(const hr_future *future);
 
-/* For tasks: the common part of completing and cancelling. */
+/* For tasks: the common part of failing and cancelling. */
 void hr__future_finish(hr_future *future, int status);
 void hr__future_finish_cancelled(hr_future *future);
 void hr__future_set_reason(hr_future *future, const char *reason);

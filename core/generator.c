@@ -68,7 +68,7 @@ struct closing {
 
 static void closing_done(struct hr__watch *watch)
 {
-    hr_container_of(watch, struct closing, watch)->loop->stopping = true;
+    hr__sched_stop(hr_container_of(watch, struct closing, watch)->loop);
 }
 
 /* The loop is closing and no task is left: generators that stand still end, in a task of theirs. */

@@ -42,10 +42,16 @@ static inline void hr_list_prepend(struct hr_list *list, struct hr_list *node)
     hr_list_insert_before(list->next, node);
 }
 
-static inline void hr_list_remove(struct hr_list *node)
+/* Takes out a node that nobody will look at again. */
+static inline void hr_list_unlink(struct hr_list *node)
 {
     node->prev->next = node->next;
     node->next->prev = node->prev;
+}
+
+static inline void hr_list_remove(struct hr_list *node)
+{
+    hr_list_unlink(node);
     hr_list_init(node);
 }
 

@@ -93,7 +93,7 @@ hr_usec hr_loop_time(hr_loop *loop)
 void hr_loop_stop(hr_loop *loop)
 {
     hr__demand_own_thread(loop, "a loop is stopped");
-    loop->stopping = true;
+    hr__sched_stop(loop);
 }
 
 static int enter(hr_loop *loop)

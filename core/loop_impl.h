@@ -46,9 +46,9 @@ struct hr_loop {
     struct hr__fibers *more_fibers; /* of other sizes */
     struct hr_list tasks;           /* unfinished, in spawn order */
     size_t task_count;
-    uint64_t tasks_made;    /* for names */
-    struct hr__task *spare; /* structs for the next tasks, linked by their ready entries */
-    unsigned spares;
+    uint64_t tasks_made;     /* for names */
+    struct hr__ready *spare; /* of structs for the next tasks, linked by these entries */
+    size_t spares;
     struct hr__timers timers;
     hr_usec lag;
 
@@ -134,16 +134,36 @@ static inline int hr__await_at_once(const hr_future *future)
     return hr_likely(simple) ? future->status : -EAGAIN;
 }
 
-/* The common part of making futures and tasks. */
-static inline void hr__future_init(hr_future *future, struct hr_loop *loop, bool is_task)
+/* Sets a task back to what spare structs have. core/task.c. */
+void hr__task_restore(struct hr__task *task);
+
+/* Keeps the struct of a task that nobody refers to any more for the next one. Its future has no
+ * value, error or watches left. */
+static inline void hr__task_free(struct hr_loop *loop, struct hr__task *task)
 {
-    *future = (hr_future){.loop = loop, .refs = 1, .is_task = is_task};
-    hr_list_init(&future->watches);
-    loop->futures++;
+#ifdef HR_NO_SPARES
+    free(task);
+#else
+    uint64_t worn = 0;
+    for (int i = 0; i < HR__TASK_RARE; i++)
+        worn |= task->rare[i];
+    if (hr_unlikely(worn))
+        hr__task_restore(task);
+    task->ready.next = loop->spare;
+    loop->spare = &task->ready;
+    loop->spares++;
+#endif
 }
 
 /* loop, or the running one for NULL. NULL, with a record, when there is none or it is closed. */
 struct hr_loop *hr__loop_for(hr_loop *loop);
+
+/* The same for the running one. */
+static inline struct hr_loop *hr__loop_here(void)
+{
+    struct hr_loop *loop = hr__loop_running;
+    return hr_likely(loop && !loop->closed) ? loop : hr__loop_for(NULL);
+}
 
 /* In debug mode: whether the caller's thread is not the one that runs the loop. */
 static inline bool hr__wrong_thread(const struct hr_loop *loop)
@@ -196,6 +216,13 @@ static inline void hr__poll_soon(struct hr_loop *loop)
     loop->look_at = 0;
 }
 
+/* Makes the run end with the present pass. */
+static inline void hr__sched_stop(struct hr_loop *loop)
+{
+    loop->stopping = true;
+    hr__poll_soon(loop); /* which is looked at before each pass */
+}
+
 /* The clock, read now: deadlines are counted from here, so that no timer is early. */
 static inline hr_usec hr__clock_now(struct hr_loop *loop)
 {
@@ -244,7 +271,9 @@ static inline void hr__slice_of(const void *fn)
     hr__loop_running->slice_fn = fn;
 }
 
-/* core/task.c: frees the structs kept for tasks to come. */
+/* core/task.c: frees some of the structs that are kept for tasks to come, if they are too many
+ * (true: there are more); frees all of them. */
+bool hr__tasks_trim(struct hr_loop *loop);
 void hr__tasks_done(struct hr_loop *loop);
 
 /* core/task.c: asks the tasks that a closing loop has left to end, in rounds. */

@@ -22,6 +22,13 @@ int hr__task_deliver_cancel(struct hr__task *task)
     return fail_cancelled(task);
 }
 
+/* Who waits for a future is in none. */
+static void leave_line(struct hr__waiter *waiter)
+{
+    if (!waiter->future)
+        hr_list_remove(&waiter->link);
+}
+
 int hr__park_interrupted(struct hr__waiter *waiter, int r)
 {
     struct hr__task *task = hr__task(waiter->task);
@@ -32,7 +39,7 @@ int hr__park_interrupted(struct hr__waiter *waiter, int r)
         r = fail_cancelled(task);
     if (r == 0)
         return waiter->result;
-    hr_list_remove(&waiter->link);
+    leave_line(waiter);
     return r;
 }
 
@@ -65,7 +72,7 @@ static hr_future *cancel_one(struct hr__task *task, const char *reason)
         return waiter->future;
     }
     task->must_cancel |= HR__CANCEL_ASKED;
-    hr_list_remove(&waiter->link);
+    leave_line(waiter);
     hr__task_queue(task);
     return NULL;
 }
@@ -137,7 +144,7 @@ unsigned hr_task_cancelling(const hr_task *handle)
     return hr__task(handle)->cancelling;
 }
 
-/* A task that waits for a future. */
+/* A task that waits for a future which others watch, too. */
 struct await {
     struct hr__watch watch;
     struct hr__waiter waiter;
@@ -145,16 +152,16 @@ struct await {
 
 static void awaited_done(struct hr__watch *watch)
 {
-    hr__wake(&hr_container_of(watch, struct await, watch)->waiter, 0);
+    hr__waiter_called(&hr_container_of(watch, struct await, watch)->waiter);
 }
 
-static int wait_until_done(struct hr__task *task, hr_future *future)
+/* With a cancel on its way, or others that wait. */
+static __attribute__((noinline)) int wait_among_others(struct hr__task *task, hr_future *future)
 {
     struct await await = {
         .watch.done = awaited_done,
         .waiter = {.task = &task->future, .future = future},
     };
-    hr_list_init(&await.waiter.link);
 
     /* A request that comes along is passed on, as one that came while waiting would be. */
     if (task->must_cancel && !task->shielded) {
@@ -163,13 +170,27 @@ static int wait_until_done(struct hr__task *task, hr_future *future)
         if (hr_future_done(future))
             return 0;
     }
-    hr_future_ref(future);
     hr__future_watch(future, &await.watch);
     task->patient++; /* a cancel that stands has gone on to the future, or will */
     int r = hr__park(&await.waiter, "a future");
     task->patient--;
     hr_list_remove(&await.watch.link);
-    hr__future_drop(future);
+    return r;
+}
+
+static inline int wait_until_done(struct hr__task *task, hr_future *future)
+{
+    if (hr_unlikely(task->must_cancel || future->awaiter || !hr_list_empty(&future->watches)))
+        return wait_among_others(task, future);
+    struct hr__waiter waiter = {.task = &task->future, .future = future};
+    future->awaiter = &waiter;
+    hr__park_now(task, &waiter, "a future");
+    future->awaiter = NULL;
+    if (hr_likely(waiter.woken && !task->must_cancel))
+        return 0;
+    task->patient++;
+    int r = hr__park_interrupted(&waiter, 0);
+    task->patient--;
     return r;
 }
 
@@ -186,27 +207,39 @@ int hr__await_check(const hr_future *future, struct hr__task *task)
     return 0;
 }
 
-static __attribute__((noinline)) int await_outcome(hr_future *future)
+/* Waits for a future that somebody holds a reference to, and takes its outcome. */
+static inline int await_outcome(hr_future *future)
 {
     struct hr__task *task = hr__task_running();
-    int r = hr__await_check(future, task);
-    if (r == 0 && !hr_future_done(future))
+    bool simple = future && task && future->loop == task->future.loop && future != &task->future;
+    int r = hr_likely(simple) ? 0 : hr__await_check(future, task);
+    if (r == 0 && future->state == HR__PENDING)
         r = wait_until_done(task, future);
     if (r < 0)
         return r;
-    r = hr__await_at_once(future);
-    return r >= 0 ? r : hr__future_receive(future);
+    return hr_likely(future->state == HR__FINISHED && future->status >= 0)
+               ? future->status
+               : hr__future_receive(future);
+}
+
+static __attribute__((noinline)) int await_later(hr_future *future)
+{
+    hr_future_ref(future); /* whoever lets go of it meanwhile */
+    int r = await_outcome(future);
+    hr_future_unref(future);
+    return r;
 }
 
 int hr_await(hr_future *future)
 {
     int r = hr__await_at_once(future);
-    return hr_likely(r >= 0) ? r : await_outcome(future);
+    return hr_likely(r >= 0) ? r : await_later(future);
 }
 
 int hr_join(hr_future *future)
 {
-    int r = hr_await(future);
-    hr_future_unref(future);
+    int r = await_outcome(future);
+    if (hr_likely(future != NULL))
+        hr__future_drop(future);
     return r;
 }

@@ -13,7 +13,7 @@
 struct hr__waiter {
     struct hr_list link; /* in the queue of waiters; the caller links it before parking */
     hr_task *task;
-    hr_future *future; /* what a cancel is passed on to instead of ending the wait; mostly NULL */
+    hr_future *future; /* waited for: no link, and a cancel is passed on to it; mostly NULL */
     int result;        /* what hr__wake() said */
     bool woken;        /* hr__wake() was called, even if a cancel then won: pass the turn on */
 };
@@ -38,6 +38,14 @@ static inline void hr__suspend(struct hr__task *task, const char *what)
     hr__sched_suspend(loop, task);
 }
 
+/* Others run until the record is called or its task is asked to end. */
+static inline void hr__park_now(struct hr__task *task, struct hr__waiter *waiter, const char *what)
+{
+    task->parked = waiter;
+    hr__suspend(task, what);
+    task->parked = NULL;
+}
+
 /* What a wait comes to that was not simply woken. */
 int hr__park_interrupted(struct hr__waiter *waiter, int r);
 
@@ -48,11 +56,8 @@ static inline hr_async int hr__park(struct hr__waiter *waiter, const char *what)
 {
     struct hr__task *task = hr__task(waiter->task);
     int r = hr__task_take_cancel(task);
-    if (hr_likely(r == 0 && !waiter->woken)) {
-        task->parked = waiter;
-        hr__suspend(task, what);
-        task->parked = NULL;
-    }
+    if (hr_likely(r == 0 && !waiter->woken))
+        hr__park_now(task, waiter, what);
     if (hr_likely(r == 0 && waiter->woken && !task->must_cancel))
         return waiter->result;
     return hr__park_interrupted(waiter, r);
@@ -61,10 +66,17 @@ static inline hr_async int hr__park(struct hr__waiter *waiter, const char *what)
 /* Puts a task into the ready queue, once. */
 static inline void hr__task_queue(struct hr__task *task)
 {
-    if (task->queued)
-        return;
-    task->queued = true;
-    hr__ready_append(&task->future.loop->ready, &task->ready);
+    if (!hr__ready_queued(&task->ready))
+        hr__ready_append(&task->future.loop->ready, &task->ready);
+}
+
+/* Queues the task of a record that is in no list. */
+static inline void hr__waiter_called(struct hr__waiter *waiter)
+{
+    struct hr__task *task = hr__task(waiter->task);
+    waiter->woken = true;
+    if (task->parked == waiter)
+        hr__task_queue(task);
 }
 
 /* Unlinks the record and queues its task with that result; a second call changes nothing. */
@@ -72,12 +84,9 @@ static inline void hr__wake(struct hr__waiter *waiter, int result)
 {
     if (waiter->woken)
         return;
-    waiter->woken = true;
     waiter->result = result;
     hr_list_remove(&waiter->link);
-    struct hr__task *task = hr__task(waiter->task);
-    if (task->parked == waiter)
-        hr__task_queue(task);
+    hr__waiter_called(waiter);
 }
 
 /* Another way to learn that a future is done, for waits that watch several: linked into a pending
@@ -87,6 +96,18 @@ struct hr__watch {
     struct hr_list link;
     void (*done)(struct hr__watch *watch);
 };
+
+/* Gives a pending future its outcome and calls who waits for it. */
+void hr__future_tell_watches(hr_future *future);
+static inline void hr__future_complete(hr_future *future, enum hr__future_state state, int status)
+{
+    future->state = (unsigned char)state;
+    future->status = status;
+    if (future->awaiter)
+        hr__waiter_called(future->awaiter);
+    if (hr_unlikely(!hr_list_empty(&future->watches)))
+        hr__future_tell_watches(future);
+}
 
 /* Watches a future that is not done yet; needs no memory and takes no reference. Who holds none
  * either sees done() also when the last reference goes while the future is pending. */

@@ -149,7 +149,9 @@ static void poll_asleep(hr_loop *loop, hr_usec deadline)
 static void look_idle(hr_loop *loop)
 {
     hr_usec tidy_up = hr__fibers_trim(loop);
-    if (tidy_up <= loop->now) { /* something is left to do, but nothing that could not wait */
+    bool many_spares = hr__tasks_trim(loop);
+    /* Something may be left to do, but nothing that could not wait. */
+    if (tidy_up <= loop->now || many_spares) {
         poll_now(loop);
         return;
     }

@@ -2,7 +2,7 @@
 /*
  * The ready queue: a singly linked FIFO whose links sit in what is queued. Inside core/ only.
  *
- * Queueing needs no memory and costs two stores; nothing is ever taken out of the middle.
+ * Queueing needs no memory and costs three stores; nothing is ever taken out of the middle.
  */
 #pragma once
 
@@ -13,6 +13,18 @@ struct hr__ready {
     /* Called on the loop's own stack; drop: the loop closes, give everything up without running. */
     void (*run)(struct hr__ready *entry, bool drop);
 };
+
+/* For entries that want to know whether they are queued: who takes them out of the queue says so by
+ * hr__ready_left(). */
+static inline bool hr__ready_queued(const struct hr__ready *entry)
+{
+    return entry->next != entry;
+}
+
+static inline void hr__ready_left(struct hr__ready *entry)
+{
+    entry->next = entry;
+}
 
 struct hr__ready_queue {
     struct hr__ready *first, **end; /* end: where the next one's address is written */

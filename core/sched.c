@@ -27,7 +27,7 @@ static inline void begin_pass(hr_loop *loop)
 static inline struct hr__ready *next_entry(hr_loop *loop)
 {
     if (!loop->pass) {
-        if (!loop->ready.first || loop->slices >= loop->look_at || loop->stopping)
+        if (!loop->ready.first || loop->slices >= loop->look_at)
             return NULL;
         begin_pass(loop);
     }
@@ -56,10 +56,11 @@ static bool start_task(hr_loop *loop, struct hr__task *task)
         hr__task_end_unstarted(task, -ECANCELED);
         return false;
     }
-    struct hr__fibers *pool = task->stack_size == loop->fibers.size
-                                  ? &loop->fibers
-                                  : fibers_of_size(loop, task->stack_size);
-    int r = pool ? hr__fiber_get(pool, task, &task->fiber) : hr_fail(-ENOMEM, "no memory");
+    struct hr__fibers *pool =
+        task->stack_size ? fibers_of_size(loop, task->stack_size) : &loop->fibers;
+    int r = pool ? 0 : hr_fail(-ENOMEM, "no memory");
+    if (pool && !(task->fiber = hr__fiber_reuse(pool, task)))
+        r = hr__fiber_new(pool, task, &task->fiber);
     if (r < 0) {
         hr__task_end_unstarted(task, r);
         return false;
@@ -87,7 +88,7 @@ static inline struct hr__task *take_task(hr_loop *loop, struct hr__ready *entry)
     struct hr__task *task = hr_container_of(entry, struct hr__task, ready);
     loop->pass = entry->next;
     look_ahead(entry->next);
-    task->queued = false;
+    hr__ready_left(entry);
     loop->slices++;
     return task;
 }
@@ -119,12 +120,22 @@ __attribute__((noinline)) static struct hr__coro *find_context(hr_loop *loop)
     return &loop->main;
 }
 
-/* As find_context(); without a call, so without a frame, where the next is a task that has run. */
+/* Whether the task has a stack, or nothing keeps it from having one that is warm. */
+static inline bool has_stack(hr_loop *loop, struct hr__task *task)
+{
+    if (hr_likely(task->fiber != NULL))
+        return true;
+    if (task->must_cancel || task->stack_size)
+        return false;
+    return (task->fiber = hr__fiber_reuse(&loop->fibers, task)) != NULL;
+}
+
+/* As find_context(); without a call, so without a frame, where the next is a task and warm. */
 static inline struct hr__coro *next_context(hr_loop *loop)
 {
     struct hr__ready *entry = next_entry(loop);
     if (hr_likely(entry && entry->run == hr__task_run && !loop->slow_slice &&
-                  hr_container_of(entry, struct hr__task, ready)->fiber))
+                  has_stack(loop, hr_container_of(entry, struct hr__task, ready))))
         return go_on(loop, take_task(loop, entry));
     return find_context(loop);
 }
@@ -188,7 +199,6 @@ void hr__sched_start(hr_loop *loop, struct hr__task *child)
     child->ready.next = then;
     loop->pass = &child->ready;
     if (self) {
-        self->queued = true;
         hr__sched_suspend(loop, self);
     } else {
         hr__task_run(&child->ready, false);
@@ -230,7 +240,7 @@ void hr__sched_run(hr_loop *loop)
         bool slow = hr__poll(loop);
         unsigned more = 2 * loop->unseen + 1;
         loop->unseen = slow ? 0 : more < LOOK_EVERY ? more : LOOK_EVERY;
-        loop->look_at = loop->slices + loop->unseen;
+        loop->look_at = loop->stopping ? 0 : loop->slices + loop->unseen;
         begin_pass(loop);
         run_pass(loop);
     } while (!loop->stopping);

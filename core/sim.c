@@ -81,7 +81,7 @@ static void add_waiter(hr_task *handle, void *cookie)
     size_t length = strlen(sim->who);
     struct hr__task *task = hr__task(handle);
     snprintf(sim->who + length, sizeof(sim->who) - length, "%s%s waits for %s", length ? ", " : "",
-             hr__task_name(task), task->waits_for ? task->waits_for : "its turn");
+             hr__task_name(task), hr__task_waits_for(task));
 }
 
 static void get_stuck(struct hr_sim *sim)

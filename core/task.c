@@ -12,6 +12,16 @@
 #include "core/greenlet_impl.h"
 #include "core/local_impl.h"
 #include "core/loop_impl.h"
+#include "core/park.h"
+
+/* Structs that stay for the tasks to come. A loop that had more tasks for a while gives the rest
+ * back when it is idle, some at a time. */
+#ifdef HR_NO_SPARES /* a tool is to see which of them is used after its end */
+#define SPARES_KEPT 0
+#else
+#define SPARES_KEPT 1024
+#endif
+#define SPARES_AT_ONCE 64
 
 /* Names are short: no call is worth it. */
 static inline void set_name(struct hr__task *task, const char *name)
@@ -22,73 +32,68 @@ static inline void set_name(struct hr__task *task, const char *name)
     task->name[length] = '\0';
 }
 
-/* A loop that makes many short tasks takes their structs from here. */
-#ifdef HR_NO_SPARES /* a tool is to see which of them is used after its end */
-#define SPARES_KEPT 0
-#else
-#define SPARES_KEPT 1024
-#endif
-
-static inline struct hr__task *take_spare(hr_loop *loop)
+/* A struct from which a task can be made at once. What is the same in all tasks, and what most of
+ * them never change, is there already and stays there: see hr__task_free(). */
+static struct hr__task *spare_new(hr_loop *loop)
 {
-    struct hr__task *task = loop->spare;
-    if (hr_unlikely(!task))
-        return malloc(sizeof(*task));
-    loop->spare =
-        task->ready.next ? hr_container_of(task->ready.next, struct hr__task, ready) : NULL;
+    struct hr__task *task = calloc(1, sizeof(*task));
+    if (!task) {
+        hr_fail(-ENOMEM, "no memory for a task");
+        return NULL;
+    }
+    task->future.loop = loop;
+    hr_list_init(&task->future.watches);
+    task->ready.run = hr__task_run;
+    return task;
+}
+
+static inline struct hr__task *spare_take(hr_loop *loop)
+{
+    struct hr__task *task = hr_container_of(loop->spare, struct hr__task, ready);
+    loop->spare = task->ready.next;
     loop->spares--;
     return task;
 }
 
-void hr__task_free(struct hr__task *task)
+void hr__task_restore(struct hr__task *task)
 {
-    hr_loop *loop = task->future.loop;
-    if (loop->spares == SPARES_KEPT) {
-        free(task);
-        return;
-    }
-    task->ready.next = loop->spare ? &loop->spare->ready : NULL;
-    loop->spare = task;
-    loop->spares++;
+    memset(task->rare, 0, sizeof(task->rare));
+}
+
+static void spares_free(hr_loop *loop, size_t keep, size_t most)
+{
+    for (; loop->spares > keep && most > 0; most--)
+        free(spare_take(loop));
+}
+
+bool hr__tasks_trim(hr_loop *loop)
+{
+    size_t keep = SPARES_KEPT + loop->fibers.cached;
+    spares_free(loop, keep, SPARES_AT_ONCE);
+    return loop->spares > keep;
 }
 
 void hr__tasks_done(hr_loop *loop)
 {
-    while (loop->spare)
-        free(take_spare(loop));
+    spares_free(loop, 0, SIZE_MAX);
 }
 
-/* A task that is in nobody's queue yet. Field by field: zeroing the whole struct first costs as
- * much as the rest of a spawn. */
-static inline __attribute__((always_inline)) struct hr__task *make(hr_loop *loop, const char *name,
-                                                                   hr_task_fn *fn, void *arg)
+/* Makes a task of a spare struct; it is in nobody's queue yet. */
+static inline struct hr__task *make(hr_loop *loop, struct hr__task *task, const char *name,
+                                    hr_task_fn *fn, void *arg, const void *site)
 {
-    struct hr__task *task = take_spare(loop);
-    if (hr_unlikely(!task)) {
-        hr_fail(-ENOMEM, "no memory for a task");
-        return NULL;
-    }
-    hr__future_init(&task->future, loop, true);
-    task->future.refs = 2; /* the caller's and the loop's */
-    task->ready.run = hr__task_run;
-    task->fiber = NULL;
-    task->parked = NULL;
-    task->waits_for = "its first turn";
+    hr_future *future = &task->future;
+    future->refs = 2; /* the caller's and the loop's */
+    future->state = HR__PENDING;
+    future->is_task = true;
+    future->error_seen = future->marked = false;
+    loop->futures++;
     task->since = loop->now;
-    task->site = __builtin_return_address(0); /* of the public call that this is inlined into */
+    task->locals = loop->current ? hr__locals_ref(loop->current->locals) : NULL;
     task->fn = fn;
     task->arg = arg;
-    task->free_arg = NULL;
-    task->stack_size = loop->fibers.size;
-    task->cancelling = task->shielded = task->close_round = 0;
-    task->standing = 0;
-    task->patient = task->must_cancel = 0;
-    task->in_cancel = false;
-    task->group = NULL;
-    task->locals = loop->current ? hr__locals_ref(loop->current->locals) : NULL;
-    task->queued = true;
+    task->site = site;
     task->number = ++loop->tasks_made;
-    task->name[0] = '\0';
     if (name)
         set_name(task, name);
     hr_list_append(&loop->tasks, &task->all);
@@ -96,36 +101,58 @@ static inline __attribute__((always_inline)) struct hr__task *make(hr_loop *loop
     return task;
 }
 
+/* With everything that may go wrong; loop: NULL is the running one. */
+static __attribute__((noinline)) struct hr__task *
+make_anyhow(hr_loop *loop, const char *name, hr_task_fn *fn, void *arg, const void *site)
+{
+    loop = hr__loop_for(loop);
+    if (!loop)
+        return NULL;
+    struct hr__task *task = loop->spare ? spare_take(loop) : spare_new(loop);
+    return task ? make(loop, task, name, fn, arg, site) : NULL;
+}
+
 hr_task *hr_create_task_with(const struct hr_task_options *options, hr_task_fn *fn, void *arg)
 {
-    hr_loop *loop = hr__loop_for(options->loop);
-    struct hr__task *task = loop ? make(loop, options->name, fn, arg) : NULL;
+    struct hr__task *task =
+        make_anyhow(options->loop, options->name, fn, arg, __builtin_return_address(0));
     if (!task)
         return NULL;
+    hr_loop *loop = task->future.loop;
     task->free_arg = options->free_arg;
-    if (options->stack_size)
+    if (options->stack_size != loop->fibers.size)
         task->stack_size = options->stack_size;
     hr__ready_append(&loop->ready, &task->ready);
     return &task->future;
 }
 
-hr_task *hr_create_task(const char *name, hr_task_fn *fn, void *arg)
+static __attribute__((noinline)) hr_task *create_anyhow(const char *name, hr_task_fn *fn, void *arg,
+                                                        const void *site)
 {
-    hr_loop *loop = hr__loop_for(NULL);
-    struct hr__task *task = loop ? make(loop, name, fn, arg) : NULL;
+    struct hr__task *task = make_anyhow(NULL, name, fn, arg, site);
     if (!task)
         return NULL;
+    hr__ready_append(&task->future.loop->ready, &task->ready);
+    return &task->future;
+}
+
+hr_task *hr_create_task(const char *name, hr_task_fn *fn, void *arg)
+{
+    const void *site = __builtin_return_address(0);
+    hr_loop *loop = hr__loop_running;
+    if (hr_unlikely(!loop || loop->closed || !loop->spare))
+        return create_anyhow(name, fn, arg, site);
+    struct hr__task *task = make(loop, spare_take(loop), name, fn, arg, site);
     hr__ready_append(&loop->ready, &task->ready);
     return &task->future;
 }
 
 hr_task *hr_start_task(const char *name, hr_task_fn *fn, void *arg)
 {
-    hr_loop *loop = hr__loop_for(NULL);
-    struct hr__task *task = loop ? make(loop, name, fn, arg) : NULL;
+    struct hr__task *task = make_anyhow(NULL, name, fn, arg, __builtin_return_address(0));
     if (!task)
         return NULL;
-    hr__sched_start(loop, task);
+    hr__sched_start(task->future.loop, task);
     return &task->future;
 }
 
@@ -154,18 +181,21 @@ int hr_spawn(const char *name, hr_task_fn *fn, void *arg)
 }
 
 /* Completes a task that has left its stack, and lets go of the loop's reference. */
-static void end(struct hr__task *task, int status)
+static inline __attribute__((always_inline)) void end(struct hr__task *task, int status)
 {
     hr_loop *loop = task->future.loop;
-    hr_list_remove(&task->all);
+    hr_list_unlink(&task->all);
     loop->task_count--;
-    if (task->locals) {
+    if (hr_unlikely(task->locals)) {
         hr__locals_unref(task->locals);
         task->locals = NULL;
     }
-    if (task->close_round != 0 && task->close_round == loop->close_round && --loop->close_left == 0)
-        loop->stopping = true;
-    if (status == -ECANCELED)
+    if (hr_unlikely(task->close_round) && task->close_round == loop->close_round &&
+        --loop->close_left == 0)
+        hr__sched_stop(loop);
+    if (hr_likely(status >= 0))
+        hr__future_complete(&task->future, HR__FINISHED, status);
+    else if (status == -ECANCELED)
         hr__future_finish_cancelled(&task->future);
     else
         hr__future_finish(&task->future, status);
@@ -197,42 +227,51 @@ static void keep_error(struct hr__task *task, int code)
     record->cause = record->members = NULL;
 }
 
-static void stop_for(hr_loop *loop, struct hr__task *task)
+/* A fatal error stops the loop, which will tell it. */
+static void stop_for(hr_loop *loop, hr_future *future, int code)
 {
-    loop->fatal = task->future.status;
+    loop->fatal = code;
     hr_error_done(&loop->fatal_error);
-    hr_error_copy(&loop->fatal_error, hr_future_error(&task->future));
-    loop->stopping = true;
+    if (future->error)
+        hr_error_copy(&loop->fatal_error, future->error);
+    else
+        loop->fatal_error = (struct hr_error){.code = code, .cut = true};
+    future->error_seen = true;
+    hr__sched_stop(loop);
+}
+
+/* What a body comes to that has failed or was asked to end. */
+static __attribute__((noinline)) int judge(struct hr__task *task, int status)
+{
+    if (status >= 0 || status == -ECANCELED)
+        return -ECANCELED; /* it had nothing left to wait for */
+    keep_error(task, status);
+    if (status == HR_EFATAL)
+        stop_for(task->future.loop, &task->future, status);
+    return status;
+}
+
+/* What a body has left on its fiber. */
+static __attribute__((noinline)) void clean(struct hr__fiber *fiber)
+{
+    if (fiber->home)
+        hr__home_leave(hr_take(fiber->home));
+    hr_error_done(&fiber->error);
+    fiber->error.code = 0;
+    fiber->error.cut = false;
 }
 
 void hr__task_body(struct hr__task *task)
 {
-    struct hr__fiber *fiber = task->fiber;
     int status = task->fn(task->arg);
-
-    if (status >= 0 && task->must_cancel) /* it had nothing left to wait for */
-        status = -ECANCELED;
-    if (status < 0 && status != -ECANCELED)
-        keep_error(task, status);
-    if (hr_unlikely(fiber->home))
-        hr__home_leave(hr_take(fiber->home));
-    if (hr_unlikely(fiber->error.code)) {
-        hr_error_done(&fiber->error);
-        fiber->error.code = 0;
-        fiber->error.cut = false;
-    }
-
-    hr_loop *loop = fiber->loop;
-    bool fatal = status == HR_EFATAL;
-    if (hr_unlikely(fatal))
-        hr_future_ref(&task->future);
+    if (hr_unlikely(status < 0 || task->must_cancel))
+        status = judge(task, status);
+    struct hr__fiber *fiber = task->fiber;
+    if (hr_unlikely(fiber->home || fiber->error.code))
+        clean(fiber);
     task->fiber = NULL;
-    loop->current = NULL;
+    fiber->loop->current = NULL;
     end(task, status);
-    if (hr_unlikely(fatal)) {
-        stop_for(loop, task);
-        hr_future_unref(&task->future);
-    }
 }
 
 void hr_task_return(void *value, hr_free_fn *free_fn)
@@ -313,7 +352,7 @@ static void patience_ends(struct hr__timer *timer)
 {
     hr_loop *loop = hr_container_of(timer, struct patience, timer)->loop;
     loop->abandoned = true;
-    loop->stopping = true;
+    hr__sched_stop(loop);
 }
 
 static void report_left(hr_loop *loop)
@@ -322,7 +361,7 @@ static void report_left(hr_loop *loop)
         struct hr__task *task = hr_list_entry(node, struct hr__task, all);
         char message[96];
         snprintf(message, sizeof(message), "not over when the loop closed: waits for %s",
-                 task->waits_for);
+                 hr__task_waits_for(task));
         hr__report(loop, message, NULL, hr__task_name(task));
     }
 }

@@ -21,33 +21,40 @@ enum {
     HR__CANCEL_STANDS = 2, /* the task is in a cancelled scope: delivered each time */
 };
 
+#define HR__TASK_RARE 8
+
 /* What a wait and a wake touch stands first, in two cache lines. */
 struct hr__task {
     struct hr_future future;
     struct hr__ready ready;
+    const char *waits_for;     /* a literal; read it by hr__task_waits_for() */
+    hr_usec since;             /* when it was parked or spawned */
     struct hr__fiber *fiber;   /* its stack; NULL before the first slice and after the end */
     struct hr__waiter *parked; /* what it waits with; NULL while it runs or is on its way to */
-    unsigned cancelling;       /* requests outstanding */
-    unsigned short standing;   /* cancelled scopes that it is in */
-    unsigned char patient;     /* depth of waits that only a new request may interrupt */
-    unsigned char must_cancel; /* HR__CANCEL_… */
+    /* What most tasks never have. A spare struct has none of it. */
+    union {
+        struct {
+            unsigned cancelling;       /* requests outstanding */
+            unsigned short standing;   /* cancelled scopes that it is in */
+            unsigned char patient;     /* depth of waits that only a new request may interrupt */
+            unsigned char must_cancel; /* HR__CANCEL_… */
+            unsigned shielded;         /* depth of shielded scopes: no cancel is delivered in one */
+            unsigned close_round; /* the round of the loop's closing that cancelled it; 0: none */
+            struct hr_task_group *group; /* the innermost one that it has entered; NULL: none */
+            hr_free_fn *free_arg;
+            size_t stack_size;            /* 0: the loop's default */
+            char name[HR__TASK_NAME_MAX]; /* "" until somebody asks for a generated one */
+        };
+        uint64_t rare[HR__TASK_RARE]; /* all of that, to be looked at in a moment */
+    };
+    struct hr__locals *locals; /* its own values; NULL: none */
     bool in_cancel;            /* a request is on its way down through it */
-    bool queued;               /* in the ready queue */
     bool reached;              /* asked since this was last set to false */
-    const char *waits_for;     /* a literal */
-    hr_usec since;             /* when it was parked or spawned */
-    struct hr_list all;        /* in the loop's list of unfinished tasks, in spawn order */
     hr_task_fn *fn;
     void *arg;
-    hr_free_fn *free_arg;
-    size_t stack_size;
-    unsigned shielded;    /* depth of shielded scopes: while it is not 0, no cancel is delivered */
-    unsigned close_round; /* the round of the loop's closing that cancelled it; 0: none */
-    struct hr__locals *locals;    /* its own values; NULL: none */
-    const void *site;             /* where the call that has made it returns to */
-    struct hr_task_group *group;  /* the innermost one that it has entered; NULL: none */
-    uint64_t number;              /* for the generated name */
-    char name[HR__TASK_NAME_MAX]; /* "" until somebody asks for a generated one */
+    const void *site;   /* where the call that has made it returns to */
+    uint64_t number;    /* for the generated name */
+    struct hr_list all; /* in the loop's list of unfinished tasks, in spawn order */
 };
 
 /* The task behind a handle. */
@@ -56,8 +63,11 @@ static inline struct hr__task *hr__task(const hr_future *handle)
     return hr_container_of(handle, struct hr__task, future);
 }
 
-/* Frees a task that nobody refers to any more, or keeps it for the next one. */
-void hr__task_free(struct hr__task *task);
+/* What it waits for, in words. */
+static inline const char *hr__task_waits_for(const struct hr__task *task)
+{
+    return task->fiber ? task->waits_for : "its first turn";
+}
 
 /* For calls that make tasks by others: the task (NULL: none), as one made where they return to. */
 static inline hr_task *hr__task_made_at(hr_task *task, const void *site)
