@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How it works: what runs on a fiber is core/sched.c's: task bodies in an endless loop. Only the
- * loop's own stack frees fibers.
+ * How it works: a fiber runs the endless loop of core/body.c. Only the loop's own stack frees it.
  */
 #include "core/fiber.h"
 
@@ -35,7 +34,7 @@ int hr__fiber_new(struct hr__fibers *pool, struct hr__task *task, struct hr__fib
         .stack = stack,
     };
     hr__coro_init(&fiber->coro, stack.bottom, (size_t)((char *)fiber - (char *)stack.bottom),
-                  hr__sched_fiber, fiber);
+                  hr__fiber_main, fiber);
     fiber->coro.control = fiber->loop->main.control;
     *ret = fiber;
     return 0;

@@ -45,6 +45,9 @@ void hr__fibers_init(struct hr__fibers *pool, size_t size, enum hr__guard guard)
 /* All fibers have to be in the cache. Called on the loop's own stack. */
 void hr__fibers_done(struct hr__fibers *pool, struct hr_loop *loop);
 
+/* What runs on a fiber, its argument: task after task, until it is asked to leave. core/body.c. */
+void hr__fiber_main(void *arg);
+
 /* A fiber on a fresh stack, for the task. 0, -ENOMEM, -EAGAIN (see core/stack.h). */
 int hr__fiber_new(struct hr__fibers *pool, struct hr__task *task, struct hr__fiber **ret);
 
@@ -57,7 +60,8 @@ static inline struct hr__fiber *hr__fiber_reuse(struct hr__fibers *pool, struct 
     pool->cache = fiber->next;
     pool->cached--;
     fiber->task = task;
-    fiber->saved_errno = 0;
+    if (fiber->saved_errno != 0)
+        fiber->saved_errno = 0;
     return fiber;
 }
 

@@ -192,9 +192,6 @@ void hr__sched_suspend(struct hr_loop *loop, struct hr__task *task);
 /* Runs a task that is in no queue up to its first suspension, then goes on here. */
 void hr__sched_start(struct hr_loop *loop, struct hr__task *child);
 
-/* What a fiber (arg) does: it runs task after task, until it is asked to leave. */
-void hr__sched_fiber(void *arg);
-
 /* Runs passes until one ends with stopping set. Called on the loop's own stack. */
 void hr__sched_run(struct hr_loop *loop);
 

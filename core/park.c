@@ -51,8 +51,10 @@ int hr_yield(void)
     int r = hr__task_take_cancel(task);
     if (hr_unlikely(r < 0))
         return r;
-    hr__task_queue(task);
-    hr__suspend(task, "its turn");
+    hr_loop *loop = task->future.loop;
+    hr__ready_append(&loop->ready, &task->ready); /* whoever runs is not queued */
+    task->since = loop->now;
+    hr__sched_suspend(loop, task);
     return hr__task_take_cancel(task);
 }
 

@@ -13,25 +13,13 @@
  * that turn slow are noticed after LOOK_EVERY slices in the worst case. On a virtual clock a look
  * is taken before every pass, so that what happens depends on nothing but the program.
  */
-#include "core/loop_impl.h"
+#include "core/sched_impl.h"
 
 #define LOOK_EVERY 64
 
-static inline void begin_pass(hr_loop *loop)
+static struct hr__ready *next_entry(hr_loop *loop)
 {
-    loop->pass = hr__ready_take_all(&loop->ready);
-    loop->passes++;
-}
-
-/* The next entry of the present pass or, if nothing has to be looked at before, of a new one. */
-static inline struct hr__ready *next_entry(hr_loop *loop)
-{
-    if (!loop->pass) {
-        if (!loop->ready.first || loop->slices >= loop->look_at)
-            return NULL;
-        begin_pass(loop);
-    }
-    return loop->pass;
+    return loop->pass = hr__sched_peek(loop);
 }
 
 static struct hr__fibers *fibers_of_size(hr_loop *loop, size_t size)
@@ -68,104 +56,38 @@ static bool start_task(hr_loop *loop, struct hr__task *task)
     return true;
 }
 
-/* What a task finds first when it goes on lies in a few cache lines: its fiber's and those below.
- * They are sent for while the one before it runs. Inlined always: gcc 12 takes the call of a
- * function that does nothing else for one without effect. */
-#define LINE        64
-#define LINES_AHEAD 6
-static inline __attribute__((always_inline)) void look_ahead(const struct hr__ready *entry)
-{
-    if (!entry || entry->run != hr__task_run)
-        return;
-    const char *fiber = (const char *)hr_container_of(entry, const struct hr__task, ready)->fiber;
-    __builtin_prefetch(entry->next);
-    for (ptrdiff_t line = 0; fiber && line < LINES_AHEAD; line++)
-        __builtin_prefetch(fiber - line * LINE);
-}
-
-static inline struct hr__task *take_task(hr_loop *loop, struct hr__ready *entry)
-{
-    struct hr__task *task = hr_container_of(entry, struct hr__task, ready);
-    loop->pass = entry->next;
-    look_ahead(entry->next);
-    hr__ready_left(entry);
-    loop->slices++;
-    return task;
-}
-
-/* Who has a stack goes on where it stands, with its own errno. */
-static inline struct hr__coro *go_on(hr_loop *loop, struct hr__task *task)
-{
-    struct hr__fiber *fiber = task->fiber;
-    *loop->errno_place = fiber->saved_errno;
-    loop->current = task;
-    return &fiber->coro;
-}
-
-/* Takes the tasks at the head of the queue for as long as one cannot run; yields the stack on which
- * the first that can goes on, else the loop's own. */
-__attribute__((noinline)) static struct hr__coro *find_context(hr_loop *loop)
+struct hr__coro *hr__sched_find(hr_loop *loop)
 {
     loop->current = NULL;
     for (struct hr__ready *entry; (entry = next_entry(loop)) && entry->run == hr__task_run;) {
-        struct hr__task *task = take_task(loop, entry);
+        struct hr__task *task = hr__sched_take(loop, entry);
         if (!task->fiber && !start_task(loop, task))
             continue;
         if (hr_unlikely(loop->slow_slice))
             hr__slice_mark(loop, hr__task_name(task));
-        return go_on(loop, task);
+        return hr__sched_go_on(loop, task);
     }
     if (hr_unlikely(loop->slow_slice))
         hr__slice_mark(loop, NULL);
     return &loop->main;
 }
 
-/* Whether the task has a stack, or nothing keeps it from having one that is warm. */
-static inline bool has_stack(hr_loop *loop, struct hr__task *task)
+static __attribute__((noinline)) void suspend_anyhow(hr_loop *loop, struct hr__coro *self)
 {
-    if (hr_likely(task->fiber != NULL))
-        return true;
-    if (task->must_cancel || task->stack_size)
-        return false;
-    return (task->fiber = hr__fiber_reuse(&loop->fibers, task)) != NULL;
-}
-
-/* As find_context(); without a call, so without a frame, where the next is a task and warm. */
-static inline struct hr__coro *next_context(hr_loop *loop)
-{
-    struct hr__ready *entry = next_entry(loop);
-    if (hr_likely(entry && entry->run == hr__task_run && !loop->slow_slice &&
-                  has_stack(loop, hr_container_of(entry, struct hr__task, ready))))
-        return go_on(loop, take_task(loop, entry));
-    return find_context(loop);
+    struct hr__coro *next = hr__sched_find(loop);
+    if (next != self)
+        hr__coro_switch(self, next);
 }
 
 void hr__sched_suspend(hr_loop *loop, struct hr__task *task)
 {
     struct hr__fiber *self = task->fiber;
     self->saved_errno = *loop->errno_place;
-    struct hr__coro *next = next_context(loop);
-    if (next != &self->coro)
+    struct hr__coro *next = hr__sched_next(loop);
+    if (hr_unlikely(!next))
+        suspend_anyhow(loop, &self->coro);
+    else if (next != &self->coro)
         hr__coro_switch(&self->coro, next);
-}
-
-/* Before it looks for what runs next it puts itself into the cache; if that is a task which has not
- * started yet, it takes itself out again and goes on without a switch, on a warm stack. It keeps
- * nothing in its frame that it would miss when it begins anew. */
-void hr__sched_fiber(void *arg)
-{
-    struct hr__fiber *fiber = arg;
-    struct hr__coro *next = &fiber->coro;
-    while (!fiber->leaving) {
-        hr__task_body(fiber->task);
-        hr__fiber_put(fiber);
-        next = next_context(fiber->loop);
-        if (next != &fiber->coro)
-            break;
-    }
-    if (fiber->leaving)
-        hr__coro_exit(&fiber->coro, &fiber->loop->main);
-    hr__coro_idle(&fiber->coro, next);
 }
 
 /* Marks the entries that are tasks, and runs one from the loop's own stack. */
@@ -174,7 +96,7 @@ void hr__task_run(struct hr__ready *entry, bool drop)
     if (drop) /* left when the loop closed: it never runs again */
         return;
     hr_loop *loop = hr_container_of(entry, struct hr__task, ready)->future.loop;
-    struct hr__coro *next = next_context(loop);
+    struct hr__coro *next = hr__sched_find(loop);
     if (next == &loop->main)
         return;
     loop->away = true;
@@ -241,7 +163,7 @@ void hr__sched_run(hr_loop *loop)
         unsigned more = 2 * loop->unseen + 1;
         loop->unseen = slow ? 0 : more < LOOK_EVERY ? more : LOOK_EVERY;
         loop->look_at = loop->stopping ? 0 : loop->slices + loop->unseen;
-        begin_pass(loop);
+        loop->pass = hr__sched_begin_pass(loop);
         run_pass(loop);
     } while (!loop->stopping);
     loop->stopping = false;

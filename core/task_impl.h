@@ -27,7 +27,7 @@ enum {
 struct hr__task {
     struct hr_future future;
     struct hr__ready ready;
-    const char *waits_for;     /* a literal; read it by hr__task_waits_for() */
+    const char *waits_for;     /* a literal, while it is parked: see hr__task_waits_for() */
     hr_usec since;             /* when it was parked or spawned */
     struct hr__fiber *fiber;   /* its stack; NULL before the first slice and after the end */
     struct hr__waiter *parked; /* what it waits with; NULL while it runs or is on its way to */
@@ -66,7 +66,9 @@ static inline struct hr__task *hr__task(const hr_future *handle)
 /* What it waits for, in words. */
 static inline const char *hr__task_waits_for(const struct hr__task *task)
 {
-    return task->fiber ? task->waits_for : "its first turn";
+    if (!task->fiber)
+        return "its first turn";
+    return task->parked ? task->waits_for : "its turn";
 }
 
 /* For calls that make tasks by others: the task (NULL: none), as one made where they return to. */
@@ -98,6 +100,3 @@ void hr__task_run(struct hr__ready *entry, bool drop);
 
 /* Ends a task that never got a stack. */
 void hr__task_end_unstarted(struct hr__task *task, int code);
-
-/* Runs the body on the present stack, then completes the task and lets go of it. */
-void hr__task_body(struct hr__task *task);
