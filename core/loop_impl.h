@@ -207,6 +207,10 @@ void hr__poll_close(struct hr_loop *loop);
  * last look, or the clock is virtual. */
 bool hr__poll(struct hr_loop *loop);
 
+/* Reads the clock on whatever stack runs. True when that was all there is to a look: little time
+ * has gone by, no timer is due, nothing has come from other threads. */
+bool hr__poll_quiet(struct hr_loop *loop);
+
 /* Makes the loop look at timers before the next pass. */
 static inline void hr__poll_soon(struct hr_loop *loop)
 {

@@ -195,6 +195,18 @@ bool hr__poll(hr_loop *loop)
     return slow;
 }
 
+bool hr__poll_quiet(hr_loop *loop)
+{
+    if (hr__clock_is_virtual(loop))
+        return false;
+    hr_usec now = hr__clock_now(loop);
+    if (now - loop->now >= POLL_EVERY || now - loop->polled >= POLL_EVERY ||
+        !hr__timers_quiet(&loop->timers, now) || !hr__inbox_empty(loop))
+        return false;
+    loop->now = now;
+    return true;
+}
+
 void hr__loop_arm(hr_loop *loop, struct hr__timer *timer, hr_usec deadline)
 {
     hr__timer_arm(&loop->timers, timer, deadline);

@@ -8,17 +8,30 @@
  *
  * Looking at clock and descriptors costs as much as dozens of switches. So it is not done before
  * every pass but when nothing is ready, when a timer is armed that is due at once, and when enough
- * slices have run. How many are enough is learnt: one after a sleep and while passes are slow, and
- * twice as many after each look that found the slices before it quick, LOOK_EVERY at most. So tasks
- * that turn slow are noticed after LOOK_EVERY slices in the worst case. On a virtual clock a look
- * is taken before every pass, so that what happens depends on nothing but the program.
+ * slices have run; and only where there is more to see than the clock, a look takes the way over
+ * the loop's own stack. How many are enough is learnt: one after a sleep and while passes are slow,
+ * and twice as many after each look that found the slices before it quick, LOOK_EVERY at most. So
+ * tasks that turn slow are noticed after LOOK_EVERY slices in the worst case. On a virtual clock a
+ * look is taken before every pass, so that what happens depends on nothing but the program.
  */
 #include "core/sched_impl.h"
 
 #define LOOK_EVERY 64
 
+/* Says how many slices may run until the next look. */
+static void plan_look(hr_loop *loop, bool slow)
+{
+    unsigned more = 2 * loop->unseen + 1;
+    loop->unseen = slow ? 0 : more < LOOK_EVERY ? more : LOOK_EVERY;
+    loop->look_at = loop->stopping ? 0 : loop->slices + loop->unseen;
+}
+
+/* The next entry, after a look on whatever stack runs where one is due and a quick one will do. */
 static struct hr__ready *next_entry(hr_loop *loop)
 {
+    bool due = !loop->pass && loop->ready.first && loop->slices >= loop->look_at;
+    if (due && loop->look_at > 0 && hr__poll_quiet(loop)) /* 0: somebody wants a real one */
+        plan_look(loop, false);
     return loop->pass = hr__sched_peek(loop);
 }
 
@@ -159,10 +172,7 @@ void hr__sched_drop(hr_loop *loop)
 void hr__sched_run(hr_loop *loop)
 {
     do {
-        bool slow = hr__poll(loop);
-        unsigned more = 2 * loop->unseen + 1;
-        loop->unseen = slow ? 0 : more < LOOK_EVERY ? more : LOOK_EVERY;
-        loop->look_at = loop->stopping ? 0 : loop->slices + loop->unseen;
+        plan_look(loop, hr__poll(loop));
         loop->pass = hr__sched_begin_pass(loop);
         run_pass(loop);
     } while (!loop->stopping);

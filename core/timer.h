@@ -69,6 +69,12 @@ static inline void hr__timer_disarm(struct hr__timers *timers, struct hr__timer 
     timers->count--;
 }
 
+/* Whether nothing is due at now, and nothing has to be done to know that. */
+static inline bool hr__timers_quiet(const struct hr__timers *timers, hr_usec now)
+{
+    return now < timers->quiet && hr_list_empty(&timers->near) && hr_list_empty(&timers->fresh);
+}
+
 /* Fires what is due at now. Returns how late the latest of them was, 0 when none was due. */
 hr_usec hr__timers_run(struct hr__timers *timers, hr_usec now);
 
