@@ -44,9 +44,9 @@ void hr__task_end_unstarted(struct hr__task *task, int code)
 }
 
 /* Moves the record, causes and all, from the fiber into the future. */
-static void keep_error(struct hr__task *task, int code)
+static void keep_error(struct hr__fiber *fiber, struct hr__task *task, int code)
 {
-    struct hr_error *record = &task->fiber->error;
+    struct hr_error *record = &fiber->error;
     if (record->code != code)
         hr_fail_at(NULL, code, "%s", hr_error_text(code)); /* wherever that was */
     task->future.error = malloc(sizeof(*record));
@@ -70,11 +70,12 @@ static void stop_for(hr_loop *loop, hr_future *future, int code)
 }
 
 /* What a body comes to that has failed or was asked to end. */
-static __attribute__((noinline)) int judge(struct hr__task *task, int status)
+static __attribute__((noinline)) int judge(struct hr__fiber *fiber, struct hr__task *task,
+                                           int status)
 {
     if (status >= 0 || status == -ECANCELED)
         return -ECANCELED; /* it had nothing left to wait for */
-    keep_error(task, status);
+    keep_error(fiber, task, status);
     if (status == HR_EFATAL)
         stop_for(task->future.loop, &task->future, status);
     return status;
@@ -95,7 +96,7 @@ static inline void run(struct hr__fiber *fiber, struct hr__task *task)
 {
     int status = task->fn(task->arg);
     if (hr_unlikely(status < 0 || task->must_cancel))
-        status = judge(task, status);
+        status = judge(fiber, task, status);
     if (hr_unlikely(fiber->home || fiber->error.code))
         clean(fiber);
     task->fiber = NULL;

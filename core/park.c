@@ -213,12 +213,14 @@ int hr__await_check(const hr_future *future, struct hr__task *task)
 static inline int await_outcome(hr_future *future)
 {
     struct hr__task *task = hr__task_running();
-    bool simple = future && task && future->loop == task->future.loop && future != &task->future;
-    int r = hr_likely(simple) ? 0 : hr__await_check(future, task);
-    if (r == 0 && future->state == HR__PENDING)
-        r = wait_until_done(task, future);
-    if (r < 0)
-        return r;
+    bool fine = future && task && future->loop == task->future.loop && future != &task->future;
+    if (hr_unlikely(!fine))
+        return hr__await_check(future, task); /* which says why not */
+    if (future->state == HR__PENDING) {
+        int r = wait_until_done(task, future);
+        if (r < 0)
+            return r;
+    }
     return hr_likely(future->state == HR__FINISHED && future->status >= 0)
                ? future->status
                : hr__future_receive(future);
