@@ -85,6 +85,8 @@ static int use_transaction(hr_mysql_pool *pool)
 static int use_pool(hr_mysql_pool *pool)
 {
     int r = use_connection(pool);
+    if (r >= 0)
+        r = mysql_test_everything(pool);
     return r < 0 ? r : use_transaction(pool);
 }
 
@@ -118,6 +120,7 @@ static void torture(bool once)
     snprintf(sql, sizeof(sql), "DROP TABLE IF EXISTS wide; CREATE TABLE wide (%s)", columns);
     mariadb_server_sql(mariadb_server_shared(), sql);
 
+    mysql_test_everything_made(mariadb_server_shared());
     bool starved = true;
     long n = 0;
     for (; starved; n++) {
