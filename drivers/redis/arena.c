@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Arenas are made and freed once a reply, so those of the usual size are kept by the thread that
- * frees them, for its next reply: a command costs no allocation. Under
- * AddressSanitizer nothing is kept, so that it sees a reply that is used after it was freed.
+ * frees them, for its next reply: a command costs no allocation. Nothing is kept under
+ * AddressSanitizer, so that it sees a reply that is used after it was freed, and in builds with
+ * fault points, so that each reply can run out of memory.
  */
 #include "drivers/redis/arena.h"
 
