@@ -22,7 +22,7 @@ NUMBER = re.compile(r"s(\d+)_(\d+)_")
 
 def numbers_of_tests():
     """Yields (file, number) for each number that a test of the C test programs bears."""
-    for path in sorted((ROOT / "tests").glob("*/test_*.c")):
+    for path in sorted((ROOT / "tests").rglob("test_*.c")):
         for prefix in TEST.findall(path.read_text(encoding="utf-8")):
             for section, line in NUMBER.findall(prefix):
                 yield path.name, (int(section), int(line))
