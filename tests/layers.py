@@ -42,7 +42,7 @@ FOREIGN = {
     "curl": ["drivers/http/impl.h"],
     "hiredis": ["tests/*"],
     "mysql": ["drivers/mysql.[ch]", "drivers/mysql/*"],
-    "openssl": ["drivers/tls.c"],
+    "openssl": ["drivers/tls*.[ch]"],
     "yyjson.h": ["daemon/item/json*.c"],
     "yaml.h": ["config/yaml.c"],
     "systemd": ["daemon/notify.c", "daemon/log*.c"],
