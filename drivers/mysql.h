@@ -134,25 +134,26 @@ struct hr_mysql_args {
 #define HR_NO_ARGS ((struct hr_mysql_args){NULL, 0})
 static inline struct hr_mysql_arg hr_i(int64_t i)
 {
-    return (struct hr_mysql_arg){.type = HR_MYSQL_INT, .i = i};
+    return (struct hr_mysql_arg){.type = HR_MYSQL_INT, .i = i, .name = NULL};
 }
 static inline struct hr_mysql_arg hr_u(uint64_t u)
 {
-    return (struct hr_mysql_arg){.type = HR_MYSQL_UINT, .u = u};
+    return (struct hr_mysql_arg){.type = HR_MYSQL_UINT, .u = u, .name = NULL};
 }
 static inline struct hr_mysql_arg hr_d(double d)
 {
-    return (struct hr_mysql_arg){.type = HR_MYSQL_DOUBLE, .d = d};
+    return (struct hr_mysql_arg){.type = HR_MYSQL_DOUBLE, .d = d, .name = NULL};
 }
 static inline struct hr_mysql_arg hr_b(const void *data, size_t len)
 {
     return (struct hr_mysql_arg){
-        .type = HR_MYSQL_BYTES, .s = {(const char *)data, len}
+        .type = HR_MYSQL_BYTES, .s = {(const char *)data, len},
+             .name = NULL
     };
 }
 static inline struct hr_mysql_arg hr_null(void)
 {
-    return (struct hr_mysql_arg){.type = HR_MYSQL_NULL};
+    return (struct hr_mysql_arg){.type = HR_MYSQL_NULL, .i = 0, .name = NULL};
 }
 HR_PUBLIC struct hr_mysql_arg hr_s(const char *text); /* NULL becomes NULL */
 

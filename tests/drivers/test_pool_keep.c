@@ -93,7 +93,7 @@ static void *acquire(hr_pool *pool)
     return conn;
 }
 
-TEST(s23_8_a_least_number_of_connections_is_opened_ahead_and_kept)
+TEST(a_least_number_of_connections_is_opened_ahead_and_kept)
 {
     hr_pool *pool = pool_new(2, 4, 0);
     ASSERT_ERR(hr_sleep(hr_ms(5)), 0);
@@ -154,7 +154,7 @@ static int borrow(void *arg)
     return r;
 }
 
-TEST(s23_8_a_borrower_s_patience_ends_and_the_order_of_the_others_stays)
+TEST(a_borrower_s_patience_ends_and_the_order_of_the_others_stays)
 {
     hr_pool *pool = pool_new(0, 1, hr_ms(50));
     void *conn = acquire(pool);
@@ -189,7 +189,7 @@ static int use_until_cut(void *arg)
     return 0;
 }
 
-TEST(s23_8_terminate_cuts_what_is_lent_and_close_waits_for_it)
+TEST(terminate_cuts_what_is_lent_and_close_waits_for_it)
 {
     struct user user = {.pool = pool_new(1, 2, 0)};
     hr_event_init(&user.cut);
