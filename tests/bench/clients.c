@@ -5,6 +5,7 @@
  *   clients ROW TASKS COUNT URL      prints one JSON line
  */
 #include "core/headrace.h"
+#include "drivers/http.h"
 #include "drivers/mysql/bulk.h"
 #include "drivers/mysql/row.h"
 #include "drivers/mysql/tx.h"
@@ -174,6 +175,32 @@ static void mysql_bulk(void)
     hr_mysql_pool_free(pool);
 }
 
+/* --- HTTP: one session */
+
+static int http_get_often(void *arg)
+{
+    for (uint64_t i = 0; i < each; i++) {
+        hr_auto(hr_http_closep) hr_http_response *response = NULL;
+        const void *body;
+        size_t size;
+        must(hr_http_get(arg, url, &response), "GET");
+        must(hr_http_bytes(response, &body, &size), "body");
+        if (hr_http_status(response) != 200 || size == 0)
+            die("another answer");
+    }
+    return 0;
+}
+
+static void http_get(void)
+{
+    hr_http_session *session =
+        hr_http_session_new(&(struct hr_http_options){.limit = (unsigned)tasks});
+    if (!session)
+        die(url);
+    measure_crowd(http_get_often, session);
+    hr_http_session_free(session);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -182,6 +209,7 @@ static const struct {
     {"redis_set",    redis_set   },
     {"mysql_select", mysql_select},
     {"mysql_bulk",   mysql_bulk  },
+    {"http_get",     http_get    },
 };
 
 static int run(void *arg)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from runtime import alone, conditions, names, number, ratio, say, show, spread
 from support.headraced import BUILD
+from support.process import Process
 from support.servers import MariaDBServer, RedisServer, bootstrap, free_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -50,6 +51,8 @@ def rows():
     for tasks, count in ((1, 20_000), (8, 60_000), (64, 60_000)):
         yield f"select_{tasks}", Row(f"SELECT by key, {tasks} connections", "mysql_select", tasks, count, mysql)
     yield "bulk", Row("rows in inserts of 1,000", "mysql_bulk", 1, 500_000, {"libmariadb": 0.95})
+    yield "http_1000", Row("GET of 1 KiB from 1,000 tasks", "http_get", 1000, 100_000,
+                           {"curl_multi": 0.9, "aiohttp": 3})
     yield "select_8_tls", Row("SELECT by key, 8 connections", "mysql_select", 8, 40_000, {"libmariadb": 0.95},
                               tls=True)
     yield "bulk_tls", Row("rows in inserts of 1,000", "mysql_bulk", 1, 500_000, {"libmariadb": 0.95}, tls=True)
@@ -72,7 +75,7 @@ def built(name):
 
 
 PEERS = {
-    US: Peer(built("clients"), "redis_get redis_set mysql_select mysql_bulk", tls=True),
+    US: Peer(built("clients"), "redis_get redis_set mysql_select mysql_bulk http_get", tls=True),
     "redis-benchmark": Peer(["redis-benchmark"], "redis_get redis_set", tls=True),
     "ioredis": Peer(["node", os.path.join(HERE, "peers", "node", "clients.mjs")], "redis_get redis_set", 4, True),
     "redis-py": Peer([PYTHON, os.path.join(HERE, "peers", "clients_aio.py")], "redis_get redis_set", 20, True),
@@ -80,6 +83,8 @@ PEERS = {
     "go-sql-driver": Peer(built("mysql_go"), "mysql_select"),
     "mysql2": Peer(["node", os.path.join(HERE, "peers", "node", "clients.mjs")], "mysql_select", 4),
     "aiomysql": Peer([PYTHON, os.path.join(HERE, "peers", "clients_aio.py")], "mysql_select", 10),
+    "curl_multi": Peer(built("curl_multi"), "http_get"),
+    "aiohttp": Peer([PYTHON, os.path.join(HERE, "peers", "clients_aio.py")], "http_get", 10),
 }
 
 
@@ -87,8 +92,19 @@ def has(peer, row):
     return ROWS[row].run in PEERS[peer].runs.split() and (PEERS[peer].tls or not ROWS[row].tls)
 
 
+class Program(Process):
+    """A server without anything to set up."""
+
+    def __init__(self, folder, command):
+        super().__init__("http", folder)
+        self.command = command
+
+    def start(self):
+        self.spawn(self.command)
+
+
 class Servers:
-    """One Redis and one MariaDB, on unix sockets and, for TLS, on loopback."""
+    """An HTTP server, one Redis and one MariaDB, on unix sockets and, for TLS, on loopback."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -103,10 +119,14 @@ class Servers:
             ssl_cert=server, ssl_key=server, ssl_ca=self.ca, innodb_buffer_pool_size="512M",
             innodb_log_file_size="256M", flush_log_at_trx_commit=2, max_connections=300)
 
+        self.http_port = free_port()
+        self.http = Program(self.sub("http"), [*built("http_server"), str(self.http_port)])
+
     def sub(self, name):
         return tempfile.mkdtemp(prefix=name + "-", dir=self.folder)
 
     def start(self):
+        self.http.start()
         self.redis.start()
         self.mariadb.start()
         self.mariadb.script("CREATE TABLE kv (k INT PRIMARY KEY, v VARCHAR(64));"
@@ -114,12 +134,15 @@ class Servers:
                             "INSERT INTO kv SELECT seq, CONCAT('value ', seq) FROM seq_1_to_10000")
 
     def kill(self):
+        self.http.kill()
         self.redis.kill()
         self.mariadb.kill()
 
     def where(self, peer, row):
         """How each program names the server."""
         redis, tls = row.run.startswith("redis"), row.tls
+        if row.run == "http_get":
+            return f"http://127.0.0.1:{self.http_port}/"
         if tls:
             if redis:
                 return f"rediss://localhost:{self.redis.options['tls-port']}/0"
@@ -213,7 +236,10 @@ GO_SOURCES = "/usr/share/gocode"
 
 
 def build(peers):
-    subprocess.run(["ninja", "-C", BUILD, "--quiet", "tests/bench/clients", "tests/bench/mysql_threads"], check=True)
+    wanted = {"http_server"} | {os.path.basename(PEERS[peer].command[0]) for peer in peers
+                                if PEERS[peer].command[0].startswith(PROGRAMS)}
+    subprocess.run(["ninja", "-C", BUILD, "--quiet",
+                    *(f"tests/bench/{name}" for name in sorted(wanted - {"mysql_go"}))], check=True)
     if "go-sql-driver" in peers:
         subprocess.run(
             ["go", "build", "-o", os.path.join(PROGRAMS, "mysql_go"), "main.go"], check=True,

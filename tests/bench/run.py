@@ -8,7 +8,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 BENCHMARKS = {
-    "clients": "Redis and MySQL calls, beside other clients of their kind",
+    "clients": "Redis, MySQL and HTTP calls, beside other clients of their kind",
     "pipeline": "Redis list to MySQL rows: throughput, latency, memory",
     "runtime": "tasks, queues, timers, threads and echo, beside asyncio, uvloop, gevent, Go, libuv",
 }

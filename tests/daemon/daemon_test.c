@@ -24,22 +24,19 @@ struct batch *test_batch_of(size_t n)
     return batch;
 }
 
-static void feed(struct hr__redis_reader *reader, const char *bytes, size_t len)
-{
-    hr__redis_reader_feed(reader, bytes, len);
-}
-
 static hr_reply *make_reply(size_t n, const char *const entries[], const size_t lens[])
 {
     struct hr__redis_reader *reader = hr__redis_reader_new((size_t)1 << 20);
-    char head[32];
+    hr_auto(hr_buf_done) struct hr_buf bytes;
+    hr_buf_init(&bytes, SIZE_MAX);
     ASSERT_TRUE(reader);
-    feed(reader, head, (size_t)snprintf(head, sizeof(head), "*%zu\r\n", n));
+    ASSERT_ERR(hr_buf_printf(&bytes, "*%zu\r\n", n), 0);
     for (size_t i = 0; i < n; i++) {
-        feed(reader, head, (size_t)snprintf(head, sizeof(head), "$%zu\r\n", lens[i]));
-        feed(reader, entries[i], lens[i]);
-        feed(reader, "\r\n", 2);
+        ASSERT_ERR(hr_buf_printf(&bytes, "$%zu\r\n", lens[i]), 0);
+        ASSERT_ERR(hr_buf_append(&bytes, entries[i], lens[i]), 0);
+        ASSERT_ERR(hr_buf_append(&bytes, "\r\n", 2), 0);
     }
+    hr__redis_reader_feed(reader, hr_buf_data(&bytes), hr_buf_size(&bytes));
     hr_reply *reply = NULL;
     ASSERT_EQ(hr__redis_reader_next(reader, &reply), 1);
     hr__redis_reader_free(reader);
