@@ -23,7 +23,7 @@ from support.servers import MariaDBServer, RedisServer, bootstrap, free_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = os.path.join(BUILD, "tests", "bench")
-MODULES = os.path.join(BUILD, "deps", "node")  # ioredis and mysql2
+MODULES = os.path.join(HERE, "..", "..", "build", "deps", "node")  # ioredis and mysql2
 PYTHON = "/usr/bin/python3"
 US = "headrace"
 
