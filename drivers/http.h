@@ -141,8 +141,7 @@ HR_PUBLIC hr_async ssize_t hr_http_read(hr_http_response *response, void *bytes,
 /* All of the body that was not read yet; NUL-terminated, borrowed from the response, the same at
  * each call. text wants it to be text: UTF-8, or what the Content-Type's charset says, of which
  * us-ascii and iso-8859-1 are known; *ret is UTF-8. ret_size may be NULL. Codes of hr_http_read(),
- * or -EMSGSIZE    more than max_body -EILSEQ      no text in that charset, or a charset that is not
- * known */
+ * -EMSGSIZE (more than max_body), -EILSEQ (no text in that charset, or one that is not known). */
 HR_PUBLIC hr_async int hr_http_bytes(hr_http_response *response, const void **ret,
                                      size_t *ret_size);
 HR_PUBLIC hr_async int hr_http_text(hr_http_response *response, const char **ret, size_t *ret_size);

@@ -4,8 +4,9 @@
  *
  * Commands of all tasks share one connection and are pipelined by themselves: what is asked in one
  * loop pass goes out in one write, replies come back in order. A cancelled command's reply is read
- * and thrown away by its place, never handed to the next. Commands that block (BLMOVE), subscribe
- * or watch take a connection of their own: hr_redis_acquire().
+ * and thrown away by its place, never handed to the next. What others would suffer from is refused
+ * there (-EINVAL): commands that block (BLMOVE) take a connection of one's own, hr_redis_acquire();
+ * for MULTI and WATCH there is drivers/redis/pipeline.h, for SUBSCRIBE drivers/redis/pubsub.h.
  *
  * Behind sentinels (redis+sentinel://) the client connects to whoever is the master: it asks the
  * sentinels, verifies by ROLE, and asks anew when they announce another, when the connection is
@@ -69,7 +70,8 @@ HR_PUBLIC void hr_redis_freep(hr_redis **redis);
  *   HR_ELOST     sent, and the connection was lost before the reply
  *   -ETIMEDOUT   no reply in command_timeout; the record's sent tells whether it left
  *   -ECANCELED   the task was cancelled; the record's sent likewise
- *   HR_ECLOSED · -ENOBUFS (longer than max_pending) · -ENOMEM · -EINVAL (format)
+ *   HR_ECLOSED · -ENOBUFS (longer than max_pending) · -ENOMEM · -EINVAL (format, or a command that
+ *   others on the connection would suffer from)
  * What is not sent when its caller leaves is taken back and never will be. */
 HR_PUBLIC hr_async int hr_redis_command(hr_redis *redis, hr_reply **ret, const char *fmt, ...);
 HR_PUBLIC hr_async int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc,

@@ -186,12 +186,12 @@ static int name_it(const struct hr_http_request *request, char **ret_what, char 
     if (!url)
         return -ENOMEM;
     if (!request->url || curl_url_set(url, CURLUPART_URL, request->url, 0) != CURLUE_OK)
-        return hr_fail(-EINVAL, "http: this is no URL");
+        return hr_fail(-EINVAL, "http: the URL is not of the form http://host:port/path");
     if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
         curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
         curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK ||
         curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK)
-        return hr_fail(-EINVAL, "http: this is no URL with a host");
+        return hr_fail(-EINVAL, "http: the URL names no host: http://host:port/path");
     if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
         return hr_fail(-EINVAL, "http: %.20s is neither http nor https", scheme);
     const char *method = request->method                    ? request->method

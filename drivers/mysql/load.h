@@ -13,9 +13,9 @@ typedef int hr_mysql_load_fn(void *arg, char *buffer, size_t size);
 
 /* Runs LOAD DATA LOCAL INFILE '…' INTO TABLE …; the file's name means nothing. Returns the rows
  * that went in. query_timeout is for all of it, waits of the function included. Codes as
- * hr_mysql_exec(), -EINVAL (it is no such statement), or what the function failed with   the
- * connection is closed in the middle of the data, so that the server does not take it for whole: of
- * a transactional table nothing stays The server has to allow it (local_infile). One that asks for
- * a file at any other time gets nothing, and the connection is closed. */
+ * hr_mysql_exec(), -EINVAL (it is no such statement), or what the function failed with: then the
+ * connection is closed in the middle of the data, so that the server does not take it for whole,
+ * and of a transactional table nothing stays. The server has to allow it (local_infile). One that
+ * asks for a file at any other time gets nothing, and the connection is closed. */
 HR_PUBLIC hr_async int hr_mysql_load(hr_mysql_conn *conn, const char *sql, hr_mysql_load_fn *fn,
                                      void *arg);

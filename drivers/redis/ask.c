@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "drivers/redis/client.h"
+#include "drivers/redis/manners.h"
 
 int hr__redis_check_loop(struct hr_redis *redis)
 {
@@ -98,6 +99,8 @@ static int ask(struct asking *a)
 {
     struct hr_redis *redis = a->redis;
     int r = hr__redis_check_loop(redis);
+    if (r >= 0 && !a->parts)
+        r = hr__redis_check_manners(a->request);
     if (r < 0)
         return r;
     if (!hr_current_task())
@@ -238,6 +241,8 @@ hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...)
     struct hr__redis_request request = {.fmt = fmt, .args = &args};
     hr_future *future = NULL;
     int r = hr__redis_check_loop(redis);
+    if (r == 0)
+        r = hr__redis_check_manners(&request);
     if (r == 0 && hr__redis_is_up(redis) && hr__redis_conn_has_room(redis->conn))
         r = start_now(redis, &request, &future);
     else if (r == 0)

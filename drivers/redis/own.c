@@ -15,12 +15,7 @@
 #include <strings.h>
 
 #include "core/timeout.h"
-
-/* Commands that change what later ones on the connection mean. */
-static const char *const state_commands[] = {
-    "MULTI",      "WATCH",   "SELECT", "AUTH",  "HELLO",    "SUBSCRIBE", "PSUBSCRIBE",
-    "SSUBSCRIBE", "MONITOR", "CLIENT", "RESET", "READONLY", "READWRITE", "ASKING",
-};
+#include "drivers/redis/manners.h"
 
 static int open_own(void *driver, void **ret)
 {
@@ -105,13 +100,10 @@ static bool leaves_state(const char *fmt)
 {
     fmt += strspn(fmt, " ");
     size_t len = strcspn(fmt, " ");
-    if (memchr(fmt, '%', len))
+    if (memchr(fmt, '%', len) || (len == 6 && strncasecmp(fmt, "CLIENT", len) == 0))
         return true;
-    for (size_t i = 0; i < HR_ARRAY_LEN(state_commands); i++) {
-        if (strlen(state_commands[i]) == len && strncasecmp(fmt, state_commands[i], len) == 0)
-            return true;
-    }
-    return false;
+    const struct hr__redis_manner *manner = hr__redis_manner_of(fmt, len);
+    return manner && !manner->blocks;
 }
 
 /* The cancel that was swallowed here comes back at the task's next suspension. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "drivers/redis/client.h"
+#include "drivers/redis/manners.h"
 #include "drivers/redis/own.h"
 #include "drivers/redis/words.h"
 
@@ -22,7 +23,7 @@ struct hr_redis_pipeline {
     size_t count, capacity;
     const struct hr_redis_script **scripts; /* to be loaded first; each once */
     size_t n_scripts;
-    int failed; /* why an add failed */
+    struct hr_error failed; /* why an add failed; code 0: none did */
 
     struct hr_redis_outcome *outcomes; /* of the last run; NULL: none */
     hr_reply **replies;                /* what outcomes point into */
@@ -63,7 +64,8 @@ void hr_redis_pipeline_clear(hr_redis_pipeline *p)
     drop_outcomes(p);
     hr_buf_consume(&p->bytes, hr_buf_size(&p->bytes));
     p->count = p->n_scripts = 0;
-    p->failed = 0;
+    hr_error_done(&p->failed);
+    p->failed = (struct hr_error){0};
 }
 
 hr_redis_pipeline *hr_redis_pipeline_free(hr_redis_pipeline *p)
@@ -71,6 +73,7 @@ hr_redis_pipeline *hr_redis_pipeline_free(hr_redis_pipeline *p)
     if (!p)
         return NULL;
     drop_outcomes(p);
+    hr_error_done(&p->failed);
     hr_buf_done(&p->bytes);
     free(p->lens);
     free(p->scripts);
@@ -108,6 +111,14 @@ static int reserve(hr_redis_pipeline *p)
     return 0;
 }
 
+/* The first that failed is what a run says. */
+static int fail_add(hr_redis_pipeline *p, int code)
+{
+    if (p && p->failed.code == 0)
+        hr_error_copy(&p->failed, hr_last_error());
+    return code;
+}
+
 static int add(hr_redis_pipeline *p, const struct hr__redis_request *request)
 {
     if (!p)
@@ -116,12 +127,13 @@ static int add(hr_redis_pipeline *p, const struct hr__redis_request *request)
     size_t before = hr_buf_size(&p->bytes);
     int r = reserve(p);
     if (r == 0)
+        r = hr__redis_check_manners(request);
+    if (r == 0)
         r = hr__redis_format(&p->bytes, request);
     if (r < 0)
-        p->failed = p->failed < 0 ? p->failed : r;
-    else
-        p->lens[p->count++] = hr_buf_size(&p->bytes) - before;
-    return r;
+        return fail_add(p, r);
+    p->lens[p->count++] = hr_buf_size(&p->bytes) - before;
+    return 0;
 }
 
 int hr_redis_pipeline_add(hr_redis_pipeline *p, const char *fmt, ...)
@@ -138,13 +150,6 @@ static int add_words(hr_redis_pipeline *p, const struct hr__words *words)
 {
     struct hr__redis_request request = hr__words_request(words);
     return add(p, &request);
-}
-
-static int fail_add(hr_redis_pipeline *p, int code)
-{
-    if (p && p->failed == 0)
-        p->failed = code;
-    return code;
 }
 
 int hr_redis_pipeline_add_args(hr_redis_pipeline *p, size_t n, const struct hr_redis_arg *args)
@@ -210,8 +215,8 @@ static int prepare(hr_redis_pipeline *p, size_t replies)
 {
     if (!p)
         return fail_memory();
-    if (p->failed < 0)
-        return hr_fail(p->failed, "redis: a command could not be added to the pipeline");
+    if (p->failed.code < 0)
+        return hr_error_raise(&p->failed);
     if (p->count == 0)
         return hr_fail(-EINVAL, "redis: the pipeline is empty");
     drop_outcomes(p);

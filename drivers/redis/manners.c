@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One table, looked up by the first word. Most commands are told apart by their first letter.
+ */
+#include "drivers/redis/manners.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "core/error.h"
+#include "drivers/redis/format.h"
+
+#define EXEC      "hr_redis_pipeline_exec()"
+#define WATCH     "hr_redis_watch()"
+#define SUBSCRIBE "hr_redis_subscribe()"
+#define URL       "the client's URL and options"
+#define OWN       "hr_redis_conn_command() on a connection of one's own"
+
+static const struct hr__redis_manner manners[] = {
+    {"ASKING",       "hr_redis_cluster_command()", false},
+    {"AUTH",         URL,                          false},
+    {"BLMOVE",       OWN,                          true },
+    {"BLMPOP",       OWN,                          true },
+    {"BLPOP",        OWN,                          true },
+    {"BRPOP",        OWN,                          true },
+    {"BRPOPLPUSH",   OWN,                          true },
+    {"BZMPOP",       OWN,                          true },
+    {"BZPOPMAX",     OWN,                          true },
+    {"BZPOPMIN",     OWN,                          true },
+    {"DISCARD",      EXEC,                         false},
+    {"EXEC",         EXEC,                         false},
+    {"HELLO",        URL,                          false},
+    {"MONITOR",      "redis-cli",                  false},
+    {"MULTI",        EXEC,                         false},
+    {"PSUBSCRIBE",   SUBSCRIBE,                    false},
+    {"PUNSUBSCRIBE", "hr_redis_unsubscribe()",     false},
+    {"QUIT",         "hr_redis_close()",           false},
+    {"READONLY",     OWN,                          false},
+    {"READWRITE",    OWN,                          false},
+    {"RESET",        OWN,                          false},
+    {"SELECT",       URL,                          false},
+    {"SSUBSCRIBE",   SUBSCRIBE,                    false},
+    {"SUBSCRIBE",    SUBSCRIBE,                    false},
+    {"SUNSUBSCRIBE", "hr_redis_unsubscribe()",     false},
+    {"UNSUBSCRIBE",  "hr_redis_unsubscribe()",     false},
+    {"UNWATCH",      WATCH,                        false},
+    {"WAIT",         OWN,                          true },
+    {"WAITAOF",      OWN,                          true },
+    {"WATCH",        WATCH,                        false},
+};
+
+#define LETTER(c) (1U << ((c)&31))
+static const unsigned letters = LETTER('A') | LETTER('B') | LETTER('D') | LETTER('E') |
+                                LETTER('H') | LETTER('M') | LETTER('P') | LETTER('Q') |
+                                LETTER('R') | LETTER('S') | LETTER('U') | LETTER('W');
+
+const struct hr__redis_manner *hr__redis_manner_of(const char *word, size_t len)
+{
+    if (len < 4 || !(letters & LETTER(word[0]))) /* the shortest are AUTH, EXEC, QUIT, WAIT */
+        return NULL;
+    for (size_t i = 0; i < HR_ARRAY_LEN(manners); i++) {
+        if (strncasecmp(manners[i].name, word, len) == 0 && manners[i].name[len] == '\0')
+            return &manners[i];
+    }
+    return NULL;
+}
+
+int hr__redis_check_manners(const struct hr__redis_request *request)
+{
+    const struct hr__redis_manner *manner = NULL;
+    if (request->fmt) {
+        const char *word = request->fmt + strspn(request->fmt, " ");
+        manner = hr__redis_manner_of(word, strcspn(word, " "));
+    } else if (request->argc > 0) {
+        const char *word = request->argv[0];
+        manner = hr__redis_manner_of(word, request->lens ? request->lens[0] : strlen(word));
+    }
+    if (!manner)
+        return 0;
+    return hr_fail(-EINVAL, "redis: %s would %s everybody on the shared connection; use %s",
+                   manner->name, manner->blocks ? "hold up" : "change the commands of",
+                   manner->instead);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands that a shared connection cannot carry: those that change what later ones on it mean, and
+ * those that keep everybody waiting.
+ */
+#pragma once
+
+#include "core/base.h"
+
+struct hr__redis_manner {
+    const char *name;
+    const char *instead; /* what to call */
+    bool blocks;         /* it keeps others waiting; else it leaves state behind */
+};
+
+/* NULL: one that harms nobody. The word need not be followed by a NUL. */
+const struct hr__redis_manner *hr__redis_manner_of(const char *word, size_t len);
+
+struct hr__redis_request;
+
+/* 0, or -EINVAL and a record that says what to call instead. Of a format that begins with a
+ * conversion, and of bytes, nothing is known: 0. */
+int hr__redis_check_manners(const struct hr__redis_request *request);
