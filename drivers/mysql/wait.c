@@ -121,6 +121,9 @@ static hr_async ssize_t log_in(MARIADB_PVIO *pvio, const uchar *login, size_t le
     struct hr__mysql_wait *wait = pvio->data;
     if (!(pvio->mysql->server_capabilities & CLIENT_SSL))
         return refuse(wait, "the server offers no TLS");
+    /* It would be taken for what comes under TLS: whoever stands in between could say it. */
+    if (pvio->cache && pvio->cache_pos < pvio->cache + pvio->cache_size)
+        return refuse(wait, "the server said more than its greeting before TLS");
     if (length < REQUEST || login[NUMBER] != 1)
         return refuse(wait, "libmariadb logs in some other way than it used to");
     uchar request[REQUEST];
