@@ -114,20 +114,24 @@ static int arm_timer_at(struct hr__redis_conn *conn, hr_usec moment)
     return 0;
 }
 
-/* Ends the calls whose time is up. The oldest stand first, so it ends at the first that is not, and
- * returns its deadline. */
+/* Ends the calls whose time is up, and returns the earliest deadline of the others. Who waited for
+ * the connection has less time left than those in front of him, so all are looked at: that is once
+ * a deadline. */
 static hr_usec expire_calls(struct hr__redis_conn *conn, hr_usec now)
 {
+    hr_usec next = HR_FOREVER;
     for (uint64_t place = conn->line.head; place < conn->line.tail; place++) {
         struct hr__redis_call *call = hr__redis_line_at(&conn->line, place)->call;
         if (!call)
             continue;
-        if (call->deadline > now)
-            return call->deadline;
+        if (call->deadline > now) {
+            next = call->deadline < next ? call->deadline : next;
+            continue;
+        }
         hr__redis_call_abandon(call);
         hr__redis_call_finish(call, -ETIMEDOUT);
     }
-    return HR_FOREVER;
+    return next;
 }
 
 static void deadline_due(void *arg)
