@@ -215,8 +215,11 @@ int hr__redis_call_begin(struct hr__redis_call *call, struct hr__redis_conn *con
     call->conn = hr__redis_conn_ref(conn);
     hr_event_init(&call->done);
     int r = 0;
-    if (!conn->lost && !hr__redis_conn_has_room(conn))
+    if (!conn->lost && !hr__redis_conn_has_room(conn)) {
+        hr_usec since = hr_now();
         r = wait_for_room(conn, span);
+        span -= hr_now() - since;
+    }
     if (r >= 0 && conn->lost)
         r = -ENOTCONN;
     if (r >= 0)
