@@ -200,7 +200,7 @@ static int ask(struct hr__redis_call *call, const struct hr__redis_request *requ
     }
     if (hr__redis_line_empty(&conn->line)) {
         conn->heard = now;
-        conn->patience = span;
+        conn->patience = call->patience > span ? call->patience : span;
     }
     call->place = hr__redis_line_join(&conn->line, call, len);
     hr__redis_line_at(&conn->line, call->place)->more = request->more;
