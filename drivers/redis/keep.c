@@ -127,17 +127,19 @@ static void end_follower(struct hr_redis *redis)
     hr_shield_leave();
 }
 
-/* The life of a connection. 0, or -ECANCELED: the keeper has to end. */
+/* The life of a connection, which ends at once if another master was announced while it was opened.
+ * 0, or -ECANCELED: the keeper has to end. */
 static int stay(struct hr_redis *redis, struct hr__redis_conn *conn)
 {
     redis->opened++;
     redis->conn = conn;
     redis->up_since = hr_now();
-    hr_event_clear(&redis->nudge);
     hr__redis_conn_on_lost(conn, conn_lost, redis);
     set_state(redis, HR__REDIS_READY);
     tell_user(redis);
     int r = hr_event_wait(&redis->nudge);
+    if (r >= 0 && hr__redis_is_up(redis))
+        leave(redis);
     tell_user(redis);
     return r;
 }
@@ -147,6 +149,7 @@ static int stay(struct hr_redis *redis, struct hr__redis_conn *conn)
 static hr_usec connect_and_stay(struct hr_redis *redis)
 {
     struct hr__redis_conn *conn = NULL;
+    hr_event_clear(&redis->nudge);
     int r = hr__redis_open(&redis->target, &conn, NULL);
     if (r < 0 && r != -ECANCELED) {
         redis->failed++;
