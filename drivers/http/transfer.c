@@ -267,8 +267,9 @@ static int set_lines(hr_http_response *t, const struct hr_http_request *request)
     }
     if (r == 0 && request->content_type) {
         char type[256];
-        snprintf(type, sizeof(type), "Content-Type: %s", request->content_type);
-        r = check_line(type);
+        int n = snprintf(type, sizeof(type), "Content-Type: %s", request->content_type);
+        r = (size_t)n < sizeof(type) ? check_line(type)
+                                     : hr_fail(-EINVAL, "this content type is too long");
         if (r == 0)
             r = add_line(t, type);
     } else if (r == 0 && !typed) {
