@@ -204,6 +204,8 @@ static void set_fixed(CURL *easy)
     curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    /* What a proxy says to CONNECT is no part of the answer. */
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     /* A name that is still looked up when its request ends is left to its thread; otherwise the
      * loop would stand still until the resolver has given up. */
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
