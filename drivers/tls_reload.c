@@ -92,8 +92,9 @@ static hr_async int await_reading(struct hr__tls_context *context, hr_future *re
     if (r == 0)
         r = hr_timeout_leave(&limit, hr_shield(hr_future_ref(reading)));
     if (!hr_future_done(reading)) {
-        snprintf(context->trouble, sizeof(context->trouble),
-                 "its files cannot be looked at: the disk does not answer");
+        if (r != -ECANCELED)
+            snprintf(context->trouble, sizeof(context->trouble),
+                     "its files cannot be looked at: the disk does not answer");
     } else if (context->reading == reading) {
         context->reading = NULL;
         if (hr_future_status(reading) >= 0)
