@@ -33,13 +33,13 @@ static inline __attribute__((always_inline)) void end(struct hr__task *task, int
 
 void hr__task_end_unstarted(struct hr__task *task, int code)
 {
-    if (task->free_arg)
-        task->free_arg(task->arg);
     if (code != -ECANCELED) {
         task->future.error = malloc(sizeof(struct hr_error));
         if (task->future.error)
             hr_error_copy(task->future.error, hr_last_error());
     }
+    if (task->free_arg)
+        task->free_arg(task->arg);
     end(task, code);
 }
 
