@@ -175,6 +175,7 @@ static void set_session(hr_http_response *t)
         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, o->user_agent);
     curl_easy_setopt(easy, CURLOPT_PROXY, o->proxy ? o->proxy : "");
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     hr_usec ms = o->connect_timeout / 1000 + 1;
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ms < INT_MAX ? (long)ms : (long)INT_MAX);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, t->following ? 1L : 0L);
