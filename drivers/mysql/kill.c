@@ -75,8 +75,9 @@ int hr__mysql_kills_end(struct hr__mysql_server *server)
     for (size_t i = 0; i < HR__MYSQL_KILLS_MAX; i++) {
         if (!server->killers[i])
             continue;
-        int r = hr_shield(hr_future_ref(server->killers[i]));
-        if (r < 0)
+        hr_auto(hr_future_unrefp) hr_future *killer = hr_future_ref(server->killers[i]);
+        int r = hr_shield(hr_future_ref(killer));
+        if (r == -ECANCELED && !hr_future_done(killer))
             return r;
     }
     return 0;
