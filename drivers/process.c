@@ -205,6 +205,11 @@ bool hr__process_is_quiet(const hr_process *process)
            poll(&look, 1, 0) == 0;
 }
 
+bool hr__process_has_ended_output(const hr_process *process)
+{
+    return process->streams[1].ended;
+}
+
 void hr__process_kill_all(hr_process *process)
 {
     if (hr_child_over(process->child))

@@ -208,12 +208,12 @@ int hr_worker_pool_ask(hr_worker_pool *pool, const char *line, size_t size, char
                        pool->options.max_line);
     if (memchr(line, '\n', size))
         return hr_fail(-EINVAL, "a request is one line");
-    int r = acquire(pool, &worker);
-    if (r < 0)
-        return r;
     pool->refs++;
-    r = hr__worker_exchange(worker, line, size, ret, ret_size);
-    release(pool, worker, r);
+    int r = acquire(pool, &worker);
+    if (r >= 0) {
+        r = hr__worker_exchange(worker, line, size, ret, ret_size);
+        release(pool, worker, r);
+    }
     hr__worker_pool_unref(pool);
     return r;
 }

@@ -212,8 +212,8 @@ static int take_answer(struct hr__worker *worker, char **ret, size_t *ret_size)
                               worker->pool->argv[0], worker->pool->options.max_line);
     if (r < 0)
         return r;
-    if (r == 0)
-        return lost(worker);
+    if (r == 0 || hr__process_has_ended_output(worker->process))
+        return lost(worker); /* half a line may be half an answer */
     char *answer = malloc(size + 1);
     if (!answer)
         return hr_fail(-ENOMEM, "no memory for an answer");
@@ -236,10 +236,16 @@ static int converse(struct hr__worker *worker, char **ret, size_t *ret_size)
         return r;
     }
     /* It has answered before it had read all: the rest would be taken for the next request. */
+    struct hr_error error = {0};
+    if (r < 0)
+        hr_error_copy(&error, hr_last_error());
     hr_task_cancel(feeder, NULL);
     hr_shield_enter();
     int fed = hr_join(feeder);
     hr_shield_leave();
+    if (r < 0)
+        r = hr_error_raise(&error);
+    hr_error_done(&error);
     if (r == 0 && fed < 0) {
         free(hr_take(*ret));
         r = hr_fail_native(HR_ELOST, 0, NULL, NULL, true,
