@@ -249,6 +249,8 @@ static int run_errand(struct errand *e, hr_reply **ret)
     int r = 0;
     while (verdict != OVER) {
         r = ask_once(e, ret, &verdict);
+        if (verdict == NOW && hr_now() >= e->deadline)
+            break; /* sent from one to the other for all the time there was */
         if (verdict != LATER)
             continue;
         int waited = wait_a_while(e, r);

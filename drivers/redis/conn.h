@@ -38,7 +38,8 @@ struct hr__redis_call {
     hr_future *future;           /* completed instead of waking a task; then frees the call */
     uint64_t place;
     hr_usec deadline;
-    hr_usec patience; /* the silence that shows the peer is gone; as long as the call may, at least */
+    hr_usec
+        patience; /* the silence that shows the peer is gone; as long as the call may, at least */
     bool in_line;
     bool sent; /* it left whole: the server may have carried it out */
     int code;  /* 0: the reply came */

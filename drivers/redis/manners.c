@@ -59,25 +59,60 @@ const struct hr__redis_manner *hr__redis_manner_of(const char *word, size_t len)
     if (len < 4 || !(letters & LETTER(word[0]))) /* the shortest are AUTH, EXEC, QUIT, WAIT */
         return NULL;
     for (size_t i = 0; i < HR_ARRAY_LEN(manners); i++) {
-        if (strncasecmp(manners[i].name, word, len) == 0 && manners[i].name[len] == '\0')
+        if (strlen(manners[i].name) == len && strncasecmp(manners[i].name, word, len) == 0)
             return &manners[i];
     }
     return NULL;
 }
 
+static int refuse(const struct hr__redis_manner *manner, const char *whom)
+{
+    return hr_fail(-EINVAL, "redis: %s would %s %s; use %s", manner->name,
+                   manner->blocks ? "hold up" : "change the commands of", whom, manner->instead);
+}
+
+/* CLIENT REPLY OFF or SKIP: a command without a reply would get the next one's. */
+static bool is_client_reply(const char *first, const char *second)
+{
+    return second && strncasecmp(first, "CLIENT", 6) == 0 && strncasecmp(second, "REPLY", 5) == 0;
+}
+
+static int refuse_client_reply(void)
+{
+    return hr_fail(-EINVAL, "redis: CLIENT REPLY would give a command the reply of another one");
+}
+
+static const char *second_word(const char *word)
+{
+    word += strcspn(word, " ");
+    return word + strspn(word, " ");
+}
+
 int hr__redis_check_manners(const struct hr__redis_request *request)
 {
     const struct hr__redis_manner *manner = NULL;
+    const char *word = NULL, *second = NULL;
     if (request->fmt) {
-        const char *word = request->fmt + strspn(request->fmt, " ");
+        word = request->fmt + strspn(request->fmt, " ");
+        second = second_word(word);
         manner = hr__redis_manner_of(word, strcspn(word, " "));
     } else if (request->argc > 0) {
-        const char *word = request->argv[0];
+        word = request->argv[0];
+        second = request->argc > 1 ? request->argv[1] : NULL;
         manner = hr__redis_manner_of(word, request->lens ? request->lens[0] : strlen(word));
     }
-    if (!manner)
-        return 0;
-    return hr_fail(-EINVAL, "redis: %s would %s everybody on the shared connection; use %s",
-                   manner->name, manner->blocks ? "hold up" : "change the commands of",
-                   manner->instead);
+    if (manner)
+        return refuse(manner, "everybody on the shared connection");
+    return word && (word[0] == 'C' || word[0] == 'c') && is_client_reply(word, second)
+               ? refuse_client_reply()
+               : 0;
+}
+
+int hr__redis_check_own_manners(const char *fmt)
+{
+    const char *word = fmt + strspn(fmt, " ");
+    const struct hr__redis_manner *manner = hr__redis_manner_of(word, strcspn(word, " "));
+    if (manner && (strstr(manner->name, "SUBSCRIBE") || strcmp(manner->name, "MONITOR") == 0))
+        return refuse(manner, "the connection's next borrower");
+    return is_client_reply(word, second_word(word)) ? refuse_client_reply() : 0;
 }

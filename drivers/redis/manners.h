@@ -21,3 +21,6 @@ struct hr__redis_request;
 /* 0, or -EINVAL and a record that says what to call instead. Of a format that begins with a
  * conversion, and of bytes, nothing is known: 0. */
 int hr__redis_check_manners(const struct hr__redis_request *request);
+
+/* The same for a connection of one's own, where only those do harm whose replies are no replies. */
+int hr__redis_check_own_manners(const char *fmt);

@@ -148,6 +148,10 @@ static void keep_message(struct hr_redis_pubsub *pubsub, hr_reply *message)
 
 void hr__redis_pubsub_tell(struct hr_redis_pubsub *pubsub, int code)
 {
+    struct hr_list *last = pubsub->heard.prev;
+    if (code == HR_ELOST && last != &pubsub->heard &&
+        hr_list_entry(last, struct hr__redis_heard, link)->code == HR_ELOST)
+        return; /* one loss after the other, and nothing heard between them */
     struct hr__redis_heard *heard = calloc(1, sizeof(*heard));
     if (!heard) {
         pubsub->missed++;
@@ -274,13 +278,13 @@ static int await_standing(struct hr_redis_pubsub *pubsub, struct hr__redis_subsc
 {
     struct hr_timeout limit = {0};
     it->refs++;
-    it->awaited = true;
+    it->awaited++;
     hr_event_set(&pubsub->nudge);
     int r = hr_timeout_enter(&limit, pubsub->redis->command_timeout);
     if (r == 0)
         r = hr_timeout_leave(&limit, await_outcome(pubsub, it));
-    it->awaited = false;
-    if (r < 0)
+    it->awaited--;
+    if (r < 0 && (it->code < 0 || (!it->stood && it->awaited == 0)))
         hr__redis_pubsub_drop(it);
     hr__redis_subscription_unref(it);
     return r;

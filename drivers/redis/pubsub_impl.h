@@ -15,7 +15,8 @@ struct hr__redis_subscription {
     unsigned refs;
     enum hr_redis_channel kind;
     bool wanted, standing; /* linked; confirmed on the present connection */
-    bool awaited;          /* a caller waits for its outcome */
+    bool stood;            /* confirmed once: it is wanted whatever becomes of a later caller */
+    unsigned awaited;      /* callers that wait for its outcome */
     int code;              /* < 0: refused, and error says how */
     struct hr_error error;
     char name[];

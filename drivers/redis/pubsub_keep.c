@@ -11,6 +11,9 @@
 /* A connection that was silent for so long is asked whether it lives. */
 #define PING_AFTER hr_seconds(15)
 
+/* A connection that lived so long was none that the server hangs up on at once. */
+#define LIVED hr_seconds(1)
+
 /* Subscriptions that are asked for before the first answer is waited for. */
 #define AT_ONCE 64
 
@@ -60,7 +63,7 @@ static void refuse(struct hr_redis_pubsub *pubsub, struct hr__redis_subscription
                          hr__redis_pubsub_verb(it->kind, false), it->name, text);
     it->code = HR_EREPLY;
     hr_error_copy(&it->error, hr_last_error());
-    if (!it->awaited && it->wanted) {
+    if (it->awaited == 0 && it->wanted) {
         hr__redis_pubsub_tell(pubsub, HR_EREPLY);
         hr__redis_pubsub_drop(it);
     }
@@ -76,6 +79,7 @@ static int settle(struct hr_redis_pubsub *pubsub, struct hr__redis_subscription 
     if (r < 0)
         return r;
     it->standing = it->wanted;
+    it->stood = true;
     if (it->wanted)
         return 0;
     return hr__redis_callf(pubsub->conn, NULL, pubsub->redis->command_timeout, "%s %s",
@@ -177,9 +181,11 @@ static int connect_and_serve(struct hr_redis_pubsub *pubsub, struct hr_backoff *
         announce(pubsub);
         return hr_sleep(hr_backoff_next(backoff));
     }
-    hr_backoff_reset(backoff);
+    hr_usec since = hr_now();
     r = serve(pubsub);
     leave(pubsub);
+    if (hr_now() >= hr_later(since, LIVED))
+        hr_backoff_reset(backoff);
     return r < 0 ? r : hr_sleep(hr_backoff_next(backoff));
 }
 

@@ -373,17 +373,24 @@ TEST_REAL(what_others_would_suffer_from_is_refused_on_the_shared_connection)
     hr_auto(test_redis_end) struct test_redis server = {0};
     test_redis_start(&server, NULL);
     hr_redis *redis = hr_redis_new(&(struct hr_redis_options){.url = server.unix_url});
-    static const char *const refused[] = {"MULTI",       "watch k",       " Select 3",
-                                          "SUBSCRIBE c", "BLPOP none 60", "WAIT 1 0"};
+    static const char *const refused[] = {"MULTI",           "watch k",       " Select 3",
+                                          "SUBSCRIBE c",     "BLPOP none 60", "WAIT 1 0",
+                                          "client Reply off"};
     for (size_t i = 0; i < HR_ARRAY_LEN(refused); i++) {
         ASSERT_ERR(hr_redis_command(redis, NULL, refused[i]), -EINVAL);
-        ASSERT_TRUE(strstr(hr_last_error()->message, "use "));
+        ASSERT_TRUE(strstr(hr_last_error()->message, "use ") || strstr(refused[i], "Reply"));
         ASSERT_ERR(hr_join(hr_redis_command_future(redis, refused[i])), -EINVAL);
     }
     const char *const argv[] = {"multi"};
     ASSERT_ERR(hr_redis_command_argv(redis, NULL, 1, argv, NULL), -EINVAL);
     ASSERT_ERR(hr_redis_command(redis, NULL, "MULTIPLY 3"), HR_EREPLY);
     ASSERT_ERR(hr_redis_command(redis, NULL, "SET multi exec"), 0);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "CLIENT LIST"), 0);
+    hr_redis_conn *conn = NULL;
+    ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
+    ASSERT_ERR(hr_redis_conn_command(conn, NULL, 0, "SUBSCRIBE c"), -EINVAL);
+    ASSERT_ERR(hr_redis_conn_command(conn, NULL, 0, "SELECT 3"), 0);
+    hr_redis_release(conn);
     ASSERT_ERR(hr_redis_close(redis), 0);
     hr_redis_free(redis);
 }
