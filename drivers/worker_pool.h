@@ -34,7 +34,8 @@ struct hr_worker_pool_options {
     struct hr_backoff backoff; /* between starts, while they end without an answer; zeros: from
                                 * 100 ms to 10 s, with jitter */
     /* Gets each line that a worker says on standard error, NUL-terminated, those longer than
-     * max_line in pieces; called in a task, whose worker it holds up. NULL: that is the caller's own. */
+     * max_line in pieces; called in a task, whose worker it holds up. NULL: that is the caller's
+     * own. */
     void (*said)(pid_t worker, const char *line, size_t size, void *cookie);
     void *cookie;
 };
