@@ -287,9 +287,8 @@ static hr_async int refused(const struct bulk *bulk, size_t done)
     struct hr_error error = {0};
     hr_error_copy(&error, hr_last_error());
     conn->refused_base = done;
-    if (!error.sent) { /* it was refused here, as one row that no packet can carry */
-        conn->refused = (int)done + 1;
-    } else if (bulk->one_by_one) {
+    bool refused_here = !error.sent; /* as one row that no packet can carry */
+    if (refused_here || bulk->one_by_one) {
         conn->refused = (int)done + 1;
     } else if (conn->has_bulk) {
         conn->refused = bulk->inserts ? REFUSED_ASK : REFUSED_NONE;
