@@ -42,6 +42,11 @@ bool starve_failed(void)
     return *failed;
 }
 
+const atomic_bool *starve_flag(void)
+{
+    return failed;
+}
+
 bool starve_end(void)
 {
     left = -1;

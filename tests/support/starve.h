@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "core/base.h"
 
 void starve_after(long n, bool once);
@@ -14,8 +16,9 @@ void starve_after(long n, bool once);
 /* The same for every fallible call, those of starve_calls.c included; so many of them fail. */
 void starve_all_after(long n, long count);
 
-/* Whether one has failed since. */
+/* Whether one has failed since. A signal handler may look at the flag. */
 bool starve_failed(void);
+const atomic_bool *starve_flag(void);
 
 /* Back to plenty. Yields whether an allocation failed. */
 bool starve_end(void);

@@ -53,12 +53,14 @@ static _Noreturn void give_up(const char *failure)
     _exit(starved ? GAVE_UP : FAILED);
 }
 
+static const atomic_bool *starved;
+
 /* Who has not come to the call that fails may be slow. */
 static void time_is_up(int signal)
 {
     static bool slow;
-    if (starve_failed() || slow)
-        _exit(starve_failed() ? WAITED : FAILED);
+    if (*starved || slow)
+        _exit(*starved ? WAITED : FAILED);
     slow = true;
     alarm(HANG_S);
 }
@@ -68,11 +70,12 @@ static _Noreturn void run_in_child(const struct test *test, long n, bool once)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(torture.out, STDOUT_FILENO);
     dup2(torture.out, STDERR_FILENO);
-    signal(SIGALRM, time_is_up);
-    alarm(test->clock == TEST_CLOCK_VIRTUAL ? HANG_S : WAIT_S);
     test_failed = give_up;
     test_starved = starve_failed;
     starve_all_after(n, once ? 1 : BURST);
+    starved = starve_flag();
+    signal(SIGALRM, time_is_up);
+    alarm(test->clock == TEST_CLOCK_VIRTUAL ? HANG_S : WAIT_S);
     test_run(test);
     exit(starve_end() ? PASSED : UNTOUCHED); /* leaks are looked for on the way */
 }

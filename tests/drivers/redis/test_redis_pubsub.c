@@ -176,7 +176,7 @@ TEST_REAL(a_subscriber_ends_with_its_client_or_alone)
     hr_task *first = hr_create_task("first", read_one, alone);
     hr_task *second = hr_create_task("second", read_one, pubsub);
     ASSERT_ERR(hr_yield(), 0);
-    alone = hr_redis_pubsub_free(alone);
+    hr_redis_pubsub_freep(&alone);
     ASSERT_ERR(hr_join(first), HR_ECLOSED);
     client_end(redis);
     ASSERT_ERR(hr_join(second), HR_ECLOSED);
