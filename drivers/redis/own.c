@@ -106,8 +106,7 @@ static bool leaves_state(const char *fmt)
     return manner && !manner->blocks;
 }
 
-/* The cancel that was swallowed here comes back at the task's next suspension. */
-static void cancel_later(void)
+void hr__redis_cancel_later(void)
 {
     hr_task *self = hr_current_task();
     hr_task_cancel(self, hr_future_cancel_reason(self));
@@ -163,7 +162,7 @@ int hr_redis_conn_command(hr_redis_conn *conn, hr_reply **ret, hr_usec block, co
         if (block > 0)
             leave_blocked(conn, &call);
         if (block > 0 && has_element(&call))
-            cancel_later();
+            hr__redis_cancel_later();
         else
             hr__redis_call_abandon(&call);
     }

@@ -14,3 +14,7 @@ struct hr_redis_conn {
     bool dirty;    /* a command left state behind that the next borrower must not see */
     bool watching; /* likewise, until EXEC */
 };
+
+/* A cancel that was swallowed, as what was asked for had come, is delivered at the running task's
+ * next suspension. */
+void hr__redis_cancel_later(void);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/timeout.h"
+#include "drivers/redis/own.h"
 #include "drivers/redis/pubsub_impl.h"
 
 #define MAX_MESSAGES 1024
@@ -284,6 +285,11 @@ static int await_standing(struct hr_redis_pubsub *pubsub, struct hr__redis_subsc
     if (r == 0)
         r = hr_timeout_leave(&limit, await_outcome(pubsub, it));
     it->awaited--;
+    if (r < 0 && it->standing) { /* confirmed in that very moment */
+        if (r == -ECANCELED)
+            hr__redis_cancel_later();
+        r = 0;
+    }
     if (r < 0 && (it->code < 0 || (!it->stood && it->awaited == 0)))
         hr__redis_pubsub_drop(it);
     hr__redis_subscription_unref(it);

@@ -68,9 +68,9 @@ def test_fields_of_log_redact_are_blanked_in_what_goes_to_standard_error(folder)
     status, _, err = run_once(folder, lines({}, expect={"n": "int"}), b"\n".join(items))
     assert status == 0 and b"hunter2" not in err
     letters = [json.loads(line) for line in err.splitlines() if line.startswith(b"{")]
-    assert [x["payload"] for x in letters] == [
+    assert sorted(x["payload"] for x in letters) == sorted([  # batches may overtake each other
         '{"n":"no number","password":"[redacted]"}', "[redacted]", '{"n":"odd","Token":"[redacted]"}',
-        '{"n":"kept"}']
+        '{"n":"kept"}'])
     assert b"once: 4 dead letters: " in err
     status, _, err = run_once(folder, lines({}, expect={"n": "int"}), items[1], main={"log": {"redact": []}})
     assert status == 0 and b"hunter2" in err
