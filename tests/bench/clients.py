@@ -169,7 +169,8 @@ def redis_benchmark(servers, row, count):
         ["redis-benchmark", *where, "-c", "1", "-P", str(row.tasks), "-n", str(count), "-d", "16", "--csv",
          "-t", row.run.split("_")[1]], capture_output=True, text=True, timeout=300, check=True)
     rps = float(done.stdout.splitlines()[-1].split(",")[1].strip('"'))
-    return {"n": count, "ns": 1e9 / rps, "cpu_s": children_cpu() - used}
+    # It counts milliseconds: of tiny counts it says that they took none.
+    return {"n": count, "ns": max(1e9 / rps, 1) if rps > 0 else 1, "cpu_s": children_cpu() - used}
 
 
 def run(servers, peer, row, options):
