@@ -282,6 +282,19 @@ void fault_proxy_suffer(struct fault_proxy *proxy, enum fault fault, unsigned of
     fault_proxy_set(proxy, FAULT_NONE);
 }
 
+enum fault_outcome fault_outcome_of(int code, bool damaged)
+{
+    if (code >= 0)
+        return FAULT_DONE;
+    const struct hr_error *error = hr_last_error();
+    ASSERT_ERR(error->code, code);
+    if (!damaged)
+        ASSERT_TRUE(code == -ENOTCONN || code == HR_ELOST || code == -ETIMEDOUT);
+    ASSERT_TRUE(code != HR_ELOST || error->sent);
+    ASSERT_TRUE(code != -ENOTCONN || !error->sent);
+    return error->sent ? FAULT_UNKNOWN : FAULT_NEVER_SENT;
+}
+
 void fault_proxy_end(struct fault_proxy *proxy)
 {
     close_door(proxy);

@@ -47,5 +47,12 @@ void fault_proxy_set(struct fault_proxy *proxy, enum fault fault);
  */
 void fault_proxy_suffer(struct fault_proxy *proxy, enum fault fault, unsigned often);
 
+/* What became of a call by its code, the error record looked at as well. */
+enum fault_outcome { FAULT_NEVER_SENT, FAULT_DONE, FAULT_UNKNOWN, FAULT_OUTCOMES };
+
+/* Fails the test where code and record contradict each other or are none of those that a client
+ * may give. damaged: what arrives need not be what was sent, so any code may come. */
+enum fault_outcome fault_outcome_of(int code, bool damaged);
+
 /* Ends all links. */
 void fault_proxy_end(struct fault_proxy *proxy);

@@ -14,31 +14,17 @@
 #define CONNECTIONS 16
 #define MOST        16384 /* rows of a task */
 
-enum outcome { NEVER_SENT, DONE, UNKNOWN };
-
 struct crowd {
     hr_mysql_pool *pool;
     bool over;
     bool damaged; /* what arrives need not be what was sent */
-    uint64_t counts[3];
+    uint64_t counts[FAULT_OUTCOMES];
     struct member {
         struct crowd *crowd;
         int id, inserted;
         unsigned char outcomes[MOST];
     } members[TASKS];
 };
-
-static enum outcome outcome_of(struct crowd *crowd, int code)
-{
-    if (code >= 0)
-        return DONE;
-    const struct hr_error *error = hr_last_error();
-    ASSERT_ERR(error->code, code);
-    if (!crowd->damaged)
-        ASSERT_TRUE(code == -ENOTCONN || code == HR_ELOST || code == -ETIMEDOUT || code == -EPROTO);
-    ASSERT_TRUE(code != HR_ELOST || error->sent);
-    return error->sent ? UNKNOWN : NEVER_SENT;
-}
 
 /* Asks for something that only this task asks for. */
 static int ask_for_own(struct member *member, hr_mysql_conn *conn)
@@ -61,7 +47,7 @@ static int insert(struct member *member, hr_mysql_conn *conn)
                           HR_ARGS(hr_i(member->id), hr_i(member->inserted)));
     if (r >= 0)
         ASSERT_TRUE(crowd->damaged || r == 1);
-    enum outcome outcome = outcome_of(crowd, r);
+    enum fault_outcome outcome = fault_outcome_of(r, crowd->damaged);
     member->outcomes[member->inserted++] = outcome;
     crowd->counts[outcome]++;
     return r;
@@ -75,7 +61,7 @@ static int insert_until_over(void *arg)
         hr_auto(hr_mysql_releasep) hr_mysql_conn *conn = NULL;
         int r = hr_mysql_acquire(crowd->pool, &conn);
         if (r < 0 && !crowd->damaged)
-            ASSERT_EQ(outcome_of(crowd, r), NEVER_SENT);
+            ASSERT_EQ(fault_outcome_of(r, crowd->damaged), FAULT_NEVER_SENT);
         if (r >= 0)
             r = ask_for_own(member, conn);
         if (r >= 0)
@@ -101,8 +87,8 @@ static void compare(struct crowd *crowd)
     }
     for (int id = 0; id < TASKS; id++) {
         for (int n = 0; n < crowd->members[id].inserted; n++) {
-            if (crowd->members[id].outcomes[n] != UNKNOWN)
-                ASSERT_EQ(seen[id][n], crowd->members[id].outcomes[n] == DONE);
+            if (crowd->members[id].outcomes[n] != FAULT_UNKNOWN)
+                ASSERT_EQ(seen[id][n], crowd->members[id].outcomes[n] == FAULT_DONE);
         }
     }
 }
@@ -113,7 +99,7 @@ static void suffer_all(struct crowd *crowd, struct fault_proxy *proxy, const enu
 {
     for (size_t i = 0; i < n; i++) {
         fault_proxy_suffer(proxy, faults[i], CONNECTIONS);
-        for (uint64_t done = crowd->counts[DONE]; crowd->counts[DONE] < done + TASKS;)
+        for (uint64_t done = crowd->counts[FAULT_DONE]; crowd->counts[FAULT_DONE] < done + TASKS;)
             ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
     }
 }
@@ -151,7 +137,7 @@ static void run_crowd(struct mariadb_server *server, bool tls, bool damaged,
     ASSERT_ERR(hr_gather(&all, 0), 0);
     if (!damaged)
         compare(crowd);
-    ASSERT_TRUE(damaged || crowd->counts[UNKNOWN] > 0);
+    ASSERT_TRUE(damaged || crowd->counts[FAULT_UNKNOWN] > 0);
     ASSERT_TRUE(proxy.links > CONNECTIONS && proxy.faults > 1);
     mysql_test_done(crowd->pool);
     fault_proxy_end(&proxy);

@@ -15,32 +15,17 @@
 #define TASKS 200
 #define MOST  16384 /* items of a task */
 
-enum outcome { NEVER_SENT, DONE, UNKNOWN };
-
 struct crowd {
     hr_redis *redis;
     bool over;
     bool damaged; /* what arrives need not be what was sent */
-    uint64_t counts[3];
+    uint64_t counts[FAULT_OUTCOMES];
     struct member {
         struct crowd *crowd;
         int id, pushed;
         unsigned char outcomes[MOST];
     } members[TASKS];
 };
-
-static enum outcome outcome_of(struct crowd *crowd, int code)
-{
-    if (code >= 0)
-        return DONE;
-    const struct hr_error *error = hr_last_error();
-    ASSERT_ERR(error->code, code);
-    if (!crowd->damaged)
-        ASSERT_TRUE(code == -ENOTCONN || code == HR_ELOST || code == -ETIMEDOUT);
-    ASSERT_TRUE(code != HR_ELOST || error->sent);
-    ASSERT_TRUE(code != -ENOTCONN || !error->sent);
-    return error->sent ? UNKNOWN : NEVER_SENT;
-}
 
 /* Asks for something that only this task asks for. */
 static void ask_for_own(struct member *member)
@@ -49,7 +34,7 @@ static void ask_for_own(struct member *member)
     char own[32];
     snprintf(own, sizeof(own), "%d/%d", member->id, member->pushed);
     int r = hr_redis_command(member->crowd->redis, &reply, "ECHO %s", own);
-    (void)outcome_of(member->crowd, r);
+    (void)fault_outcome_of(r, member->crowd->damaged);
     if (r >= 0 && !member->crowd->damaged)
         ASSERT_STR(hr_reply_str(reply, NULL), own);
 }
@@ -61,7 +46,7 @@ static int push_until_over(void *arg)
     while (!crowd->over && member->pushed < MOST) {
         ask_for_own(member);
         int r = hr_redis_command(crowd->redis, NULL, "RPUSH log %d:%d", member->id, member->pushed);
-        enum outcome outcome = outcome_of(crowd, r);
+        enum fault_outcome outcome = fault_outcome_of(r, crowd->damaged);
         member->outcomes[member->pushed++] = outcome;
         crowd->counts[outcome]++;
         /* Who is told at once that there is no connection does not ask again at once. */
@@ -89,8 +74,8 @@ static void compare(struct crowd *crowd)
     }
     for (int id = 0; id < TASKS; id++) {
         for (int n = 0; n < crowd->members[id].pushed; n++) {
-            if (crowd->members[id].outcomes[n] != UNKNOWN)
-                ASSERT_EQ(seen[id][n], crowd->members[id].outcomes[n] == DONE);
+            if (crowd->members[id].outcomes[n] != FAULT_UNKNOWN)
+                ASSERT_EQ(seen[id][n], crowd->members[id].outcomes[n] == FAULT_DONE);
         }
     }
 }
@@ -102,10 +87,11 @@ static void suffer_all(struct crowd *crowd, struct fault_proxy *proxy, const enu
     for (int round = 0; round < 10; round++) {
         for (size_t i = 0; i < n; i++) {
             fault_proxy_suffer(proxy, faults[i], 2);
-            for (uint64_t done = crowd->counts[DONE]; crowd->counts[DONE] < done + TASKS;)
+            for (uint64_t done = crowd->counts[FAULT_DONE];
+                 crowd->counts[FAULT_DONE] < done + TASKS;)
                 ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
         }
-        if (crowd->counts[NEVER_SENT] > 0 && crowd->counts[UNKNOWN] > 0)
+        if (crowd->counts[FAULT_NEVER_SENT] > 0 && crowd->counts[FAULT_UNKNOWN] > 0)
             return;
     }
 }
@@ -151,7 +137,7 @@ static void run_crowd(struct test_redis *server, bool tls, bool damaged, const e
     until_it_works(crowd->redis);
     if (!damaged)
         compare(crowd);
-    ASSERT_TRUE(crowd->counts[NEVER_SENT] > 0 && crowd->counts[UNKNOWN] > 0);
+    ASSERT_TRUE(crowd->counts[FAULT_NEVER_SENT] > 0 && crowd->counts[FAULT_UNKNOWN] > 0);
     ASSERT_TRUE(proxy.links > 1 && proxy.faults > 1);
     ASSERT_ERR(hr_redis_close(crowd->redis), 0);
     hr_redis_free(crowd->redis);
