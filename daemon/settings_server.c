@@ -34,7 +34,7 @@ static int read_redis_url(struct hr_conf *conf, const struct hr_conf_node *node,
     if (url.scheme == HR_URL_MYSQL)
         return refuse_url(conf, node,
                           "is the URL of a MySQL server (a Redis server's begins with "
-                          "redis://, rediss:// or unix://)");
+                          "redis://, rediss://, redis+sentinel:// or unix://)");
     if (url.scheme == HR_URL_CLUSTER)
         return refuse_url(conf, node, "is the URL of a cluster, which cannot be a job's source");
     *(const char **)target = node->text;
@@ -159,7 +159,8 @@ static const struct hr_conf_field mysql_fields[] = {
      .required = true,
      .offset = HR_CONF_AT(struct server_conf, url, const char *),
      .hook = read_mysql_url,
-     .doc = "mysql://user@host:port/database or mysql://user@/database?socket=/path/to/socket."},
+     .doc = "mysql://user@host:port/database or mysql://user@/database?socket=/path/to/socket. "
+            "Of several hosts (host:port,host:port) the first is used that takes writes."},
     HR_CONF_STR(struct server_conf, "user", user, NULL, "User, when it does not stand in the URL."),
     HR_CONF_SECRET(struct server_conf, "password", password,
                    "Password; best given as ${cred:NAME}."),

@@ -431,7 +431,9 @@ static int parse_scheme(struct parser *p, struct part *rest, struct hr_url *url)
             return 0;
         }
     }
-    return refuse(p, rest->at, "it does not begin with redis://, rediss://, unix:// or mysql://");
+    return refuse(
+        p, rest->at,
+        "it does not begin with redis://, rediss://, redis+sentinel://, unix:// or mysql://");
 }
 
 static int check_characters(struct parser *p)

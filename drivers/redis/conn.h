@@ -3,8 +3,8 @@
  * One connection to a Redis server: commands go out in one write a loop pass, replies come back to
  * who asked, by their place in line.
  *
- * It knows sockets, places and deadlines; how a connection is opened (redis_open), which one to use
- * and when to connect again (redis, redis_own) is told elsewhere. References are counted: a call in
+ * It knows sockets, places and deadlines; how a connection is opened (open), which one to use and
+ * when to connect again (keep, own) is told elsewhere. References are counted: a call in
  * flight holds one, so a connection may be dropped at any moment.
  */
 #pragma once
