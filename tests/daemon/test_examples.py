@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The examples of docs/examples do what they say."""
 import os
+import re
 import subprocess
 
 import pytest
 
 from support.headraced import BUILD
 from support.orders import orders
+from support.pages import PageServer
 
 EXAMPLE = os.path.join(BUILD, "docs", "examples", "orders_now")
 
@@ -45,6 +47,28 @@ def test_redis_tour_shows_what_it_did(redis):
     assert (done.stdout, done.stderr, done.returncode) == (
         "name: Ada\nborn: 1815\nthere is no stock\npage 1: 10\npage 2: 20\npage 3: 30\n4 left\n", "", 0)
     assert redis.client.keys("tour:*") == []
+
+
+def test_http_tour_shows_what_it_did():
+    tour = os.path.join(BUILD, "docs", "examples", "http_tour")
+    pages = PageServer()
+    try:
+        pages.start()
+        done = subprocess.run([tour, pages.url], capture_output=True, text=True, timeout=30, check=False)
+    finally:
+        pages.kill()
+    assert (done.stdout, done.stderr, done.returncode) == (
+        '200 application/json: {"uid":"a-1","amount":"9.90"}\n100 lines\n8890 bytes came back\n'
+        "gave up; it had been sent\n", "", 0)
+
+
+def test_programs_tour_shows_what_it_did():
+    tour = os.path.join(BUILD, "docs", "examples", "programs_tour")
+    done = subprocess.run([tour], capture_output=True, text=True, timeout=30, check=False)
+    said = re.sub(r"process \d+", "process N", done.stdout)
+    assert (said, done.stderr, done.returncode) == (
+        "it says one\nit says two\nit died of signal 15 (Terminated)\n"
+        "one: 3\ncrash: sh, process N, exited with 3 without an answer\nthree: 5\n", "", 0)
 
 
 def test_orders_now_without_its_urls_says_what_it_wants():

@@ -34,7 +34,8 @@ def test_the_readme_quotes_programs_as_they_are():
         assert any("\n" + block in program for program in programs)
 
 
-@pytest.mark.parametrize("guide, name", [("mysql.md", "mysql_tour.c"), ("redis.md", "redis_tour.c")])
+@pytest.mark.parametrize("guide, name", [("http.md", "http_tour.c"), ("mysql.md", "mysql_tour.c"),
+                                         ("programs.md", "programs_tour.c"), ("redis.md", "redis_tour.c")])
 def test_a_guide_quotes_its_program_as_it_is(guide, name):
     program = read("docs", "examples", name)
     quoted = [block for block in blocks(read("docs", guide), "c") if "hr_redis_cluster" not in block]
