@@ -4,6 +4,7 @@
  */
 #include "drivers/redis.h"
 
+#include <dirent.h>
 #include <string.h>
 
 #include "core/gather.h"
@@ -69,7 +70,7 @@ static void check_commands(const char *url)
     client_end(redis);
 }
 
-TEST_REAL(commands_over_a_unix_socket_and_tcp_22_2_22_3)
+TEST_REAL(s22_2_s22_3_commands_over_a_unix_socket_and_tcp)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);
@@ -77,7 +78,7 @@ TEST_REAL(commands_over_a_unix_socket_and_tcp_22_2_22_3)
     check_commands(server.tcp_url);
 }
 
-TEST_REAL(values_are_bytes_22_4)
+TEST_REAL(s22_4_values_are_bytes)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);
@@ -95,7 +96,7 @@ TEST_REAL(values_are_bytes_22_4)
     client_end(redis);
 }
 
-TEST_REAL(a_client_introduces_itself)
+TEST_REAL(s22_1_a_client_introduces_itself_as_its_url_says)
 {
     static const char *const args[] = {"--user", "app", "on", ">geheim", "~*", "&*", "+@all", NULL};
     hr_auto(test_redis_end) struct test_redis server;
@@ -115,7 +116,18 @@ TEST_REAL(a_client_introduces_itself)
     client_end(redis);
 }
 
-TEST_REAL(a_wrong_password_is_an_error_22_1)
+static int count_descriptors(void)
+{
+    int count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    ASSERT_TRUE(dir);
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+TEST_REAL(s22_1_a_wrong_password_is_an_error_and_closes_the_socket)
 {
     static const char *const args[] = {"--requirepass", "geheim", NULL};
     hr_auto(test_redis_end) struct test_redis server;
@@ -131,12 +143,15 @@ TEST_REAL(a_wrong_password_is_an_error_22_1)
         char url[160];
         snprintf(url, sizeof(url), "unix://%s%s", cases[i].user, server.socket);
         hr_redis *redis = client(url, NULL);
+        int before = count_descriptors();
         ASSERT_ERR(hr_redis_command(redis, NULL, "GET x"), -ENOTCONN);
         ASSERT_STR(hr_last_error()->kind, cases[i].kind);
+        ASSERT_EQ(count_descriptors(), before);
         ASSERT_TRUE(strstr(hr_last_error()->message, "geheim") == NULL);
         hr_redis_conn *conn = NULL;
         ASSERT_ERR(hr_redis_acquire(redis, &conn), -ENOTCONN);
         ASSERT_STR(hr_last_error()->kind, cases[i].kind);
+        ASSERT_EQ(count_descriptors(), before);
         client_end(redis);
     }
 }
@@ -350,8 +365,7 @@ TEST_REAL(a_script_may_have_many_arguments_and_may_fail)
     client_end(redis);
 }
 
-/* Two clients to two servers: both have asked before either has an answer. */
-TEST_REAL(two_clients_run_side_by_side_22_11)
+TEST_REAL(s22_11_two_clients_run_side_by_side)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);

@@ -155,7 +155,7 @@ static void cancel_everywhere(const struct test_redis *server,
     }
 }
 
-TEST_REAL(r1_every_call_of_redis_can_be_cancelled_at_every_wait_22_7)
+TEST_REAL(r1_every_call_of_redis_can_be_cancelled_at_every_wait)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);

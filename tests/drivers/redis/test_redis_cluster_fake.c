@@ -105,7 +105,7 @@ static void end_two(hr_redis_cluster *cluster, struct node *a, struct node *b)
     fake_end(&b->fake);
 }
 
-TEST(moved_is_followed_and_remembered)
+TEST(r5_moved_is_followed_and_remembered)
 {
     struct node a, b;
     hr_redis_cluster *cluster = start_two(&a, &b);
@@ -117,7 +117,7 @@ TEST(moved_is_followed_and_remembered)
     end_two(cluster, &a, &b);
 }
 
-TEST(ask_is_followed_once_and_changes_no_map)
+TEST(r5_ask_is_followed_once_and_changes_no_map)
 {
     struct node a, b;
     hr_redis_cluster *cluster = start_two(&a, &b);

@@ -37,7 +37,7 @@ static void dribble(struct fake_peer *peer)
     }
 }
 
-TEST(r4_a_reply_may_come_byte_by_byte_22_12)
+TEST(s22_12_r4_a_reply_may_come_byte_by_byte)
 {
     struct fake_redis fake;
     fake_start(&fake, dribble, NULL);
@@ -52,49 +52,7 @@ TEST(r4_a_reply_may_come_byte_by_byte_22_12)
     fake_client_end(redis, &fake);
 }
 
-/* Counts the pieces in which commands arrive. */
-static int reads;
-
-static void count_reads(struct fake_peer *peer)
-{
-    if (!fake_introduce(peer))
-        return;
-    for (;;) {
-        if (peer->start == peer->end)
-            reads++;
-        const char *words = fake_next(peer);
-        char reply[64];
-        if (!words)
-            return;
-        snprintf(reply, sizeof(reply), "+%s\r\n", words);
-        if (!fake_say(peer, reply))
-            return;
-    }
-}
-
-TEST(r11_what_is_asked_in_one_pass_goes_out_in_one_write)
-{
-    struct fake_redis fake;
-    fake_start(&fake, count_reads, NULL);
-    hr_redis *redis = fake_client(&fake, NULL);
-    ASSERT_ERR(hr_redis_command(redis, NULL, "GET 0"), 0);
-    reads = 0;
-    enum { N = 500 };
-    static struct fake_asker askers[N];
-    hr_task *tasks[N];
-    for (int i = 0; i < N; i++) {
-        askers[i] = (struct fake_asker){.redis = redis, .number = i};
-        tasks[i] = hr_create_task(NULL, fake_ask, &askers[i]);
-    }
-    for (int i = 0; i < N; i++) {
-        ASSERT_ERR(hr_join(tasks[i]), 0);
-        ASSERT_TRUE(askers[i].matched);
-    }
-    ASSERT_TRUE(reads <= 2);
-    fake_client_end(redis, &fake);
-}
-
-TEST(r1_a_cancelled_command_never_shifts_the_replies_of_others_22_7)
+TEST(r1_a_cancelled_command_never_shifts_the_replies_of_others)
 {
     struct fake_redis fake;
     fake_start(&fake, fake_echo, NULL);
@@ -200,7 +158,7 @@ static void answer_slowly(struct fake_peer *peer)
     }
 }
 
-TEST(a_late_reply_is_dropped_by_its_place_22_7)
+TEST(s22_7_a_late_reply_is_dropped_by_its_place)
 {
     struct fake_redis fake;
     fake_start(&fake, answer_slowly, NULL);
@@ -400,7 +358,7 @@ TEST(large_commands_pass_through_a_small_window)
     fake_client_end(redis, &fake);
 }
 
-TEST(futures_answer_in_order_of_asking_whether_connected_or_not)
+TEST(s22_6_futures_answer_in_order_of_asking_whether_connected_or_not)
 {
     struct fake_redis fake;
     fake_start(&fake, fake_echo, NULL);
@@ -447,7 +405,7 @@ TEST(a_future_with_a_wrong_format_fails)
     fake_client_end(redis, &fake);
 }
 
-TEST(close_fails_what_is_pending_22_10)
+TEST(s22_10_close_fails_what_is_pending_and_refuses_what_comes_after)
 {
     struct fake_redis fake;
     fake_start(&fake, fake_introduce_only, NULL);
@@ -464,6 +422,12 @@ TEST(close_fails_what_is_pending_22_10)
     ASSERT_TRUE(sent.sent);
     ASSERT_ERR(unsent.code, HR_ECLOSED);
     ASSERT_FALSE(unsent.sent);
+
+    hr_redis_conn *conn = NULL;
+    ASSERT_ERR(hr_redis_close(redis), 0);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "GET x"), HR_ECLOSED);
+    ASSERT_ERR(hr_join(hr_redis_command_future(redis, "GET x")), HR_ECLOSED);
+    ASSERT_ERR(hr_redis_acquire(redis, &conn), HR_ECLOSED);
     fake_client_end(redis, &fake);
 }
 

@@ -113,7 +113,7 @@ TEST(who_insists_on_resp3_gets_it_or_an_error)
     ASSERT_ERR(hr_last_error()->code, -EINVAL);
 }
 
-TEST_REAL(both_protocols_are_spoken_with_a_real_server)
+TEST_REAL(s22_5_both_protocols_are_spoken_with_a_real_server)
 {
     static const char *const args[] = {"--requirepass", "geheim", NULL};
     hr_auto(test_redis_end) struct test_redis server;

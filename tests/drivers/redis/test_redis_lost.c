@@ -340,7 +340,7 @@ static void load_first(struct fake_peer *peer)
     }
 }
 
-TEST(a_server_that_is_loading_is_not_taken_for_ready)
+TEST(r5_a_server_that_is_loading_is_not_taken_for_ready)
 {
     struct fake_redis fake;
     fake_start(&fake, load_first, NULL);

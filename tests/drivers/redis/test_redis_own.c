@@ -30,6 +30,7 @@ struct popper {
     hr_usec limit; /* of wait_for; 0: none */
     int code;
     bool got, again; /* an element came; the cancel came again after it */
+    char pair[32];   /* what came, as "key value" */
 };
 
 static int pop(void *arg)
@@ -42,6 +43,9 @@ static int pop(void *arg)
         return p->code;
     p->code = hr_redis_conn_command(conn, &reply, hr_seconds(5), p->command);
     p->got = p->code == 0 && !hr_reply_is_nil(reply);
+    if (p->got && hr_reply_len(reply) == 2)
+        snprintf(p->pair, sizeof(p->pair), "%s %s", hr_reply_str(hr_reply_at(reply, 0), NULL),
+                 hr_reply_str(hr_reply_at(reply, 1), NULL));
     p->again = hr_yield() == -ECANCELED;
     return p->code;
 }
@@ -66,7 +70,7 @@ static void wait_blocked(hr_redis *redis, int n)
     }
 }
 
-TEST_REAL(a_blocking_pop_waits_without_holding_others_up_22_3)
+TEST_REAL(s22_3_a_blocking_pop_waits_without_holding_others_up)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);
@@ -77,11 +81,12 @@ TEST_REAL(a_blocking_pop_waits_without_holding_others_up_22_3)
     ASSERT_ERR(hr_redis_command(redis, NULL, "LPUSH q x"), 0);
     ASSERT_ERR(hr_join(task), 0);
     ASSERT_TRUE(p.got);
+    ASSERT_STR(p.pair, "q x");
     ASSERT_FALSE(p.again);
     client_end(redis);
 }
 
-TEST_REAL(a_blocking_pop_gives_nil_when_nothing_comes)
+TEST_REAL(s22_3_a_blocking_pop_gives_nil_when_nothing_comes)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);
@@ -234,7 +239,7 @@ TEST_REAL(a_server_that_dies_under_a_blocked_command_is_told)
     client_end(redis);
 }
 
-TEST_REAL(a_connection_that_the_server_closed_while_idle_is_replaced)
+TEST_REAL(s22_9_a_connection_that_the_server_closed_while_idle_is_replaced)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);
@@ -250,7 +255,24 @@ TEST_REAL(a_connection_that_the_server_closed_while_idle_is_replaced)
     client_end(redis);
 }
 
-TEST_REAL(borrowers_of_connections_wait_in_order)
+TEST_REAL(s22_9_who_waits_for_a_connection_may_be_given_a_limit)
+{
+    hr_auto(test_redis_end) struct test_redis server;
+    test_redis_start(&server, NULL);
+    hr_redis *redis = client(&server, 1);
+    hr_redis_conn *conn = NULL, *second = NULL;
+    ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
+    struct hr_timeout limit = {0};
+    ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(5)), 0);
+    ASSERT_ERR(hr_timeout_leave(&limit, hr_redis_acquire(redis, &second)), -ETIMEDOUT);
+    ASSERT_TRUE(second == NULL);
+    hr_redis_release(conn);
+    ASSERT_ERR(hr_redis_acquire(redis, &second), 0); /* its place went to nobody */
+    hr_redis_release(second);
+    client_end(redis);
+}
+
+TEST_REAL(s22_9_borrowers_of_connections_wait_in_order)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);

@@ -41,7 +41,7 @@ static const struct hr_redis_script echo = {
     .sha1 = "098e0f0d1448c0a81dafe820f66d460eb09263da",
 };
 
-TEST_REAL(a_pipeline_gives_an_array_of_outcomes_22_8)
+TEST_REAL(s22_8_a_pipeline_gives_an_array_of_outcomes)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);

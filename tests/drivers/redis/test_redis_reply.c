@@ -71,7 +71,7 @@ static void check_mixed(hr_reply *const *replies)
     ASSERT_TRUE(hr_reply_at(replies[0], 0) == NULL);
 }
 
-TEST_PLAIN(r4_replies_do_not_depend_on_how_the_bytes_are_split_22_12)
+TEST_PLAIN(r4_replies_do_not_depend_on_how_the_bytes_are_split)
 {
     size_t n = sizeof(mixed) - 1;
     for (size_t piece = 1; piece <= n; piece++) {
@@ -183,7 +183,7 @@ TEST_PLAIN(r4_a_million_elements_are_one_reply)
     hr__redis_reader_free(reader);
 }
 
-TEST_PLAIN(a_reply_larger_than_the_limit_is_refused)
+TEST_PLAIN(s22_12_a_reply_larger_than_the_limit_is_refused)
 {
     static const char *const texts[] = {
         "*100000000\r\n",

@@ -92,7 +92,7 @@ static void check_stream(hr_reply *const *replies)
     ASSERT_EQ(hr_reply_int(replies[11]), 5);
 }
 
-TEST_PLAIN(r4_replies_of_resp3_may_be_split_anywhere_22_5)
+TEST_PLAIN(s22_5_r4_replies_of_resp3_may_be_split_anywhere)
 {
     size_t n = sizeof(stream) - 1;
     for (size_t piece = 1; piece <= n; piece++) {

@@ -93,7 +93,7 @@ static void check_many_words(hr_redis *redis)
     ASSERT_ERR(hr_redis_command_args(redis, NULL, 0, words), -EINVAL);
 }
 
-TEST_REAL(replies_become_c_values_in_both_protocols_22_2_22_3)
+TEST_REAL(s22_2_s22_4_s22_5_replies_become_c_values_in_both_protocols)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);

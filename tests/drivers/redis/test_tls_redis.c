@@ -123,7 +123,7 @@ static int write_and_read(void *arg)
     return r;
 }
 
-TEST_REAL(fifty_tasks_share_a_connection_through_tls)
+TEST_REAL(s22_6_fifty_tasks_share_a_connection_through_tls)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start_tls(&server, false);
