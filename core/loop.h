@@ -6,6 +6,10 @@
  * deadline order, and runs exactly the entries that were in the queue at that moment. So neither
  * timers nor descriptors starve, however busy the tasks are. While slices take no time at all,
  * polling is left out of some passes: after slices that were quick up to 64 more may run unseen.
+ *
+ * A child that a task forks goes on in a copy of that task and of the loop, which watches and
+ * sleeps by itself; what it does there the parent does not notice. Threads it has none, so jobs of
+ * executors do not end there.
  */
 #pragma once
 

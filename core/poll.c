@@ -8,6 +8,8 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -66,8 +68,43 @@ static struct event_base *open_base(const char *backend)
     return base;
 }
 
+/* The copy gets the number of the one that is shared with the parent. */
+static void replace(int number, int copy)
+{
+    if (copy >= 0 && copy != number) {
+        dup3(copy, number, O_CLOEXEC);
+        close(copy);
+    }
+}
+
+/* In a child that a task has forked: what its copy of the loop frees, watches or sleeps would be
+ * done to the parent's, since both have the same epoll, eventfd and timerfd. Each is closed before
+ * it is made again, so that there is a number for it; what cannot be made stays closed, which the
+ * child alone will notice. */
+static void forked(void)
+{
+    hr_loop *loop = hr__loop_running;
+    if (!loop)
+        return;
+    struct itimerspec left = {0};
+    timerfd_gettime(loop->timer_fd, &left);
+    close(loop->wake_fd);
+    replace(loop->wake_fd, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    close(loop->timer_fd);
+    replace(loop->timer_fd, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    timerfd_settime(loop->timer_fd, 0, &left, NULL);
+    event_reinit(loop->base);
+}
+
+static void expect_forks(void)
+{
+    pthread_atfork(NULL, NULL, forked);
+}
+
 int hr__poll_open(hr_loop *loop, const char *backend)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, expect_forks);
     loop->timer_set = HR_FOREVER;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -30,7 +30,7 @@ static void write_byte(void *arg)
     ASSERT_EQ(write(busy->pipe[1], "x", 1), 1);
 }
 
-TEST_REAL(s11_2_busy_tasks_starve_neither_timers_nor_descriptors)
+TEST_REAL(s11_2_l1_busy_tasks_starve_neither_timers_nor_descriptors)
 {
     struct busy busy = {0};
     ASSERT_EQ(pipe(busy.pipe), 0);
@@ -83,7 +83,7 @@ static void requeue(void *stop)
         ASSERT_TRUE(hr_call_soon(requeue, stop));
 }
 
-TEST_REAL(s11_2_a_callback_that_queues_itself_starves_no_timer)
+TEST_REAL(s11_2_l1_a_callback_that_queues_itself_starves_no_timer)
 {
     bool stop = false;
     ASSERT_TRUE(hr_call_soon(requeue, &stop));

@@ -347,7 +347,7 @@ static void *send_all(void *arg)
     return NULL;
 }
 
-TEST_REAL(s12_1_s12_2_calls_of_other_threads_arrive_all_and_in_order)
+TEST_REAL(s12_1_s12_2_l4_calls_of_other_threads_arrive_all_and_in_order)
 {
     struct sender sender = {.loop = hr_running_loop(), .done = hr_future_new(NULL)};
     pthread_t threads[3];

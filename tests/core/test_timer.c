@@ -201,6 +201,31 @@ TEST_PLAIN(s10_8_the_wheel_keeps_the_order_of_crowds)
         run_crowd(seed);
 }
 
+TEST_PLAIN(l5_a_hundred_thousand_timers_fire_in_order)
+{
+    enum { COUNT = 100000 };
+    static struct hr__timers timers;
+    static struct crowd_member members[COUNT];
+    uint64_t arming = 0;
+    random_state = 1;
+    hr__timers_init(&timers, 0);
+    for (int i = 0; i < COUNT; i++) {
+        hr__timer_init(&members[i].timer, crowd_fired);
+        members[i].armed_as = arming++;
+        hr__timer_arm(&timers, &members[i].timer, (hr_usec)(random_number() % 5000) * 1000);
+    }
+    for (int i = 0; i < COUNT; i += 2) /* as most timers end */
+        hr__timer_disarm(&timers, &members[i].timer);
+    last_deadline = -1;
+    for (int runs = 0; timers.count > 0; runs++) {
+        ASSERT_TRUE(runs < 2 * COUNT);
+        hr__timers_run(&timers, hr__timers_next(&timers));
+    }
+    for (int i = 0; i < COUNT; i++)
+        ASSERT_FALSE(hr__timer_armed(&members[i].timer));
+    ASSERT_EQ(wrong, 0);
+}
+
 static struct hr__timer *fired[4];
 static int fired_count;
 
