@@ -1,50 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names to addresses. getaddrinfo() is ours here (-Wl,--wrap), so that no name server is asked.
+ * Names to addresses.
  */
 #include "drivers/resolve.h"
 
 #include <arpa/inet.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "drivers/dial.h"
+#include "tests/drivers/names.h"
 #include "tests/support/hrtest.h"
-
-int __real_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-                       struct addrinfo **res);
-int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-                       struct addrinfo **res);
-
-static atomic_int asked, answered;
-static atomic_bool stuck;
-
-/* "gone.test" does not exist, "down.test" has no server that would know, "two.test" has two
- * addresses, "slow.test" takes until stuck is lifted. */
-int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-                       struct addrinfo **res)
-{
-    atomic_fetch_add(&asked, 1);
-    if (strcmp(node, "gone.test") == 0)
-        return EAI_NONAME;
-    if (strcmp(node, "down.test") == 0)
-        return EAI_AGAIN;
-    while (strcmp(node, "slow.test") == 0 && atomic_load(&stuck))
-        usleep(200);
-    int r = __real_getaddrinfo("127.0.0.1", service, hints, res);
-    if (r == 0 && strcmp(node, "two.test") == 0)
-        r = __real_getaddrinfo("::1", service, hints, &(*res)->ai_next);
-    atomic_fetch_add(&answered, 1);
-    return r;
-}
 
 static int ask(const char *host, struct hr_address ret[HR_ADDRESSES_MAX])
 {
-    atomic_store(&asked, 0);
+    atomic_store(&test_names_asked, 0);
     return hr_resolve(host, 6379, ret);
 }
 
@@ -68,7 +39,7 @@ TEST_REAL(a_literal_address_asks_nobody)
     assert_address(&addresses[0], "127.0.0.1");
     ASSERT_ERR(ask("2001:db8::1", addresses), 1);
     assert_address(&addresses[0], "2001:db8::1");
-    ASSERT_EQ(atomic_load(&asked), 0);
+    ASSERT_EQ(atomic_load(&test_names_asked), 0);
 }
 
 TEST_REAL(a_name_is_asked_once_and_then_known)
@@ -78,15 +49,15 @@ TEST_REAL(a_name_is_asked_once_and_then_known)
     ASSERT_ERR(ask("two.test", addresses), 2);
     assert_address(&addresses[0], "127.0.0.1");
     assert_address(&addresses[1], "::1");
-    ASSERT_EQ(atomic_load(&asked), 1);
+    ASSERT_EQ(atomic_load(&test_names_asked), 1);
     memset(addresses, 0, sizeof(addresses));
     ASSERT_ERR(ask("two.test", addresses), 2);
     assert_address(&addresses[1], "::1");
-    ASSERT_EQ(atomic_load(&asked), 0);
+    ASSERT_EQ(atomic_load(&test_names_asked), 0);
 
     hr_resolve_forget("two.test");
     ASSERT_ERR(ask("two.test", addresses), 2);
-    ASSERT_EQ(atomic_load(&asked), 1);
+    ASSERT_EQ(atomic_load(&test_names_asked), 1);
 }
 
 TEST_REAL(a_failure_says_which_and_is_known_for_a_moment)
@@ -95,9 +66,9 @@ TEST_REAL(a_failure_says_which_and_is_known_for_a_moment)
     ASSERT_ERR(ask("gone.test", addresses), -ENOENT);
     ASSERT_TRUE(strstr(hr_last_error()->message, "gone.test"));
     ASSERT_ERR(ask("down.test", addresses), -EAGAIN);
-    ASSERT_EQ(atomic_load(&asked), 1);
+    ASSERT_EQ(atomic_load(&test_names_asked), 1);
     ASSERT_ERR(ask("gone.test", addresses), -ENOENT);
-    ASSERT_EQ(atomic_load(&asked), 0);
+    ASSERT_EQ(atomic_load(&test_names_asked), 0);
     hr_resolve_forget("gone.test");
     hr_resolve_forget("down.test");
 }
@@ -108,9 +79,9 @@ TEST_REAL(a_name_whose_addresses_do_not_answer_is_asked_for_anew)
     int fd = -1;
     ASSERT_ERR(hr_url_parse("mysql://closed.test:1/db", &url, NULL, NULL), 0);
     for (int i = 0; i < 2; i++) {
-        atomic_store(&asked, 0);
+        atomic_store(&test_names_asked, 0);
         ASSERT_ERR(hr__dial(&url, hr_seconds(5), &fd), -ECONNREFUSED);
-        ASSERT_EQ(atomic_load(&asked), 1);
+        ASSERT_EQ(atomic_load(&test_names_asked), 1);
     }
     hr_url_done(&url);
 }
@@ -122,9 +93,9 @@ TEST_REAL(more_names_than_the_cache_holds_are_no_harm)
         char host[24];
         snprintf(host, sizeof(host), "n%d.test", i);
         ASSERT_ERR(ask(host, addresses), 1);
-        ASSERT_EQ(atomic_load(&asked), 1);
+        ASSERT_EQ(atomic_load(&test_names_asked), 1);
         ASSERT_ERR(ask(host, addresses), 1);
-        ASSERT_EQ(atomic_load(&asked), 0);
+        ASSERT_EQ(atomic_load(&test_names_asked), 0);
     }
     for (int i = 0; i < 100; i++) {
         char host[24];
@@ -142,17 +113,17 @@ static int resolve_slow(void *arg)
 TEST_REAL(the_loop_goes_on_while_a_name_server_is_silent)
 {
     struct hr_address addresses[HR_ADDRESSES_MAX];
-    int before = atomic_load(&answered);
-    atomic_store(&stuck, true);
+    int before = atomic_load(&test_names_answered);
+    atomic_store(&test_names_stuck, true);
     hr_task *task = hr_create_task("resolver", resolve_slow, NULL);
     for (int i = 0; i < 20; i++)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     ASSERT_FALSE(hr_future_done(task));
     hr_task_cancel(task, NULL);
     ASSERT_ERR(hr_join(task), -ECANCELED);
-    atomic_store(&stuck, false);
+    atomic_store(&test_names_stuck, false);
     /* The thread comes back with an answer that nobody wants; later ones come behind it. */
-    while (atomic_load(&answered) == before)
+    while (atomic_load(&test_names_answered) == before)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     ASSERT_ERR(ask("behind.test", addresses), 1);
     ASSERT_ERR(ask("behind2.test", addresses), 1);
@@ -165,7 +136,7 @@ TEST_REAL(a_name_that_cannot_be_one_is_refused)
     memset(host, 'x', sizeof(host) - 1);
     host[sizeof(host) - 1] = '\0';
     ASSERT_ERR(ask(host, addresses), -ENOENT);
-    ASSERT_EQ(atomic_load(&asked), 0);
+    ASSERT_EQ(atomic_load(&test_names_asked), 0);
 }
 
 TEST_PLAIN(a_socket_path_becomes_an_address)

@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/ticker.h"
+
 #define OPTIONS_MAX 40
 
 static struct mariadb_server *running[8];
@@ -180,6 +182,7 @@ static void stop_all(void)
 void mariadb_server_start(struct mariadb_server *server, int tcp, const char *const *options)
 {
     static int hooked;
+    TICKER_EXCUSED();
     if (!hooked++)
         atexit(stop_all);
     *server = (struct mariadb_server){.port = tcp ? free_port() : 0};
@@ -222,6 +225,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 
 static void end(struct mariadb_server *server, int signal)
 {
+    TICKER_EXCUSED();
     if (!server->pid)
         return;
     kill(server->pid, SIGCONT);
@@ -249,11 +253,13 @@ void mariadb_server_kill(struct mariadb_server *server)
 
 void mariadb_server_revive(struct mariadb_server *server)
 {
+    TICKER_EXCUSED();
     launch(server, NULL);
 }
 
 void mariadb_server_freeze(struct mariadb_server *server)
 {
+    TICKER_EXCUSED();
     int status = 0;
     kill(server->pid, SIGSTOP);
     if (waitpid(server->pid, &status, WUNTRACED) != server->pid || !WIFSTOPPED(status))
@@ -279,6 +285,7 @@ static MYSQL *run(struct mariadb_server *server, const char *sql)
 
 void mariadb_server_sql(struct mariadb_server *server, const char *sql)
 {
+    TICKER_EXCUSED();
     MYSQL *mysql = run(server, sql);
     int r;
     do {
@@ -291,6 +298,7 @@ void mariadb_server_sql(struct mariadb_server *server, const char *sql)
 
 long long mariadb_server_number(struct mariadb_server *server, const char *sql)
 {
+    TICKER_EXCUSED();
     MYSQL *mysql = run(server, sql);
     MYSQL_RES *rows = mysql_store_result(mysql);
     MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pools of the shared server, and cancels at any wait for it.
+ * Pools of the shared servers, and cancels at any wait for them.
  */
 #include "tests/drivers/mysql/mysql_test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tests/drivers/waits.h"
+#include "tests/support/certificates.h"
 
 int mysql_test_cancel_at(int n)
 {
@@ -79,4 +81,29 @@ const char *mysql_test_value(hr_mysql_conn *conn, const char *sql, struct hr_mys
     const char *text = hr_mysql_text(result, 0, 0, NULL);
     snprintf(value, sizeof(value), "%s", text ? text : "NULL");
     return value;
+}
+
+void mysql_test_certificate(const char *name)
+{
+    TICKER_EXCUSED();
+    char command[256];
+    snprintf(command, sizeof(command), "cp %s %s", test_certificate(name),
+             test_certificate("present.pem"));
+    ASSERT_EQ(system(command), 0);
+}
+
+struct mariadb_server *mysql_test_tls_server(void)
+{
+    static struct mariadb_server server;
+    TICKER_EXCUSED(); /* the certificates take a while, too */
+    if (!server.dir[0]) {
+        char cert[128], key[128], ca[128];
+        mysql_test_certificate("server.pem");
+        snprintf(cert, sizeof(cert), "--ssl-cert=%s", test_certificate("present.pem"));
+        snprintf(key, sizeof(key), "--ssl-key=%s", test_certificate("present.pem"));
+        snprintf(ca, sizeof(ca), "--ssl-ca=%s", test_certificate("ca.pem"));
+        const char *options[] = {cert, key, ca, "--max-allowed-packet=64M", NULL};
+        mariadb_server_start(&server, 1, options);
+    }
+    return &server;
 }

@@ -11,6 +11,7 @@
 #include "drivers/mysql/tx.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/mariadb_server.h"
+#include "tests/support/ticker.h"
 
 /* A pool on the shared server's socket as "app"; the options may be NULL, their url is filled in.
  */
@@ -18,6 +19,11 @@ hr_mysql_pool *mysql_test_pool(const struct hr_mysql_options *options);
 
 /* Waits for what is out, closes, frees. */
 void mysql_test_done(hr_mysql_pool *pool);
+
+/* A server with TLS, that the tests of the program share, with localhost's certificate; lays
+ * another one of tests/support/certificates.sh in its place, which it reads on FLUSH SSL. */
+struct mariadb_server *mysql_test_tls_server(void);
+void mysql_test_certificate(const char *name);
 
 /* Makes table "test.t" anew with these columns. */
 void mysql_test_table(const char *columns);

@@ -69,7 +69,7 @@ TEST_REAL(a_bulk_updates_and_deletes)
     mysql_test_done(pool);
 }
 
-TEST_REAL(t9_a_bulk_update_with_a_poison_row_changes_nothing)
+TEST_TICKING(t9_a_bulk_update_with_a_poison_row_changes_nothing)
 {
     struct batch b;
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});

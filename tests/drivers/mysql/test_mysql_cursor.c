@@ -26,7 +26,7 @@ static const char *const numbers[] = {"SELECT seq AS n, CONCAT('row ', seq) FROM
                                       "SELECT seq AS n, CONCAT('row ', seq) FROM seq_1_to_7 "
                                       "WHERE seq > ?"};
 
-TEST_REAL(a_cursor_fetches_one_some_and_the_rest_23_2)
+TEST_REAL(s23_2_a_cursor_fetches_one_some_and_the_rest)
 {
     hr_mysql_pool *pool = mysql_test_pool(NULL);
     hr_mysql_conn *conn = mysql_test_acquire(pool);
@@ -61,7 +61,7 @@ TEST_REAL(a_cursor_fetches_one_some_and_the_rest_23_2)
     mysql_test_done(pool);
 }
 
-TEST_REAL(a_fetch_without_a_statement_is_an_error_23_2)
+TEST_REAL(s23_2_a_fetch_without_a_statement_is_an_error)
 {
     mysql_test_table("id INT AUTO_INCREMENT PRIMARY KEY, v INT");
     hr_mysql_pool *pool = mysql_test_pool(NULL);
@@ -91,7 +91,7 @@ TEST_REAL(a_fetch_without_a_statement_is_an_error_23_2)
     mysql_test_done(pool);
 }
 
-TEST_REAL(columns_are_described_with_their_table)
+TEST_REAL(s23_2_columns_are_described_with_their_table)
 {
     mysql_test_table("id INT UNSIGNED PRIMARY KEY, name VARCHAR(20), price DECIMAL(10,2) NOT NULL,"
                      " doc JSON");
@@ -265,7 +265,7 @@ TEST_REAL(a_cursor_freed_early_costs_the_connection)
     mysql_test_done(pool);
 }
 
-TEST_REAL(t11_what_is_used_after_its_connection_was_given_back_is_an_error)
+TEST_TICKING(t11_what_is_used_after_its_connection_was_given_back_is_an_error)
 {
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
     uint64_t opened = 1;

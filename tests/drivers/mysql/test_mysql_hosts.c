@@ -160,3 +160,46 @@ TEST_REAL(a_connection_to_an_earlier_host_takes_all_others_with_it)
     mysql_test_done(pool);
     end_replication();
 }
+
+/* Two hosts by themselves. */
+
+struct question {
+    hr_mysql_pool *pool;
+    const char *sql, *start, *end;
+    char *story;
+};
+
+static int ask(void *arg)
+{
+    const struct question *question = arg;
+    hr_auto(hr_mysql_releasep) hr_mysql_conn *conn = mysql_test_acquire(question->pool);
+    strcat(question->story, question->start);
+    int r = hr_mysql_exec(conn, question->sql, HR_NO_ARGS);
+    strcat(question->story, question->end);
+    return r;
+}
+
+TEST_TICKING(s23_9_two_hosts_are_asked_side_by_side)
+{
+    char story[16] = "", urls[2][64];
+    snprintf(urls[0], sizeof(urls[0]), "mysql://writer@127.0.0.1:%u/test", one()->port);
+    snprintf(urls[1], sizeof(urls[1]), "mysql://writer@127.0.0.1:%u/test", two()->port);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    struct question questions[] = {
+        {.sql = "DO SLEEP(0.3)", .start = "1", .end = "!", .story = story},
+        {.sql = "DO SLEEP(0.1)", .start = "2", .end = "?", .story = story},
+    };
+    struct hr_futures asked = {0};
+    for (int i = 0; i < 2; i++) {
+        questions[i].pool =
+            mysql_test_pool(&(struct hr_mysql_options){.url = urls[i], .password = ""});
+        hr_mysql_release(mysql_test_acquire(questions[i].pool)); /* both are connected */
+    }
+    for (int i = 0; i < 2; i++)
+        hr_futures_add(&asked, hr_create_task("question", ask, &questions[i]));
+    ASSERT_ERR(hr_gather(&asked, 0), 0);
+    hr_futures_done(&asked);
+    ASSERT_STR(story, "12?!");
+    mysql_test_done(questions[0].pool);
+    mysql_test_done(questions[1].pool);
+}

@@ -119,7 +119,7 @@ static void use(hr_mysql_conn *conn)
     ASSERT_STR(mysql_test_value(conn, sum, HR_ARGS(hr_i(2))), "42");
 }
 
-TEST_REAL(t14_a_prepared_statement_is_good_after_a_rollback_a_reset_and_a_new_connection)
+TEST_TICKING(t14_a_prepared_statement_is_good_after_a_rollback_a_reset_and_a_new_connection)
 {
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
     hr_mysql_conn *conn = mysql_test_begin(pool);
@@ -146,7 +146,7 @@ TEST_REAL(t14_a_prepared_statement_is_good_after_a_rollback_a_reset_and_a_new_co
     mysql_test_done(pool);
 }
 
-TEST_REAL(t14_a_handle_that_the_server_has_forgotten_is_prepared_anew)
+TEST_TICKING(t14_a_handle_that_the_server_has_forgotten_is_prepared_anew)
 {
     hr_mysql_pool *pool = mysql_test_pool(NULL);
     hr_mysql_conn *conn = mysql_test_acquire(pool);

@@ -10,7 +10,7 @@
 
 /* Values. */
 
-TEST_REAL(mysql_values_come_back_as_they_were_given_23_3)
+TEST_REAL(s23_3_mysql_values_come_back_as_they_were_given)
 {
     mysql_test_table("id INT PRIMARY KEY, i BIGINT, u BIGINT UNSIGNED, d DOUBLE, "
                      "s VARCHAR(50), b VARBINARY(50)");
@@ -62,7 +62,7 @@ TEST_REAL(mysql_values_come_back_as_they_were_given_23_3)
     mysql_test_done(pool);
 }
 
-TEST_REAL(mysql_text_is_the_same_with_and_without_arguments_23_3)
+TEST_REAL(s23_3_mysql_text_is_the_same_with_and_without_arguments)
 {
     mysql_test_table("a TINYINT, b SMALLINT UNSIGNED, c MEDIUMINT, d INT(6) ZEROFILL, e YEAR, "
                      "f DATE, g DATETIME(3), h TIME, i TIMESTAMP(6) NULL, j DECIMAL(20,4), "
@@ -92,7 +92,7 @@ TEST_REAL(mysql_text_is_the_same_with_and_without_arguments_23_3)
     mysql_test_done(pool);
 }
 
-TEST_REAL(mysql_rows_over_16_mib_are_put_together_23_10)
+TEST_REAL(s23_10_mysql_rows_over_16_mib_are_put_together)
 {
     mariadb_server_sql(mariadb_server_shared(), "SET GLOBAL max_allowed_packet = 67108864");
     mysql_test_table("v LONGBLOB");

@@ -211,7 +211,7 @@ static int take_both_in_a_transaction(void *arg)
     return hr_mysql_transaction(pair->pool, NULL, take_both, pair);
 }
 
-TEST_REAL(t8_of_a_deadlocked_pair_both_go_through_when_run_again)
+TEST_TICKING(t8_of_a_deadlocked_pair_both_go_through_when_run_again)
 {
     mysql_test_table("id INT PRIMARY KEY, v INT");
     mariadb_server_sql(mariadb_server_shared(), "INSERT INTO t VALUES (1, 0), (2, 0)");
@@ -251,7 +251,7 @@ static int insert_and_fail(hr_mysql_tx *tx, void *arg)
 
 static const char wait_for_lock[] = "UPDATE t SET v = 1 WHERE id = 20";
 
-TEST_REAL(t8_a_lock_that_does_not_come_is_tried_for_again_a_bounded_number_of_times)
+TEST_TICKING(t8_a_lock_that_does_not_come_is_tried_for_again_a_bounded_number_of_times)
 {
     mysql_test_table("id INT PRIMARY KEY, v INT");
     mariadb_server_sql(mariadb_server_shared(), "INSERT INTO t VALUES (20, 0)");

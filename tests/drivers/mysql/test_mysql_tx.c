@@ -17,7 +17,7 @@ static void insert(hr_mysql_conn *conn, int id)
     ASSERT_EQ(hr_mysql_exec(conn, "INSERT INTO t VALUES (?)", HR_ARGS(hr_i(id))), 1);
 }
 
-TEST_REAL(a_committed_transaction_is_there_for_all_23_7)
+TEST_REAL(s23_7_a_committed_transaction_is_there_for_all)
 {
     mysql_test_table("id INT PRIMARY KEY");
     hr_mysql_pool *pool = mysql_test_pool(NULL);
@@ -35,7 +35,7 @@ TEST_REAL(a_committed_transaction_is_there_for_all_23_7)
     mysql_test_done(pool);
 }
 
-TEST_REAL(a_transaction_left_without_commit_is_rolled_back_before_the_next_loan_23_7)
+TEST_REAL(s23_7_a_transaction_left_without_commit_is_rolled_back_before_the_next_loan)
 {
     mysql_test_table("id INT PRIMARY KEY");
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
@@ -143,7 +143,7 @@ TEST_REAL(a_statement_sent_ahead_and_left_alone_is_rolled_back)
     mysql_test_done(pool);
 }
 
-TEST_REAL(loans_of_both_kinds_find_the_session_in_their_own_mode)
+TEST_REAL(s23_7_loans_of_both_kinds_find_the_session_in_their_own_mode)
 {
     mysql_test_table("id INT PRIMARY KEY");
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
@@ -163,7 +163,7 @@ TEST_REAL(loans_of_both_kinds_find_the_session_in_their_own_mode)
     mysql_test_done(pool);
 }
 
-TEST_REAL(a_transaction_rolled_back_can_be_begun_again)
+TEST_REAL(s23_7_a_transaction_rolled_back_can_be_begun_again)
 {
     mysql_test_table("id INT PRIMARY KEY");
     hr_mysql_pool *pool = mysql_test_pool(NULL);

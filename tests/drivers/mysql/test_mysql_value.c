@@ -21,7 +21,7 @@ static hr_mysql_result *ask(hr_mysql_conn *conn, const char *sql, int way)
     return rows;
 }
 
-TEST_REAL(integers_of_every_kind_are_read_whole_or_not_at_all)
+TEST_REAL(s23_3_integers_of_every_kind_are_read_whole_or_not_at_all)
 {
     mysql_test_table(
         "a TINYINT, b BIGINT, c BIGINT UNSIGNED, d YEAR, e BIT(1), f BIT(64), "
@@ -127,7 +127,7 @@ static void check_time(const hr_mysql_result *row, size_t column, struct hr_mysq
     ASSERT_EQ(is.microsecond, want.microsecond);
 }
 
-TEST_REAL(dates_and_times_are_read_down_to_zeros_fractions_and_negative_spans)
+TEST_REAL(s23_3_dates_and_times_are_read_down_to_zeros_fractions_and_negative_spans)
 {
     mysql_test_table("a DATE, b DATETIME(6), c TIMESTAMP(3) NULL, d TIME, e TIME(6), f DATE, "
                      "g DATETIME, h TIME, i DATE, j DATETIME(2), k VARCHAR(20)");

@@ -11,36 +11,11 @@
 
 #define ASSERT_SAYS(part) ASSERT_TRUE(strstr(hr_last_error()->message, part))
 
-/* Lays one of the certificates where the server has its own. */
-static void lay(const char *name)
-{
-    char command[256];
-    snprintf(command, sizeof(command), "cp %s %s", test_certificate(name),
-             test_certificate("present.pem"));
-    ASSERT_EQ(system(command), 0);
-}
-
-/* A server with TLS, that the tests of this file share, with localhost's certificate. */
-static struct mariadb_server *tls_server(void)
-{
-    static struct mariadb_server server;
-    if (!server.dir[0]) {
-        char cert[128], key[128], ca[128];
-        lay("server.pem");
-        snprintf(cert, sizeof(cert), "--ssl-cert=%s", test_certificate("present.pem"));
-        snprintf(key, sizeof(key), "--ssl-key=%s", test_certificate("present.pem"));
-        snprintf(ca, sizeof(ca), "--ssl-ca=%s", test_certificate("ca.pem"));
-        const char *options[] = {cert, key, ca, "--max-allowed-packet=64M", NULL};
-        mariadb_server_start(&server, 1, options);
-    }
-    return &server;
-}
-
 static hr_mysql_pool *pool_of(const char *host, const struct hr_tls_options *tls)
 {
     char url[160];
     snprintf(url, sizeof(url), "mysql://app:s3cret%%2f%%40%%3a@%s:%u/test", host,
-             tls_server()->port);
+             mysql_test_tls_server()->port);
     ASSERT_ERR(hr_sleep(hr_ms(1)), 0); /* the loop has not seen how long a start takes */
     return mysql_test_pool(
         &(struct hr_mysql_options){.url = url, .tls = *tls, .connect_timeout = hr_seconds(20)});
@@ -72,15 +47,15 @@ TEST_REAL(a_mysql_server_is_verified)
     ASSERT_ERR(try("localhost", &(struct hr_tls_options){.verify = HR_TLS_NONE}), 0);
 }
 
-TEST_REAL(a_mysql_server_is_verified_by_its_name)
+TEST_TICKING(t12_a_mysql_server_is_verified_by_its_name)
 {
     const char *ca = test_certificate("ca.pem");
-    struct mariadb_server *server = tls_server();
-    lay("wrong.pem");
+    struct mariadb_server *server = mysql_test_tls_server();
+    mysql_test_certificate("wrong.pem");
     mariadb_server_sql(server, "FLUSH SSL");
     int full = try("localhost", &(struct hr_tls_options){.ca = ca});
     int by_authority = try("localhost", &(struct hr_tls_options){HR_TLS_CA, .ca = ca});
-    lay("server.pem");
+    mysql_test_certificate("server.pem");
     mariadb_server_sql(server, "FLUSH SSL");
     ASSERT_ERR(full, -ENOTCONN);
     ASSERT_ERR(by_authority, 0);
@@ -99,30 +74,17 @@ TEST_REAL(a_server_without_tls_gets_no_plain_login)
     mysql_test_done(pool);
 }
 
-static int sleep_at_server(void *arg)
-{
-    return hr_mysql_exec(arg, "DO SLEEP(0.5)", HR_NO_ARGS);
-}
-
-/* The task's own time, not the machine's: how many ticks of 10 ms fit in. */
-TEST_REAL(t1_a_slow_statement_through_tls_blocks_its_task_only)
+TEST_TICKING(t1_a_slow_statement_through_tls_blocks_its_task_only)
 {
     hr_mysql_pool *pool = pool_of("localhost", &(struct hr_tls_options){.verify = HR_TLS_NONE});
     hr_mysql_conn *conn = mysql_test_acquire(pool);
-    hr_task *task = hr_create_task("sleeper", sleep_at_server, conn);
-    int ticks = 0;
-    while (!hr_future_done(task)) {
-        ASSERT_ERR(hr_sleep(hr_ms(10)), 0);
-        ticks++;
-    }
-    ASSERT_ERR(hr_join(task), 0);
-    ASSERT_TRUE(ticks >= 20); /* of 50; one, if it blocked the loop */
+    ASSERT_ERR(hr_mysql_exec(conn, "DO SLEEP(0.5)", HR_NO_ARGS), 0);
     hr_mysql_release(conn);
     mysql_test_done(pool);
 }
 
 /* More than the socket takes at once: the library would wait for the wrong direction. */
-TEST_REAL(t3_a_large_statement_goes_through_tls)
+TEST_TICKING(t3_s23_10_a_large_statement_goes_through_tls)
 {
     hr_mysql_pool *pool = pool_of("localhost", &(struct hr_tls_options){.verify = HR_TLS_NONE});
     hr_mysql_conn *conn = mysql_test_acquire(pool);
@@ -137,6 +99,25 @@ TEST_REAL(t3_a_large_statement_goes_through_tls)
     mysql_test_done(pool);
 }
 
+TEST_TICKING(t7_a_session_killed_while_it_idles_is_replaced_unseen_over_tls_too)
+{
+    hr_mysql_pool *pool = pool_of("localhost", &(struct hr_tls_options){.verify = HR_TLS_NONE});
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    long long id = atoll(mysql_test_value(conn, "SELECT CONNECTION_ID()", HR_NO_ARGS));
+    hr_mysql_release(conn);
+    char sql[128];
+    snprintf(sql, sizeof(sql), "KILL %lld", id);
+    mariadb_server_sql(mysql_test_tls_server(), sql);
+    snprintf(sql, sizeof(sql),
+             "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE id = %lld", id);
+    while (mariadb_server_number(mysql_test_tls_server(), sql) > 0)
+        ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
+    conn = mysql_test_acquire(pool);
+    ASSERT_TRUE(atoll(mysql_test_value(conn, "SELECT CONNECTION_ID()", HR_NO_ARGS)) != id);
+    hr_mysql_release(conn);
+    mysql_test_done(pool);
+}
+
 static int use_pool(void *arg)
 {
     hr_mysql_conn *conn = NULL;
@@ -147,7 +128,7 @@ static int use_pool(void *arg)
     return r;
 }
 
-TEST_REAL(t5_a_cancel_at_any_wait_of_a_login_over_tls_ends_it_and_leaks_nothing)
+TEST_TICKING(t5_a_cancel_at_any_wait_of_a_login_over_tls_ends_it_and_leaks_nothing)
 {
     int r = -ECANCELED;
     for (int n = 1; r == -ECANCELED; n++) {
@@ -168,15 +149,15 @@ static hr_mysql_pool *tls_pool(void)
     return pool_of("localhost", &(struct hr_tls_options){.ca = test_certificate("ca.pem")});
 }
 
-TEST_REAL(t5_everything_over_tls_can_be_cancelled_at_every_wait)
+TEST_TICKING(t5_everything_over_tls_can_be_cancelled_at_every_wait)
 {
-    mysql_test_everything_made(tls_server());
+    mysql_test_everything_made(mysql_test_tls_server());
     mysql_test_cancel_everywhere(tls_pool);
 }
 
-TEST_REAL(t16_everything_over_tls_runs_on_a_small_stack)
+TEST_TICKING(t16_everything_over_tls_runs_on_a_small_stack)
 {
-    mysql_test_everything_made(tls_server());
+    mysql_test_everything_made(mysql_test_tls_server());
     hr_mysql_pool *pool = tls_pool();
     mysql_test_stack(pool);
     mysql_test_done(pool);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the ticker of the tests takes for a blocked thread, and what not.
+ */
+#include "tests/support/ticker.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#define MS INT64_C(1000000)
+
+static void work(clockid_t clock, long ms)
+{
+    struct timespec start, now;
+    clock_gettime(clock, &start);
+    do {
+        clock_gettime(clock, &now);
+    } while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / MS < ms);
+}
+
+static int64_t worst_of(void (*body)(void))
+{
+    struct ticker ticker;
+    ticker_start(&ticker);
+    body();
+    ticker_end(&ticker);
+    return ticker.worst;
+}
+
+static void block(void)
+{
+    usleep(60000);
+}
+
+static void wait_among_tasks(void)
+{
+    ASSERT_ERR(hr_sleep(hr_ms(60)), 0);
+}
+
+static void compute(void)
+{
+    work(CLOCK_THREAD_CPUTIME_ID, 60);
+}
+
+static void block_with_an_excuse(void)
+{
+    TICKER_EXCUSED();
+    usleep(60000);
+}
+
+TEST_REAL(a_thread_that_blocks_is_told_from_one_that_works_and_one_that_waits)
+{
+    ASSERT_TRUE(worst_of(block) >= 40 * MS);
+    ASSERT_TRUE(worst_of(wait_among_tasks) < 40 * MS);
+    ASSERT_TRUE(worst_of(compute) < 40 * MS);
+    ASSERT_TRUE(worst_of(block_with_an_excuse) < 40 * MS);
+}

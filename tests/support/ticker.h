@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A task beside a test's body that wants to run every 10 ms, and tells when the loop's thread was
+ * blocked instead of waiting for all tasks at once.
+ *
+ *     TEST_TICKING(t1_a_slow_statement_blocks_its_task_only) { … }
+ *
+ * What counts is time in which the thread slept although the task was due: a system call that
+ * blocks. Time that it computes, or waits for a processor on a busy machine, does not, so the
+ * limit may be low without failing for what is none of the program's fault.
+ */
+#pragma once
+
+#include "tests/support/hrtest.h"
+
+struct ticker {
+    hr_task *task;
+    int64_t worst; /* nanoseconds that it was blocked at once, at most */
+};
+
+void ticker_start(struct ticker *ticker);
+
+/* Ends it; worst is final. */
+void ticker_end(struct ticker *ticker);
+
+/* The same, and fails the test when the thread was blocked for longer than 150 ms. */
+void ticker_end_on_time(struct ticker *ticker);
+
+/* What blocks on purpose, as the helpers do that start servers, is excused from here to the end of
+ * the scope. Works in programs without a loop, too. */
+int64_t ticker_excuse_begin(void);
+void ticker_excuse_end(const int64_t *since);
+#define TICKER_EXCUSED()                                                                           \
+    hr_auto(ticker_excuse_end) __attribute__((unused)) const int64_t excused = ticker_excuse_begin()
+
+/* A test as TEST_REAL, with a ticker beside it that has to be on time. */
+#define TEST_TICKING(name)                                                                         \
+    static void test_ticking_##name(void);                                                         \
+    TEST_REAL(name)                                                                                \
+    {                                                                                              \
+        struct ticker ticker;                                                                      \
+        ticker_start(&ticker);                                                                     \
+        test_ticking_##name();                                                                     \
+        ticker_end_on_time(&ticker);                                                               \
+    }                                                                                              \
+    static void test_ticking_##name(void)
