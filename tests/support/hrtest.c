@@ -58,6 +58,17 @@ void test_clock_advance(hr_usec span)
     run.clock.now += span;
 }
 
+hr_usec test_patience(hr_usec span)
+{
+    const char *times = getenv("HEADRACE_SLOWER");
+    return times && atoi(times) > 1 ? span * atoi(times) : span;
+}
+
+bool test_emulated(void)
+{
+    return getenv("HEADRACE_EMULATED");
+}
+
 void test_passes(int n)
 {
     while (n-- > 0) {

@@ -51,6 +51,13 @@ hr_usec test_clock_now(void);
 /* Moves the virtual clock on, as if the running slice had taken that long. */
 void test_clock_advance(hr_usec span);
 
+/* A limit on the real clock, so many times longer as HEADRACE_SLOWER in the environment says. */
+hr_usec test_patience(hr_usec span);
+
+/* Whether processes are emulated (HEADRACE_EMULATED is set), so that a program that is not there is
+ * seen by its exit status only. */
+bool test_emulated(void);
+
 /* The oldest report not looked at yet, as "task: message: error's message", or NULL. Valid until
  * the next call. For loops that a test makes itself, test_report_collect is the function to set. */
 const char *test_report(void);

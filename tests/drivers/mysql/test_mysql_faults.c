@@ -121,8 +121,8 @@ static void run_crowd(struct mariadb_server *server, bool tls, bool damaged,
         .url = url,
         .tls = {.ca = tls ? test_certificate("ca.pem") : NULL},
         .connections = CONNECTIONS,
-        .query_timeout = hr_ms(300),
-        .connect_timeout = hr_ms(500),
+        .query_timeout = test_patience(hr_ms(300)),
+        .connect_timeout = test_patience(hr_ms(500)),
         .reconnect = { .first = hr_ms(10), .max = hr_ms(40), .factor = 2, .jitter = true}
     });
 

@@ -119,8 +119,8 @@ static void run_crowd(struct test_redis *server, bool tls, bool damaged, const e
     crowd->redis = hr_redis_new(&(struct hr_redis_options){
         .url = url,
         .tls = {.ca = tls ? test_certificate("ca.pem") : NULL},
-        .command_timeout = hr_ms(150),
-        .connect_timeout = hr_ms(300),
+        .command_timeout = test_patience(hr_ms(150)),
+        .connect_timeout = test_patience(hr_ms(300)),
         .reconnect = { .first = hr_ms(10), .max = hr_ms(40), .factor = 2, .jitter = true}
     });
     ASSERT_TRUE(crowd->redis);

@@ -63,6 +63,7 @@ static int pop(hr_redis_conn *conn, bool blocking)
 /* Pops what was pushed, and hands each item to the worker's loop. */
 static void consume(const struct test_redis *server, bool blocking)
 {
+    pid_t producer = begin_producer(server, blocking);
     hr_redis *redis = hr_redis_new(&(struct hr_redis_options){.url = server->unix_url});
     ASSERT_TRUE(redis);
     hr_loop_thread *worker = hr_loop_thread_new("worker", NULL);
@@ -71,7 +72,6 @@ static void consume(const struct test_redis *server, bool blocking)
     hr_thread_future *tasks[ITEMS];
     begun_count = running = most = 0;
 
-    pid_t producer = begin_producer(server, blocking);
     ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
     if (!blocking)
         end_producer(producer);
