@@ -131,7 +131,7 @@ TEST_REAL(s22_6_fifty_tasks_share_a_connection_through_tls)
         hr_redis_new(&(struct hr_redis_options){.url = server.tcp_url,
                                                 .tls.ca = test_certificate("ca.pem"),
                                                 .connect_timeout = test_patience(hr_seconds(3)),
-                                   .command_timeout = test_patience(hr_seconds(5))});
+                                                .command_timeout = test_patience(hr_seconds(5))});
     ASSERT_TRUE(redis);
     hr_task *tasks[50];
     for (size_t i = 0; i < HR_ARRAY_LEN(tasks); i++)
