@@ -271,15 +271,30 @@ void fault_proxy_set(struct fault_proxy *proxy, enum fault fault)
     }
 }
 
-void fault_proxy_suffer(struct fault_proxy *proxy, enum fault fault, unsigned often)
+static uint64_t sum_of_faults(const struct fault_proxy *proxies, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += proxies[i].faults;
+    return sum;
+}
+
+void fault_proxies_suffer(struct fault_proxy *proxies, size_t n, enum fault fault, unsigned often)
 {
     bool always = fault < FAULT_RESET || fault == FAULT_REFUSE;
-    uint64_t before = proxy->faults;
-    fault_proxy_set(proxy, fault);
+    uint64_t enough = sum_of_faults(proxies, n) + often;
+    for (size_t i = 0; i < n; i++)
+        fault_proxy_set(&proxies[i], fault);
     hr_usec until = hr_now() + (always ? hr_ms(30) : hr_seconds(1));
-    while (hr_now() < until && (always || proxy->faults < before + often))
+    while (hr_now() < until && (always || sum_of_faults(proxies, n) < enough))
         ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
-    fault_proxy_set(proxy, FAULT_NONE);
+    for (size_t i = 0; i < n; i++)
+        fault_proxy_set(&proxies[i], FAULT_NONE);
+}
+
+void fault_proxy_suffer(struct fault_proxy *proxy, enum fault fault, unsigned often)
+{
+    fault_proxies_suffer(proxy, 1, fault, often);
 }
 
 enum fault_outcome fault_outcome_of(int code, bool damaged)

@@ -47,6 +47,9 @@ void fault_proxy_set(struct fault_proxy *proxy, enum fault fault);
  */
 void fault_proxy_suffer(struct fault_proxy *proxy, enum fault fault, unsigned often);
 
+/* The same for n at once; it may strike at any of them. */
+void fault_proxies_suffer(struct fault_proxy *proxies, size_t n, enum fault fault, unsigned often);
+
 /* What became of a call by its code, the error record looked at as well. */
 enum fault_outcome { FAULT_NEVER_SENT, FAULT_DONE, FAULT_UNKNOWN, FAULT_OUTCOMES };
 

@@ -20,12 +20,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/certificates.h"
 #include "tests/support/hrtest.h"
 
 #define START_LIMIT_S 20
 #define ANSWER_S      5
-#define ARGS_MAX      40
+#define ARGS_MAX      64
 #define MASTERS       3
+#define PORTS         3 /* of a server */
 
 /* What is up; one set at a time is enough. */
 
@@ -59,7 +61,7 @@ static void end_running(void)
 /* Ports are held until all are known, so that no two are the same. */
 static void find_ports(uint16_t *ports, size_t count)
 {
-    int fds[2 * TEST_SET_MAX];
+    int fds[PORTS * TEST_SET_MAX];
     for (size_t i = 0; i < count; i++) {
         struct sockaddr_in address = {.sin_family = AF_INET,
                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -91,10 +93,21 @@ static void add_pair(struct args *args, const char *name, const char *value)
     add(args, value);
 }
 
+static void add_tls(struct args *args, const char *port)
+{
+    add_pair(args, "--tls-port", port);
+    add_pair(args, "--tls-cert-file", test_certificate("server.pem"));
+    add_pair(args, "--tls-key-file", test_certificate("server.pem"));
+    add_pair(args, "--tls-ca-cert-file", test_certificate("ca.pem"));
+    add_pair(args, "--tls-auth-clients", "no");
+    add_pair(args, "--tls-replication", "yes");
+}
+
 static void exec_server(const struct test_set *set, const struct test_set_server *server)
 {
     struct args args = {0};
-    char port[8], bus[8];
+    char port[8], bus[8], tls[8];
+    snprintf(tls, sizeof(tls), "%u", server->tls);
     snprintf(port, sizeof(port), "%u", server->port);
     snprintf(bus, sizeof(bus), "%u", server->bus);
     add(&args, "redis-server");
@@ -123,6 +136,12 @@ static void exec_server(const struct test_set *set, const struct test_set_server
         add_pair(&args, "--requirepass", set->password);
         add_pair(&args, "--masterauth", set->password);
     }
+    if (set->tls)
+        add_tls(&args, tls);
+    if (set->tls && set->cluster)
+        add_pair(&args, "--tls-cluster", "yes");
+    if (set->steady && set->cluster)
+        add_pair(&args, "--cluster-replica-no-failover", "yes");
     char log[128];
     snprintf(log, sizeof(log), "%s/log", server->dir);
     int null = open("/dev/null", O_RDONLY), out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -191,6 +210,11 @@ const char *test_set_ask(const struct test_set *set, size_t i, const char *words
     return answer;
 }
 
+uint16_t test_set_port(const struct test_set *set, size_t i)
+{
+    return set->tls ? set->servers[i].tls : set->servers[i].port;
+}
+
 bool test_set_says(const struct test_set *set, size_t i, const char *words, const char *text)
 {
     return strstr(test_set_ask(set, i, words), text) != NULL;
@@ -226,8 +250,8 @@ static void prepare(struct test_set *set, size_t count)
     registered = true;
     end_running();
 
-    uint16_t ports[2 * TEST_SET_MAX];
-    find_ports(ports, 2 * count);
+    uint16_t ports[PORTS * TEST_SET_MAX];
+    find_ports(ports, PORTS * count);
     snprintf(set->dir, sizeof(set->dir), "/tmp/hr-set-XXXXXX");
     ASSERT_TRUE(mkdtemp(set->dir));
     memcpy(folder, set->dir, sizeof(folder));
@@ -235,8 +259,9 @@ static void prepare(struct test_set *set, size_t count)
     set->count = count;
     for (size_t i = 0; i < count; i++) {
         struct test_set_server *server = &set->servers[i];
-        server->port = ports[2 * i];
-        server->bus = ports[2 * i + 1];
+        server->port = ports[PORTS * i];
+        server->bus = ports[PORTS * i + 1];
+        server->tls = ports[PORTS * i + 2];
         snprintf(server->dir, sizeof(server->dir), "%s/%zu", set->dir, i);
         ASSERT_EQ(mkdir(server->dir, 0700), 0);
     }
@@ -259,29 +284,30 @@ static void write_sentinel_conf(struct test_set *set, size_t i)
             "sentinel down-after-milliseconds main %u\n"
             "sentinel failover-timeout main 1500\n"
             "sentinel known-replica main 127.0.0.1 %u\n",
-            server->port, server->dir, i + 1, set->servers[0].port,
-            i == TEST_SET_SENTINEL ? 300 : 2000, set->servers[1].port);
+            server->port, server->dir, i + 1, test_set_port(set, 0),
+            set->steady              ? 600000
+            : i == TEST_SET_SENTINEL ? 300
+                                     : 2000,
+            test_set_port(set, 1));
     for (size_t other = TEST_SET_SENTINEL; other < set->count; other++) {
         if (other != i)
             fprintf(file, "sentinel known-sentinel main 127.0.0.1 %u %040zx\n",
-                    set->servers[other].port, other + 1);
+                    test_set_port(set, other), other + 1);
     }
     if (set->password)
         fprintf(file, "sentinel auth-pass main %s\n", set->password);
     fclose(file);
 }
 
-void test_set_start_sentinels(struct test_set *set, const char *password)
+static void start_sentinels(struct test_set *set)
 {
-    memset(set, 0, sizeof(*set));
-    set->password = password;
     prepare(set, TEST_SET_SENTINEL + 3);
     launch(set, 0);
     launch(set, 1);
     test_set_wait(set, 0, "PING", "PONG");
     test_set_wait(set, 1, "PING", "PONG");
     char words[64];
-    snprintf(words, sizeof(words), "REPLICAOF 127.0.0.1 %u", set->servers[0].port);
+    snprintf(words, sizeof(words), "REPLICAOF 127.0.0.1 %u", test_set_port(set, 0));
     test_set_ask(set, 1, words);
     test_set_wait(set, 1, "INFO replication", "master_link_status:up");
     for (size_t i = TEST_SET_SENTINEL; i < set->count; i++) {
@@ -297,12 +323,25 @@ void test_set_start_sentinels(struct test_set *set, const char *password)
     }
 }
 
+void test_set_start_sentinels(struct test_set *set, const char *password)
+{
+    *set = (struct test_set){.password = password};
+    start_sentinels(set);
+}
+
+/* The certificates are made before there are children to need them. */
+void test_set_start_sentinels_tls(struct test_set *set)
+{
+    *set = (struct test_set){.tls = test_certificates() != NULL, .steady = true};
+    start_sentinels(set);
+}
+
 /* --- a cluster */
 
 static void meet(const struct test_set *set, size_t i)
 {
     char words[80];
-    snprintf(words, sizeof(words), "CLUSTER MEET 127.0.0.1 %u %u", set->servers[i].port,
+    snprintf(words, sizeof(words), "CLUSTER MEET 127.0.0.1 %u %u", test_set_port(set, i),
              set->servers[i].bus);
     ASSERT_TRUE(test_set_says(set, 0, words, "+OK"));
 }
@@ -317,10 +356,8 @@ static void give_slots(const struct test_set *set, size_t i)
     ASSERT_TRUE(test_set_says(set, i, words, "+OK"));
 }
 
-void test_set_start_cluster(struct test_set *set)
+static void start_cluster(struct test_set *set)
 {
-    memset(set, 0, sizeof(*set));
-    set->cluster = true;
     prepare(set, (size_t)2 * MASTERS);
     for (size_t i = 0; i < set->count; i++)
         launch(set, i);
@@ -340,8 +377,25 @@ void test_set_start_cluster(struct test_set *set)
         test_set_wait(set, i, "CLUSTER INFO", "cluster_state:ok");
         test_set_wait(set, i, "CLUSTER INFO", "cluster_known_nodes:6");
     }
-    for (size_t i = MASTERS; i < set->count; i++)
-        test_set_wait(set, i, "INFO replication", "master_link_status:up");
+    for (size_t replica = MASTERS; replica < set->count; replica++) {
+        char port[16];
+        test_set_wait(set, replica, "INFO replication", "master_link_status:up");
+        snprintf(port, sizeof(port), ":%u\r\n", set->servers[replica].port);
+        for (size_t i = 0; i < set->count; i++)
+            test_set_wait(set, i, "CLUSTER SLOTS", port);
+    }
+}
+
+void test_set_start_cluster(struct test_set *set)
+{
+    *set = (struct test_set){.cluster = true};
+    start_cluster(set);
+}
+
+void test_set_start_cluster_tls(struct test_set *set)
+{
+    *set = (struct test_set){.cluster = true, .tls = test_certificates() != NULL, .steady = true};
+    start_cluster(set);
 }
 
 /* --- bad days */

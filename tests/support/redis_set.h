@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Several real redis-servers for a unit test, on free loopback ports: a master behind sentinels, or
- * a cluster. All are gone when the test is.
+ * a cluster; with TLS on wish, by the certificates of tests/support/certificates.h. All are gone
+ * when the test is.
  */
 #pragma once
 
@@ -15,6 +16,7 @@
 struct test_set_server {
     pid_t pid; /* 0: it does not run */
     uint16_t port, bus;
+    uint16_t tls; /* with TLS: where clients go, and the servers among themselves */
     char dir[80];
     char conf[96]; /* of a sentinel; "" */
 };
@@ -22,7 +24,8 @@ struct test_set_server {
 struct test_set {
     char dir[64];
     size_t count;
-    bool cluster;
+    bool cluster, tls;
+    bool steady;          /* no master is replaced, however slow a busy machine makes it */
     const char *password; /* of the servers, or NULL */
     struct test_set_server servers[TEST_SET_MAX];
 };
@@ -31,9 +34,14 @@ struct test_set {
  * both; the master is called "main". password: of the servers, or NULL. */
 #define TEST_SET_SENTINEL 2
 void test_set_start_sentinels(struct test_set *set, const char *password);
+void test_set_start_sentinels_tls(struct test_set *set); /* steady */
 
 /* Masters 0 to 2, with a third of the slots each, and their replicas 3 to 5. */
 void test_set_start_cluster(struct test_set *set);
+void test_set_start_cluster_tls(struct test_set *set); /* steady */
+
+/* Where its clients go; the plain port serves test_set_ask() in every case. */
+uint16_t test_set_port(const struct test_set *set, size_t i);
 
 /* kill -9; SIGSTOP and SIGCONT. Twice is fine. */
 void test_set_kill(struct test_set *set, size_t i);

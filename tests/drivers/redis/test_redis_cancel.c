@@ -5,30 +5,37 @@
  * nothing is left behind.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "drivers/redis.h"
 #include "drivers/redis/pipeline.h"
+#include "drivers/redis/pubsub.h"
+#include "drivers/redis/scan.h"
+#include "drivers/redis/stream.h"
 #include "drivers/redis/typed.h"
-#include "tests/drivers/waits.h"
+#include "tests/drivers/redis/cancel_sweep.h"
 #include "tests/support/certificates.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
 
-static int do_command(hr_redis *redis)
+static int do_command(void *client)
 {
+    hr_redis *redis = client;
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
     return hr_redis_command(redis, &reply, "ECHO inside");
 }
 
-static int do_pairs(hr_redis *redis)
+static int do_pairs(void *client)
 {
+    hr_redis *redis = client;
     hr_auto(hr_redis_pairs_done) struct hr_redis_pairs pairs = {0};
     int r = hr_redis_hset(redis, "h", HR_REDIS_FIELDS({"a", hr_redis_int(1)}));
     return r < 0 ? r : hr_redis_command_pairs(redis, &pairs, "HGETALL h");
 }
 
-static int do_script(hr_redis *redis)
+static int do_script(void *client)
 {
+    hr_redis *redis = client;
     static const struct hr_redis_script one = {
         .name = "one",
         .source = "return 1",
@@ -39,8 +46,9 @@ static int do_script(hr_redis *redis)
     return r < 0 ? r : hr_redis_eval(redis, NULL, &one, 0, NULL, 0, NULL);
 }
 
-static int do_pipelines(hr_redis *redis)
+static int do_pipelines(void *client)
 {
+    hr_redis *redis = client;
     hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
     for (int i = 0; i < 5; i++)
         hr_redis_pipeline_add(p, "ECHO inside-%d", i);
@@ -48,8 +56,9 @@ static int do_pipelines(hr_redis *redis)
     return r < 0 ? r : hr_redis_pipeline_exec(redis, p);
 }
 
-static int do_watch(hr_redis *redis)
+static int do_watch(void *client)
 {
+    hr_redis *redis = client;
     static const char *const keys[] = {"watched"};
     hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
     hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
@@ -58,8 +67,9 @@ static int do_watch(hr_redis *redis)
     return r < 0 ? r : hr_redis_conn_pipeline_exec(conn, p);
 }
 
-static int do_block(hr_redis *redis)
+static int do_block(void *client)
 {
+    hr_redis *redis = client;
     hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
     int r = hr_redis_acquire(redis, &conn);
     return r < 0 ? r : hr_redis_conn_command(conn, NULL, hr_ms(20), "BLPOP none 0.02");
@@ -68,8 +78,9 @@ static int do_block(hr_redis *redis)
 static int popped;
 
 /* What is taken is counted; the cancel may come after it. */
-static int do_pop(hr_redis *redis)
+static int do_pop(void *client)
 {
+    hr_redis *redis = client;
     hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
     int r = hr_redis_acquire(redis, &conn);
@@ -79,10 +90,54 @@ static int do_pop(hr_redis *redis)
     return r;
 }
 
-static const struct {
-    const char *name;
-    int (*run)(hr_redis *redis);
-} operations[] = {
+/* Whoever says something to the channel waits until it is heard. */
+static int do_pubsub(void *client)
+{
+    hr_redis *redis = client;
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
+    struct hr_redis_message message;
+    int r = hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "c");
+    if (r >= 0)
+        r = hr_redis_command(redis, NULL, "PUBLISH c x");
+    if (r >= 0)
+        r = hr_redis_pubsub_next(pubsub, &message);
+    if (r < 0)
+        return r;
+    hr_redis_message_done(&message);
+    return hr_redis_unsubscribe(pubsub, HR_REDIS_CHANNEL, "c");
+}
+
+static int do_stream(void *client)
+{
+    hr_redis *redis = client;
+    struct hr_redis_group group = {"stream", "group", "me"};
+    struct hr_redis_field field = {"n", hr_redis_int(1)};
+    hr_auto(hr_redis_entries_done) struct hr_redis_entries entries = {0};
+    hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
+    char cursor[HR_REDIS_ID_MAX] = "0-0";
+    int r = hr_redis_group_create(redis, &group, "$");
+    if (r >= 0)
+        r = hr_redis_acquire(redis, &conn);
+    if (r >= 0)
+        r = hr_redis_add(redis, "stream", 10, 1, &field, NULL);
+    if (r >= 0)
+        r = hr_redis_read_group(conn, &group, 10, hr_ms(1), &entries);
+    if (r >= 0)
+        r = hr_redis_claim(redis, &group, 0, 10, cursor, &entries);
+    return r > 0 ? hr_redis_ack(redis, &group, &entries) : r;
+}
+
+static int do_scan(void *client)
+{
+    hr_auto(hr_redis_scan_done) struct hr_redis_scan scan = {.redis = client, .count = 4};
+    const char *key;
+    int r;
+    while ((r = hr_redis_scan_next(&scan, &key, NULL)) > 0)
+        ;
+    return r;
+}
+
+static const struct cancel_operation operations[] = {
     {"command",   do_command  },
     {"pairs",     do_pairs    },
     {"script",    do_script   },
@@ -90,68 +145,42 @@ static const struct {
     {"watch",     do_watch    },
     {"block",     do_block    },
     {"pop",       do_pop      },
+    {"pubsub",    do_pubsub   },
+    {"stream",    do_stream   },
+    {"scan",      do_scan     },
 };
 
-struct attempt {
-    hr_redis *redis;
-    int (*run)(hr_redis *redis);
-    int at, code, waits;
-};
-
-static int attempt(void *arg)
+static void *open_client(const void *options)
 {
-    struct attempt *a = arg;
-    (void)test_cancel_at(a->at, TEST_WAITS_ALL, hr_current_task());
-    a->code = a->run(a->redis);
-    a->waits = test_cancel_at(0, TEST_WAITS_ALL, NULL);
-    return 0;
+    return hr_redis_new(options);
 }
 
-static void check_client(hr_redis *redis, int n)
+static int echo(void *client, const char *word)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    char want[32];
-    snprintf(want, sizeof(want), "outside-%d", n);
-    ASSERT_ERR(hr_redis_command(redis, &reply, "ECHO %s", want), 0);
-    ASSERT_TRUE(hr_reply_equals(reply, want));
+    int r = hr_redis_command(client, &reply, "ECHO %s", word);
+    return r < 0 || hr_reply_equals(reply, word) ? r : -EPROTO;
 }
 
-/* With a client that has not connected yet (cold), or one that has. False: there was no n-th wait.
- */
-static bool cancel_once(const struct hr_redis_options *options, size_t operation, int n, bool cold)
+static void close_client(void *client)
 {
-    hr_redis *redis = hr_redis_new(options);
-    ASSERT_TRUE(redis);
-    if (!cold)
-        check_client(redis, -1);
-    struct attempt a = {.redis = redis, .run = operations[operation].run, .at = n};
-    hr_task *task = hr_create_task("attempt", attempt, &a);
-    int r = hr_join(task);
-    bool reached = a.waits >= n;
-    if ((r != 0 && r != -ECANCELED) || (a.code < 0 && a.code != -ECANCELED))
-        test_fail(__FILE__, __LINE__, "%s at %d: %d: %s", operations[operation].name, n, a.code,
-                  hr_error_message(a.code));
-    ASSERT_TRUE(reached || a.code >= 0);
-    check_client(redis, n);
-    ASSERT_ERR(hr_redis_close(redis), 0);
-    hr_redis_free(redis);
-    return reached;
+    ASSERT_ERR(hr_redis_close(client), 0);
+    hr_redis_free(client);
 }
 
 static void cancel_everywhere(const struct test_redis *server,
                               const struct hr_redis_options *options)
 {
+    const struct cancel_sweep sweep = {open_client, echo, close_client, options};
     for (size_t i = 0; i < HR_ARRAY_LEN(operations); i++) {
-        for (int cold = 0; cold < 2; cold++) {
-            int n = 1;
-            test_redis_ask(server, "DEL full");
-            popped = 0;
-            test_redis_ask(server, "RPUSH full 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16");
-            while (cancel_once(options, i, n, cold))
-                n++;
-            ASSERT_TRUE(n > 1 && n < 100);
-            ASSERT_EQ(atoi(test_redis_ask(server, "LLEN full") + 1), 16 - popped);
-        }
+        test_redis_ask(server, "DEL full");
+        popped = 0;
+        ASSERT_TRUE(strstr(test_redis_ask(server, "RPUSH full 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 "
+                                                  "16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 "
+                                                  "31 32 33 34 35 36 37 38 39 40"),
+                           ":40"));
+        cancel_sweep_run(&sweep, &operations[i]);
+        ASSERT_EQ(atoi(test_redis_ask(server, "LLEN full") + 1), 40 - popped);
     }
 }
 

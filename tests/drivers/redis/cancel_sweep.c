@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/drivers/redis/cancel_sweep.h"
+
+#include <stdio.h>
+
+#include "core/loop.h"
+#include "tests/drivers/waits.h"
+#include "tests/support/hrtest.h"
+
+struct attempt {
+    void *client;
+    int (*run)(void *client);
+    int at, code, waits;
+};
+
+static int attempt(void *arg)
+{
+    struct attempt *a = arg;
+    (void)test_cancel_at(a->at, TEST_WAITS_ALL, hr_current_task());
+    a->code = a->run(a->client);
+    a->waits = test_cancel_at(0, TEST_WAITS_ALL, NULL);
+    return 0;
+}
+
+static void check_client(const struct cancel_sweep *sweep, void *client, int n)
+{
+    char word[32];
+    snprintf(word, sizeof(word), "outside-%d", n);
+    ASSERT_ERR(sweep->echo(client, word), 0);
+}
+
+/* False: there was no n-th wait. */
+static bool cancel_once(const struct cancel_sweep *sweep, const struct cancel_operation *operation,
+                        int n, bool cold)
+{
+    void *client = sweep->open(sweep->options);
+    ASSERT_TRUE(client);
+    if (!cold)
+        check_client(sweep, client, -1);
+    struct attempt a = {.client = client, .run = operation->run, .at = n};
+    int r = hr_join(hr_create_task("attempt", attempt, &a));
+    bool reached = a.waits >= n;
+    if ((r != 0 && r != -ECANCELED) || (a.code < 0 && a.code != -ECANCELED))
+        test_fail(__FILE__, __LINE__, "%s at %d: %d: %s", operation->name, n, a.code,
+                  hr_error_message(a.code));
+    ASSERT_TRUE(reached || a.code >= 0);
+    check_client(sweep, client, n);
+    sweep->close(client);
+    return reached;
+}
+
+void cancel_sweep_run(const struct cancel_sweep *sweep, const struct cancel_operation *operation)
+{
+    for (int cold = 0; cold < 2; cold++) {
+        int n = 1;
+        while (cancel_once(sweep, operation, n, cold))
+            n++;
+        ASSERT_TRUE(n > 1 && n < 100);
+    }
+}
