@@ -60,6 +60,13 @@ static inline hr_usec hr_later(hr_usec moment, hr_usec span)
 
 #define hr_printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 
+/* A local that its function fills by itself: a build that clears all of them leaves it alone. */
+#if defined(__has_attribute) && __has_attribute(uninitialized)
+#define hr_unset __attribute__((uninitialized))
+#else
+#define hr_unset
+#endif
+
 /* Calls fn(&variable) when the variable's scope ends, on every way out. */
 #define hr_auto(fn) __attribute__((cleanup(fn)))
 

@@ -3,7 +3,8 @@
  * A Redis client for tasks. It reads like blocking code and blocks only the task.
  *
  * Commands of all tasks share one connection and are pipelined by themselves: what is asked in one
- * loop pass goes out in one write, replies come back in order. A cancelled command's reply is read
+ * loop pass goes out in one write, in a few growing ones where it is more than half a KiB; replies
+ * come back in order. A cancelled command's reply is read
  * and thrown away by its place, never handed to the next. What others would suffer from is refused
  * there (-EINVAL): commands that block (BLMOVE) take a connection of one's own, hr_redis_acquire();
  * for MULTI and WATCH there is drivers/redis/pipeline.h, for SUBSCRIBE drivers/redis/pubsub.h.

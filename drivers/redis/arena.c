@@ -85,6 +85,7 @@ hr_reply *hr__reply_new(size_t room)
         arena = shelf.arenas;
         shelf.arenas = arena->kept;
         shelf.count--;
+        __builtin_prefetch(shelf.arenas); /* replies mostly come in numbers */
     } else {
         arena = malloc(sizeof(*arena) + room);
     }

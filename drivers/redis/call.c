@@ -9,8 +9,6 @@
 #include "core/timeout.h"
 #include "drivers/redis/conn_impl.h"
 
-#define FLUSH_AT (64 * 1024) /* so much is written at once, without waiting for the pass */
-
 struct room_waiter {
     struct hr_list link;
     hr_event turn;
@@ -202,8 +200,7 @@ static int ask(struct hr__redis_call *call, const struct hr__redis_request *requ
         conn->heard = now;
         conn->patience = call->patience > span ? call->patience : span;
     }
-    call->place = hr__redis_line_join(&conn->line, call, len);
-    hr__redis_line_at(&conn->line, call->place)->more = request->more;
+    call->place = hr__redis_line_join(&conn->line, call, len, request->more);
     call->in_line = true;
     hr_event_set(&conn->asked);
     return 0;
@@ -213,6 +210,10 @@ int hr__redis_call_begin(struct hr__redis_call *call, struct hr__redis_conn *con
                          const struct hr__redis_request *request, hr_usec span)
 {
     call->conn = hr__redis_conn_ref(conn);
+    call->in_line = call->sent = false;
+    call->code = 0;
+    call->reply = NULL;
+    call->n_parts = 0;
     hr_event_init(&call->done);
     int r = 0;
     if (!conn->lost && !hr__redis_conn_has_room(conn)) {
@@ -233,12 +234,10 @@ int hr__redis_call_begin(struct hr__redis_call *call, struct hr__redis_conn *con
         hr__redis_conn_unref(conn);
         return r;
     }
-    if (hr_buf_size(&conn->out) >= FLUSH_AT && !conn->blocked) {
-        r = hr__redis_conn_flush(conn);
-        if (r < 0 && r != -EAGAIN)
-            hr__redis_conn_fail(conn, r, 0);
-    }
-    hr__redis_wake_room(conn);
+    if (hr_unlikely(hr_buf_size(&conn->out) >= conn->flush_at))
+        hr__redis_conn_flush_early(conn);
+    if (hr_unlikely(!hr_list_empty(&conn->room)))
+        hr__redis_wake_room(conn);
     return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two tasks serve a connection: one reads and hands replies out, one writes what was asked since
- * the last pass. Commands are formatted straight into the output; nobody allocates for a command.
+ * Two tasks serve a connection: one reads and hands replies out, one writes at the end of a pass
+ * what was asked in it and has not left early. Commands are formatted straight into the output;
+ * nobody allocates for a command.
  */
 #include "drivers/redis/conn.h"
 
@@ -12,6 +13,10 @@
 
 #define READ_SIZE (64 * 1024)
 #define KEEP_OUT  (256 * 1024)
+
+/* What leaves before the end of a pass. */
+#define FLUSH_FIRST 512
+#define FLUSH_MOST  (8 * 1024)
 
 /* Shared by all connections of a thread: nothing suspends between reading and parsing. */
 static _Thread_local char read_buffer[READ_SIZE];
@@ -305,8 +310,21 @@ int hr__redis_conn_flush(struct hr__redis_conn *conn)
     return 0;
 }
 
+void hr__redis_conn_flush_early(struct hr__redis_conn *conn)
+{
+    if (conn->blocked)
+        return;
+    if (conn->flush_at < FLUSH_MOST)
+        conn->flush_at *= 2;
+    int r = hr__redis_conn_flush(conn);
+    if (r < 0 && r != -EAGAIN)
+        hr__redis_conn_fail(conn, r, 0);
+}
+
+/* At the end of a pass. */
 static int write_out(struct hr__redis_conn *conn)
 {
+    conn->flush_at = FLUSH_FIRST;
     int r = hr__redis_conn_flush(conn);
     while (r == -EAGAIN) {
         conn->blocked = true;
@@ -375,6 +393,7 @@ struct hr__redis_conn *hr__redis_conn_new(struct hr__wire *wire, const char *nam
     }
     conn->refs = 1;
     conn->protocol = 2;
+    conn->flush_at = FLUSH_FIRST;
     conn->wire = *wire;
     conn->limits = *limits;
     enter_census(conn, census);

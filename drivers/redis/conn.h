@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One connection to a Redis server: commands go out in one write a loop pass, replies come back to
+ * One connection to a Redis server: commands of many tasks go out together, replies come back to
  * who asked, by their place in line.
+ *
+ * What is asked in a loop pass leaves in one write at its end. Where it is more than half a KiB it
+ * leaves in several: the first half KiB at once, then twice as much each time, up to 8 KiB. The
+ * server wakes up and works while the rest is still being asked, so that with many callers it and
+ * the client need not take turns.
  *
  * It knows sockets, places and deadlines; how a connection is opened (open), which one to use and
  * when to connect again (keep, own) is told elsewhere. References are counted: a call in
@@ -32,7 +37,8 @@ struct hr__redis_census *hr__redis_census_new(void);
 void hr__redis_census_unref(struct hr__redis_census *census);
 
 /* A command on its way, and afterwards how it ended. On the stack of the task that waits, or on
- * the heap when a future stands for it. */
+ * the heap when a future stands for it. The caller sets future, parts and patience, if only to 0;
+ * begin sets the rest. */
 struct hr__redis_call {
     struct hr__redis_conn *conn; /* referenced until the call is over */
     hr_future *future;           /* completed instead of waking a task; then frees the call */

@@ -24,6 +24,7 @@ struct hr__redis_conn {
     struct hr__redis_line line;
 
     struct hr_buf out;
+    size_t flush_at;     /* so much is written without waiting for the end of the pass */
     hr_event asked;      /* there is something to write */
     bool blocked;        /* the kernel takes no more for now */
     struct hr_list room; /* who waits until less is pending */
@@ -45,6 +46,9 @@ struct hr__redis_conn {
 
 /* Writes as much as the kernel takes. 0, -EAGAIN, or why it ended. */
 int hr__redis_conn_flush(struct hr__redis_conn *conn);
+
+/* The same in the middle of a pass, since so much was asked. */
+void hr__redis_conn_flush_early(struct hr__redis_conn *conn);
 
 /* Ends a retired connection once nothing is due. */
 void hr__redis_conn_end_if_retired(struct hr__redis_conn *conn);

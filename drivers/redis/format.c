@@ -73,10 +73,10 @@ static int put(struct writer *w, const char *bytes, size_t n)
     return 0;
 }
 
-static size_t count_digits(uint64_t value)
+static inline size_t count_digits(uint64_t value)
 {
     size_t n = 1;
-    for (; value >= 10; value /= 10)
+    for (; hr_unlikely(value >= 10); value /= 10)
         n++;
     return n;
 }
@@ -92,28 +92,31 @@ static char *put_digits(char *to, uint64_t value)
     return end;
 }
 
-static char *put_header(char *to, char kind, size_t n)
+static inline char *put_header(char *to, char kind, size_t n)
 {
-    *to = kind;
-    to = put_digits(to + 1, n);
+    *to++ = kind;
+    if (hr_likely(n < 10))
+        *to++ = (char)('0' + n);
+    else
+        to = put_digits(to, n);
     *to++ = '\r';
     *to++ = '\n';
     return to;
 }
 
-static int put_whole(struct writer *w, const char *bytes, size_t n)
+static inline int put_whole(struct writer *w, const char *bytes, size_t n)
 {
-    if (n > SIZE_MAX / 4)
+    if (hr_unlikely(n > SIZE_MAX / 4))
         return -ENOMEM;
     int r = reserve(w, n + HEADER_MAX + 2);
     if (r < 0)
         return r;
-    w->at = put_header(w->at, '$', n);
+    char *at = put_header(w->at, '$', n);
     if (n > 0)
-        memcpy(w->at, bytes, n);
-    w->at += n;
-    *w->at++ = '\r';
-    *w->at++ = '\n';
+        memcpy(at, bytes, n);
+    at[n] = '\r';
+    at[n + 1] = '\n';
+    w->at = at + n + 2;
     return 0;
 }
 
@@ -123,13 +126,13 @@ static int fill_gap(struct writer *w, size_t gap, size_t size, char kind, size_t
     int r = reserve(w, HEADER_MAX);
     if (r < 0)
         return r;
-    char *body = w->at - size + gap;
-    char *start = body - gap;
+    char *start = w->at - size;
     size_t len = 3 + count_digits(n);
-    if (len != gap)
-        memmove(start + len, body, size - gap);
+    if (hr_unlikely(len != gap)) {
+        memmove(start + len, start + gap, size - gap);
+        w->at += len - gap;
+    }
     (void)put_header(start, kind, n);
-    w->at = start + len + (size - gap);
     return 0;
 }
 
@@ -246,9 +249,10 @@ static int put_conversion(struct formatter *f)
     return r < 0 ? r : put(&f->w, bytes, n);
 }
 
-static const char *end_of_literal(const char *at)
+static inline const char *end_of_literal(const char *at)
 {
-    while (*at && *at != ' ' && *at != '%')
+    /* Letters and digits stand behind all that ends it. */
+    while ((unsigned char)*at > '%' || (*at && *at != ' ' && *at != '%'))
         at++;
     return at;
 }
@@ -276,7 +280,7 @@ static int put_mixed_word(struct formatter *f)
     return r < 0 ? r : put(&f->w, "\r\n", 2);
 }
 
-static int put_word(struct formatter *f)
+static int put_converted_word(struct formatter *f)
 {
     char conversion = f->at[0] == '%' ? f->at[1] : 0;
     if ((conversion == 's' || conversion == 'b') && (f->at[2] == ' ' || f->at[2] == '\0')) {
@@ -286,35 +290,36 @@ static int put_word(struct formatter *f)
         int r = take_bytes(f, conversion, &bytes, &n);
         return r < 0 ? r : put_whole(&f->w, bytes, n);
     }
+    return put_mixed_word(f);
+}
+
+static inline int put_word(struct formatter *f)
+{
     const char *literal = f->at, *end = end_of_literal(literal);
     if (*end == '%')
-        return put_mixed_word(f);
+        return put_converted_word(f);
     f->at = end;
     return put_whole(&f->w, literal, (size_t)(end - literal));
 }
 
-static int put_format(struct writer *w, const char *fmt, va_list *args)
+static int put_format(struct formatter *f)
 {
-    struct formatter f = {.w = *w, .at = fmt, .args = args};
     size_t words = 0;
-    int r = reserve(&f.w, ARRAY_GAP);
+    int r = reserve(&f->w, ARRAY_GAP);
     if (r < 0)
         return r;
-    f.w.at += ARRAY_GAP;
+    f->w.at += ARRAY_GAP;
     while (r == 0) {
-        while (*f.at == ' ')
-            f.at++;
-        if (!*f.at)
+        while (*f->at == ' ')
+            f->at++;
+        if (!*f->at)
             break;
-        r = put_word(&f);
+        r = put_word(f);
         words++;
     }
     if (r == 0 && words == 0)
         r = refuse("it is empty");
-    if (r == 0)
-        r = fill_gap(&f.w, ARRAY_GAP, position(&f.w), '*', words);
-    *w = f.w;
-    return r;
+    return r < 0 ? r : fill_gap(&f->w, ARRAY_GAP, position(&f->w), '*', words);
 }
 
 static int put_array(struct writer *w, const struct hr__redis_request *request)
@@ -334,24 +339,26 @@ static int put_array(struct writer *w, const struct hr__redis_request *request)
 
 int hr__redis_format(struct hr_buf *out, const struct hr__redis_request *request)
 {
-    struct writer w = {.out = out};
+    struct formatter f = {.w = {.out = out}, .at = request->fmt};
+    struct writer *w = &f.w;
     int r;
     if (request->data) {
-        r = put(&w, request->data, request->len);
+        r = put(w, request->data, request->len);
     } else if (request->fmt) {
         va_list args;
         va_copy(args, *request->args);
-        r = put_format(&w, request->fmt, &args);
+        f.args = &args;
+        r = put_format(&f);
         va_end(args);
     } else {
-        r = put_array(&w, request);
+        r = put_array(w, request);
     }
 
-    size_t written = (size_t)(w.at - w.from);
+    size_t written = (size_t)(w->at - w->from);
     if (r == 0 && written > 0)
         hr_buf_commit(out, written);
     if (r < 0)
-        hr_buf_cut(out, hr_buf_size(out) - w.before, w.before);
+        hr_buf_cut(out, hr_buf_size(out) - w->before, w->before);
     if (r == -ENOMEM || r == -ENOBUFS)
         return hr_fail(-ENOMEM, "redis: no memory for the command");
     return r;

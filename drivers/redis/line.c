@@ -16,10 +16,8 @@ void hr__redis_line_done(struct hr__redis_line *line)
     *line = (struct hr__redis_line){0};
 }
 
-int hr__redis_line_reserve(struct hr__redis_line *line)
+int hr__redis_line_grow(struct hr__redis_line *line)
 {
-    if (hr_likely(line->tail - line->head < line->capacity))
-        return 0;
     struct hr__redis_line wider = *line;
     wider.capacity = line->capacity > 0 ? line->capacity * 2 : CAPACITY_MIN;
     wider.places = calloc(wider.capacity, sizeof(*wider.places));
@@ -30,13 +28,6 @@ int hr__redis_line_reserve(struct hr__redis_line *line)
     free(line->places);
     *line = wider;
     return 0;
-}
-
-uint64_t hr__redis_line_join(struct hr__redis_line *line, struct hr__redis_call *call, size_t len)
-{
-    hr_assert(len > 0 && line->tail - line->head < line->capacity);
-    *hr__redis_line_at(line, line->tail) = (struct hr__redis_place){call, len, 0};
-    return line->tail++;
 }
 
 /* Steps over what was taken back, at the head and where writing goes on. */
@@ -60,7 +51,8 @@ void hr__redis_line_written(struct hr__redis_line *line, size_t n)
         n -= left;
         line->partial = 0;
         line->sent++;
-        step_over(line);
+        if (hr_unlikely(line->sent < line->tail && hr__redis_line_at(line, line->sent)->len == 0))
+            step_over(line);
     }
 }
 
@@ -85,24 +77,4 @@ size_t hr__redis_line_take_back(struct hr__redis_line *line, uint64_t place, siz
 void hr__redis_line_forget(struct hr__redis_line *line, uint64_t place)
 {
     hr__redis_line_at(line, place)->call = NULL;
-}
-
-bool hr__redis_line_take_part(struct hr__redis_line *line, struct hr__redis_call **ret)
-{
-    hr_assert(hr__redis_line_due(line));
-    struct hr__redis_place *first = hr__redis_line_at(line, line->head);
-    if (hr_likely(first->more == 0))
-        return false;
-    first->more--;
-    *ret = first->call;
-    return true;
-}
-
-struct hr__redis_call *hr__redis_line_pop(struct hr__redis_line *line)
-{
-    hr_assert(hr__redis_line_due(line));
-    struct hr__redis_call *call = hr__redis_line_at(line, line->head)->call;
-    line->head++;
-    step_over(line);
-    return call;
 }

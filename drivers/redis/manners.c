@@ -88,24 +88,39 @@ static const char *second_word(const char *word)
     return word + strspn(word, " ");
 }
 
-int hr__redis_check_manners(const struct hr__redis_request *request)
+/* The first word, or NULL: it is not known. */
+static const char *first_word(const struct hr__redis_request *request)
 {
-    const struct hr__redis_manner *manner = NULL;
-    const char *word = NULL, *second = NULL;
+    if (!request->fmt)
+        return request->argc > 0 ? request->argv[0] : NULL;
+    const char *word = request->fmt;
+    while (*word == ' ')
+        word++;
+    return word;
+}
+
+static int check_word(const struct hr__redis_request *request, const char *word)
+{
+    const char *second = NULL;
+    size_t len;
     if (request->fmt) {
-        word = request->fmt + strspn(request->fmt, " ");
+        len = strcspn(word, " ");
         second = second_word(word);
-        manner = hr__redis_manner_of(word, strcspn(word, " "));
-    } else if (request->argc > 0) {
-        word = request->argv[0];
+    } else {
+        len = request->lens ? request->lens[0] : strlen(word);
         second = request->argc > 1 ? request->argv[1] : NULL;
-        manner = hr__redis_manner_of(word, request->lens ? request->lens[0] : strlen(word));
     }
+    const struct hr__redis_manner *manner = hr__redis_manner_of(word, len);
     if (manner)
         return refuse(manner, "everybody on the shared connection");
-    return word && (word[0] == 'C' || word[0] == 'c') && is_client_reply(word, second)
-               ? refuse_client_reply()
-               : 0;
+    return is_client_reply(word, second) ? refuse_client_reply() : 0;
+}
+
+int hr__redis_check_manners(const struct hr__redis_request *request)
+{
+    const char *word = first_word(request);
+    bool suspect = word && (letters | LETTER('C')) & LETTER(word[0]);
+    return hr_unlikely(suspect) ? check_word(request, word) : 0;
 }
 
 int hr__redis_check_own_manners(const char *fmt)

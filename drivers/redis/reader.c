@@ -146,6 +146,14 @@ static int end_string(struct hr__redis_reader *reader)
 static int fill_string(struct hr__redis_reader *reader)
 {
     size_t n = (size_t)(reader->end - reader->at);
+    size_t whole = reader->missing;
+    if (hr_likely(n >= whole && whole > 2 && memcmp(reader->at + whole - 2, "\r\n", 2) == 0)) {
+        if (reader->string)
+            memcpy(reader->fill, reader->at, whole - 2);
+        reader->at += whole;
+        reader->missing = 0;
+        return end_string(reader);
+    }
     size_t body = reader->missing > 2 ? reader->missing - 2 : 0;
     if (body > n)
         body = n;
@@ -226,13 +234,24 @@ static int begin_attribute(struct hr__redis_reader *reader, size_t n)
     return n > 0 ? push_frame(reader, NULL, n, true) : 0;
 }
 
+/* Most lines are so short that a call takes longer than to look at them. */
+static inline const char *find_newline(const char *at, size_t n)
+{
+    const char *near = at + (n < 8 ? n : 8);
+    for (; at < near; at++, n--) {
+        if (*at == '\n')
+            return at;
+    }
+    return n > 0 ? memchr(at, '\n', n) : NULL;
+}
+
 /* Steps over the line at hand. 0 and its text without the end of line, or -EAGAIN: it has not come
  * as a whole, and what there is of it is kept. */
-static int take_line(struct hr__redis_reader *reader, const char **ret, size_t *ret_len)
+static inline int take_line(struct hr__redis_reader *reader, const char **ret, size_t *ret_len)
 {
     if (reader->at == reader->end)
         return -EAGAIN;
-    const char *newline = memchr(reader->at, '\n', (size_t)(reader->end - reader->at));
+    const char *newline = find_newline(reader->at, (size_t)(reader->end - reader->at));
     const char *text = reader->at;
     size_t n = (size_t)((newline ? newline + 1 : reader->end) - text);
     reader->at += n;
@@ -253,7 +272,7 @@ static int take_line(struct hr__redis_reader *reader, const char **ret, size_t *
 }
 
 /* A decimal number that is the whole text. */
-static bool parse_number(const char *text, size_t len, int64_t *ret)
+static bool parse_any_number(const char *text, size_t len, int64_t *ret)
 {
     bool negative = len > 0 && text[0] == '-';
     bool sign = negative || (len > 0 && text[0] == '+');
@@ -267,6 +286,19 @@ static bool parse_number(const char *text, size_t len, int64_t *ret)
         value = value * 10 + digit;
     }
     *ret = (int64_t)(negative ? 0 - value : value);
+    return true;
+}
+
+static inline bool parse_number(const char *text, size_t len, int64_t *ret)
+{
+    uint64_t value = 0;
+    size_t i = 0;
+    for (unsigned digit; i < len && i < 18 && (digit = (unsigned char)text[i] - '0') <= 9; i++)
+        value = value * 10 + digit;
+    if (hr_unlikely(i < len ||
+                    len == 0)) /* a sign, something else, or so many that it may not fit */
+        return parse_any_number(text, len, ret);
+    *ret = (int64_t)value;
     return true;
 }
 

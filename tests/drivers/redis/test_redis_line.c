@@ -80,7 +80,7 @@ TEST_PLAIN(every_reply_finds_its_place_whatever_is_taken_back)
                 size_t i = m.tail++;
                 m.len[i] = m.left[i] = 1 + roll % 50;
                 m.wanted[i] = true;
-                ASSERT_EQ(hr__redis_line_join(&line, call_of(i), m.len[i]), i);
+                ASSERT_EQ(hr__redis_line_join(&line, call_of(i), m.len[i], 0), i);
             } else if (roll % 8 == 4) {
                 write_some(&line, &m, roll % 120);
             } else if (roll % 8 == 5 && m.head < m.tail) {
