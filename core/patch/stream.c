@@ -30,11 +30,14 @@ enum kind {
 
 typedef ssize_t vector_call(int fd, const struct iovec *items, int count);
 
-static enum kind kind_of(int fd)
+/* refusing: with which access mode it is not open for the call. What poll() is asked first would
+ * never be ready for that. */
+static enum kind kind_of(int fd, int refusing)
 {
     struct stat status;
     int saved = errno;
-    bool waits = hr__patch_blocks(fd) && fstat(fd, &status) == 0;
+    bool waits = hr__patch_blocks(fd) && (fcntl(fd, F_GETFL) & O_ACCMODE) != refusing &&
+                 fstat(fd, &status) == 0;
     errno = saved;
     if (!waits)
         return PLAIN;
@@ -166,7 +169,7 @@ static ssize_t read_any(int fd, const struct iovec *items, int count)
         if (n >= 0 || errno != ENOTSOCK)
             return n;
     }
-    enum kind kind = kind_of(fd);
+    enum kind kind = kind_of(fd, O_WRONLY);
     if (!wanted(kind))
         return hr__plain()->readv(fd, items, count);
     return kind == DISK ? in_pool(hr__plain()->readv, fd, items, count)
@@ -181,7 +184,7 @@ static ssize_t write_any(int fd, const struct iovec *items, int count)
         if (n >= 0 || errno != ENOTSOCK)
             return n;
     }
-    enum kind kind = kind_of(fd);
+    enum kind kind = kind_of(fd, O_RDONLY);
     if (!wanted(kind))
         return hr__plain()->writev(fd, items, count);
     if (kind == DISK)

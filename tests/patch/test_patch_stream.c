@@ -38,6 +38,16 @@ static void close_ends(void)
     close(ends[1]);
 }
 
+/* The side of a terminal that the user has. */
+static int open_terminal(void)
+{
+    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ASSERT_TRUE(fd >= 0);
+    ASSERT_EQ(grantpt(fd), 0);
+    ASSERT_EQ(unlockpt(fd), 0);
+    return fd;
+}
+
 static void say(const char *text)
 {
     ASSERT_EQ(write(ends[1], text, strlen(text)), (ssize_t)strlen(text));
@@ -160,14 +170,47 @@ TEST(s19_4_a_descriptor_that_does_not_block_gives_eagain_at_once)
     close_ends();
 }
 
+static void refuses_the_wrong_direction(void)
+{
+    char byte = 0;
+    struct iovec item = {&byte, 1};
+    errno = 0;
+    ASSERT_EQ(read(ends[1], &byte, 1), -1);
+    ASSERT_EQ(errno, EBADF);
+    errno = 0;
+    ASSERT_EQ(readv(ends[1], &item, 1), -1);
+    ASSERT_EQ(errno, EBADF);
+    errno = 0;
+    ASSERT_EQ(write(ends[0], &byte, 1), -1);
+    ASSERT_EQ(errno, EBADF);
+    errno = 0;
+    ASSERT_EQ(writev(ends[0], &item, 1), -1);
+    ASSERT_EQ(errno, EBADF);
+}
+
+TEST(s19_4_a_descriptor_that_is_open_for_the_other_direction_says_so)
+{
+    open_pipe();
+    refuses_the_wrong_direction();
+    witness_old_kernel(true);
+    refuses_the_wrong_direction();
+    witness_old_kernel(false);
+    close_ends();
+
+    int master = open_terminal();
+    ends[0] = open(ptsname(master), O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    ends[1] = open(ptsname(master), O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    ASSERT_TRUE(ends[0] >= 0 && ends[1] >= 0);
+    refuses_the_wrong_direction();
+    close_ends();
+    close(master);
+}
+
 TEST(s19_4_errors_are_those_of_the_plain_calls)
 {
     char byte = 0;
     volatile int no_count = -1;
     open_pipe();
-    errno = 0;
-    ASSERT_EQ(read(ends[1], &byte, 1), -1);
-    ASSERT_EQ(errno, EBADF);
     ASSERT_EQ(readv(ends[0], &(struct iovec){&byte, 1}, no_count), -1);
     ASSERT_EQ(errno, EINVAL);
     ASSERT_EQ(read(ends[0], &byte, 0), 0);
@@ -228,9 +271,7 @@ TEST_REAL(devices_are_waited_for)
     close(fd);
 
     char text[8] = "";
-    ends[1] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    ASSERT_EQ(grantpt(ends[1]), 0);
-    ASSERT_EQ(unlockpt(ends[1]), 0);
+    ends[1] = open_terminal();
     ends[0] = open(ptsname(ends[1]), O_RDWR | O_NOCTTY | O_CLOEXEC);
     ASSERT_TRUE(ends[0] >= 0);
     say_later(1, "no");
