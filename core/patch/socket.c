@@ -63,12 +63,10 @@ static bool is_stream(int fd)
 /* Receives once, waiting for it. */
 static ssize_t recv_some(struct hr__patch_patience *patience, struct msghdr *message, int flags)
 {
-    struct msghdr before = *message;
-    for (;;) {
+    for (;;) { /* a call that fails leaves the message as it was */
         ssize_t n = hr__plain()->recvmsg(patience->fd, message, flags | MSG_DONTWAIT);
         if (n >= 0 || errno != EAGAIN || !hr__patch_be_patient(patience))
             return n;
-        *message = before;
     }
 }
 

@@ -3,10 +3,12 @@
  * What a cancel or a limit leaves behind: nothing moved, or what was moved is told.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -61,15 +63,69 @@ TEST(s19_12_a_limit_interrupts_every_call_that_waits)
     ASSERT_CUT(recvmsg(ends[0], &message, 0), -1);
     ASSERT_CUT(poll(&fd, 1, -1), -1);
     ASSERT_CUT(poll(&fd, 1, 1000), -1);
+    ASSERT_CUT(ppoll(&fd, 1, NULL, NULL), -1);
     ASSERT_CUT(select(ends[0] + 1, &set, NULL, NULL, NULL), -1);
+    ASSERT_CUT(pselect(ends[0] + 1, &set, NULL, NULL, NULL, NULL), -1);
     ASSERT_TRUE(FD_ISSET(ends[0], &set));
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event;
+    ASSERT_CUT(epoll_wait(epoll, &event, 1, -1), -1);
+    close(epoll);
     close_ends();
+}
 
-    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+/* Nothing more goes in. */
+static void fill(int fd)
+{
+    static const char bytes[65536];
+    int flags = fcntl(fd, F_GETFL);
+    ASSERT_EQ(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
+    for (size_t size = sizeof(bytes); size > 0; size /= 2) {
+        while (write(fd, bytes, size) > 0)
+            ;
+    }
+    ASSERT_EQ(fcntl(fd, F_SETFL, flags), 0);
+}
+
+TEST(s19_12_a_limit_interrupts_every_call_that_waits_for_room)
+{
+    char byte = 0;
+    struct iovec item = {&byte, 1};
+    struct msghdr message = {.msg_iov = &item, .msg_iovlen = 1};
+    open_ends();
+    fill(ends[1]);
+    ASSERT_CUT(write(ends[1], &byte, 1), -1);
+    ASSERT_CUT(writev(ends[1], &item, 1), -1);
+    ASSERT_CUT(send(ends[1], &byte, 1, 0), -1);
+    ASSERT_CUT(sendto(ends[1], &byte, 1, 0, NULL, 0), -1);
+    ASSERT_CUT(sendmsg(ends[1], &message, 0), -1);
+    close_ends();
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    fill(ends[1]);
+    ASSERT_CUT(write(ends[1], &byte, 1), -1);
+    ASSERT_CUT(writev(ends[1], &item, 1), -1);
+    close_ends();
+}
+
+/* A listener takes one connection of which nobody hears, and others wait to be connected. */
+TEST(s19_12_a_limit_interrupts_accept_and_connect)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr *plain = (struct sockaddr *)&address;
+    socklen_t size = sizeof(address);
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ASSERT_EQ(bind(listener, (struct sockaddr *)&any, sizeof(any)), 0);
-    ASSERT_EQ(listen(listener, 1), 0);
+    ASSERT_EQ(bind(listener, plain, size), 0);
+    ASSERT_EQ(getsockname(listener, plain, &size), 0);
+    ASSERT_EQ(listen(listener, 0), 0);
     ASSERT_CUT(accept(listener, NULL, NULL), -1);
+    ASSERT_CUT(accept4(listener, NULL, NULL, SOCK_CLOEXEC), -1);
+
+    int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int waits = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(connect(taken, plain, size), 0);
+    ASSERT_CUT(connect(waits, plain, size), -1);
+    close(taken);
+    close(waits);
     close(listener);
 }
 

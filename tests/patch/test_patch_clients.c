@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/gather.h"
+#include "core/patch/patch.h"
 #include "tests/patch/fifty.h"
 #include "tests/patch/gate.h"
 #include "tests/support/hrtest.h"
@@ -123,6 +124,32 @@ TEST_PLAIN(s19_3_a_word_that_names_no_family_is_reported_with_those_that_do)
     ASSERT_EQ(run_guest(&guest), 0);
     ASSERT_TRUE(
         strstr(guest.said, "no such family: thyme; it is left out. There are: all none time"));
+}
+
+TEST_PLAIN(s19_3_the_environment_chooses_families_at_the_start)
+{
+    static const struct {
+        const char *words;
+        unsigned families;
+    } cases[] = {
+        {NULL,                   HR_PATCH_ALL                                    },
+        {"all",                  HR_PATCH_ALL                                    },
+        {"none",                 0                                               },
+        {"time,poll",            HR_PATCH_TIME | HR_PATCH_POLL                   },
+        {"all,-names,-file",     HR_PATCH_ALL & ~(HR_PATCH_NAMES | HR_PATCH_FILE)},
+        {"-stream",              HR_PATCH_ALL & ~HR_PATCH_STREAM                 },
+        {"socket,,file,-socket", HR_PATCH_FILE                                   },
+    };
+    char number[16];
+    for (size_t i = 0; i < HR_ARRAY_LEN(cases); i++) {
+        snprintf(number, sizeof(number), "%u\n", cases[i].families);
+        struct guest guest = {.program = i % 2 ? GUEST_LINKED : GUEST,
+                              .preload = i % 2 ? NULL : PATCH_LIBRARY,
+                              .patch = cases[i].words,
+                              .words = {"families"}};
+        ASSERT_EQ(run_guest(&guest), 0);
+        ASSERT_STR(guest.said, number);
+    }
 }
 
 TEST_PLAIN(s19_3_a_program_gets_the_patch_by_linking_or_preloading_and_not_otherwise)

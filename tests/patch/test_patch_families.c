@@ -3,9 +3,13 @@
  * Who is patched: tasks, and the families that were chosen.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +17,7 @@
 #include "core/clock.h"
 #include "core/loop.h"
 #include "core/patch/patch.h"
+#include "tests/patch/witness.h"
 #include "tests/support/hrtest.h"
 
 static const struct timespec moment = {0, 2000000};
@@ -46,6 +51,115 @@ TEST(s19_3_a_family_that_is_left_out_is_plain)
     ASSERT_ERR(hr_patch(HR_PATCH_ALL + 1), -EINVAL);
     ASSERT_EQ(hr_patched(), HR_PATCH_TIME);
     ASSERT_EQ(hr_patch(before), 0);
+}
+
+/* Each does something that takes a while; whether it did so as a task. */
+static bool moves_virtual_clock(hr_usec before)
+{
+    return test_clock_now() > before;
+}
+
+static bool time_suspends(int fd)
+{
+    hr_usec before = test_clock_now();
+    ASSERT_EQ(usleep(1000), 0);
+    return moves_virtual_clock(before);
+}
+
+static bool stream_suspends(int fd)
+{
+    char byte;
+    hr_usec before = test_clock_now();
+    ASSERT_EQ(read(fd, &byte, 1), -1); /* its SO_RCVTIMEO passes */
+    return moves_virtual_clock(before);
+}
+
+static bool socket_suspends(int fd)
+{
+    char byte;
+    hr_usec before = test_clock_now();
+    ASSERT_EQ(recv(fd, &byte, 1, 0), -1);
+    return moves_virtual_clock(before);
+}
+
+static bool poll_suspends(int fd)
+{
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+    hr_usec before = test_clock_now();
+    ASSERT_EQ(poll(&one, 1, 1), 0);
+    return moves_virtual_clock(before);
+}
+
+static bool in_a_thread(void)
+{
+    pthread_t thread;
+    ASSERT_TRUE(witness_thread(&thread));
+    return !pthread_equal(thread, pthread_self());
+}
+
+static bool file_suspends(int fd)
+{
+    char path[] = "/tmp/headrace-patch-XXXXXX", byte;
+    struct iovec item = {&byte, 1};
+    int file = mkostemp(path, O_CLOEXEC);
+    ASSERT_TRUE(file >= 0);
+    unlink(path);
+    witness_reset();
+    ASSERT_EQ(readv(file, &item, 1), 0);
+    close(file);
+    return in_a_thread();
+}
+
+static bool names_suspend(int fd)
+{
+    struct addrinfo *found;
+    witness_reset();
+    witness_answer();
+    ASSERT_EQ(getaddrinfo(WITNESS_SLOW_NAME, "80", NULL, &found), 0);
+    freeaddrinfo(found);
+    return in_a_thread();
+}
+
+struct call {
+    enum hr_patch_family family;
+    bool (*suspends)(int fd);
+};
+
+/* Leaves out one family after the other, and sees that no other call follows it. */
+static void leave_out_each(const struct call *calls, size_t count)
+{
+    int ends[2];
+    const struct timeval limit = {0, 1000};
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    ASSERT_EQ(setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+    for (unsigned out = 1; out < HR_PATCH_ALL; out <<= 1) {
+        ASSERT_EQ(hr_patch(HR_PATCH_ALL & ~out), 0);
+        for (size_t i = 0; i < count; i++)
+            ASSERT_EQ(calls[i].suspends(ends[0]), calls[i].family != out);
+    }
+    ASSERT_EQ(hr_patch(HR_PATCH_ALL), 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+TEST(s19_3_each_family_on_the_loop_can_be_left_out_alone)
+{
+    static const struct call calls[] = {
+        {HR_PATCH_TIME,   time_suspends  },
+        {HR_PATCH_STREAM, stream_suspends},
+        {HR_PATCH_SOCKET, socket_suspends},
+        {HR_PATCH_POLL,   poll_suspends  },
+    };
+    leave_out_each(calls, HR_ARRAY_LEN(calls));
+}
+
+TEST_REAL(s19_3_each_family_in_the_pool_can_be_left_out_alone)
+{
+    static const struct call calls[] = {
+        {HR_PATCH_FILE,  file_suspends},
+        {HR_PATCH_NAMES, names_suspend},
+    };
+    leave_out_each(calls, HR_ARRAY_LEN(calls));
 }
 
 static bool plain_in_callback;

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -129,6 +131,83 @@ TEST(s19_4_timeouts_of_sockets_are_honoured)
     close(listener);
 }
 
+static int client, flags_seen;
+
+static void look_at_flags(void *arg)
+{
+    flags_seen = fcntl(client, F_GETFL);
+}
+
+/* The first connection fills the listener, and nobody takes it. */
+TEST(s19_4_s19_6_a_connect_that_waits_keeps_its_limit_and_its_flags)
+{
+    open_listener();
+    ASSERT_EQ(listen(listener, 0), 0);
+    int first = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(connect(first, (struct sockaddr *)&address, sizeof(address)), 0);
+
+    client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int flags = fcntl(client, F_GETFL);
+    limit_to(client, SO_SNDTIMEO, 100);
+    hr_usec before = test_clock_now();
+    flags_seen = -1;
+    ASSERT_TRUE(hr_call_later(hr_ms(50), look_at_flags, NULL));
+    errno = 0;
+    ASSERT_EQ(connect(client, (struct sockaddr *)&address, sizeof(address)), -1);
+    ASSERT_EQ(errno, EINPROGRESS);
+    ASSERT_EQ(test_clock_now() - before, hr_ms(100));
+    ASSERT_EQ(flags_seen, flags);
+    ASSERT_EQ(fcntl(client, F_GETFL), flags);
+    close(client);
+    close(first);
+    close(listener);
+}
+
+#define ASSERT_REFUSED(call, error)                                                                \
+    do {                                                                                           \
+        errno = 0;                                                                                 \
+        ASSERT_EQ(call, -1);                                                                       \
+        ASSERT_EQ(errno, error);                                                                   \
+    } while (0)
+
+TEST(s19_4_a_socket_that_does_not_block_refuses_at_once)
+{
+    int ends[2];
+    char bytes[4096] = {0};
+    struct iovec item = {bytes, sizeof(bytes)};
+    struct msghdr message = {.msg_iov = &item, .msg_iovlen = 1};
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    ASSERT_REFUSED(recv(ends[0], bytes, 1, 0), EAGAIN);
+    ASSERT_REFUSED(recv(ends[0], bytes, 1, MSG_WAITALL), EAGAIN);
+    ASSERT_REFUSED(recvfrom(ends[0], bytes, 1, 0, NULL, NULL), EAGAIN);
+    ASSERT_REFUSED(recvmsg(ends[0], &message, 0), EAGAIN);
+    while (send(ends[0], bytes, sizeof(bytes), 0) > 0)
+        ;
+    ASSERT_REFUSED(send(ends[0], bytes, sizeof(bytes), 0), EAGAIN);
+    ASSERT_REFUSED(sendto(ends[0], bytes, sizeof(bytes), 0, NULL, 0), EAGAIN);
+    ASSERT_REFUSED(sendmsg(ends[0], &message, 0), EAGAIN);
+    ASSERT_REFUSED(write(ends[0], bytes, sizeof(bytes)), EAGAIN);
+    ASSERT_REFUSED(writev(ends[0], &item, 1), EAGAIN);
+    close(ends[0]);
+    close(ends[1]);
+
+    open_listener();
+    ASSERT_EQ(listen(listener, 0), 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    ASSERT_REFUSED(connect(client, (struct sockaddr *)&address, sizeof(address)), EINPROGRESS);
+    ASSERT_REFUSED(connect(client, (struct sockaddr *)&address, sizeof(address)), EALREADY);
+    close(client);
+    close(fd);
+    ASSERT_EQ(fcntl(listener, F_SETFL, O_NONBLOCK), 0);
+    close(accept(listener, NULL, NULL));
+    ASSERT_REFUSED(accept(listener, NULL, NULL), EAGAIN);
+    ASSERT_REFUSED(accept4(listener, NULL, NULL, 0), EAGAIN);
+    close(listener);
+    ASSERT_EQ(test_clock_now(), 0);
+}
+
 TEST(s19_4_a_receive_or_send_in_part_says_how_much)
 {
     int ends[2];
@@ -151,6 +230,37 @@ TEST(s19_4_a_receive_or_send_in_part_says_how_much)
     close(ends[1]);
 }
 
+static volatile sig_atomic_t broken_pipes;
+
+static void count_broken_pipe(int number)
+{
+    broken_pipes++;
+}
+
+static void hang_up(void *fd)
+{
+    close(*(int *)fd);
+}
+
+TEST_REAL(s19_4_a_peer_that_goes_in_the_middle_of_a_send_shows_with_the_next_one)
+{
+    int ends[2];
+    static char bytes[1 << 20];
+    broken_pipes = 0;
+    signal(SIGPIPE, count_broken_pipe);
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    ASSERT_TRUE(hr_call_later(hr_ms(1), hang_up, &ends[1]));
+    ssize_t sent = send(ends[0], bytes, sizeof(bytes), 0);
+    ASSERT_TRUE(sent > 0 && sent < (ssize_t)sizeof(bytes));
+    ASSERT_EQ(broken_pipes, 0);
+    ASSERT_REFUSED(send(ends[0], bytes, 1, 0), EPIPE);
+    ASSERT_EQ(broken_pipes, 1);
+    ASSERT_REFUSED(send(ends[0], bytes, 1, MSG_NOSIGNAL), EPIPE);
+    ASSERT_EQ(broken_pipes, 1);
+    signal(SIGPIPE, SIG_DFL);
+    close(ends[0]);
+}
+
 /* A message with a descriptor in it. */
 union control {
     char bytes[CMSG_SPACE(sizeof(int))];
@@ -158,6 +268,55 @@ union control {
 };
 
 static int ends_of_message[2];
+
+/* Receives until so many bytes have come; how many descriptors came with them. */
+static int receive_with_descriptors(void *wanted)
+{
+    static char bytes[65536];
+    int count = 0;
+    for (ssize_t left = (intptr_t)wanted; left > 0;) {
+        union control control;
+        struct iovec item = {bytes, sizeof(bytes)};
+        struct msghdr message = {
+            .msg_iov = &item,
+            .msg_iovlen = 1,
+            .msg_control = &control,
+            .msg_controllen = sizeof(control.bytes),
+        };
+        ssize_t n = recvmsg(ends_of_message[0], &message, MSG_CMSG_CLOEXEC);
+        ASSERT_TRUE(n > 0);
+        left -= n;
+        if (!CMSG_FIRSTHDR(&message))
+            continue;
+        int fd;
+        memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+        close(fd);
+        count++;
+    }
+    return count;
+}
+
+TEST_REAL(s19_4_what_goes_along_with_a_message_goes_once_however_often_it_waits)
+{
+    static char bytes[1 << 20];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_of_message), 0);
+    union control control = {
+        .header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}
+    };
+    memcpy(CMSG_DATA(&control.header), &ends_of_message[0], sizeof(int));
+    struct iovec item = {bytes, sizeof(bytes)};
+    struct msghdr message = {
+        .msg_iov = &item,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof(control.bytes),
+    };
+    hr_task *reader = hr_create_task("reader", receive_with_descriptors, (void *)sizeof(bytes));
+    ASSERT_EQ(sendmsg(ends_of_message[1], &message, 0), (ssize_t)sizeof(bytes));
+    ASSERT_ERR(hr_join(reader), 1);
+    close(ends_of_message[0]);
+    close(ends_of_message[1]);
+}
 
 static void pass_descriptor(void *fd)
 {
@@ -212,6 +371,8 @@ static socklen_t bind_name(int fd, int which)
     return size;
 }
 
+static socklen_t name_size; /* of the sender's */
+
 static int empty_it(void *fd)
 {
     char text[64];
@@ -221,7 +382,8 @@ static int empty_it(void *fd)
         socklen_t size = sizeof(from);
         if (recvfrom(*(int *)fd, text, sizeof(text), 0, (struct sockaddr *)&from, &size) <= 1)
             return count;
-        ASSERT_EQ(memcmp(&from.sun_path, &names[1].sun_path, 16), 0);
+        ASSERT_EQ(size, name_size);
+        ASSERT_EQ(memcmp(&from, &names[1], size), 0);
     }
 }
 
@@ -231,7 +393,7 @@ TEST_REAL(a_datagram_waits_for_room_at_its_receiver)
     int receiver = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int sender = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     socklen_t size = bind_name(receiver, 0);
-    bind_name(sender, 1);
+    name_size = bind_name(sender, 1);
     int sent = 0;
     while (sendto(sender, "one", 3, MSG_DONTWAIT, (struct sockaddr *)&names[0], size) == 3)
         sent++;
