@@ -48,7 +48,6 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     hr__ready_init(&loop->held);
     hr_list_init(&loop->tasks);
     hr_list_init(&loop->generators);
-    hr_list_init(&loop->watched);
     hr_list_init(&loop->faked);
     hr_list_init(&loop->children);
     hr__timers_init(&loop->timers, loop->now);

@@ -102,7 +102,7 @@ struct hr_loop {
     void (*close_generators)(struct hr_loop *loop);
 
     /* Callbacks on descriptors: core/watch.c. */
-    struct hr_list watched;
+    struct hr__watches *watched; /* NULL: none yet */
     void (*close_watched)(struct hr_loop *loop);
 
     /* A world instead of the kernel: core/world.c. */

@@ -104,6 +104,41 @@ TEST_REAL(s11_14_reading_and_writing_are_watched_apart)
     close(both[1]);
 }
 
+static void count_and_leave(void *fd)
+{
+    calls++;
+    ASSERT_TRUE(hr_watch_remove(*(int *)fd, HR_READ));
+}
+
+/* Each finds its own, whichever were removed and added meanwhile. */
+TEST_REAL(s11_14_many_descriptors_are_told_apart)
+{
+    enum { MANY = 200 };
+    int fds[MANY];
+    open_pipe();
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = dup(ends[0]);
+        ASSERT_TRUE(fds[i] >= 0);
+        ASSERT_ERR(hr_watch_add(fds[i], HR_READ, count_and_leave, &fds[i]), 0);
+        ASSERT_ERR(hr_watch_add(fds[i], HR_WRITE, count, NULL), 0);
+    }
+    for (int i = 0; i < MANY; i++) {
+        ASSERT_TRUE(hr_watch_remove(fds[i], HR_WRITE));
+        ASSERT_FALSE(hr_watch_remove(fds[i], HR_WRITE));
+    }
+    for (int i = 0; i < MANY; i += 3)
+        ASSERT_TRUE(hr_watch_remove(fds[i], HR_READ));
+    for (int i = 0; i < MANY; i += 3)
+        ASSERT_ERR(hr_watch_add(fds[i], HR_READ, count_and_leave, &fds[i]), 0);
+    ASSERT_EQ(write(ends[1], "x", 1), 1);
+    wait_for_calls(&calls, MANY); /* each once */
+    for (int i = 0; i < MANY; i++) {
+        ASSERT_FALSE(hr_watch_remove(fds[i], HR_READ));
+        close(fds[i]);
+    }
+    close_pipe();
+}
+
 static int pair[2][2];
 
 static void remove_the_other(void *arg)
