@@ -6,11 +6,13 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "core/loop_impl.h"
 #include "core/loop_thread.h"
 #include "core/submit.h"
-
 #include "tests/support/hrtest.h"
 
 static int sleep_long(void *arg)
@@ -31,6 +33,7 @@ static void *cancel_each(void *handles)
     return NULL;
 }
 
+/* As it happens: each handle ends in one of two ways, whoever was first. */
 TEST_PLAIN(s12_8_handles_may_be_cancelled_while_their_loop_goes)
 {
     static hr_thread_future *handles[HANDLES];
@@ -53,6 +56,71 @@ TEST_PLAIN(s12_8_handles_may_be_cancelled_while_their_loop_goes)
             hr_thread_future_unref(handles[i]);
         }
     }
+}
+
+/* One thread is stopped in the middle of a cancel, when it has seen that the handle is not done and
+ * is about to turn to the loop. Meanwhile the loop is freed, which has to wait for it. */
+static _Thread_local bool stops;
+static atomic_bool stopped, freed, too_early;
+static pid_t freeing; /* the thread that frees */
+static pthread_t canceller;
+
+/* Whether that thread is asleep: it waits for a lock. */
+static bool sleeps(pid_t thread)
+{
+    char name[64], state = '?';
+    snprintf(name, sizeof(name), "/proc/self/task/%d/stat", (int)thread);
+    FILE *file = fopen(name, "re");
+    ASSERT_TRUE(file && fscanf(file, "%*d (%*[^)]) %c", &state) == 1);
+    fclose(file);
+    return state == 'S';
+}
+
+int __real_hr__inbox_post(hr_loop *loop, struct hr__posted *posted);
+int __wrap_hr__inbox_post(hr_loop *loop, struct hr__posted *posted);
+int __wrap_hr__inbox_post(hr_loop *loop, struct hr__posted *posted)
+{
+    if (!stops)
+        return __real_hr__inbox_post(loop, posted);
+    stopped = true;
+    while (!freed && !sleeps(freeing))
+        sched_yield();
+    too_early = freed;
+    return too_early ? HR_ECLOSED : __real_hr__inbox_post(loop, posted);
+}
+
+static void *cancel_slowly(void *handle)
+{
+    stops = true;
+    ASSERT_TRUE(hr_thread_future_cancel(handle));
+    return NULL;
+}
+
+/* In the loop that closes: its handles are told one after the other, and this is the first. */
+static void cancel_the_next(hr_thread_future *future, void *next)
+{
+    ASSERT_EQ(pthread_create(&canceller, NULL, cancel_slowly, next), 0);
+    while (!stopped)
+        sched_yield();
+}
+
+TEST_PLAIN(s12_8_a_loop_is_not_freed_while_a_handle_of_its_is_being_cancelled)
+{
+    hr_loop *loop = hr_loop_new(NULL);
+    hr_thread_future *first = hr_submit(loop, NULL, sleep_long, NULL);
+    hr_thread_future *second = hr_submit(loop, NULL, sleep_long, NULL);
+    ASSERT_TRUE(first && second);
+    stopped = freed = too_early = false;
+    freeing = gettid();
+    ASSERT_ERR(hr_thread_future_add_done_callback(first, cancel_the_next, second), 0);
+    hr_loop_free(loop);
+    freed = true;
+    ASSERT_EQ(pthread_join(canceller, NULL), 0);
+    ASSERT_FALSE(too_early);
+    ASSERT_ERR(hr_thread_future_wait(first, 0), HR_ECLOSED);
+    ASSERT_ERR(hr_thread_future_wait(second, 0), HR_ECLOSED);
+    hr_thread_future_unref(first);
+    hr_thread_future_unref(second);
 }
 
 /* Who was called, in order. */
