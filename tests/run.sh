@@ -170,7 +170,7 @@ stage_aarch64()
     # What qemu-user cannot do: run the program again (process pools), keep a fork of a process with
     # threads whole (s12_14), have a child in its group by the time spawn returns, as its vfork() is
     # a fork, and leave two signals alone that it takes for itself.
-    unit_tests aarch64 --suite core --timeout-multiplier 4 \
+    unit_tests aarch64 --timeout-multiplier 4 \
         --test-args='-test_process_ -test_torture_processes -s12_14 -its_group_is_its_own -signals_are_at'
 }
 
