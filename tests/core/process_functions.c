@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/process_impl.h"
+
 static int upper(const void *in, size_t size, struct hr_buf *out)
 {
     const char *text = in;
@@ -34,6 +36,19 @@ static int refuse(const void *in, size_t size, struct hr_buf *out)
                           (const char *)in);
 }
 
+/* Says nothing of why. */
+static int fail_silently(const void *in, size_t size, struct hr_buf *out)
+{
+    return -EDOM;
+}
+
+int written_by_parent;
+
+static int read_memory(const void *in, size_t size, struct hr_buf *out)
+{
+    return written_by_parent;
+}
+
 /* Its number and its group's. */
 static int who(const void *in, size_t size, struct hr_buf *out)
 {
@@ -51,15 +66,6 @@ static int leave(const void *in, size_t size, struct hr_buf *out)
     _exit(3);
 }
 
-/* Leaves a process behind that holds all its descriptors. */
-static int die_in_company(const void *in, size_t size, struct hr_buf *out)
-{
-    if (fork() == 0)
-        for (;;)
-            pause();
-    return raise(SIGKILL);
-}
-
 static int hang_up(const void *in, size_t size, struct hr_buf *out)
 {
     close(3);
@@ -70,6 +76,12 @@ static int talk_nonsense(const void *in, size_t size, struct hr_buf *out)
 {
     char nonsense[512] = "nonsense";
     return write(3, nonsense, sizeof(nonsense)) < 0 ? -errno : 0;
+}
+
+static int promise_too_much(const void *in, size_t size, struct hr_buf *out)
+{
+    struct hr__answer answer = {.magic = HR__FRAME_MAGIC, .size = (uint64_t)1 << 40};
+    return write(3, &answer, sizeof(answer)) < 0 ? -errno : 0;
 }
 
 static int print(const void *in, size_t size, struct hr_buf *out)
@@ -96,6 +108,31 @@ static int stay(const void *in, size_t size, struct hr_buf *out)
     while (access(in, F_OK) == 0)
         usleep(500);
     return 0;
+}
+
+/* Dies and leaves a process behind that stays for the door, and holds all its descriptors. */
+static int leave_behind(const char *in, size_t size, bool in_group)
+{
+    if (fork() == 0) {
+        if (!in_group)
+            setsid();
+        _exit(-stay(in, size, NULL));
+    }
+    char whole[128];
+    snprintf(whole, sizeof(whole), "%s.began", in);
+    while (access(whole, F_OK) < 0)
+        usleep(500);
+    return raise(SIGKILL);
+}
+
+static int die_in_company(const void *in, size_t size, struct hr_buf *out)
+{
+    return leave_behind(in, size, true);
+}
+
+static int die_in_distant_company(const void *in, size_t size, struct hr_buf *out)
+{
+    return leave_behind(in, size, false);
 }
 
 static int descriptors(const void *in, size_t size, struct hr_buf *out)
@@ -142,21 +179,25 @@ static int die_as_parent(const void *in, size_t size, struct hr_buf *out)
 }
 
 const struct hr_process_function test_process_functions[] = {
-    {"upper",           upper          },
-    {"echo",            echo           },
-    {"refuse",          refuse         },
-    {"who",             who            },
-    {"die",             die            },
-    {"leave",           leave          },
-    {"die in company",  die_in_company },
-    {"hang up",         hang_up        },
-    {"talk nonsense",   talk_nonsense  },
-    {"print",           print          },
-    {"stay",            stay           },
-    {"descriptors",     descriptors    },
-    {"interrupt group", interrupt_group},
-    {"die as parent",   die_as_parent  },
-    {NULL,              NULL           },
+    {"upper",                  upper                 },
+    {"echo",                   echo                  },
+    {"refuse",                 refuse                },
+    {"fail silently",          fail_silently         },
+    {"read memory",            read_memory           },
+    {"who",                    who                   },
+    {"die",                    die                   },
+    {"leave",                  leave                 },
+    {"die in company",         die_in_company        },
+    {"die in distant company", die_in_distant_company},
+    {"hang up",                hang_up               },
+    {"talk nonsense",          talk_nonsense         },
+    {"promise too much",       promise_too_much      },
+    {"print",                  print                 },
+    {"stay",                   stay                  },
+    {"descriptors",            descriptors           },
+    {"interrupt group",        interrupt_group       },
+    {"die as parent",          die_as_parent         },
+    {NULL,                     NULL                  },
 };
 
 hr_process_pool *pool_of(unsigned workers)

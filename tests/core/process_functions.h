@@ -19,6 +19,9 @@ void assert_no_child_left(void);
 hr_future *run(hr_process_pool *pool, const char *function, const char *text);
 const char *text_of(hr_future *future);
 
+/* What the function "read memory" returns: 0, unless workers share what their parent had. */
+extern int written_by_parent;
+
 /* The function "stay", called with the door, does not end before it is opened; it has begun when
  * the other file is there, which holds its process number. */
 extern char door[64], began[80];

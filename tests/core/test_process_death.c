@@ -33,11 +33,52 @@ TEST_REAL(s13_19_a_worker_that_dies_fails_its_job_and_what_is_queued)
     breaks("leave", 0, "exited with 3 at its job");
     breaks("hang up", 0, " at its job"); /* by itself, or killed: whichever is first */
     breaks("talk nonsense", 0, "does not talk as this program does");
+    breaks("promise too much", 0, "does not talk as this program does");
 }
 
-TEST_REAL(s13_19_so_it_does_when_a_process_of_its_own_outlives_it)
+/* Gone, or a zombie of somebody else's. */
+static bool is_dead(int pid)
 {
-    breaks("die in company", 0, "died of signal 9");
+    char name[64], state = 'Z';
+    snprintf(name, sizeof(name), "/proc/%d/stat", pid);
+    FILE *file = fopen(name, "re");
+    if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+        state = 'Z';
+    if (file)
+        fclose(file);
+    return state == 'Z';
+}
+
+static void await_death_of_who_began(void)
+{
+    int pid;
+    FILE *file = fopen(began, "re");
+    ASSERT_TRUE(file && fscanf(file, "%d", &pid) == 1);
+    fclose(file);
+    for (int i = 0; i < 10000 && !is_dead(pid); i++)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_TRUE(is_dead(pid));
+}
+
+TEST_REAL(s13_19_what_a_worker_had_started_dies_with_it)
+{
+    close_door();
+    hr_process_pool *pool = pool_of(1);
+    ASSERT_ERR(hr_join(run(pool, "die in company", door)), HR_EBROKEN);
+    await_death_of_who_began();
+    end(pool);
+    remove_door();
+}
+
+TEST_REAL(s13_19_a_process_that_has_left_a_workers_group_hides_no_death)
+{
+    close_door();
+    hr_process_pool *pool = pool_of(1);
+    ASSERT_ERR(hr_join(run(pool, "die in distant company", door)), HR_EBROKEN);
+    end(pool);
+    open_door(); /* only now it goes, and closes the worker's socket */
+    await_death_of_who_began();
+    remove_door();
 }
 
 TEST_REAL(s13_19_jobs_of_other_workers_go_on_to_their_end)
@@ -94,31 +135,12 @@ TEST_REAL(s13_21_an_interrupt_of_the_parents_group_does_not_reach_a_worker)
     end(pool);
 }
 
-/* Gone, or a zombie of somebody else's. */
-static bool is_dead(int pid)
-{
-    char name[64], state = 'Z';
-    snprintf(name, sizeof(name), "/proc/%d/stat", pid);
-    FILE *file = fopen(name, "re");
-    if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-        state = 'Z';
-    if (file)
-        fclose(file);
-    return state == 'Z';
-}
-
 TEST_REAL(s13_21_a_worker_ends_with_its_parent_however_that_ends)
 {
     close_door();
     hr_process_pool *pool = pool_of(1);
     ASSERT_ERR(hr_join(run(pool, "die as parent", door)), HR_EBROKEN);
-    FILE *file = fopen(began, "re"); /* its worker would stay until the door is opened */
-    int pid;
-    ASSERT_TRUE(file && fscanf(file, "%d", &pid) == 1);
-    fclose(file);
-    for (int i = 0; i < 10000 && !is_dead(pid); i++)
-        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
-    ASSERT_TRUE(is_dead(pid));
+    await_death_of_who_began(); /* its worker would stay until the door is opened */
     end(pool);
     remove_door();
 }

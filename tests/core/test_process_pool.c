@@ -52,6 +52,9 @@ TEST_REAL(s13_17_an_error_comes_back_with_what_was_said)
     ASSERT_STR(error->kind, "DEADLOCK");
     ASSERT_TRUE(error->sent);
     hr_future_unref(future);
+    ASSERT_ERR(hr_join(run(pool, "fail silently", "")), -EDOM); /* what was said before is over */
+    ASSERT_STR(hr_last_error()->message, hr_error_text(-EDOM));
+    ASSERT_EQ(hr_last_error()->native, 0);
     ASSERT_ERR(hr_join(run(pool, "upper", "")), 1); /* the worker is none the worse */
     end(pool);
 }
@@ -143,17 +146,28 @@ TEST_REAL(s13_17_what_cannot_be_submitted_is_refused)
 
 TEST_REAL(s13_17_a_worker_may_print_and_has_no_input)
 {
+    int input[2], before = dup(STDIN_FILENO);
     hr_process_pool *pool = pool_of(1);
+    ASSERT_EQ(pipe(input), 0);
+    ASSERT_EQ(write(input[1], "mine", 4), 4);
+    dup2(input[0], STDIN_FILENO);
     ASSERT_ERR(hr_join(run(pool, "print", "(a worker prints)")), 0);
     ASSERT_ERR(hr_join(run(pool, "upper", "a")), 2);
     end(pool);
+    dup2(before, STDIN_FILENO);
+    close(before);
+    close(input[0]);
+    close(input[1]);
 }
 
 TEST_REAL(s13_18_a_worker_is_a_fresh_run_of_the_program_with_nothing_of_ours)
 {
+    written_by_parent = 1;
     hr_process_pool *pool = pool_of(1);
     ASSERT_ERR(hr_join(run(pool, "descriptors", "")), 4); /* three streams and its socket */
+    ASSERT_ERR(hr_join(run(pool, "read memory", "")), 0);
     end(pool);
+    written_by_parent = 0;
 }
 
 TEST_REAL(workers_are_started_when_they_are_needed)
