@@ -37,7 +37,7 @@ HR_PUBLIC int hr_io_fd(const hr_io *io);
 HR_PUBLIC hr_async int hr_wait_fd(int fd, int directions);
 
 /* Connects a fresh non-blocking socket to the address: *ret is the descriptor, with TCP_NODELAY and
- * keepalive on TCP. The code is -errno of socket(2) or connect(2), -ECANCELED, or HR_ENOTASK; on
+ * keepalive on TCP. 0; or -errno of socket(2) or connect(2), -ECANCELED, or HR_ENOTASK; on
  * failure nothing is open. */
 struct sockaddr;
 HR_PUBLIC hr_async int hr_connect(const struct sockaddr *address, unsigned len, int *ret);

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "core/child.h"
 #include "core/process_pool.h"
 
 #define HR__WORKER_SOCKET 3 /* its number in a worker */
@@ -61,6 +62,10 @@ extern const char *hr__process_program; /* argv[0] */
 uint32_t hr__process_functions_mark(void);
 
 /* --- workers and their keeper --- */
+
+/* Starts a worker, in the thread that it shall end with; name is for ps. Its socket is the caller's
+ * to close. NULL, with a record: as hr_child_spawn(), or no socket. */
+hr_child *hr__process_start(const char *name, int *ret_socket);
 
 typedef struct hr__keeper hr__keeper;
 

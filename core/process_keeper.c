@@ -9,7 +9,6 @@
  * started holds the other end.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,10 +17,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#ifdef HR_WITH_VALGRIND
-#include <valgrind/valgrind.h>
-#endif
 
 #include "core/child_impl.h"
 #include "core/clock.h"
@@ -76,56 +71,18 @@ static void wake(hr__keeper *keeper)
 
 /* --- starting --- */
 
-/* Under valgrind /proc/self/exe runs valgrind, but reads as the program. */
-static const char *program(char *path, size_t size)
-{
-#ifdef HR_WITH_VALGRIND
-    ssize_t n = RUNNING_ON_VALGRIND ? readlink("/proc/self/exe", path, size - 1) : -1;
-    if (n > 0) {
-        path[n] = '\0';
-        return path;
-    }
-#endif
-    snprintf(path, size, "/proc/self/exe");
-    return path;
-}
-
-static hr_child *run_program(hr__keeper *keeper, int socket)
-{
-    char path[4096], option[64];
-    snprintf(option, sizeof(option), "%s%d", HR__WORKER_OPTION, (int)getpid());
-    struct hr_child_options options = {
-        .argv = (const char *const[]){hr__process_program, option, keeper->name, NULL},
-        .file = program(path, sizeof(path)),
-        .streams = {{HR_CHILD_NULL, 0}      },
-        .fds = &socket,
-        .fd_count = 1,
-        .end_group = true,
-    };
-    return hr_child_spawn(&options);
-}
-
 static struct kept *start_worker(hr__keeper *keeper)
 {
-    int ends[2];
     struct kept *kept = calloc(1, sizeof(*kept));
     if (!kept) {
         hr_fail(-ENOMEM, "no memory for a worker");
         return NULL;
     }
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
-        hr_fail(-errno, "no socket for a worker: %s", hr_error_text(-errno));
-        free(kept);
-        return NULL;
-    }
-    kept->child = run_program(keeper, ends[1]);
-    close(ends[1]);
+    kept->child = hr__process_start(keeper->name, &kept->worker.socket);
     if (!kept->child) {
-        close(ends[0]);
         free(kept);
         return NULL;
     }
-    kept->worker.socket = ends[0];
     kept->worker.pid = hr_child_pid(kept->child);
     hr_list_init(&kept->idle);
     return kept;
