@@ -15,26 +15,23 @@ static int refuse_url(struct hr_conf *conf, const struct hr_conf_node *node, con
 }
 
 /* Parses the URL at node, which must be a text. The caller frees *ret with hr_url_done(). */
-static int parse_url(struct hr_conf *conf, const struct hr_conf_node *node, struct hr_url *ret)
+static int parse_url(struct hr_conf *conf, const struct hr_conf_node *node,
+                     enum hr_url_servers servers, struct hr_url *ret)
 {
     if (node->kind != HR_CONF_SCALAR || !node->text[0])
         return refuse_url(conf, node, "has to be a URL");
     const char *what;
     size_t offset;
-    int r = hr_url_parse(node->text, ret, &what, &offset);
+    int r = hr_url_parse_for(servers, node->text, ret, &what, &offset);
     return r == -EINVAL ? hr_conf_error_at(conf, node, offset, "%s", what) : r;
 }
 
 static int read_redis_url(struct hr_conf *conf, const struct hr_conf_node *node, void *target)
 {
     hr_auto(hr_url_done) struct hr_url url = {0};
-    int r = parse_url(conf, node, &url);
+    int r = parse_url(conf, node, HR_URL_REDISES, &url);
     if (r < 0)
         return r;
-    if (url.scheme == HR_URL_MYSQL)
-        return refuse_url(conf, node,
-                          "is the URL of a MySQL server (a Redis server's begins with "
-                          "redis://, rediss://, redis+sentinel:// or unix://)");
     if (url.scheme == HR_URL_CLUSTER)
         return refuse_url(conf, node, "is the URL of a cluster, which cannot be a job's source");
     *(const char **)target = node->text;
@@ -44,13 +41,9 @@ static int read_redis_url(struct hr_conf *conf, const struct hr_conf_node *node,
 static int read_mysql_url(struct hr_conf *conf, const struct hr_conf_node *node, void *target)
 {
     hr_auto(hr_url_done) struct hr_url url = {0};
-    int r = parse_url(conf, node, &url);
+    int r = parse_url(conf, node, HR_URL_MYSQLS, &url);
     if (r < 0)
         return r;
-    if (url.scheme != HR_URL_MYSQL)
-        return refuse_url(conf, node,
-                          "is the URL of a Redis server (a MySQL server's begins with "
-                          "mysql://)");
     if (!url.database)
         return refuse_url(conf, node, "names no database (mysql://host:port/database)");
     *(const char **)target = node->text;

@@ -63,13 +63,13 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
 {
     const char *what = "the url is missing";
     size_t offset = 0;
-    int r = options->url ? hr_url_parse(options->url, &target->url, &what, &offset) : -EINVAL;
+    int r = options->url
+                ? hr_url_parse_for(HR_URL_REDISES, options->url, &target->url, &what, &offset)
+                : -EINVAL;
     if (r == -ENOMEM)
         return hr_fail(r, "redis: no memory for a client");
     if (r < 0)
         return hr_fail(r, "redis: the url is wrong at character %zu: %s", offset + 1, what);
-    if (target->url.scheme == HR_URL_MYSQL)
-        return hr_fail(-EINVAL, "redis: the url is that of a MySQL server");
     if (options->client_name && strpbrk(options->client_name, " \t\r\n"))
         return hr_fail(-EINVAL, "redis: a client's name has no blanks");
     if (options->protocol == 1 || options->protocol > 3)

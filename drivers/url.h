@@ -60,6 +60,12 @@ struct hr_url {
  * NULL. */
 HR_PUBLIC int hr_url_parse(const char *text, struct hr_url *ret, const char **ret_what,
                            size_t *ret_offset);
+
+/* The same for a client of these servers only, so that a mistake does not offer the others'. */
+enum hr_url_servers { HR_URL_ALL, HR_URL_REDISES, HR_URL_MYSQLS };
+HR_PUBLIC int hr_url_parse_for(enum hr_url_servers servers, const char *text, struct hr_url *ret,
+                               const char **ret_what, size_t *ret_offset);
+
 HR_PUBLIC void hr_url_done(struct hr_url *url);
 
 /* Puts a user that is given beside the URL in the place of the URL's own; NULL changes nothing. 0

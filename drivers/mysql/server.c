@@ -55,13 +55,13 @@ static int parse_url(struct hr__mysql_server *server, const struct hr_mysql_opti
 {
     const char *what = "it is missing";
     size_t offset = 0;
-    int r = options->url ? hr_url_parse(options->url, &server->url, &what, &offset) : -EINVAL;
+    int r = options->url
+                ? hr_url_parse_for(HR_URL_MYSQLS, options->url, &server->url, &what, &offset)
+                : -EINVAL;
     if (r == -ENOMEM)
         return hr_fail(r, "mysql: no memory for a pool");
     if (r < 0)
         return hr_fail(r, "mysql: the url is wrong at character %zu: %s", offset + 1, what);
-    if (server->url.scheme != HR_URL_MYSQL)
-        return hr_fail(-EINVAL, "mysql: the url does not begin with mysql://");
     if (hr_url_set_user(&server->url, options->user) < 0)
         return hr_fail(-ENOMEM, "mysql: no memory for a pool");
     return copy_text(options->password ? options->password : server->url.password,

@@ -130,67 +130,72 @@ struct bad {
 };
 
 static const struct bad bad_urls[] = {
-    {"",                                                     0,  "it does not begin with redis://"              },
-    {"localhost:6379",                                       0,  "it does not begin with redis://"              },
-    {"http://h",                                             0,  "it does not begin with redis://"              },
-    {"redis:/h",                                             0,  "it does not begin with redis://"              },
-    {"redis://",                                             8,  "the host is missing"                          },
-    {"redis:///0",                                           8,  "the host is missing"                          },
-    {"redis://:6379",                                        8,  "the host is missing"                          },
-    {"redis://u@",                                           10, "the host is missing"                          },
-    {"redis://h:0",                                          10, "the port is not a number"                     },
-    {"redis://h:65536",                                      10, "the port is not a number"                     },
-    {"redis://h:99999999999999999999",                       10, "the port is not a number"                     },
-    {"redis://h:",                                           10, "the port is not a number"                     },
-    {"redis://h:80x",                                        12, "the port is not a number"                     },
-    {"redis://::1",                                          8,  "an IPv6 address stands in brackets"           },
-    {"redis://[::1",                                         8,  "the bracket of the IPv6 address is not closed"},
-    {"redis://[h]",                                          9,  "no IPv6 address"                              },
-    {"redis://[::1]x",                                       13, "only a port may follow"                       },
-    {"redis://h/x",                                          10, "the database is not a number"                 },
-    {"redis://h/0/1",                                        11, "the database is not a number"                 },
-    {"redis://h/-1",                                         10, "the database is not a number"                 },
-    {"redis://h/99999999999",                                10, "the database is not a number"                 },
-    {"redis://h?db=1",                                       10, "there is no such parameter"                   },
-    {"redis://h#x",                                          9,  "a # is written %23"                           },
-    {"redis://a@b@h",                                        10, "an @ in a name or password is written %40"    },
-    {"redis://u:p%@h",                                       11, "a % needs two hexadecimal digits"             },
-    {"redis://u:%zz@h",                                      10, "a % needs two hexadecimal digits"             },
-    {"redis://u:%2@h",                                       10, "a % needs two hexadecimal digits"             },
-    {"redis://u:%00@h",                                      10, "%00 cannot stand in a URL"                    },
-    {"redis://a b",                                          9,  "blanks and control characters"                },
-    {"redis://h\n",                                          9,  "blanks and control characters"                },
-    {"redis://a%2Fb",                                        8,  "that is no host name"                         },
-    {"redis://a%0Ab",                                        8,  "that is no host name"                         },
-    {"mysql://u@one,,two/db",                                14, "the host is missing"                          },
-    {"unix://run/redis.sock",                                7,  "a unix socket has no host"                    },
-    {"unix://",                                              7,  "the path of the socket does not begin with /" },
-    {"unix:///s?db",                                         10, "a parameter has the form name=value"          },
-    {"unix:///s?db=x",                                       13, "the database is not a number"                 },
-    {"unix:///s?socket=/x",                                  10, "there is no such parameter"                   },
-    {"mysql://u@h/a/b",                                      12, "only the name of a database"                  },
-    {"mysql://u@h/db?socket=/s",                             10, "a host and a socket exclude each other"       },
-    {"mysql://u@/db?socket=s",                               21, "the path of the socket does not begin with /" },
-    {"mysql://u@/db?socket=/s&socket=/s",                    24, "the parameter is given twice"                 },
-    {"mysql://u@/db",                                        10, "the host is missing"                          },
-    {"mysql://u@h/db?tls=maybe",                             19, "tls is full, ca or none"                      },
-    {"mysql://u@/db?socket=/s&tls=full",                     10, "there is no TLS on a unix socket"             },
-    {"mysql://u@h/db?role=king",                             20, "role is primary or any"                       },
-    {"mysql://u@h/db?compress=zstd",                         24, "compress is zlib or none"                     },
-    {"mysql://u@h/db?speed=high",                            15, "there is no such parameter"                   },
-    {"redis://h?tls=full",                                   10, "there is no such parameter"                   },
-    {"redis://a,b",                                          8,  "that is no host name"                         },
-    {"redis+sentinel://a",                                   17, "the name of the master is missing"            },
-    {"redis+sentinel://a//0",                                17, "the name of the master is missing"            },
-    {"redis+sentinel://a,/m",                                19, "the host is missing"                          },
-    {"redis+sentinel://,a/m",                                17, "the host is missing"                          },
-    {"redis+sentinel://a,b:0/m",                             21, "the port is not a number"                     },
-    {"redis+sentinel://a/m/x",                               21, "the database is not a number"                 },
-    {"redis+sentinel://a/m%20n",                             19, "the name of a master holds no blanks"         },
-    {"redis+sentinel://a/m?sentinel_user=a&sentinel_user=b", 37, "the parameter is given twice"                 },
-    {"redis+sentinel://a/m?db=0",                            21, "there is no such parameter"                   },
-    {"redis+cluster://a/1",                                  16, "a cluster has only the database 0"            },
-    {"redis+cluster://a?sentinel_user=x",                    18, "there is no such parameter"                   },
+    {"",                                                     0,  "it does not begin with redis://"                        },
+    {"localhost:6379",                                       0,  "it does not begin with redis://"                        },
+    {"http://h",                                             0,  "it does not begin with redis://"                        },
+    {"redis:/h",                                             0,  "it does not begin with redis://"                        },
+    {"redis://",                                             8,  "the host is missing"                                    },
+    {"redis:///0",                                           8,  "the host is missing"                                    },
+    {"redis://:6379",                                        8,  "the host is missing"                                    },
+    {"redis://u@",                                           10, "the host is missing"                                    },
+    {"redis://h:0",                                          10, "the port is not a number"                               },
+    {"redis://h:65536",                                      10, "the port is not a number"                               },
+    {"redis://h:99999999999999999999",                       10, "the port is not a number"                               },
+    {"redis://h:",                                           10, "the port is not a number"                               },
+    {"redis://h:80x",                                        12, "the port is not a number"                               },
+    {"redis://::1",                                          8,  "an IPv6 address stands in brackets"                     },
+    {"redis://[::1",                                         8,  "the bracket of the IPv6 address is not closed"          },
+    {"redis://[h]",                                          9,  "no IPv6 address"                                        },
+    {"redis://[::1]x",                                       13, "only a port may follow"                                 },
+    {"redis://h/x",                                          10, "the database is not a number"                           },
+    {"redis://h/0/1",                                        11, "the database is not a number"                           },
+    {"redis://h/-1",                                         10, "the database is not a number"                           },
+    {"redis://h/99999999999",                                10, "the database is not a number"                           },
+    {"redis://h?db=1",                                       10, "there is no such parameter: a URL of this kind has none"},
+    {"redis://h#x",                                          9,  "a # is written %23"                                     },
+    {"redis://a@b@h",                                        10, "an @ in a name or password is written %40"              },
+    {"redis://u:p%@h",                                       11, "a % needs two hexadecimal digits"                       },
+    {"redis://u:%zz@h",                                      10, "a % needs two hexadecimal digits"                       },
+    {"redis://u:%2@h",                                       10, "a % needs two hexadecimal digits"                       },
+    {"redis://u:%00@h",                                      10, "%00 cannot stand in a URL"                              },
+    {"redis://a b",                                          9,  "blanks and control characters"                          },
+    {"redis://h\n",                                          9,  "blanks and control characters"                          },
+    {"redis://a%2Fb",                                        8,  "that is no host name"                                   },
+    {"redis://a%0Ab",                                        8,  "that is no host name"                                   },
+    {"mysql://u@one,,two/db",                                14, "the host is missing"                                    },
+    {"unix://run/redis.sock",                                7,  "a unix socket has no host"                              },
+    {"unix://",                                              7,  "the path of the socket does not begin with /"           },
+    {"unix:///s?db",                                         10, "a parameter has the form name=value"                    },
+    {"unix:///s?db=x",                                       13, "the database is not a number"                           },
+    {"unix:///s?socket=/x",                                  10, "there is no such parameter: unix:// has db"             },
+    {"mysql://u@h/a/b",                                      12, "only the name of a database"                            },
+    {"mysql://u@h/db?socket=/s",                             10, "a host and a socket exclude each other"                 },
+    {"mysql://u@/db?socket=s",                               21, "the path of the socket does not begin with /"           },
+    {"mysql://u@/db?socket=/s&socket=/s",                    24, "socket is given twice"                                  },
+    {"mysql://u@h?tls=ca&role=any&tls=none",                 28, "tls is given twice"                                     },
+    {"unix:///s?db=1&db=2",                                  15, "db is given twice"                                      },
+    {"mysql://u@/db",                                        10, "the host is missing"                                    },
+    {"mysql://u@h/db?tls=maybe",                             19, "tls is full, ca or none"                                },
+    {"mysql://u@/db?socket=/s&tls=full",                     10, "there is no TLS on a unix socket"                       },
+    {"mysql://u@h/db?role=king",                             20, "role is primary or any"                                 },
+    {"mysql://u@h/db?compress=zstd",                         24, "compress is zlib or none"                               },
+    {"mysql://u@h/db?speed=high",                            15,
+     "there is no such parameter: mysql:// has socket, tls, role and compress"                                            },
+    {"redis://h?tls=full",                                   10, "there is no such parameter: a URL of this kind has none"},
+    {"redis://a,b",                                          8,  "that is no host name"                                   },
+    {"redis+sentinel://a",                                   17, "the name of the master is missing"                      },
+    {"redis+sentinel://a//0",                                17, "the name of the master is missing"                      },
+    {"redis+sentinel://a,/m",                                19, "the host is missing"                                    },
+    {"redis+sentinel://,a/m",                                17, "the host is missing"                                    },
+    {"redis+sentinel://a,b:0/m",                             21, "the port is not a number"                               },
+    {"redis+sentinel://a/m/x",                               21, "the database is not a number"                           },
+    {"redis+sentinel://a/m%20n",                             19, "the name of a master holds no blanks"                   },
+    {"redis+sentinel://a/m?sentinel_user=a&sentinel_user=b", 37, "sentinel_user is given twice"                           },
+    {"redis+sentinel://a/m?db=0",                            21,
+     "there is no such parameter: a sentinel's URL has sentinel_user"                                                     },
+    {"redis+cluster://a/1",                                  16, "a cluster has only the database 0"                      },
+    {"redis+cluster://a?sentinel_user=x",                    18,
+     "there is no such parameter: a URL of this kind has none"                                                            },
 };
 
 TEST_PLAIN(a_wrong_url_is_refused_at_its_mistake)
@@ -204,6 +209,36 @@ TEST_PLAIN(a_wrong_url_is_refused_at_its_mistake)
         ASSERT_EQ(url.db, 77);
         if (!what || strncmp(what, bad->what, strlen(bad->what)) != 0 || offset != bad->offset)
             test_fail(__FILE__, __LINE__, "%s: at %zu: %s", bad->text, offset, what);
+    }
+}
+
+TEST_PLAIN(a_client_s_url_is_one_of_its_own_servers)
+{
+    static const struct {
+        enum hr_url_servers servers;
+        const char *text, *refused; /* NULL: it is taken */
+    } cases[] = {
+        {HR_URL_REDISES, "redis://h",         NULL                                          },
+        {HR_URL_REDISES, "redis+cluster://h", NULL                                          },
+        {HR_URL_REDISES, "unix:///s",         NULL                                          },
+        {HR_URL_REDISES, "mysql://u@h/db",    "it does not begin with redis:// or rediss://"},
+        {HR_URL_MYSQLS,  "mysql://u@h/db",    NULL                                          },
+        {HR_URL_MYSQLS,  "unix:///s",         "it does not begin with mysql://"             },
+        {HR_URL_MYSQLS,  "http://h",          "it does not begin with mysql://"             },
+        {HR_URL_ALL,     "http://h",          "it does not begin with redis:// or rediss://"},
+    };
+    for (size_t i = 0; i < HR_ARRAY_LEN(cases); i++) {
+        struct hr_url url = {0};
+        const char *what = "";
+        size_t offset = 77;
+        int r = hr_url_parse_for(cases[i].servers, cases[i].text, &url, &what, &offset);
+        ASSERT_ERR(r, cases[i].refused ? -EINVAL : 0);
+        if (cases[i].refused && (strncmp(what, cases[i].refused, strlen(cases[i].refused)) != 0 ||
+                                 (strstr(what, "mysql") && cases[i].servers == HR_URL_REDISES)))
+            test_fail(__FILE__, __LINE__, "%s: %s", cases[i].text, what);
+        if (cases[i].refused)
+            ASSERT_EQ(offset, 0);
+        hr_url_done(&url);
     }
 }
 
@@ -224,6 +259,10 @@ TEST_PLAIN(a_mistake_never_quotes_the_text)
 {
     struct hr_url url;
     const char *what = NULL;
-    ASSERT_EQ(hr_url_parse("redis://user:p/ssword@h", &url, &what, NULL), -EINVAL);
-    ASSERT_TRUE(strstr(what, "ssword") == NULL);
+    static const char *const texts[] = {"redis://user:p/ssword@h", "mysql://user:p?ssword=@h",
+                                        "mysql://user:p?tls=ssword@h"};
+    for (size_t i = 0; i < HR_ARRAY_LEN(texts); i++) {
+        ASSERT_EQ(hr_url_parse(texts[i], &url, &what, NULL), -EINVAL);
+        ASSERT_TRUE(strstr(what, "ssword") == NULL);
+    }
 }
