@@ -57,6 +57,7 @@ static enum verdict judge(unsigned number)
         return TOO_LARGE;
     case CR_COMMANDS_OUT_OF_SYNC:
     case CR_MALFORMED_PACKET:
+    case CR_UNKNOWN_ERROR: /* what 3.4 says of fields that are longer than their packet */
     case CR_NEW_STMT_METADATA:
     case 0:
         return OUT_OF_STEP;

@@ -7,7 +7,7 @@
 #   wrong.pem     of another host
 #   client.pem    of a client
 #   stranger.pem  an authority that signed nothing here
-#   expired.pem   of localhost, until yesterday
+#   expired.pem   of localhost, until years ago
 #   revoked.pem   of localhost, and taken back by the list in
 #   listed.pem    the authority with its list of revoked certificates
 #   locked.pem    of a client whose key is under a password
@@ -31,36 +31,50 @@ authority()
     quietly openssl req -x509 "${new_key[@]}" -days 30 -subj "/CN=$1" -keyout "$1.key" -out "$1.pem"
 }
 
-# signed NAME SUBJECT-ALTERNATIVE-NAMES [DAYS]
+by_ca()
+{
+    quietly openssl ca -config list.conf -batch -cert ca.pem -keyfile ca.key "$@"
+}
+
+# signed NAME SUBJECT-ALTERNATIVE-NAMES [OPTION...]
 signed()
 {
     quietly openssl req "${new_key[@]}" -subj "/CN=$1" -addext "subjectAltName=$2" -keyout "$1.key" -out "$1.csr"
-    quietly openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days "${3-30}" \
-        -copy_extensions copy -out "$1.crt"
+    by_ca -in "$1.csr" -notext -out "$1.crt" "${@:3}"
     cat "$1.crt" "$1.key" >"$1.pem"
     rm "$1.csr" "$1.crt" "$1.key"
 }
-
-authority ca
-authority stranger
-signed server DNS:localhost,IP:127.0.0.1
-signed wrong DNS:other.example
-signed client DNS:client.example
-signed expired DNS:localhost,IP:127.0.0.1 -1
-signed revoked DNS:localhost,IP:127.0.0.1
 
 cat >list.conf <<END
 [ca]
 default_ca = here
 [here]
 database = list.index
+new_certs_dir = list.new
+rand_serial = yes
+unique_subject = no
+policy = named
+copy_extensions = copy
+default_days = 30
 default_md = sha256
+[named]
+commonName = supplied
 END
 touch list.index
-quietly openssl ca -config list.conf -cert ca.pem -keyfile ca.key -revoke revoked.pem
-quietly openssl ca -config list.conf -cert ca.pem -keyfile ca.key -gencrl -crldays 30 -out list.pem
+mkdir list.new
+
+authority ca
+authority stranger
+signed server DNS:localhost,IP:127.0.0.1
+signed wrong DNS:other.example
+signed client DNS:client.example
+signed expired DNS:localhost,IP:127.0.0.1 -startdate 20200101000000Z -enddate 20200201000000Z
+signed revoked DNS:localhost,IP:127.0.0.1
+
+by_ca -revoke revoked.pem
+by_ca -gencrl -crldays 30 -out list.pem
 cat ca.pem list.pem >listed.pem
-rm list.*
+rm -r list.*
 
 openssl x509 -in client.pem >locked.pem
 openssl pkey -in client.pem -aes128 -passout pass:secret >>locked.pem

@@ -142,6 +142,8 @@ static void launch(struct mariadb_server *server, const char *const *options)
     size_t n = 0;
     while (argv[n])
         n++;
+    if (!options)
+        argv[n++] = "--skip-ssl"; /* from 11.4 on a server makes itself a certificate */
     while (options && *options && n < OPTIONS_MAX - 1)
         argv[n++] = *options++;
     server->pid = spawn(server, argv);
