@@ -31,24 +31,13 @@ static void print_address(const struct hr_address *address, char *text, size_t s
     }
 }
 
-/* A listener with a full backlog refuses a unix socket at once, where TCP would wait its turn. */
-static hr_async int connect_patiently(const struct hr_address *address, int *ret)
-{
-    for (hr_usec pause = hr_ms(1);; pause = pause < hr_ms(50) ? pause * 2 : pause) {
-        int r = hr_connect((const struct sockaddr *)&address->addr, address->len, ret);
-        if (r != -EAGAIN || address->addr.ss_family != AF_UNIX)
-            return r;
-        r = hr_sleep(pause);
-        if (r < 0)
-            return r;
-    }
-}
-
 static hr_async int connect_within(const struct hr_address *address, hr_usec limit, int *ret)
 {
     struct hr_timeout scope = {0};
     int r = hr_timeout_enter(&scope, limit);
-    return r < 0 ? r : hr_timeout_leave(&scope, connect_patiently(address, ret));
+    return r < 0 ? r
+                 : hr_timeout_leave(&scope, hr_connect((const struct sockaddr *)&address->addr,
+                                                       address->len, ret));
 }
 
 int hr__dial_addresses(const struct hr_address *addresses, size_t n, hr_usec limit, int *ret)
