@@ -3,6 +3,7 @@
  * Statements that are given up are killed at the server, and prepared ones outlive what befalls
  * their sessions.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "drivers/mysql/conn.h"
@@ -85,6 +86,49 @@ TEST_REAL(a_killer_that_finds_no_server_gives_up)
     mysql_test_done(pool);
     mariadb_server_thaw(&server);
     mariadb_server_stop(&server);
+}
+
+static int sleep_a_little(void *arg)
+{
+    return hr_mysql_exec(arg, "DO SLEEP(0.2)", HR_NO_ARGS);
+}
+
+/* A statement is given up; who kills it is cancelled at the n-th wait after that. Whether there
+ * was one. */
+static bool cancel_killer_at(int n, const char *url)
+{
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){
+        .url = url, .connect_timeout = hr_seconds(20), .kill_query = true});
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    hr_task *victim = hr_create_task("victim", sleep_a_little, conn);
+    test_passes(2);
+    hr_task_cancel(victim, NULL);
+    mysql_test_cancel_at(n);
+    ASSERT_ERR(hr_join(victim), -ECANCELED);
+    hr_mysql_release(conn);
+    ASSERT_ERR(hr_mysql_pool_close(pool), 0); /* waits for the killer */
+    bool found = mysql_test_cancel_at(0) >= n;
+    struct hr_mysql_counts counts;
+    hr_mysql_pool_get_counts(pool, &counts);
+    ASSERT_TRUE(found || counts.killed == 1);
+    hr_mysql_pool_free(pool);
+    return found;
+}
+
+TEST_TICKING(t5_a_killer_can_be_cancelled_at_every_wait)
+{
+    char urls[2][160];
+    snprintf(urls[0], sizeof(urls[0]), "mysql://app:s3cret%%2f%%40%%3a@/test?socket=%s",
+             mariadb_server_shared()->socket);
+    snprintf(urls[1], sizeof(urls[1]), "mysql://app:s3cret%%2f%%40%%3a@127.0.0.1:%u/?tls=none",
+             mysql_test_tls_server()->port);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    for (size_t i = 0; i < HR_ARRAY_LEN(urls); i++) {
+        int n = 1;
+        while (cancel_killer_at(n, urls[i]))
+            ASSERT_TRUE(++n < 50);
+        ASSERT_TRUE(n > 1);
+    }
 }
 
 /* Prepared statements. */

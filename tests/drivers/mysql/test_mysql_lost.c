@@ -105,12 +105,16 @@ static struct hr__mysql_server *server_new(const char *url)
 TEST_TICKING(t5_s23_6_a_connection_can_be_cancelled_at_every_wait_there_is)
 {
     mysql_test_table("id INT, s VARCHAR(20)");
-    char urls[2][160];
+    char urls[3][160];
+    mariadb_server_sql(mysql_test_tls_server(),
+                       "CREATE OR REPLACE TABLE t (id INT, s VARCHAR(20))");
+    snprintf(urls[2], sizeof(urls[2]), "mysql://app@127.0.0.1:%u/test?tls=none",
+             mysql_test_tls_server()->port);
     snprintf(urls[0], sizeof(urls[0]), "mysql://app@/test?socket=%s",
              mariadb_server_shared()->socket);
     snprintf(urls[1], sizeof(urls[1]), "mysql://app@127.0.0.1:%u/test",
              mariadb_server_shared()->port);
-    for (int u = 0; u < 2; u++) {
+    for (int u = 0; u < 3; u++) {
         struct hr__mysql_server *server = server_new(urls[u]);
         int n = 1, r = -ECANCELED, misses = 0;
         for (; n < 200; n++) {
@@ -133,7 +137,8 @@ TEST_TICKING(t5_s23_6_a_connection_can_be_cancelled_at_every_wait_there_is)
 
 static hr_mysql_pool *plain_pool(void)
 {
-    return mysql_test_pool(&(struct hr_mysql_options){.connect_timeout = hr_seconds(20)});
+    return mysql_test_pool(
+        &(struct hr_mysql_options){.connect_timeout = hr_seconds(20), .kill_query = true});
 }
 
 TEST_TICKING(t5_everything_can_be_cancelled_at_every_wait)

@@ -17,8 +17,8 @@ static hr_mysql_pool *pool_of(const char *host, const struct hr_tls_options *tls
     snprintf(url, sizeof(url), "mysql://app:s3cret%%2f%%40%%3a@%s:%u/test", host,
              mysql_test_tls_server()->port);
     ASSERT_ERR(hr_sleep(hr_ms(1)), 0); /* the loop has not seen how long a start takes */
-    return mysql_test_pool(
-        &(struct hr_mysql_options){.url = url, .tls = *tls, .connect_timeout = hr_seconds(20)});
+    return mysql_test_pool(&(struct hr_mysql_options){
+        .url = url, .tls = *tls, .connect_timeout = hr_seconds(20), .kill_query = true});
 }
 
 /* What becomes of a first loan. */
