@@ -39,6 +39,7 @@
 void hr__timers_init(struct hr__timers *timers, hr_usec now)
 {
     timers->now = timers->quiet = now;
+    timers->bound = HR_FOREVER;
     timers->count = timers->new_count = 0;
     hr_list_init(&timers->fresh);
     hr_list_init(&timers->near);
@@ -141,6 +142,8 @@ static void place(struct hr__timers *timers, struct hr__timer *timer)
         unsigned slot = slot_for(timers, timer->deadline);
         if (timer->deadline < timers->quiet)
             timers->quiet = timers->now;
+        if (timer->deadline < timers->bound)
+            timers->bound = timer->deadline;
         hr_list_append(open_slot(timers, slot), &timer->link);
         note_deadline(timers, slot, timer->deadline);
         if (slot >= WIDE_SLOTS)
@@ -324,8 +327,12 @@ hr_usec hr__timers_next(struct hr__timers *timers)
 
 hr_usec hr__timers_wake(struct hr__timers *timers)
 {
-    hr_usec next = hr__timers_next(timers);
     hr_usec begin = timers->now - timers->now % WIDE_SLOTS; /* of what the first level covers */
+    place_fresh(timers);
+    if (hr_list_empty(&timers->near) && timers->bound >= begin + WIDE_SLOTS)
+        return timers->bound; /* to wake up once for a timer that was disarmed costs less */
+    hr_usec next = hr__timers_next(timers);
+    timers->bound = next;
     if (next <= timers->now || next >= begin + WIDE_SLOTS)
         return next;
     unsigned first = (unsigned)(next - begin) / 64;

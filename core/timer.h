@@ -31,6 +31,7 @@ struct hr__slot {
 struct hr__timers {
     hr_usec now;        /* where the wheel stands; everything before it is in near, or was fired */
     hr_usec quiet;      /* before this moment no slot has to be looked at */
+    hr_usec bound;      /* no timer in a slot falls due before; one since disarmed did, perhaps */
     size_t count;       /* armed timers */
     unsigned new_count; /* in fresh, at most */
     struct hr_list fresh; /* armed, and not in their slots yet */
@@ -83,5 +84,5 @@ hr_usec hr__timers_next(struct hr__timers *timers);
 
 /* When a thread that sleeps for them had better wake up: at the earliest deadline or, when several
  * fall due one after the other, up to 256 µs later, and up to 1 ms where they stand in crowds, so
- * that one wake-up serves them all. */
+ * that one wake-up serves them all. A timer that was disarmed may have its wake-up still, once. */
 hr_usec hr__timers_wake(struct hr__timers *timers);
