@@ -218,8 +218,12 @@ static hr_async int query_prepared(hr_mysql_conn *conn, const char *sql, struct 
                                    hr_mysql_result **ret)
 {
     struct hr__mysql_stmt *stmt;
+    conn->whole = ret;
     int r = hr__mysql_stmt_exec(conn, sql, args, &stmt);
-    return r < 0 ? r : hr__mysql_result_of_stmt(conn, stmt, ret);
+    conn->whole = NULL;
+    if (r < 0)
+        return r;
+    return *ret ? hr__mysql_count((*ret)->rows) : hr__mysql_result_of_stmt(conn, stmt, ret);
 }
 
 int hr_mysql_query(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,

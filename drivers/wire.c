@@ -64,6 +64,11 @@ bool hr__wire_quiet(const struct hr__wire *wire)
     return wire->fd >= 0 && poll(&p, 1, 0) == 0 && (!wire->tls || hr__tls_quiet(wire->tls));
 }
 
+bool hr__wire_drained(const struct hr__wire *wire)
+{
+    return !wire->tls || hr__tls_quiet(wire->tls);
+}
+
 int hr__wire_wait(struct hr__wire *wire)
 {
     if (wire->tls && hr__tls_pending(wire->tls))

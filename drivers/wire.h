@@ -35,5 +35,8 @@ int hr__wire_flush(struct hr__wire *wire);
 /* Without waiting: false when the peer has closed, or has said what was not received yet. */
 bool hr__wire_quiet(const struct hr__wire *wire);
 
+/* Whether all that has come so far was received: what comes next, the descriptor announces. */
+bool hr__wire_drained(const struct hr__wire *wire);
+
 /* Waits until there may be something to receive, a pass at least. Codes of hr_io_wait(). */
 hr_async int hr__wire_wait(struct hr__wire *wire);

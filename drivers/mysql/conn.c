@@ -89,8 +89,10 @@ static void learn_server(hr_mysql_conn *conn)
     conn->is_mariadb = mariadb_connection(conn->mysql);
     conn->version = (unsigned)mysql_get_server_version(conn->mysql);
     mariadb_get_infov(conn->mysql, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &capabilities);
-    conn->has_bulk =
-        conn->is_mariadb && (capabilities & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
+    if (!conn->is_mariadb)
+        capabilities = 0;
+    conn->has_bulk = (capabilities & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
+    conn->repeats_no_columns = (capabilities & (MARIADB_CLIENT_CACHE_METADATA >> 32)) != 0;
 }
 
 static unsigned whole_seconds(hr_usec span)

@@ -26,6 +26,8 @@ struct hr_mysql_conn {
     bool ahead_refused; /* the transaction is lost: its statement sent ahead was refused */
     struct st_mariadb_methods methods; /* the library's, but one of ours among them */
     int (*read_stmt_result)(MYSQL *m); /* which it replaces */
+    struct hr__mysql_stmt *running;    /* the statement that is executed */
+    struct hr_mysql_result **whole;    /* where its rows may go at once (mysql/whole.h), or NULL */
     bool busy;                         /* a call is under way */
     bool broken;                       /* of no further use */
     bool scope;                        /* lent by hr_mysql_begin() */
@@ -36,8 +38,9 @@ struct hr_mysql_conn {
     unsigned undo;                     /* the one to go back to before anything else; 0: none */
     bool closed_well; /* the latest transaction was committed or rolled back by name */
     bool is_mariadb, has_bulk;
-    bool read_only;    /* when the session was set up */
-    bool timeout_ends; /* 1205 rolls back the transaction (innodb_rollback_on_timeout) */
+    bool repeats_no_columns; /* whose descriptions were told when a statement was prepared */
+    bool read_only;          /* when the session was set up */
+    bool timeout_ends;       /* 1205 rolls back the transaction (innodb_rollback_on_timeout) */
     unsigned version;
     size_t max_packet;
     uint64_t insert_id;

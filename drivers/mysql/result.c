@@ -153,6 +153,34 @@ int hr__mysql_result_like(const hr_mysql_result *other, hr_mysql_result **ret)
     return 0;
 }
 
+int hr__mysql_result_solid(const hr_mysql_result *like, size_t rows, size_t bytes,
+                           hr_mysql_result **ret)
+{
+    size_t fields_size = like->columns * sizeof(*like->fields);
+    size_t cells_size = rows * like->columns * sizeof(*like->cells);
+    hr_mysql_result *result =
+        malloc(sizeof(*result) + fields_size + cells_size + like->head + bytes);
+    if (!result)
+        return -ENOMEM;
+    char *fields = (char *)(result + 1), *cells = fields + fields_size;
+    *result = (hr_mysql_result){
+        .columns = like->columns,
+        .rows = rows,
+        .fields = (struct hr__mysql_column *)fields,
+        .cells = (struct hr__mysql_cell *)cells,
+        .n_cells = rows * like->columns,
+        .bytes = cells + cells_size,
+        .used = like->head,
+        .head = like->head,
+        .limit = like->limit,
+        .solid = true,
+    };
+    memcpy(result->fields, like->fields, fields_size);
+    memcpy(result->bytes, like->bytes, like->head);
+    *ret = result;
+    return 0;
+}
+
 static hr_async int read_all(struct hr__mysql_reader *reader, hr_mysql_result *result)
 {
     int r;

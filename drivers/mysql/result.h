@@ -30,6 +30,7 @@ struct hr_mysql_result {
     size_t used, size;
     size_t head;  /* of used: the names */
     size_t limit; /* of what cells and bytes take together */
+    bool solid;   /* all of it is one block, and nothing can be added */
 };
 
 /* A result without rows; of no columns: what a statement without rows gives. */
@@ -38,6 +39,11 @@ int hr__mysql_result_new(size_t limit, const MYSQL_FIELD *fields, size_t columns
 
 /* One without rows that has the columns of another. */
 int hr__mysql_result_like(const hr_mysql_result *other, hr_mysql_result **ret);
+
+/* One in a single block that has the columns of another, and room for so many rows and bytes, with
+ * the NULs behind values; the caller fills cells and bytes. -ENOMEM without a record. */
+int hr__mysql_result_solid(const hr_mysql_result *like, size_t rows, size_t bytes,
+                           hr_mysql_result **ret);
 
 /* Adds a cell of that length, whose bytes go to *ret_to, or SQL NULL. -EMSGSIZE, -ENOMEM. */
 int hr__mysql_result_add(hr_mysql_result *result, size_t len, char **ret_to);

@@ -44,12 +44,12 @@ int64_t hr_mysql_int(const hr_mysql_result *result, size_t row, size_t column)
 
 hr_mysql_result *hr_mysql_result_free(hr_mysql_result *result)
 {
-    if (result) {
+    if (result && !result->solid) {
         free(result->fields);
         free(result->cells);
         free(result->bytes);
-        free(result);
     }
+    free(result);
     return NULL;
 }
 

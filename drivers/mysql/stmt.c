@@ -13,6 +13,8 @@
 
 #include "drivers/mysql/call.h"
 #include "drivers/mysql/named.h"
+#include "drivers/mysql/row.h"
+#include "drivers/mysql/whole.h"
 
 void hr__mysql_stmts_init(struct hr__mysql_stmts *stmts)
 {
@@ -24,6 +26,8 @@ static void stmt_free(struct hr__mysql_stmt *stmt)
 {
     if (stmt->handle)
         mysql_stmt_close(stmt->handle);
+    hr_mysql_result_free(stmt->shape);
+    free(stmt->binds);
     free(stmt);
 }
 
@@ -44,12 +48,20 @@ static uint64_t hash_text(const char *text, size_t len)
     return hash;
 }
 
-static struct hr__mysql_stmt *find(struct hr__mysql_stmts *stmts, const char *sql, size_t len,
-                                   uint64_t hash)
+static bool is_of(const struct hr__mysql_stmt *stmt, const char *sql, size_t len)
 {
+    return stmt->len == len && memcmp(stmt->sql, sql, len) == 0;
+}
+
+static struct hr__mysql_stmt *find(struct hr__mysql_stmts *stmts, const char *sql, size_t len)
+{
+    uint64_t hash = 0;
     hr_list_foreach (link, &stmts->used) {
         struct hr__mysql_stmt *stmt = hr_list_entry(link, struct hr__mysql_stmt, link);
-        if (stmt->hash == hash && stmt->len == len && memcmp(stmt->sql, sql, len) == 0)
+        bool latest = link == stmts->used.next;
+        if (!latest && hash == 0)
+            hash = hash_text(sql, len);
+        if ((latest || stmt->hash == hash) && is_of(stmt, sql, len))
             return stmt;
     }
     return NULL;
@@ -65,9 +77,9 @@ void hr__mysql_stmt_drop(hr_mysql_conn *conn, struct hr__mysql_stmt *stmt)
     stmt_free(stmt);
 }
 
-static struct hr__mysql_stmt *make(hr_mysql_conn *conn, const char *sql, size_t len, uint64_t hash)
+static struct hr__mysql_stmt *make(hr_mysql_conn *conn, const char *sql, size_t len)
 {
-    struct hr__mysql_stmt *stmt = malloc(sizeof(*stmt) + len + 1);
+    struct hr__mysql_stmt *stmt = calloc(1, sizeof(*stmt) + len + 1);
     if (!stmt)
         return NULL;
     stmt->handle = mysql_stmt_init(conn->mysql);
@@ -75,7 +87,7 @@ static struct hr__mysql_stmt *make(hr_mysql_conn *conn, const char *sql, size_t 
         free(stmt);
         return NULL;
     }
-    stmt->hash = hash;
+    stmt->hash = hash_text(sql, len);
     stmt->len = len;
     memcpy(stmt->sql, sql, len + 1);
     hr_list_prepend(&conn->stmts.used, &stmt->link);
@@ -86,9 +98,7 @@ static struct hr__mysql_stmt *make(hr_mysql_conn *conn, const char *sql, size_t 
 int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_stmt **ret)
 {
     size_t len = strlen(sql);
-    uint64_t hash = hash_text(sql, len);
-
-    struct hr__mysql_stmt *stmt = find(&conn->stmts, sql, len, hash);
+    struct hr__mysql_stmt *stmt = find(&conn->stmts, sql, len);
     if (stmt && stmt->handle->mysql) {
         hr_list_remove(&stmt->link);
         hr_list_prepend(&conn->stmts.used, &stmt->link);
@@ -109,7 +119,7 @@ int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_st
         struct hr_list *oldest = conn->stmts.used.prev;
         hr__mysql_stmt_drop(conn, hr_list_entry(oldest, struct hr__mysql_stmt, link));
     }
-    stmt = make(conn, sql, len, hash);
+    stmt = make(conn, sql, len);
     if (!stmt)
         return hr_fail(-ENOMEM, "mysql %s: no memory for a statement", conn->host->name);
     if (mysql_stmt_prepare(stmt->handle, sql, len)) {
@@ -134,6 +144,8 @@ static int read_stmt_result(MYSQL *m)
     conn->ahead_error = hr__mysql_settle(conn, true);
     if (conn->broken)
         return 1;
+    if (conn->whole && hr__mysql_read_whole(conn, conn->running, conn->whole))
+        return conn->ahead_error < 0;
     int failed = conn->read_stmt_result(m);
     return failed || conn->ahead_error < 0;
 }
@@ -150,6 +162,7 @@ int hr__mysql_stmt_run(hr_mysql_conn *conn, struct hr__mysql_stmt *stmt)
 {
     conn->wait.heard = false;
     conn->ahead_error = 0;
+    conn->running = stmt;
     if (mysql_stmt_execute(stmt->handle)) {
         if (conn->ahead_error < 0)
             return conn->ahead_error;
@@ -220,32 +233,27 @@ static void bind_arg(MYSQL_BIND *bind, const struct hr_mysql_arg *arg)
     }
 }
 
-#define ARGS_INLINE 16
-
 static int bind_args(hr_mysql_conn *conn, struct hr__mysql_stmt *stmt, struct hr_mysql_args args)
 {
     if (mysql_stmt_param_count(stmt->handle) != args.count)
         return hr_fail(-EINVAL, "the statement has %lu question marks, and %zu values are given",
                        mysql_stmt_param_count(stmt->handle), args.count);
-    MYSQL_BIND inline_binds[ARGS_INLINE];
-    hr_auto(hr_freep) MYSQL_BIND *many = NULL;
-    MYSQL_BIND *binds = inline_binds;
-    if (args.count > ARGS_INLINE) {
-        binds = many = calloc(args.count, sizeof(*many));
-        if (!many)
-            return hr_fail(-ENOMEM, "no memory for %zu values", args.count);
-    }
+    if (!stmt->binds)
+        stmt->binds = calloc(args.count, sizeof(*stmt->binds));
+    if (!stmt->binds)
+        return hr_fail(-ENOMEM, "no memory for %zu values", args.count);
     size_t bytes = 0;
     for (size_t i = 0; i < args.count; i++) {
-        bind_arg(&binds[i], &args.items[i]);
-        bytes += 12 + binds[i].buffer_length;
+        bind_arg(&stmt->binds[i], &args.items[i]);
+        bytes += 12 + stmt->binds[i].buffer_length;
     }
     int r = hr__mysql_check_packet(conn, bytes);
     if (r < 0)
         return r;
-    unsigned int single = 0;
-    mysql_stmt_attr_set(stmt->handle, STMT_ATTR_ARRAY_SIZE, &single);
-    if (mysql_stmt_bind_param(stmt->handle, binds))
+    const unsigned int single = 0;
+    if (stmt->handle->array_size != single)
+        mysql_stmt_attr_set(stmt->handle, STMT_ATTR_ARRAY_SIZE, &single);
+    if (mysql_stmt_bind_param(stmt->handle, stmt->binds))
         return hr__mysql_stmt_error(conn, stmt->handle);
     return 0;
 }

@@ -29,6 +29,9 @@ void hr__mysql_stmts_done(struct hr__mysql_stmts *stmts);
 struct hr__mysql_stmt {
     struct hr_list link;
     MYSQL_STMT *handle;
+    MYSQL_BIND *binds;             /* of its parameters; made when it runs first */
+    struct hr_mysql_result *shape; /* its columns, without rows, if known: mysql/whole.c */
+    bool odd;                      /* some column is of a kind that is left to libmariadb */
     uint64_t hash;
     size_t len;
     char sql[];

@@ -68,10 +68,22 @@ static int fail_wire(struct hr__mysql_wait *wait, int code)
     return -1;
 }
 
+/* An answer takes its time, so a look at once would mostly be in vain. */
+static bool is_too_early(struct hr__mysql_wait *wait)
+{
+    bool asked = wait->asked;
+    wait->asked = false;
+    return asked && !wait->silent && hr__wire_drained(&wait->wire) && hr_current_task();
+}
+
 static ssize_t task_read(MARIADB_PVIO *pvio, uchar *buffer, size_t length)
 {
     struct hr__mysql_wait *wait = pvio->data;
+    if (wait->failed < 0)
+        return fail_wait(wait, wait->failed);
     wait->heard = true;
+    if (is_too_early(wait) && wait_for(wait, HR_READ) < 0)
+        return -1;
     for (;;) {
         ssize_t n = hr__wire_recv(&wait->wire, buffer, length);
         if (n >= 0)
@@ -86,6 +98,7 @@ static ssize_t task_read(MARIADB_PVIO *pvio, uchar *buffer, size_t length)
 /* Returns once all has left, since the library will wait for the answer next. */
 static ssize_t send_all(struct hr__mysql_wait *wait, const uchar *data, size_t length)
 {
+    wait->asked = true;
     for (size_t sent = 0;;) {
         ssize_t n = sent < length ? hr__wire_send(&wait->wire, data + sent, length - sent)
                                   : hr__wire_flush(&wait->wire);
@@ -178,9 +191,11 @@ static int task_wait(MARIADB_PVIO *pvio, my_bool is_read, int timeout)
 
 static my_bool task_close(MARIADB_PVIO *pvio)
 {
-    if (pvio->data)
-        hr__mysql_wait_close(pvio->data);
-    pvio->data = NULL;
+    struct hr__mysql_wait *wait = hr_take(pvio->data);
+    if (wait) {
+        wait->pvio = NULL;
+        hr__mysql_wait_close(wait);
+    }
     return 0;
 }
 
@@ -259,6 +274,7 @@ static my_bool choose_connect(MARIADB_PVIO *pvio, MA_PVIO_CINFO *cinfo)
     }
     pvio->methods = &task_methods;
     pvio->data = wait;
+    wait->pvio = pvio;
     pvio->mysql = cinfo->mysql;
     pvio->type = cinfo->type;
     return 0;
@@ -302,6 +318,30 @@ int hr__mysql_wait_open(struct hr__mysql_wait *wait, int fd)
 void hr__mysql_wait_lend(struct hr__mysql_wait *wait)
 {
     lent = wait;
+}
+
+size_t hr__mysql_wait_peek(struct hr__mysql_wait *wait, const unsigned char **ret)
+{
+    MARIADB_PVIO *pvio = wait->pvio;
+    if (!pvio || !pvio->cache || wait->failed < 0)
+        return 0;
+    size_t left = (size_t)(pvio->cache + pvio->cache_size - pvio->cache_pos);
+    if (left == 0) {
+        ssize_t n = task_read(pvio, pvio->cache, PVIO_READ_AHEAD_CACHE_SIZE);
+        if (n < 0 && wait->failed == 0)
+            wait->failed = -errno; /* the socket says it only once */
+        if (n <= 0)
+            return 0;
+        pvio->cache_pos = pvio->cache;
+        pvio->cache_size = left = (size_t)n;
+    }
+    *ret = pvio->cache_pos;
+    return left;
+}
+
+void hr__mysql_wait_take(struct hr__mysql_wait *wait)
+{
+    wait->pvio->cache_pos = wait->pvio->cache + wait->pvio->cache_size;
 }
 
 void hr__mysql_wait_close(struct hr__mysql_wait *wait)

@@ -18,8 +18,10 @@ struct hr__mysql_wait {
     struct hr__wire wire;        /* closed: none, or the library has closed it */
     struct hr__tls_context *tls; /* borrowed; the login goes through TLS. NULL: plain */
     const char *host;            /* the name that the server's certificate has to bear; borrowed */
+    struct st_ma_pvio *pvio;     /* the library's side of it; NULL: not connected */
     int failed;      /* the code that ended a wait; every later one ends alike. 0: none */
     bool heard;      /* the library has gone on to read, so its request had left whole */
+    bool asked;      /* something was sent, and nothing received since */
     bool logging_in; /* until the login is over */
     bool silent;     /* nothing waits any more: what would block fails */
     char why[192];   /* what went wrong on the way and only we know; "": nothing */
@@ -33,6 +35,13 @@ int hr__mysql_wait_open(struct hr__mysql_wait *wait, int fd);
 
 /* What the library opens next in this thread is this socket. Call mysql_real_connect() at once. */
 void hr__mysql_wait_lend(struct hr__mysql_wait *wait);
+
+/* Looks at what the library will read next, without taking it: receives once if nothing is there.
+ * Returns its length; 0: nothing to see, and the library's own reading will tell why. */
+hr_async size_t hr__mysql_wait_peek(struct hr__mysql_wait *wait, const unsigned char **ret);
+
+/* Takes all that was seen: the library will not read it. */
+void hr__mysql_wait_take(struct hr__mysql_wait *wait);
 
 /* Closes what the library has left open, or has never taken. */
 void hr__mysql_wait_close(struct hr__mysql_wait *wait);
