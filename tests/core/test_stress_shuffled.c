@@ -12,7 +12,7 @@
 #include "core/sim.h"
 #include "tests/support/hrtest.h"
 
-enum { SEEDS = 24, WORKERS = 9, ROUNDS = 40, PERMITS = 3, TOKENS = 2, PARTIES = 3, ITEMS = 500 };
+enum { SEEDS = 24, WORKERS = 12, ROUNDS = 60, PERMITS = 2, TOKENS = 1, PARTIES = 3, ITEMS = 800 };
 
 struct world {
     hr_semaphore permits;
@@ -24,7 +24,8 @@ struct world {
     hr_limiter *limiter;
     hr_executor *executor;
     hr_task *workers[WORKERS];
-    unsigned inside, borrowed; /* how many hold a permit, a token */
+    unsigned inside, borrowed;    /* how many hold a permit, a token */
+    unsigned borrowing, answered; /* tasks that ask for a token; how often they were answered */
     bool locked;
     unsigned changes;
     int made; /* items */
@@ -47,6 +48,12 @@ static void dawdle(void)
 {
     if (draw(2))
         (void)!hr_sleep((hr_usec)draw(400));
+}
+
+/* As long as it takes until others wait for what is held. */
+static void keep_it(void)
+{
+    (void)!hr_sleep((hr_usec)draw(1500));
 }
 
 struct attempt {
@@ -95,7 +102,7 @@ static void use_semaphore(struct world *w)
     if (attempt(&(struct attempt){w, acquire_permit}) < 0)
         return;
     ASSERT_TRUE(++w->inside <= PERMITS);
-    dawdle();
+    keep_it();
     w->inside--;
     ASSERT_ERR(hr_semaphore_release(&w->permits), 0);
 }
@@ -203,11 +210,14 @@ static void use_barrier(struct world *w)
 /* The borrower is the task, which may be one of its own: it gives the token back itself. */
 static int borrow(struct attempt *a)
 {
+    a->w->borrowing++;
     int r = hr_limiter_acquire(a->w->limiter, NULL);
+    a->w->borrowing--;
+    a->w->answered++;
     if (r < 0)
         return r;
     ASSERT_TRUE(++a->w->borrowed <= TOKENS);
-    dawdle();
+    keep_it();
     a->w->borrowed--;
     return hr_limiter_release(a->w->limiter, NULL);
 }
@@ -337,18 +347,40 @@ static int make_trouble(void *arg)
     }
 }
 
+/* Nobody waits for what is free. A limiter does not show who waits: whoever was called there is
+ * answered in the next pass, which is over long before the fifth look. */
+static int look_for_lost_turns(void *arg)
+{
+    struct world *w = arg;
+    unsigned answered = 0;
+    for (int idle = 0;;) {
+        int r = hr_sleep(20);
+        if (r < 0)
+            return r;
+        ASSERT_FALSE(w->permits.count > 0 && !hr__line_empty(&w->permits.line));
+        ASSERT_FALSE(!w->lock.locked && !hr__line_empty(&w->lock.line));
+        bool free = hr_limiter_borrowed(w->limiter) < TOKENS;
+        idle = free && w->borrowing > 0 && w->answered == answered ? idle + 1 : 0;
+        answered = w->answered;
+        ASSERT_TRUE(idle < 5);
+    }
+}
+
 /* A worker that waits for ever holds everybody up: the world then says who waits for what. */
 static void run_workers(struct world *w)
 {
     for (int i = 0; i < WORKERS; i++)
         w->workers[i] = hr_create_task("worker", work, w);
     hr_task *trouble = hr_create_task("trouble", make_trouble, w);
+    hr_task *looks = hr_create_task("looks", look_for_lost_turns, w);
     for (int i = 0; i < WORKERS; i++) {
         int r = hr_await(w->workers[i]);
         ASSERT_TRUE(r == 0 || r == -ECANCELED); /* the latter: before it began */
     }
     hr_task_cancel(trouble, NULL);
     ASSERT_ERR(hr_join(trouble), -ECANCELED);
+    hr_task_cancel(looks, NULL);
+    ASSERT_ERR(hr_join(looks), -ECANCELED);
     for (int i = 0; i < WORKERS; i++)
         hr_future_unref(w->workers[i]);
     ASSERT_ERR(hr_sleep(hr_seconds(1)), 0); /* what is shielded goes on */
