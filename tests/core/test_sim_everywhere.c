@@ -34,8 +34,10 @@ struct shop {
     int done;
 };
 
-/* What trouble is made by other hooks than hr_sim_cancel(); the shop that runs. */
+/* The shop that runs, for those who make trouble in it, and what came of it. */
 static struct shop *present;
+static uint64_t visits;     /* of a hook */
+static uint64_t interrupts; /* of workers, who were cancelled */
 
 /* Reads up to a newline, which is cut off. -EPIPE: the stream ended. */
 static int read_line(int fd, char line[LINE])
@@ -150,6 +152,7 @@ static int work(void *arg)
         int number = (int)(intptr_t)item, square = 0;
         int r = insist(shop, number, &square);
         if (r < 0) { /* somebody else may do it */
+            interrupts += r == -ECANCELED;
             int back = hr_queue_put_nowait(shop->work, item);
             return back < 0 ? back : r;
         }
@@ -244,27 +247,39 @@ TEST_PLAIN(a_client_and_its_fake_server_run_the_same_way_from_the_same_seed)
     }
 }
 
-/* Trouble at each step of the program, in a few worlds. */
+/* Trouble at each step of the program, in a few worlds; a run comes to its step, all but the last.
+ */
 static void make_trouble_everywhere(hr_sim_hook *hook)
 {
     struct hr_sim_options options = rough;
+    interrupts = 0;
     for (options.seed = 1; options.seed <= 3; options.seed++) {
         uint64_t runs;
+        visits = 0;
         int r = hr_sim_everywhere(&options, run_shop, hook, NULL, &runs);
         if (r < 0)
             test_fail(__FILE__, __LINE__, "seed %d, step %d: %s", (int)options.seed, (int)runs,
                       hr_error_message(r));
         ASSERT_TRUE(runs > 50);
+        ASSERT_EQ(visits, runs - 1);
     }
+}
+
+static void cancel_one(hr_task *suspended, void *arg)
+{
+    visits++;
+    hr_sim_cancel(suspended, arg);
 }
 
 TEST_PLAIN(any_task_may_be_cancelled_at_any_of_its_suspension_points)
 {
-    make_trouble_everywhere(hr_sim_cancel);
+    make_trouble_everywhere(cancel_one);
+    ASSERT_TRUE(interrupts > 100);
 }
 
 static void crash_peers(hr_task *suspended, void *arg)
 {
+    visits++;
     for (int i = 0; present && i < present->idle_count; i++)
         hr_sim_reset(present->idle[i]);
 }
@@ -276,12 +291,14 @@ TEST_PLAIN(idle_connections_may_break_at_any_step)
 
 static void cancel_all(hr_task *task, void *arg)
 {
+    visits++;
     hr_all_tasks(NULL, hr_sim_cancel, NULL);
 }
 
 TEST_PLAIN(everybody_may_be_cancelled_at_any_step)
 {
     make_trouble_everywhere(cancel_all);
+    ASSERT_TRUE(interrupts > 300);
 }
 
 static void stop_loop(hr_task *suspended, void *arg)
@@ -292,14 +309,16 @@ static void stop_loop(hr_task *suspended, void *arg)
 TEST_PLAIN(the_loop_may_close_at_any_step)
 {
     bool reached = true;
-    for (uint64_t step = 1; reached; step++) {
+    uint64_t step = 0;
+    while (reached) {
         int verdict = 0;
         hr_sim *sim = hr_sim_new(&rough);
-        hr_sim_at(sim, step, stop_loop, NULL);
+        hr_sim_at(sim, ++step, stop_loop, NULL);
         int r = hr_sim_run(sim, run_shop, &verdict);
         reached = hr_sim_steps(sim) >= step && r != 0;
         ASSERT_ERR(r, reached ? HR_EINVALIDSTATE : 0);
         ASSERT_ERR(verdict, 0);
         hr_sim_free(sim);
     }
+    ASSERT_TRUE(step > 50);
 }
