@@ -12,7 +12,14 @@
 #include "core/sim.h"
 #include "tests/support/hrtest.h"
 
-enum { SEEDS = 24, WORKERS = 12, ROUNDS = 60, PERMITS = 2, TOKENS = 1, PARTIES = 3, ITEMS = 800 };
+enum { SEEDS = 24, WORKERS = 12, ROUNDS = 100, PERMITS = 2, TOKENS = 1, PARTIES = 3, ITEMS = 1200 };
+
+/* Tasks that ask for the same thing. */
+struct crowd {
+    unsigned asking, answered; /* at the moment; so far */
+    unsigned seen;             /* of the answers, at the last look */
+    int idle; /* looks at which nothing had changed, and what they want was there */
+};
 
 struct world {
     hr_semaphore permits;
@@ -24,8 +31,9 @@ struct world {
     hr_limiter *limiter;
     hr_executor *executor;
     hr_task *workers[WORKERS];
-    unsigned inside, borrowed;    /* how many hold a permit, a token */
-    unsigned borrowing, answered; /* tasks that ask for a token; how often they were answered */
+    unsigned inside, borrowed; /* how many hold a permit, a token */
+    struct crowd borrowers, getters, putters;
+    enum { LACKS_NOTHING, LACKS_ITEMS, LACKS_ROOM, WAYS } lacking; /* in the queue */
     bool locked;
     unsigned changes;
     int made; /* items */
@@ -54,6 +62,14 @@ static void dawdle(void)
 static void keep_it(void)
 {
     (void)!hr_sleep((hr_usec)draw(1500));
+}
+
+/* Cancels somebody in the instant in which somebody was called: often that is the same one. */
+static int meddle(struct world *w, int r)
+{
+    for (int i = 0; i < 3 && draw(3) == 0; i++)
+        hr_task_cancel(w->workers[draw(WORKERS)], "meddling");
+    return r;
 }
 
 struct attempt {
@@ -104,7 +120,7 @@ static void use_semaphore(struct world *w)
     ASSERT_TRUE(++w->inside <= PERMITS);
     keep_it();
     w->inside--;
-    ASSERT_ERR(hr_semaphore_release(&w->permits), 0);
+    ASSERT_ERR(meddle(w, hr_semaphore_release(&w->permits)), 0);
 }
 
 static int acquire_lock(struct attempt *a)
@@ -128,7 +144,7 @@ static void use_lock(struct world *w)
     w->changes++;
     w->locked = false;
     ASSERT_ERR(hr_condition_notify(&w->changed, draw(3)), 0);
-    ASSERT_ERR(hr_lock_release(&w->lock), 0);
+    ASSERT_ERR(meddle(w, hr_lock_release(&w->lock)), 0);
 }
 
 static int wait_for_change(struct attempt *a)
@@ -148,25 +164,37 @@ static void use_condition(struct world *w)
     attempt(&(struct attempt){w, wait_for_change});
 }
 
+static int answered(struct crowd *crowd, int r)
+{
+    crowd->asking--;
+    crowd->answered++;
+    return r;
+}
+
 static int put(struct attempt *a)
 {
-    return hr_queue_put(a->w->queue, a->item);
+    a->w->putters.asking++;
+    return meddle(a->w, answered(&a->w->putters, hr_queue_put(a->w->queue, a->item)));
 }
 
 static int get(struct attempt *a)
 {
-    return hr_queue_get(a->w->queue, &a->item);
+    a->w->getters.asking++;
+    return meddle(a->w, answered(&a->w->getters, hr_queue_get(a->w->queue, &a->item)));
 }
 
+/* In some worlds items are few and getters wait, in others room is. */
 static void use_queue(struct world *w)
 {
-    if (w->made < ITEMS) {
+    bool puts = w->lacking != LACKS_ITEMS || draw(4) == 0;
+    bool gets = w->lacking != LACKS_ROOM || draw(4) == 0;
+    if (puts && w->made < ITEMS) {
         int item = w->made++;
         struct attempt a = {w, put, (void *)(intptr_t)item};
         w->in_queue[item] = attempt(&a) >= 0;
     }
     struct attempt a = {w, get};
-    if (attempt(&a) >= 0)
+    if (gets && attempt(&a) >= 0)
         w->taken[(intptr_t)a.item]++;
 }
 
@@ -210,16 +238,14 @@ static void use_barrier(struct world *w)
 /* The borrower is the task, which may be one of its own: it gives the token back itself. */
 static int borrow(struct attempt *a)
 {
-    a->w->borrowing++;
-    int r = hr_limiter_acquire(a->w->limiter, NULL);
-    a->w->borrowing--;
-    a->w->answered++;
+    a->w->borrowers.asking++;
+    int r = answered(&a->w->borrowers, hr_limiter_acquire(a->w->limiter, NULL));
     if (r < 0)
         return r;
     ASSERT_TRUE(++a->w->borrowed <= TOKENS);
     keep_it();
     a->w->borrowed--;
-    return hr_limiter_release(a->w->limiter, NULL);
+    return meddle(a->w, hr_limiter_release(a->w->limiter, NULL));
 }
 
 static void use_limiter(struct world *w)
@@ -324,8 +350,8 @@ static void count_report(const struct hr_report *report, void *cookie)
 static int work(void *arg)
 {
     static void (*const uses[])(struct world *) = {
-        use_semaphore, use_lock,  use_condition, use_queue,    use_event,  use_barrier,
-        use_limiter,   use_group, use_shield,    use_executor, lose_error,
+        use_semaphore, use_lock,   use_condition, use_queue,  use_event, use_barrier, use_limiter,
+        use_group,     use_shield, use_executor,  lose_error, use_queue, use_queue,
     };
     struct world *w = arg;
     for (int i = 0; i < ROUNDS; i++) {
@@ -347,23 +373,28 @@ static int make_trouble(void *arg)
     }
 }
 
-/* Nobody waits for what is free. A limiter does not show who waits: whoever was called there is
- * answered in the next pass, which is over long before the fifth look. */
+/* Who was called, or cancelled, runs in the next pass, which is over long before the fifth look. */
+static void look_at(struct crowd *crowd, bool there)
+{
+    bool idle = there && crowd->asking > 0 && crowd->answered == crowd->seen;
+    crowd->idle = idle ? crowd->idle + 1 : 0;
+    crowd->seen = crowd->answered;
+    ASSERT_TRUE(crowd->idle < 5);
+}
+
+/* Nobody waits for what is there. */
 static int look_for_lost_turns(void *arg)
 {
     struct world *w = arg;
-    unsigned answered = 0;
-    for (int idle = 0;;) {
-        int r = hr_sleep(20);
-        if (r < 0)
-            return r;
+    int r;
+    while ((r = hr_sleep(20)) == 0) {
         ASSERT_FALSE(w->permits.count > 0 && !hr__line_empty(&w->permits.line));
         ASSERT_FALSE(!w->lock.locked && !hr__line_empty(&w->lock.line));
-        bool free = hr_limiter_borrowed(w->limiter) < TOKENS;
-        idle = free && w->borrowing > 0 && w->answered == answered ? idle + 1 : 0;
-        answered = w->answered;
-        ASSERT_TRUE(idle < 5);
+        look_at(&w->borrowers, hr_limiter_borrowed(w->limiter) < TOKENS);
+        look_at(&w->getters, hr_queue_size(w->queue) > 0);
+        look_at(&w->putters, hr_queue_size(w->queue) < hr_queue_maxsize(w->queue));
     }
+    return r;
 }
 
 /* A worker that waits for ever holds everybody up: the world then says who waits for what. */
@@ -414,6 +445,7 @@ static int run_world(void *arg)
     hr_event_init(&w->event);
     ASSERT_ERR(hr_barrier_init(&w->barrier, PARTIES), 0);
     w->queue = hr_queue_new(1 + draw(4), NULL);
+    w->lacking = draw(WAYS);
     w->limiter = hr_limiter_new(TOKENS);
     w->executor = hr_executor_new("jobs", 2);
     run_workers(w);
