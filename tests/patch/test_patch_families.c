@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -201,6 +204,38 @@ TEST_PLAIN(s19_2_without_a_loop_a_call_is_the_plain_one)
     ASSERT_EQ(setsockopt(ends[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
     ASSERT_EQ(recv(ends[1], &byte, 1, 0), -1);
     ASSERT_EQ(errno, EAGAIN);
+    errno = 0;
+    ASSERT_EQ(read(ends[1], &byte, 1), -1);
+    ASSERT_EQ(errno, EAGAIN);
+
+    struct pollfd one = {.fd = ends[1], .events = POLLIN};
+    fd_set set;
+    FD_ZERO(&set);
+    FD_SET(ends[1], &set);
+    ASSERT_EQ(poll(&one, 1, 1), 0);
+    ASSERT_EQ(select(ends[1] + 1, &set, NULL, NULL, &(struct timeval){0, 1000}), 0);
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event;
+    ASSERT_EQ(epoll_wait(epoll, &event, 1, 1), 0);
+    close(epoll);
+
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr *plain = (struct sockaddr *)&address;
+    socklen_t size = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+    ASSERT_EQ(bind(listener, plain, size), 0);
+    ASSERT_EQ(getsockname(listener, plain, &size), 0);
+    ASSERT_EQ(listen(listener, 1), 0);
+    errno = 0;
+    ASSERT_EQ(accept(listener, NULL, NULL), -1);
+    ASSERT_EQ(errno, EAGAIN);
+    ASSERT_EQ(connect(client, plain, size), 0);
+    close(client);
+    close(listener);
+    ASSERT_FALSE(file_suspends(-1)); /* the thread that asks does it */
+    ASSERT_FALSE(names_suspend(-1));
     close(ends[0]);
     close(ends[1]);
 }

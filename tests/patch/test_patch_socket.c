@@ -138,6 +138,37 @@ static void look_at_flags(void *arg)
     flags_seen = fcntl(client, F_GETFL);
 }
 
+static int accepts(void *arg)
+{
+    return accept(listener, NULL, NULL) < 0 ? -errno : 0;
+}
+
+static int connects(void *arg)
+{
+    return connect(client, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+}
+
+TEST_REAL(s19_8_closing_wakes_who_accepts_and_who_connects)
+{
+    open_listener();
+    ASSERT_EQ(listen(listener, 0), 0);
+    hr_task *server = hr_create_task("server", accepts, NULL);
+    test_passes(1);
+    int first = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int there = dup(listener); /* the port stays */
+    close(listener);
+    ASSERT_ERR(hr_join(server), -EBADF);
+
+    ASSERT_EQ(connect(first, (struct sockaddr *)&address, sizeof(address)), 0);
+    client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    hr_task *late = hr_create_task("late", connects, NULL); /* nobody takes the first */
+    test_passes(1);
+    close(client);
+    ASSERT_ERR(hr_join(late), -EBADF);
+    close(first);
+    close(there);
+}
+
 /* The first connection fills the listener, and nobody takes it. */
 TEST(s19_4_s19_6_a_connect_that_waits_keeps_its_limit_and_its_flags)
 {
