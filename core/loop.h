@@ -73,7 +73,8 @@ HR_PUBLIC void hr_loop_stop(hr_loop *loop);
 HR_PUBLIC hr_loop *hr_running_loop(void);
 
 /* Its clock: monotonic, unaffected by clock changes. It shows the moment of the latest poll, so it
- * stands still while a task blocks. NULL: the running loop. */
+ * stands still while a task blocks. NULL: the running loop's; where none runs, the monotonic clock
+ * as it is now. */
 HR_PUBLIC hr_usec hr_loop_time(hr_loop *loop);
 static inline hr_usec hr_now(void)
 {

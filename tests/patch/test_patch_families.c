@@ -217,6 +217,7 @@ TEST_PLAIN(s19_2_without_a_loop_a_call_is_the_plain_one)
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event;
     ASSERT_EQ(epoll_wait(epoll, &event, 1, 1), 0);
+    ASSERT_EQ(epoll_pwait(epoll, &event, 1, 1, NULL), 0);
     close(epoll);
 
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
