@@ -125,6 +125,13 @@ static void forget_oldest(struct hr_redis_pubsub *pubsub)
     }
 }
 
+/* The reader has to know, though there is no memory to tell him what. */
+static void starve(struct hr_redis_pubsub *pubsub)
+{
+    pubsub->starved = true;
+    hr_event_set(&pubsub->ready);
+}
+
 static void keep_message(struct hr_redis_pubsub *pubsub, hr_reply *message)
 {
     size_t size = hr_reply_size(message);
@@ -133,8 +140,11 @@ static void keep_message(struct hr_redis_pubsub *pubsub, hr_reply *message)
         while (is_full(pubsub, size))
             forget_oldest(pubsub);
     }
-    if (!is_full(pubsub, size))
+    if (!is_full(pubsub, size)) {
         heard = calloc(1, sizeof(*heard));
+        if (!heard)
+            starve(pubsub);
+    }
     if (!heard) {
         pubsub->missed++;
         (void)hr_reply_free(message);
@@ -155,7 +165,7 @@ void hr__redis_pubsub_tell(struct hr_redis_pubsub *pubsub, int code)
         return; /* one loss after the other, and nothing heard between them */
     struct hr__redis_heard *heard = calloc(1, sizeof(*heard));
     if (!heard) {
-        pubsub->missed++;
+        starve(pubsub);
         return;
     }
     heard->code = code;
@@ -204,10 +214,21 @@ static void fill_message(struct hr_redis_pubsub *pubsub, hr_reply *reply,
     ret->data = hr_reply_str(hr_reply_at(reply, 2 + by_pattern), &ret->len);
 }
 
+/* Nothing waits for the reader. */
+static bool is_silent(const struct hr_redis_pubsub *pubsub)
+{
+    return hr_list_empty(&pubsub->heard) && !pubsub->starved;
+}
+
 static int take_heard(struct hr_redis_pubsub *pubsub, struct hr_redis_message *ret)
 {
     struct hr__redis_heard *heard = hr_list_entry(pubsub->heard.next, struct hr__redis_heard, link);
     int r = 0;
+    if (hr_list_empty(&pubsub->heard)) {
+        pubsub->starved = false;
+        hr_event_clear(&pubsub->ready);
+        return hr_fail(-ENOMEM, "%s: no memory for what was heard", pubsub->redis->target.name);
+    }
     if (heard->reply) {
         pubsub->messages--;
         pubsub->bytes -= hr_reply_size(heard->reply);
@@ -216,7 +237,7 @@ static int take_heard(struct hr_redis_pubsub *pubsub, struct hr_redis_message *r
         r = hr_error_raise(&heard->error);
     }
     forget_heard(pubsub, heard);
-    if (hr_list_empty(&pubsub->heard) && !pubsub->closed)
+    if (is_silent(pubsub) && !pubsub->closed)
         hr_event_clear(&pubsub->ready);
     return r;
 }
@@ -225,7 +246,7 @@ int hr_redis_pubsub_next(hr_redis_pubsub *pubsub, struct hr_redis_message *ret)
 {
     int r = 0;
     hr__redis_pubsub_ref(pubsub);
-    while (r >= 0 && !pubsub->closed && hr_list_empty(&pubsub->heard))
+    while (r >= 0 && !pubsub->closed && is_silent(pubsub))
         r = hr_event_wait(&pubsub->ready);
     if (r >= 0)
         r = pubsub->closed ? fail_closed(pubsub) : take_heard(pubsub, ret);

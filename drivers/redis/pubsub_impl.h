@@ -48,7 +48,8 @@ struct hr_redis_pubsub {
     struct hr_list heard;
     size_t messages, bytes;
     uint64_t missed;
-    hr_event ready; /* set while something is heard, and when closed */
+    bool starved;   /* something was not heard for want of memory, and the reader does not know */
+    hr_event ready; /* set while something is heard or starved, and when closed */
 };
 
 struct hr_redis_pubsub *hr__redis_pubsub_ref(struct hr_redis_pubsub *pubsub);
@@ -74,8 +75,7 @@ const char *hr__redis_pubsub_verb(enum hr_redis_channel kind, bool leave);
 /* The push hook of its connection. */
 enum hr__redis_push hr__redis_pubsub_hear(hr_reply *message, void *cookie);
 
-/* The reader learns that code, with the present record. Without memory for it the messages that
- * wait tell of it by what is missed. */
+/* The reader learns that code, with the present record; or -ENOMEM. */
 void hr__redis_pubsub_tell(struct hr_redis_pubsub *pubsub, int code);
 
 /* Ends it with its client. */

@@ -13,16 +13,25 @@ static bool is_plausible(int r)
     return r == -ENOMEM || r == -ENOTCONN || r == HR_ELOST;
 }
 
+static int use_redis(hr_redis *redis)
+{
+    hr_auto(hr_redis_releasep) hr_redis_conn *own = NULL;
+    int r = hr_redis_command(redis, NULL, "SET k v");
+    if (r >= 0)
+        r = hr_redis_acquire(redis, &own);
+    return r >= 0 ? hr_redis_conn_command(own, NULL, 0, "SET k w") : r;
+}
+
 /* From the options to the last reply; running out anywhere in it. Returns its code. */
 static int live_behind_sentinels(const char *url, long n, bool *ret_starved)
 {
     starve_after(n, true);
     hr_redis *redis = hr_redis_new(&(struct hr_redis_options){.url = url, .client_name = "t"});
-    int r = redis ? hr_redis_command(redis, NULL, "SET k v") : hr_last_error()->code;
+    int r = redis ? use_redis(redis) : hr_last_error()->code;
     *ret_starved = starve_end();
     int again = 0;
     for (int i = 0; redis && n % 16 == 0 && i < 1000; i++) { /* coming back takes a while */
-        again = hr_redis_command(redis, NULL, "SET k v");
+        again = use_redis(redis);
         if (!is_plausible(again))
             break;
         ASSERT_ERR(hr_sleep(hr_ms(5)), 0);
