@@ -22,6 +22,7 @@
 
 #include "tests/support/certificates.h"
 #include "tests/support/hrtest.h"
+#include "tests/support/ticker.h"
 
 #define START_LIMIT_S 20
 #define ARGS_MAX      40
@@ -115,7 +116,7 @@ static int connect_to(const struct test_redis *redis)
     return -1;
 }
 
-const char *test_redis_ask(const struct test_redis *redis, const char *words)
+static const char *ask(const struct test_redis *redis, const char *words)
 {
     static char answer[4096];
     int fd = connect_to(redis);
@@ -130,12 +131,18 @@ const char *test_redis_ask(const struct test_redis *redis, const char *words)
     return answer;
 }
 
+const char *test_redis_ask(const struct test_redis *redis, const char *words)
+{
+    TICKER_EXCUSED();
+    return ask(redis, words);
+}
+
 /* An answer of any kind will do: with a password it is an error. */
 static void wait_until_up(struct test_redis *redis)
 {
     const struct timespec moment = {.tv_nsec = 1000000};
     for (int i = 0; i < START_LIMIT_S * 1000; i++) {
-        const char *answer = test_redis_ask(redis, "PING");
+        const char *answer = ask(redis, "PING");
         if (answer[0] && strncmp(answer, "-LOADING", 8) != 0)
             return;
         nanosleep(&moment, NULL);
@@ -162,6 +169,7 @@ static void launch(struct test_redis *redis)
 static void start(struct test_redis *redis, const char *const *args, bool tls)
 {
     static bool registered;
+    TICKER_EXCUSED();
     if (!registered)
         atexit(end_running);
     registered = true;
@@ -209,11 +217,13 @@ void test_redis_start_tls(struct test_redis *redis, bool clients)
 
 void test_redis_restart(struct test_redis *redis)
 {
+    TICKER_EXCUSED();
     launch(redis);
 }
 
 void test_redis_kill(struct test_redis *redis)
 {
+    TICKER_EXCUSED();
     reap(redis->pid, SIGKILL);
     redis->pid = running.pid = 0;
     unlink(redis->socket);
@@ -222,6 +232,7 @@ void test_redis_kill(struct test_redis *redis)
 void test_redis_freeze(struct test_redis *redis)
 {
     int status;
+    TICKER_EXCUSED();
     kill(redis->pid, SIGSTOP);
     while (waitpid(redis->pid, &status, WUNTRACED) < 0 && errno == EINTR)
         ;
@@ -234,6 +245,7 @@ void test_redis_thaw(struct test_redis *redis)
 
 void test_redis_end(struct test_redis *redis)
 {
+    TICKER_EXCUSED();
     end_running();
     redis->pid = 0;
 }

@@ -11,6 +11,7 @@
 #include "drivers/redis/script.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/ticker.h"
 
 static hr_redis *client(const char *url, const struct hr_redis_options *options)
 {
@@ -185,7 +186,7 @@ TEST_REAL(a_database_that_does_not_exist_is_an_error)
     client_end(redis);
 }
 
-TEST_REAL(r7_one_client_too_many_learns_why)
+TEST_TICKING(r7_one_client_too_many_learns_why)
 {
     static const char *const args[] = {"--maxclients", "2", NULL};
     hr_auto(test_redis_end) struct test_redis server;
@@ -216,7 +217,7 @@ static int increment(void *arg)
     return 0;
 }
 
-TEST_REAL(r3_a_server_killed_with_a_thousand_in_flight_gives_each_one_outcome)
+TEST_TICKING(r3_a_server_killed_with_a_thousand_in_flight_gives_each_one_outcome)
 {
     static const char *const args[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
     hr_auto(test_redis_end) struct test_redis server;
@@ -251,7 +252,7 @@ TEST_REAL(r3_a_server_killed_with_a_thousand_in_flight_gives_each_one_outcome)
     client_end(redis);
 }
 
-TEST_REAL(r3_what_was_never_sent_was_never_done)
+TEST_TICKING(r3_what_was_never_sent_was_never_done)
 {
     static const char *const args[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
     hr_auto(test_redis_end) struct test_redis server;
@@ -322,7 +323,7 @@ static int run_add(hr_redis *redis, hr_reply **reply)
     return hr_redis_eval(redis, reply, &add_script, 1, keys, 2, args);
 }
 
-TEST_REAL(r5_a_script_that_the_server_does_not_know_is_sent_whole_once)
+TEST_TICKING(r5_a_script_that_the_server_does_not_know_is_sent_whole_once)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);
@@ -380,6 +381,25 @@ TEST_REAL(s22_11_two_clients_run_side_by_side)
     ASSERT_TRUE(strstr(over_tcp, "127.0.0.1") != NULL);
     client_end(a);
     client_end(b);
+}
+
+TEST_TICKING(r4_a_reply_of_many_elements_is_read_piece_by_piece)
+{
+    hr_auto(test_redis_end) struct test_redis server;
+    test_redis_start(&server, NULL);
+    hr_redis *redis = client(server.unix_url, NULL);
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    const char *const words[] = {
+        "EVAL",
+        "for i = 1, 20 do redis.call('RPUSH', 'l', unpack(redis.call('TIME'), 1, 2)) end "
+        "for i = 1, 11 do redis.call('COPY', 'l', 'm', 'REPLACE') "
+        "for _, v in ipairs(redis.call('LRANGE', 'm', 0, -1)) do "
+        "redis.call('RPUSH', 'l', v) end end return redis.call('LLEN', 'l')",
+        "0"};
+    ASSERT_ERR(hr_redis_command_argv(redis, NULL, 3, words, NULL), 0);
+    ASSERT_ERR(hr_redis_command(redis, &reply, "LRANGE l 0 -1"), 0);
+    ASSERT_EQ(hr_reply_len(reply), 40 << 11);
+    client_end(redis);
 }
 
 TEST_REAL(what_others_would_suffer_from_is_refused_on_the_shared_connection)

@@ -17,6 +17,7 @@
 #include "tests/support/certificates.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/ticker.h"
 
 static int do_command(void *client)
 {
@@ -184,7 +185,7 @@ static void cancel_everywhere(const struct test_redis *server,
     }
 }
 
-TEST_REAL(r1_every_call_of_redis_can_be_cancelled_at_every_wait)
+TEST_TICKING(r1_every_call_of_redis_can_be_cancelled_at_every_wait)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);
@@ -192,7 +193,7 @@ TEST_REAL(r1_every_call_of_redis_can_be_cancelled_at_every_wait)
     cancel_everywhere(&server, &(struct hr_redis_options){.url = server.unix_url, .protocol = 2});
 }
 
-TEST_REAL(r1_every_call_of_redis_can_be_cancelled_at_every_wait_over_tls)
+TEST_TICKING(r1_every_call_of_redis_can_be_cancelled_at_every_wait_over_tls)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start_tls(&server, false);

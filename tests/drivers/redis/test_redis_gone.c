@@ -11,6 +11,7 @@
 #include "drivers/redis/pubsub.h"
 #include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
+#include "tests/support/ticker.h"
 
 /* From now on the kernel drops what arrives for the peer, and acknowledges none of it. */
 static void go(struct fake_peer *peer)
@@ -54,6 +55,16 @@ TEST(r9_a_command_to_a_peer_that_is_gone_ends_in_time_and_the_next_connection_wo
     ASSERT_EQ(test_clock_now() - start, hr_ms(900));
     ASSERT_ERR(hr_redis_command(redis, NULL, "TWO"), 0);
     ASSERT_EQ(fake.accepted, 2);
+    fake_client_end(redis, &fake);
+}
+
+TEST_TICKING(r9_others_go_on_while_a_command_waits_for_a_peer_that_is_gone)
+{
+    struct fake_redis fake;
+    fake_start_tcp(&fake, answer_once, NULL);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(50)});
+    ASSERT_ERR(hr_redis_command(redis, NULL, "ONE"), 0);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "TWO"), -ETIMEDOUT);
     fake_client_end(redis, &fake);
 }
 

@@ -11,6 +11,7 @@
 #include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/ticker.h"
 
 /* All that the first connection heard up to PING, and how its server answers HELLO. */
 struct witness {
@@ -211,7 +212,7 @@ static void check_messages(const char *url, unsigned protocol)
     hr_redis_free(redis);
 }
 
-TEST_REAL(r10_messages_are_kept_apart_in_both_protocols)
+TEST_TICKING(r10_messages_are_kept_apart_in_both_protocols)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);

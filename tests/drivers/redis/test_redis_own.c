@@ -8,6 +8,7 @@
 #include "drivers/redis.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/ticker.h"
 
 static hr_redis *client(const struct test_redis *server, unsigned connections)
 {
@@ -147,7 +148,7 @@ static void race(hr_redis *redis, hr_redis *pusher, const char *command, int *go
     ASSERT_ERR(hr_join(push), 0);
 }
 
-TEST_REAL(r2_no_element_is_lost_when_a_blocked_pop_is_cancelled)
+TEST_TICKING(r2_no_element_is_lost_when_a_blocked_pop_is_cancelled)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);

@@ -10,6 +10,7 @@
 #include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/ticker.h"
 
 static hr_redis *client(const struct test_redis *server)
 {
@@ -123,7 +124,7 @@ TEST_REAL(scripts_are_loaded_ahead_of_a_pipeline)
     client_end(redis);
 }
 
-TEST_REAL(r5_a_refused_command_aborts_the_transaction)
+TEST_TICKING(r5_a_refused_command_aborts_the_transaction)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);
@@ -182,16 +183,16 @@ TEST_REAL(a_watched_key_that_changed_stops_the_transaction)
     client_end(redis);
 }
 
-struct ticker {
+struct counter {
     hr_redis *redis;
     bool stop;
 };
 
-static int tick(void *arg)
+static int count_up(void *arg)
 {
-    struct ticker *t = arg;
-    while (!t->stop)
-        ASSERT_ERR(hr_redis_command(t->redis, NULL, "INCR ticks"), 0);
+    struct counter *c = arg;
+    while (!c->stop)
+        ASSERT_ERR(hr_redis_command(c->redis, NULL, "INCR ticks"), 0);
     return 0;
 }
 
@@ -201,8 +202,8 @@ TEST_REAL(no_other_command_comes_into_a_transaction)
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);
     hr_redis *redis = client(&server);
-    struct ticker t = {.redis = redis};
-    hr_task *ticker = hr_create_task("ticker", tick, &t);
+    struct counter c = {.redis = redis};
+    hr_task *counter = hr_create_task("counter", count_up, &c);
     hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
     hr_redis_pipeline_add(p, "INCR ticks");
     for (int i = 0; i < 50; i++)
@@ -212,8 +213,8 @@ TEST_REAL(no_other_command_comes_into_a_transaction)
         ASSERT_ERR(hr_redis_pipeline_exec(redis, p), 0);
         ASSERT_EQ(hr_reply_int(reply(p, 51)), hr_reply_int(reply(p, 0)) + 1);
     }
-    t.stop = true;
-    ASSERT_ERR(hr_join(ticker), 0);
+    c.stop = true;
+    ASSERT_ERR(hr_join(counter), 0);
     client_end(redis);
 }
 
@@ -235,7 +236,7 @@ static int run_cut(void *arg)
     return 0;
 }
 
-TEST_REAL(r1_a_cancelled_pipeline_shifts_no_replies)
+TEST_TICKING(r1_a_cancelled_pipeline_shifts_no_replies)
 {
     hr_auto(test_redis_end) struct test_redis server;
     test_redis_start(&server, NULL);

@@ -7,6 +7,7 @@
 #include "drivers/redis/pubsub.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/ticker.h"
 
 static hr_redis *client(const struct test_redis *server, unsigned protocol)
 {
@@ -79,7 +80,7 @@ TEST_REAL(what_is_published_arrives_in_order_in_both_protocols)
     }
 }
 
-TEST_REAL(r8_a_slow_subscriber_misses_messages_and_is_told_how_many)
+TEST_TICKING(r8_a_slow_subscriber_misses_messages_and_is_told_how_many)
 {
     hr_auto(test_redis_end) struct test_redis server = {0};
     test_redis_start(&server, NULL);

@@ -13,6 +13,7 @@
 #include "drivers/wire.h"
 #include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
+#include "tests/support/ticker.h"
 
 static unsigned writes;
 
@@ -42,7 +43,7 @@ static void ask_in_one_pass(hr_redis *redis, int n)
     }
 }
 
-TEST(r11_what_is_asked_in_one_pass_goes_out_in_one_write)
+TEST_TICKING(r11_what_is_asked_in_one_pass_goes_out_in_one_write)
 {
     struct fake_redis fake;
     fake_start(&fake, fake_echo, NULL);
