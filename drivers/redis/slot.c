@@ -48,6 +48,8 @@ enum where {
     KEYS_COUNTED, /* word last says how many there are from the word behind it on; first is one more
                      of them, or 0 */
     KEYS_STREAMS, /* the first half of what stands behind STREAMS */
+    KEYS_STORED,  /* word first, and what stands behind STORE or STOREDIST from word last on */
+    KEYS_MIGRATE, /* word first; where it is empty, all behind KEYS, from word last on */
 };
 
 struct rule {
@@ -59,93 +61,97 @@ struct rule {
 static const struct rule by_default = {"", KEYS_RANGE, 1, 1, 1};
 
 static const struct rule rules[] = {
-    {"ACL",            KEYS_NONE,    0, 0,  0},
-    {"AUTH",           KEYS_NONE,    0, 0,  0},
-    {"BGREWRITEAOF",   KEYS_NONE,    0, 0,  0},
-    {"BGSAVE",         KEYS_NONE,    0, 0,  0},
-    {"BITOP",          KEYS_RANGE,   2, 0,  1},
-    {"BLMOVE",         KEYS_RANGE,   1, 2,  1},
-    {"BLMPOP",         KEYS_COUNTED, 0, 2,  0},
-    {"BLPOP",          KEYS_RANGE,   1, -1, 1},
-    {"BRPOP",          KEYS_RANGE,   1, -1, 1},
-    {"BRPOPLPUSH",     KEYS_RANGE,   1, 2,  1},
-    {"BZMPOP",         KEYS_COUNTED, 0, 2,  0},
-    {"BZPOPMAX",       KEYS_RANGE,   1, -1, 1},
-    {"BZPOPMIN",       KEYS_RANGE,   1, -1, 1},
-    {"CLIENT",         KEYS_NONE,    0, 0,  0},
-    {"CLUSTER",        KEYS_NONE,    0, 0,  0},
-    {"COMMAND",        KEYS_NONE,    0, 0,  0},
-    {"CONFIG",         KEYS_NONE,    0, 0,  0},
-    {"COPY",           KEYS_RANGE,   1, 2,  1},
-    {"DBSIZE",         KEYS_NONE,    0, 0,  0},
-    {"DEL",            KEYS_RANGE,   1, 0,  1},
-    {"ECHO",           KEYS_NONE,    0, 0,  0},
-    {"EVAL",           KEYS_COUNTED, 0, 2,  0},
-    {"EVALSHA",        KEYS_COUNTED, 0, 2,  0},
-    {"EVALSHA_RO",     KEYS_COUNTED, 0, 2,  0},
-    {"EVAL_RO",        KEYS_COUNTED, 0, 2,  0},
-    {"EXISTS",         KEYS_RANGE,   1, 0,  1},
-    {"FCALL",          KEYS_COUNTED, 0, 2,  0},
-    {"FCALL_RO",       KEYS_COUNTED, 0, 2,  0},
-    {"FLUSHALL",       KEYS_NONE,    0, 0,  0},
-    {"FLUSHDB",        KEYS_NONE,    0, 0,  0},
-    {"FUNCTION",       KEYS_NONE,    0, 0,  0},
-    {"GEOSEARCHSTORE", KEYS_RANGE,   1, 2,  1},
-    {"HELLO",          KEYS_NONE,    0, 0,  0},
-    {"INFO",           KEYS_NONE,    0, 0,  0},
-    {"KEYS",           KEYS_NONE,    0, 0,  0},
-    {"LASTSAVE",       KEYS_NONE,    0, 0,  0},
-    {"LATENCY",        KEYS_NONE,    0, 0,  0},
-    {"LCS",            KEYS_RANGE,   1, 2,  1},
-    {"LMOVE",          KEYS_RANGE,   1, 2,  1},
-    {"LMPOP",          KEYS_COUNTED, 0, 1,  0},
-    {"MEMORY",         KEYS_RANGE,   2, 2,  1},
-    {"MGET",           KEYS_RANGE,   1, 0,  1},
-    {"MODULE",         KEYS_NONE,    0, 0,  0},
-    {"MSET",           KEYS_RANGE,   1, 0,  2},
-    {"MSETNX",         KEYS_RANGE,   1, 0,  2},
-    {"OBJECT",         KEYS_RANGE,   2, 2,  1},
-    {"PFCOUNT",        KEYS_RANGE,   1, 0,  1},
-    {"PFMERGE",        KEYS_RANGE,   1, 0,  1},
-    {"PING",           KEYS_NONE,    0, 0,  0},
-    {"PUBLISH",        KEYS_NONE,    0, 0,  0},
-    {"PUBSUB",         KEYS_NONE,    0, 0,  0},
-    {"RANDOMKEY",      KEYS_NONE,    0, 0,  0},
-    {"RENAME",         KEYS_RANGE,   1, 2,  1},
-    {"RENAMENX",       KEYS_RANGE,   1, 2,  1},
-    {"ROLE",           KEYS_NONE,    0, 0,  0},
-    {"RPOPLPUSH",      KEYS_RANGE,   1, 2,  1},
-    {"SAVE",           KEYS_NONE,    0, 0,  0},
-    {"SCAN",           KEYS_NONE,    0, 0,  0},
-    {"SCRIPT",         KEYS_NONE,    0, 0,  0},
-    {"SDIFF",          KEYS_RANGE,   1, 0,  1},
-    {"SDIFFSTORE",     KEYS_RANGE,   1, 0,  1},
-    {"SHUTDOWN",       KEYS_NONE,    0, 0,  0},
-    {"SINTER",         KEYS_RANGE,   1, 0,  1},
-    {"SINTERCARD",     KEYS_COUNTED, 0, 1,  0},
-    {"SINTERSTORE",    KEYS_RANGE,   1, 0,  1},
-    {"SLOWLOG",        KEYS_NONE,    0, 0,  0},
-    {"SMOVE",          KEYS_RANGE,   1, 2,  1},
-    {"SUNION",         KEYS_RANGE,   1, 0,  1},
-    {"SUNIONSTORE",    KEYS_RANGE,   1, 0,  1},
-    {"TIME",           KEYS_NONE,    0, 0,  0},
-    {"TOUCH",          KEYS_RANGE,   1, 0,  1},
-    {"UNLINK",         KEYS_RANGE,   1, 0,  1},
-    {"WAIT",           KEYS_NONE,    0, 0,  0},
-    {"WATCH",          KEYS_RANGE,   1, 0,  1},
-    {"XGROUP",         KEYS_RANGE,   2, 2,  1},
-    {"XINFO",          KEYS_RANGE,   2, 2,  1},
-    {"XREAD",          KEYS_STREAMS, 0, 0,  0},
-    {"XREADGROUP",     KEYS_STREAMS, 0, 0,  0},
-    {"ZDIFF",          KEYS_COUNTED, 0, 1,  0},
-    {"ZDIFFSTORE",     KEYS_COUNTED, 1, 2,  0},
-    {"ZINTER",         KEYS_COUNTED, 0, 1,  0},
-    {"ZINTERCARD",     KEYS_COUNTED, 0, 1,  0},
-    {"ZINTERSTORE",    KEYS_COUNTED, 1, 2,  0},
-    {"ZMPOP",          KEYS_COUNTED, 0, 1,  0},
-    {"ZRANGESTORE",    KEYS_RANGE,   1, 2,  1},
-    {"ZUNION",         KEYS_COUNTED, 0, 1,  0},
-    {"ZUNIONSTORE",    KEYS_COUNTED, 1, 2,  0},
+    {"ACL",               KEYS_NONE,    0, 0,  0},
+    {"AUTH",              KEYS_NONE,    0, 0,  0},
+    {"BGREWRITEAOF",      KEYS_NONE,    0, 0,  0},
+    {"BGSAVE",            KEYS_NONE,    0, 0,  0},
+    {"BITOP",             KEYS_RANGE,   2, 0,  1},
+    {"BLMOVE",            KEYS_RANGE,   1, 2,  1},
+    {"BLMPOP",            KEYS_COUNTED, 0, 2,  0},
+    {"BLPOP",             KEYS_RANGE,   1, -1, 1},
+    {"BRPOP",             KEYS_RANGE,   1, -1, 1},
+    {"BRPOPLPUSH",        KEYS_RANGE,   1, 2,  1},
+    {"BZMPOP",            KEYS_COUNTED, 0, 2,  0},
+    {"BZPOPMAX",          KEYS_RANGE,   1, -1, 1},
+    {"BZPOPMIN",          KEYS_RANGE,   1, -1, 1},
+    {"CLIENT",            KEYS_NONE,    0, 0,  0},
+    {"CLUSTER",           KEYS_NONE,    0, 0,  0},
+    {"COMMAND",           KEYS_NONE,    0, 0,  0},
+    {"CONFIG",            KEYS_NONE,    0, 0,  0},
+    {"COPY",              KEYS_RANGE,   1, 2,  1},
+    {"DBSIZE",            KEYS_NONE,    0, 0,  0},
+    {"DEL",               KEYS_RANGE,   1, 0,  1},
+    {"ECHO",              KEYS_NONE,    0, 0,  0},
+    {"EVAL",              KEYS_COUNTED, 0, 2,  0},
+    {"EVALSHA",           KEYS_COUNTED, 0, 2,  0},
+    {"EVALSHA_RO",        KEYS_COUNTED, 0, 2,  0},
+    {"EVAL_RO",           KEYS_COUNTED, 0, 2,  0},
+    {"EXISTS",            KEYS_RANGE,   1, 0,  1},
+    {"FCALL",             KEYS_COUNTED, 0, 2,  0},
+    {"FCALL_RO",          KEYS_COUNTED, 0, 2,  0},
+    {"FLUSHALL",          KEYS_NONE,    0, 0,  0},
+    {"FLUSHDB",           KEYS_NONE,    0, 0,  0},
+    {"FUNCTION",          KEYS_NONE,    0, 0,  0},
+    {"GEORADIUS",         KEYS_STORED,  1, 5,  1},
+    {"GEORADIUSBYMEMBER", KEYS_STORED,  1, 5,  1},
+    {"GEOSEARCHSTORE",    KEYS_RANGE,   1, 2,  1},
+    {"HELLO",             KEYS_NONE,    0, 0,  0},
+    {"INFO",              KEYS_NONE,    0, 0,  0},
+    {"KEYS",              KEYS_NONE,    0, 0,  0},
+    {"LASTSAVE",          KEYS_NONE,    0, 0,  0},
+    {"LATENCY",           KEYS_NONE,    0, 0,  0},
+    {"LCS",               KEYS_RANGE,   1, 2,  1},
+    {"LMOVE",             KEYS_RANGE,   1, 2,  1},
+    {"LMPOP",             KEYS_COUNTED, 0, 1,  0},
+    {"MEMORY",            KEYS_RANGE,   2, 2,  1},
+    {"MGET",              KEYS_RANGE,   1, 0,  1},
+    {"MIGRATE",           KEYS_MIGRATE, 3, 6,  1},
+    {"MODULE",            KEYS_NONE,    0, 0,  0},
+    {"MSET",              KEYS_RANGE,   1, 0,  2},
+    {"MSETNX",            KEYS_RANGE,   1, 0,  2},
+    {"OBJECT",            KEYS_RANGE,   2, 2,  1},
+    {"PFCOUNT",           KEYS_RANGE,   1, 0,  1},
+    {"PFMERGE",           KEYS_RANGE,   1, 0,  1},
+    {"PING",              KEYS_NONE,    0, 0,  0},
+    {"PUBLISH",           KEYS_NONE,    0, 0,  0},
+    {"PUBSUB",            KEYS_NONE,    0, 0,  0},
+    {"RANDOMKEY",         KEYS_NONE,    0, 0,  0},
+    {"RENAME",            KEYS_RANGE,   1, 2,  1},
+    {"RENAMENX",          KEYS_RANGE,   1, 2,  1},
+    {"ROLE",              KEYS_NONE,    0, 0,  0},
+    {"RPOPLPUSH",         KEYS_RANGE,   1, 2,  1},
+    {"SAVE",              KEYS_NONE,    0, 0,  0},
+    {"SCAN",              KEYS_NONE,    0, 0,  0},
+    {"SCRIPT",            KEYS_NONE,    0, 0,  0},
+    {"SDIFF",             KEYS_RANGE,   1, 0,  1},
+    {"SDIFFSTORE",        KEYS_RANGE,   1, 0,  1},
+    {"SHUTDOWN",          KEYS_NONE,    0, 0,  0},
+    {"SINTER",            KEYS_RANGE,   1, 0,  1},
+    {"SINTERCARD",        KEYS_COUNTED, 0, 1,  0},
+    {"SINTERSTORE",       KEYS_RANGE,   1, 0,  1},
+    {"SLOWLOG",           KEYS_NONE,    0, 0,  0},
+    {"SMOVE",             KEYS_RANGE,   1, 2,  1},
+    {"SORT",              KEYS_STORED,  1, 2,  1},
+    {"SUNION",            KEYS_RANGE,   1, 0,  1},
+    {"SUNIONSTORE",       KEYS_RANGE,   1, 0,  1},
+    {"TIME",              KEYS_NONE,    0, 0,  0},
+    {"TOUCH",             KEYS_RANGE,   1, 0,  1},
+    {"UNLINK",            KEYS_RANGE,   1, 0,  1},
+    {"WAIT",              KEYS_NONE,    0, 0,  0},
+    {"WATCH",             KEYS_RANGE,   1, 0,  1},
+    {"XGROUP",            KEYS_RANGE,   2, 2,  1},
+    {"XINFO",             KEYS_RANGE,   2, 2,  1},
+    {"XREAD",             KEYS_STREAMS, 0, 0,  0},
+    {"XREADGROUP",        KEYS_STREAMS, 0, 0,  0},
+    {"ZDIFF",             KEYS_COUNTED, 0, 1,  0},
+    {"ZDIFFSTORE",        KEYS_COUNTED, 1, 2,  0},
+    {"ZINTER",            KEYS_COUNTED, 0, 1,  0},
+    {"ZINTERCARD",        KEYS_COUNTED, 0, 1,  0},
+    {"ZINTERSTORE",       KEYS_COUNTED, 1, 2,  0},
+    {"ZMPOP",             KEYS_COUNTED, 0, 1,  0},
+    {"ZRANGESTORE",       KEYS_RANGE,   1, 2,  1},
+    {"ZUNION",            KEYS_COUNTED, 0, 1,  0},
+    {"ZUNIONSTORE",       KEYS_COUNTED, 1, 2,  0},
 };
 
 /* --- the words of a command */
@@ -229,7 +235,44 @@ static size_t read_number(const struct word *word)
 /* Which words are keys: first to last, every step-th; and one more, or 0. */
 struct keys {
     size_t first, last, step, extra;
+    size_t deaf; /* words before this one are arguments, whatever they say */
 };
+
+/* Options whose arguments may look like options: of SORT, and of MIGRATE. */
+static const struct {
+    const char *name;
+    size_t words;
+} with_arguments[] = {
+    {"AUTH",  1},
+    {"AUTH2", 2},
+    {"BY",    1},
+    {"GET",   1},
+    {"LIMIT", 2},
+};
+
+static void skip_arguments(const struct word *word, size_t number, struct keys *keys)
+{
+    for (size_t i = 0; i < HR_ARRAY_LEN(with_arguments); i++) {
+        if (is_word(word, with_arguments[i].name))
+            keys->deaf = number + 1 + with_arguments[i].words;
+    }
+}
+
+/* What an option says about the words behind it. */
+static void heed_option(const struct rule *rule, const struct walk *walk, const struct word *word,
+                        struct keys *keys)
+{
+    size_t number = walk->next - 1;
+    if (number < (size_t)rule->last || number < keys->deaf)
+        return;
+    bool stored = rule->where == KEYS_STORED;
+    if (stored && (is_word(word, "STORE") || is_word(word, "STOREDIST")))
+        keys->extra = number + 1;
+    else if (!stored && is_word(word, "KEYS"))
+        *keys = (struct keys){.first = number + 1, .last = walk->count - 1, .step = 1};
+    else
+        skip_arguments(word, number, keys);
+}
 
 /* What the word says about those behind it. */
 static void heed_word(const struct rule *rule, const struct walk *walk, const struct word *word,
@@ -245,6 +288,8 @@ static void heed_word(const struct rule *rule, const struct walk *walk, const st
         keys->first = number + 1;
         keys->last = number + (walk->count - number - 1) / 2;
     }
+    if (rule->where == KEYS_STORED || rule->where == KEYS_MIGRATE)
+        heed_option(rule, walk, word, keys);
 }
 
 static struct keys keys_of(const struct rule *rule, size_t count)
@@ -252,6 +297,8 @@ static struct keys keys_of(const struct rule *rule, size_t count)
     struct keys keys = {.first = SIZE_MAX, .step = 1};
     if (rule->where == KEYS_COUNTED)
         keys.extra = (size_t)rule->first;
+    if (rule->where == KEYS_STORED || rule->where == KEYS_MIGRATE)
+        keys.first = keys.last = (size_t)rule->first;
     if (rule->where != KEYS_RANGE)
         return keys;
     keys.first = (size_t)rule->first;
@@ -292,7 +339,8 @@ int hr__redis_slot_of_command(const char *bytes, size_t len, unsigned *ret)
         struct keys keys = keys_of(rule, walk.count);
         while (rule->where != KEYS_NONE && next_word(&walk, &word)) {
             size_t number = walk.next - 1;
-            if (!is_key(&keys, number)) {
+            bool none = rule->where == KEYS_MIGRATE && word.len == 0;
+            if (none || !is_key(&keys, number)) {
                 heed_word(rule, &walk, &word, &keys);
                 if (rule->where == KEYS_RANGE && number > keys.last)
                     break;

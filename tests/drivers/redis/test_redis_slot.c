@@ -41,7 +41,7 @@ static int slot_of(const char *words, unsigned *ret)
     size_t argc = 0;
     snprintf(copy, sizeof(copy), "%s", words);
     for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
-        argv[argc++] = word;
+        argv[argc++] = strcmp(word, "~") == 0 ? "" : word;
     hr_auto(hr_buf_done) struct hr_buf bytes;
     hr_buf_init(&bytes, SIZE_MAX);
     struct hr__redis_request request = {.argc = argc, .argv = argv};
@@ -72,6 +72,12 @@ TEST_PLAIN(the_keys_of_a_command_are_found)
         "XGROUP CREATE k g $",
         "OBJECT ENCODING k",
         "zunion 1 k",
+        "SORT k BY STORE GET STORE LIMIT 0 STORE STORE {k}2",
+        "SORT k DESC",
+        "GEORADIUS k 1 2 3 km COUNT 1 STOREDIST {k}2",
+        "GEORADIUSBYMEMBER k STORE 3 km STORE {k}2",
+        "MIGRATE STORE 6379 k 0 1000 COPY KEYS",
+        "MIGRATE host 6379 ~ 0 1000 REPLACE AUTH2 KEYS AUTH KEYS k {k}2 {k}3",
     };
     static const char *const without[] = {"PING", "info all", "SCRIPT LOAD x", "EVAL x 0 k", "GET"};
     unsigned k = hr__redis_slot("k", 1), slot;
@@ -102,6 +108,9 @@ TEST(keys_of_two_slots_are_refused_by_name)
                "MGET: the keys one and two are of different slots; only what stands in {} counts, "
                "where there is such a part");
     ASSERT_ERR(cross((void *)"ZUNIONSTORE a 1 b"), -EINVAL);
+    ASSERT_ERR(cross((void *)"SORT a BY x STORE b"), -EINVAL);
+    ASSERT_ERR(cross((void *)"GEORADIUS a 1 2 3 km STORE b"), -EINVAL);
+    ASSERT_ERR(cross((void *)"MIGRATE host 6379 ~ 0 1000 KEYS a b"), -EINVAL);
     ASSERT_ERR(cross((void *)"XREAD STREAMS a b 0 0"), -EINVAL);
     ASSERT_ERR(cross((void *)"EVAL s 2 a b"), -EINVAL);
     ASSERT_ERR(cross((void *)"MSET a 1 b 2"), -EINVAL);
