@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "drivers/redis/conn_impl.h"
 
@@ -91,6 +92,22 @@ bool hr__redis_conn_busy(const struct hr__redis_conn *conn)
 bool hr__redis_conn_has_room(const struct hr__redis_conn *conn)
 {
     return hr_buf_size(&conn->out) < conn->limits.max_pending && hr_list_empty(&conn->room);
+}
+
+bool hr__redis_conn_was_hung_up_on(const struct hr__redis_conn *conn)
+{
+    int why = conn->error.code;
+    return conn->lost && !conn->spoke && (why == -ECONNRESET || why == -EPIPE);
+}
+
+bool hr__redis_conn_same_server(const struct hr__redis_conn *one,
+                                const struct hr__redis_conn *other)
+{
+    struct sockaddr_storage here = {0}, there = {0};
+    socklen_t len = sizeof(here), its_len = sizeof(there);
+    return getpeername(one->wire.fd, (struct sockaddr *)&here, &len) == 0 &&
+           getpeername(other->wire.fd, (struct sockaddr *)&there, &its_len) == 0 &&
+           len == its_len && memcmp(&here, &there, len) == 0;
 }
 
 const struct hr_error *hr__redis_conn_error(const struct hr__redis_conn *conn)
@@ -252,6 +269,7 @@ static int receive(struct hr__redis_conn *conn)
         return hr_fail(-ECONNRESET, "%s: the server closed the connection", conn->name);
 
     conn->heard = hr_now();
+    conn->spoke = true;
     hr__redis_reader_feed(conn->reader, read_buffer, (size_t)n);
     int r = 1;
     while (r > 0 && !conn->lost) {

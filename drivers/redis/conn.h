@@ -94,6 +94,13 @@ bool hr__redis_conn_alive(const struct hr__redis_conn *conn);
 /* Replies are due or a command has not left yet. */
 bool hr__redis_conn_busy(const struct hr__redis_conn *conn);
 
+/* The server hung up and had not said a word. */
+bool hr__redis_conn_was_hung_up_on(const struct hr__redis_conn *conn);
+
+/* Both have the same server at their other end, by its address. */
+bool hr__redis_conn_same_server(const struct hr__redis_conn *one,
+                                const struct hr__redis_conn *other);
+
 /* Whether a command can be asked right now, without waiting for room. */
 bool hr__redis_conn_has_room(const struct hr__redis_conn *conn);
 

@@ -34,6 +34,7 @@ struct hr__redis_conn {
     hr_usec heard;    /* the last sign of life, or when the line began */
     hr_usec patience; /* how long a silence may last while replies are due */
 
+    bool spoke; /* something has come */
     unsigned protocol;
     hr__redis_push_fn *push; /* NULL: messages are dropped */
     void *push_cookie;

@@ -40,8 +40,9 @@ static hr_async int open_wire(const struct hr__redis_target *target, struct hr__
     return r;
 }
 
-static int open_in_time(const struct hr__redis_target *target, struct hr__redis_conn **ret,
-                        int64_t *ret_id)
+/* Says in *ret_hung_up whether the server's only answer to the greeting was to hang up. */
+static int open_and_greet(const struct hr__redis_target *target, struct hr__redis_conn **ret,
+                          int64_t *ret_id, bool *ret_hung_up)
 {
     struct hr__wire wire = {.fd = -1};
     int r = open_wire(target, &wire);
@@ -55,12 +56,27 @@ static int open_in_time(const struct hr__redis_target *target, struct hr__redis_
     if (r == 0 && !hr__redis_conn_alive(conn)) /* lost behind the last answer */
         r = hr_error_raise(hr__redis_conn_error(conn));
     if (r < 0) {
+        *ret_hung_up = hr__redis_conn_was_hung_up_on(conn);
         hr__redis_conn_fail(conn, r, 0);
         hr__redis_conn_unref(conn);
         return r;
     }
     *ret = conn;
     return 0;
+}
+
+/* A proxy that does not know HELLO may hang up on it instead of saying so: then all is said once
+ * more without it, on another connection. */
+static int open_in_time(const struct hr__redis_target *target, struct hr__redis_conn **ret,
+                        int64_t *ret_id)
+{
+    bool hung_up = false;
+    int r = open_and_greet(target, ret, ret_id, &hung_up);
+    if (r >= 0 || !hung_up || target->protocol != 0)
+        return r;
+    struct hr__redis_target older = *target;
+    older.protocol = 2;
+    return open_and_greet(&older, ret, ret_id, &hung_up);
 }
 
 /* The failure as the caller of a command needs it: nothing was sent, and why. */

@@ -9,8 +9,7 @@
  */
 #include "drivers/redis/own.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -119,13 +118,17 @@ static bool has_element(const struct hr__redis_call *call)
            hr_reply_type(call->reply) != HR_REPLY_ERROR;
 }
 
-static int unblock(struct hr_redis *redis, int64_t id)
+/* Asked where its id was given only: after a failover another client may have it. */
+static void unblock(const struct hr_redis_conn *own)
 {
-    char number[24];
-    snprintf(number, sizeof(number), "%" PRId64, id);
-    const char *argv[] = {"CLIENT", "UNBLOCK", number};
-    struct hr__redis_request request = {.argc = 3, .argv = argv};
-    return hr__redis_ask(redis, NULL, &request);
+    struct hr_redis *redis = own->redis;
+    struct hr__redis_conn *shared = NULL;
+    if (own->id == 0 || hr__redis_get_conn(redis, &shared) < 0 ||
+        !hr__redis_conn_same_server(own->conn, shared))
+        return;
+    int r = hr__redis_callf(shared, NULL, redis->command_timeout, "CLIENT UNBLOCK %jd",
+                            (intmax_t)own->id);
+    (void)r; /* the blocked command's reply tells what became of it */
 }
 
 /* The task was cancelled in a command that blocks. Leaves it in a way that loses no element. */
@@ -134,8 +137,7 @@ static void leave_blocked(struct hr_redis_conn *own, struct hr__redis_call *call
     if (!call->in_line || hr__redis_call_take_back(call))
         return;
     hr_shield_enter();
-    if (own->id > 0)
-        (void)unblock(own->redis, own->id);
+    unblock(own);
     hr__redis_call_hurry(call, own->redis->command_timeout);
     if (hr__redis_call_wait(call) < 0)
         hr__redis_call_abandon(call);

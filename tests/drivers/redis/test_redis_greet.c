@@ -102,6 +102,49 @@ static void refuse_hello(struct fake_peer *peer)
     }
 }
 
+static void hang_up_at_once(struct fake_peer *peer)
+{
+    (void)fake_next(peer);
+}
+
+/* A proxy that has never heard of HELLO, and says so by hanging up. */
+static void hang_up_on_hello(struct fake_peer *peer)
+{
+    const char *words;
+    while ((words = fake_next(peer)) && strncmp(words, "HELLO", 5) != 0) {
+        if (!fake_say(peer, "+OK\r\n"))
+            return;
+    }
+}
+
+TEST(a_server_that_hangs_up_on_hello_is_spoken_to_in_resp2)
+{
+    struct fake_redis fake;
+    fake_start(&fake, hang_up_on_hello, NULL);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.password = "p"});
+    ASSERT_ERR(hr_redis_command(redis, NULL, "ONE"), 0);
+    ASSERT_EQ(hr__redis_conn_protocol(redis->conn), 2);
+    ASSERT_EQ(fake.accepted, 2);
+    hr_auto(hr_redis_releasep) hr_redis_conn *own = NULL;
+    ASSERT_ERR(hr_redis_acquire(redis, &own), 0);
+    ASSERT_EQ(fake.accepted, 4);
+    hr_redis_release(hr_take(own));
+    fake_client_end(redis, &fake);
+}
+
+TEST(a_server_that_hangs_up_on_resp3_and_on_resp2_is_no_server)
+{
+    struct fake_redis fake;
+    for (unsigned protocol = 0; protocol <= 3; protocol += 3) {
+        fake_start(&fake, protocol == 0 ? hang_up_at_once : hang_up_on_hello, NULL);
+        hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.protocol = protocol});
+        ASSERT_ERR(hr_redis_command(redis, NULL, "ONE"), -ENOTCONN);
+        ASSERT_FALSE(hr_last_error()->sent);
+        ASSERT_EQ(fake.accepted, protocol == 0 ? 2 : 1);
+        fake_client_end(redis, &fake);
+    }
+}
+
 TEST(who_insists_on_resp3_gets_it_or_an_error)
 {
     struct fake_redis fake;

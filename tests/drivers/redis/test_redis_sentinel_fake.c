@@ -266,3 +266,75 @@ TEST(leaving_at_any_moment_leaves_nothing_behind)
         fake_end(&master);
     }
 }
+
+/* A master that blocks on BLPOP, has ids to give, and notes whom it is asked to unblock. */
+struct blocker {
+    bool blocked, asked;
+};
+
+static void serve_blocking(struct fake_peer *peer)
+{
+    struct blocker *blocker = peer->arg;
+    const char *words;
+    while ((words = fake_next(peer))) {
+        const char *reply = "+OK\r\n";
+        if (strncmp(words, "HELLO", 5) == 0)
+            reply = "-ERR unknown\r\n";
+        else if (strcmp(words, "ROLE") == 0)
+            reply = MASTER;
+        else if (strcmp(words, "CLIENT ID") == 0)
+            reply = ":7\r\n";
+        blocker->asked |= strcmp(words, "CLIENT UNBLOCK 7") == 0;
+        if (strncmp(words, "BLPOP", 5) == 0)
+            blocker->blocked = true;
+        else if (!fake_say(peer, reply))
+            return;
+    }
+}
+
+static int block_for_long(void *arg)
+{
+    hr_auto(hr_redis_releasep) hr_redis_conn *own = NULL;
+    int r = hr_redis_acquire(arg, &own);
+    return r < 0 ? r : hr_redis_conn_command(own, NULL, hr_seconds(60), "BLPOP q 60");
+}
+
+/* Cancels a pop that blocks at the first master, after a failover or without. */
+static void cancel_blocked(bool failover, struct blocker *old, struct blocker *new)
+{
+    struct fake_redis sentinel, first, second;
+    struct told told = {0};
+    fake_start_tcp(&first, serve_blocking, old);
+    fake_start_tcp(&second, serve_blocking, new);
+    tell_port(&told, first.port);
+    fake_start_tcp(&sentinel, serve_sentinel, &told);
+    hr_redis *redis = client_of(sentinel.port, sentinel.port);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
+    hr_task *task = hr_create_task("block", block_for_long, redis);
+    while (!old->blocked || !told.subscriber)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    if (failover) {
+        tell_port(&told, second.port);
+        announce(&told, "+switch-master", "main 127.0.0.1 1 127.0.0.1 2");
+        while (second.accepted == 0)
+            ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+        ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
+    }
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), -ECANCELED);
+    end_client(redis);
+    fake_end(&sentinel);
+    fake_end(&first);
+    fake_end(&second);
+}
+
+TEST(a_blocked_command_is_taken_off_at_its_own_server_only)
+{
+    struct blocker one = {0}, other = {0};
+    cancel_blocked(false, &one, &other);
+    ASSERT_TRUE(one.asked);
+    one = (struct blocker){0};
+    cancel_blocked(true, &one, &other);
+    ASSERT_FALSE(one.asked); /* nobody is connected there to ask */
+    ASSERT_FALSE(other.asked);
+}
