@@ -38,6 +38,7 @@ struct asking {
     hr_reply **parts; /* NULL: the request has one reply */
     hr_reply **ret;
     hr_usec deadline;
+    bool stands; /* the deadline, however long connecting takes */
     unsigned repeats;
 };
 
@@ -62,10 +63,11 @@ static int ask_once(struct asking *a)
     struct hr_redis *redis = a->redis;
     struct hr__redis_conn *conn = redis->conn;
     if (hr_unlikely(!hr__redis_is_up(redis))) {
-        int r = hr__redis_await_conn(redis, a->deadline, &conn);
+        bool stands = a->stands || redis->patience > 0;
+        int r = hr__redis_await_conn(redis, stands ? a->deadline : HR_FOREVER, &conn);
         if (r < 0)
             return r;
-        if (redis->patience == 0)
+        if (!stands)
             a->deadline = hr_later(hr_now(), redis->command_timeout);
     }
     return ask_on(conn, a, a->deadline - hr_now());
@@ -109,7 +111,8 @@ static int ask(struct asking *a)
     if (!hr_current_task())
         return hr_fail(HR_ENOTASK, "redis: only a task can wait for a reply");
     hr__redis_ref(redis);
-    a->deadline = hr_later(hr_now(), redis->command_timeout);
+    if (!a->stands)
+        a->deadline = hr_later(hr_now(), redis->command_timeout);
     r = ask_once(a);
     if (hr_unlikely(r < 0)) {
         r = ask_again(a, r);
@@ -127,20 +130,20 @@ int hr__redis_ask(struct hr_redis *redis, hr_reply **ret, const struct hr__redis
         .redis = redis, .request = request, .ret = ret, .repeats = redis->repeats});
 }
 
-int hr__redis_ask_parts(struct hr_redis *redis, hr_reply **parts, hr_reply **ret,
-                        const struct hr__redis_request *request)
+int hr__redis_ask_by(struct hr_redis *redis, hr_usec deadline, hr_reply **parts, hr_reply **ret,
+                     const struct hr__redis_request *request)
 {
-    return ask(&(struct asking){.redis = redis, .request = request, .parts = parts, .ret = ret});
+    return ask(&(struct asking){.redis = redis,
+                                .request = request,
+                                .parts = parts,
+                                .ret = ret,
+                                .deadline = deadline,
+                                .stands = true});
 }
 
 int hr_redis_command(hr_redis *redis, hr_reply **ret, const char *fmt, ...)
 {
-    va_list args;
-    va_start(args, fmt);
-    struct hr__redis_request request = {.fmt = fmt, .args = &args};
-    int r = hr__redis_ask(redis, ret, &request);
-    va_end(args);
-    return r;
+    return hr__redis_ask_fmt(redis, ret, fmt);
 }
 
 int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc, const char *const *argv,
@@ -176,11 +179,6 @@ static void free_late(void *arg)
     free(late);
 }
 
-static void free_reply(void *reply)
-{
-    (void)hr_reply_free(reply);
-}
-
 static int ask_late(void *arg)
 {
     struct late *late = arg;
@@ -189,7 +187,7 @@ static int ask_late(void *arg)
     hr_reply *reply = NULL;
     int r = hr__redis_ask(late->redis, &reply, &request);
     if (r >= 0)
-        hr_task_return(reply, free_reply);
+        hr_task_return(reply, hr__redis_drop_reply);
     free_late(late);
     return r;
 }

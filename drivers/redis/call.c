@@ -54,7 +54,7 @@ static int explain(const struct hr__redis_call *call)
                           "%s", error->message);
 }
 
-static void free_reply(void *reply)
+void hr__redis_drop_reply(void *reply)
 {
     (void)hr_reply_free(reply);
 }
@@ -72,7 +72,7 @@ void hr__redis_call_finish(struct hr__redis_call *call, int code)
         if (explain(call) < 0)
             (void)hr_future_set_error_record(future, hr_last_error());
         else
-            (void)hr_future_set_result(future, hr_take(call->reply), free_reply);
+            (void)hr_future_set_result(future, hr_take(call->reply), hr__redis_drop_reply);
     }
     call->reply = hr_reply_free(call->reply);
     hr__redis_conn_unref(call->conn);

@@ -70,8 +70,8 @@ static inline bool hr__redis_is_up(const struct hr_redis *redis)
  * -ENOTCONN (why), -ECANCELED, HR_ECLOSED, -ENOMEM. */
 hr_async int hr__redis_get_conn(struct hr_redis *redis, struct hr__redis_conn **ret);
 
-/* The same for a client with patience: through any number of attempts until a moment on the loop's
- * clock, and then -ETIMEDOUT. Without patience as get_conn. */
+/* The same until a moment on the loop's clock, and then -ETIMEDOUT; for a client with patience
+ * through any number of attempts, as long as it has some. */
 hr_async int hr__redis_await_conn(struct hr_redis *redis, hr_usec deadline,
                                   struct hr__redis_conn **ret);
 
@@ -87,10 +87,23 @@ void hr__redis_shut(struct hr_redis *redis);
 hr_async int hr__redis_ask(struct hr_redis *redis, hr_reply **ret,
                            const struct hr__redis_request *request);
 
-/* The same for a request of several commands: the replies before the last go to parts, as many as
- * have come, and are the caller's. */
-hr_async int hr__redis_ask_parts(struct hr_redis *redis, hr_reply **parts, hr_reply **ret,
-                                 const struct hr__redis_request *request);
+/* The same by a moment on the loop's clock that stands, however long connecting takes: for what has
+ * one time limit with several servers. Where the request has several commands, the replies before
+ * the last go to parts, as many as have come, and are the caller's; NULL: it has one. */
+hr_async int hr__redis_ask_by(struct hr_redis *redis, hr_usec deadline, hr_reply **parts,
+                              hr_reply **ret, const struct hr__redis_request *request);
+
+/* hr__redis_ask() in a function whose last arguments are fmt and what belongs to it; yields the
+ * code. */
+#define hr__redis_ask_fmt(redis, ret, fmt)                                                         \
+    ({                                                                                             \
+        va_list hr_args_;                                                                          \
+        va_start(hr_args_, fmt);                                                                   \
+        struct hr__redis_request hr_request_ = {.fmt = (fmt), .args = &hr_args_};                  \
+        int hr_code_ = hr__redis_ask((redis), (ret), &hr_request_);                                \
+        va_end(hr_args_);                                                                          \
+        hr_code_;                                                                                  \
+    })
 
 /* r is how a command ended, and the record says why: a server that is not what it was is left. */
 void hr__redis_heed_refusal(struct hr_redis *redis, int r);

@@ -188,7 +188,7 @@ static int ask_node(const struct errand *e, struct hr__redis_node *node, bool as
     if (!asking) {
         struct hr__redis_request request = {.data = hr_buf_data(e->bytes),
                                             .len = hr_buf_size(e->bytes)};
-        return hr__redis_ask(node->redis, ret, &request);
+        return hr__redis_ask_by(node->redis, e->deadline, NULL, ret, &request);
     }
     struct hr_buf both;
     hr_buf_init(&both, SIZE_MAX);
@@ -199,7 +199,7 @@ static int ask_node(const struct errand *e, struct hr__redis_node *node, bool as
         hr_reply *first = NULL;
         struct hr__redis_request request = {
             .data = hr_buf_data(&both), .len = hr_buf_size(&both), .more = 1};
-        r = hr__redis_ask_parts(node->redis, &first, ret, &request);
+        r = hr__redis_ask_by(node->redis, e->deadline, &first, ret, &request);
         hr_reply_free(first);
     } else {
         r = hr_fail(-ENOMEM, "redis: no memory for the command");
@@ -337,18 +337,13 @@ static void free_late(void *arg)
     free(late);
 }
 
-static void free_reply(void *reply)
-{
-    (void)hr_reply_free(reply);
-}
-
 static int ask_late(void *arg)
 {
     struct late *late = arg;
     hr_reply *reply = NULL;
     int r = ask_bytes(late->cluster, &reply, &late->bytes, NULL);
     if (r >= 0)
-        hr_task_return(reply, free_reply);
+        hr_task_return(reply, hr__redis_drop_reply);
     free_late(late);
     return r;
 }
@@ -390,29 +385,17 @@ hr_future *hr_redis_cluster_command_future(hr_redis_cluster *cluster, const char
 
 /* --- scripts, connections of one's own, all masters */
 
+static int ask_cluster(void *client, hr_reply **ret, const struct hr__redis_request *request)
+{
+    return ask(client, ret, request, NULL);
+}
+
 int hr_redis_cluster_eval(hr_redis_cluster *cluster, hr_reply **ret,
                           const struct hr_redis_script *script, size_t n_keys,
                           const struct hr_redis_arg *keys, size_t n_args,
                           const struct hr_redis_arg *args)
 {
-    hr_auto(hr__words_done) struct hr__words words;
-    int r = hr__words_init(&words, 3 + n_keys + n_args);
-    if (r < 0)
-        return r;
-    hr__words_add_text(&words, "EVALSHA");
-    hr__words_add_text(&words, script->sha1);
-    hr__words_add_count(&words, n_keys);
-    hr__words_add_args(&words, n_keys, keys);
-    hr__words_add_args(&words, n_args, args);
-    struct hr__redis_request request = hr__words_request(&words);
-    r = ask(cluster, ret, &request, NULL);
-    if (r != HR_EREPLY || strcmp(hr_last_error()->kind, "NOSCRIPT") != 0)
-        return r;
-    words.argv[0] = "EVAL";
-    words.lens[0] = strlen("EVAL");
-    words.argv[1] = script->source;
-    words.lens[1] = script->len;
-    return ask(cluster, ret, &request, NULL);
+    return hr__redis_eval_by(ask_cluster, cluster, ret, script, n_keys, keys, n_args, args);
 }
 
 int hr_redis_cluster_acquire(hr_redis_cluster *cluster, const void *key, size_t key_len,

@@ -133,6 +133,9 @@ int hr__redis_call_end(struct hr__redis_call *call, hr_reply **ret);
 /* The same, but an error reply is a reply: 0. */
 int hr__redis_call_end_any(struct hr__redis_call *call, hr_reply **ret);
 
+/* hr_reply_free(), for the result of a future. */
+void hr__redis_drop_reply(void *reply);
+
 /* The record of an error reply: HR_EREPLY. */
 int hr__redis_fail_reply(const hr_reply *error);
 

@@ -262,14 +262,13 @@ static int fail_late(struct hr_redis *redis)
 
 int hr__redis_await_conn(struct hr_redis *redis, hr_usec deadline, struct hr__redis_conn **ret)
 {
-    hr_usec until = hr_later(hr_now(), redis->patience);
-    if (redis->patience == 0)
-        return hr__redis_get_conn(redis, ret);
+    bool patient = redis->patience > 0;
+    hr_usec until = patient ? hr_later(hr_now(), redis->patience) : HR_FOREVER;
     struct hr_timeout limit = {0};
     int r = hr_timeout_enter_at(&limit, until < deadline ? until : deadline);
     if (r < 0)
         return r;
-    r = hr_timeout_leave(&limit, wait_for_conn(redis, true));
+    r = hr_timeout_leave(&limit, wait_for_conn(redis, patient));
     if (r == -ETIMEDOUT && !hr__redis_is_up(redis))
         return fail_late(redis);
     if (r < 0 && r != -ETIMEDOUT)

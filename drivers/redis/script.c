@@ -24,23 +24,10 @@ struct hr_redis_arg hr_redis_int(int64_t number)
     return arg;
 }
 
-static int run(hr_redis *redis, hr_reply **ret, struct hr__words *words,
-               const struct hr_redis_script *script)
-{
-    struct hr__redis_request request = hr__words_request(words);
-    int r = hr__redis_ask(redis, ret, &request);
-    if (r != HR_EREPLY || strcmp(hr_last_error()->kind, "NOSCRIPT") != 0)
-        return r;
-    words->argv[0] = "EVAL";
-    words->lens[0] = strlen("EVAL");
-    words->argv[1] = script->source;
-    words->lens[1] = script->len;
-    return hr__redis_ask(redis, ret, &request);
-}
-
-int hr_redis_eval(hr_redis *redis, hr_reply **ret, const struct hr_redis_script *script,
-                  size_t n_keys, const struct hr_redis_arg *keys, size_t n_args,
-                  const struct hr_redis_arg *args)
+int hr__redis_eval_by(hr__redis_asker *ask, void *client, hr_reply **ret,
+                      const struct hr_redis_script *script, size_t n_keys,
+                      const struct hr_redis_arg *keys, size_t n_args,
+                      const struct hr_redis_arg *args)
 {
     hr_auto(hr__words_done) struct hr__words words;
     int r = hr__words_init(&words, 3 + n_keys + n_args);
@@ -51,7 +38,27 @@ int hr_redis_eval(hr_redis *redis, hr_reply **ret, const struct hr_redis_script 
     hr__words_add_count(&words, n_keys);
     hr__words_add_args(&words, n_keys, keys);
     hr__words_add_args(&words, n_args, args);
-    return run(redis, ret, &words, script);
+    struct hr__redis_request request = hr__words_request(&words);
+    r = ask(client, ret, &request);
+    if (r != HR_EREPLY || strcmp(hr_last_error()->kind, "NOSCRIPT") != 0)
+        return r;
+    words.argv[0] = "EVAL";
+    words.lens[0] = strlen("EVAL");
+    words.argv[1] = script->source;
+    words.lens[1] = script->len;
+    return ask(client, ret, &request);
+}
+
+static int ask_client(void *client, hr_reply **ret, const struct hr__redis_request *request)
+{
+    return hr__redis_ask(client, ret, request);
+}
+
+int hr_redis_eval(hr_redis *redis, hr_reply **ret, const struct hr_redis_script *script,
+                  size_t n_keys, const struct hr_redis_arg *keys, size_t n_args,
+                  const struct hr_redis_arg *args)
+{
+    return hr__redis_eval_by(ask_client, redis, ret, script, n_keys, keys, n_args, args);
 }
 
 int hr_redis_function_load(hr_redis *redis, const char *source, size_t len)

@@ -15,19 +15,10 @@ static int refuse(const char *what)
     return hr_fail(-EPROTO, "redis: the reply is not %s", what);
 }
 
-static int ask(hr_redis *redis, hr_reply **ret, const char *fmt, va_list *args)
-{
-    struct hr__redis_request request = {.fmt = fmt, .args = args};
-    return hr__redis_ask(redis, ret, &request);
-}
-
 int hr_redis_command_int(hr_redis *redis, int64_t *ret, const char *fmt, ...)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    va_list args;
-    va_start(args, fmt);
-    int r = ask(redis, &reply, fmt, &args);
-    va_end(args);
+    int r = hr__redis_ask_fmt(redis, &reply, fmt);
     if (r < 0)
         return r;
     if (hr_reply_is_nil(reply))
@@ -38,10 +29,7 @@ int hr_redis_command_int(hr_redis *redis, int64_t *ret, const char *fmt, ...)
 int hr_redis_command_double(hr_redis *redis, double *ret, const char *fmt, ...)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    va_list args;
-    va_start(args, fmt);
-    int r = ask(redis, &reply, fmt, &args);
-    va_end(args);
+    int r = hr__redis_ask_fmt(redis, &reply, fmt);
     if (r < 0)
         return r;
     if (hr_reply_is_nil(reply))
@@ -52,10 +40,7 @@ int hr_redis_command_double(hr_redis *redis, double *ret, const char *fmt, ...)
 int hr_redis_command_text(hr_redis *redis, char **ret, size_t *ret_len, const char *fmt, ...)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    va_list args;
-    va_start(args, fmt);
-    int r = ask(redis, &reply, fmt, &args);
-    va_end(args);
+    int r = hr__redis_ask_fmt(redis, &reply, fmt);
     if (r < 0)
         return r;
     if (hr_reply_is_nil(reply))
@@ -130,10 +115,7 @@ int hr_redis_pairs_of(hr_reply *reply, struct hr_redis_pairs *ret)
 int hr_redis_command_pairs(hr_redis *redis, struct hr_redis_pairs *ret, const char *fmt, ...)
 {
     hr_reply *reply = NULL;
-    va_list args;
-    va_start(args, fmt);
-    int r = ask(redis, &reply, fmt, &args);
-    va_end(args);
+    int r = hr__redis_ask_fmt(redis, &reply, fmt);
     return r < 0 ? r : hr_redis_pairs_of(reply, ret);
 }
 

@@ -16,6 +16,7 @@ struct node {
     char map[400];
     char replies[3][80];
     bool hangs_up;
+    hr_usec thinks; /* before it answers a command */
     int asked;
     char heard[400]; /* commands, with a bar behind each */
 };
@@ -33,6 +34,8 @@ static bool answer(struct node *node, struct fake_peer *peer, const char *words)
     if (strcmp(words, "ASKING") == 0)
         return fake_say(peer, "+OK\r\n");
     int i = node->asked++;
+    if (node->thinks > 0 && hr_sleep(node->thinks) < 0)
+        return false;
     while (i > 0 && (i > 2 || !node->replies[i][0]))
         i--;
     return !node->hangs_up && fake_say(peer, node->replies[i][0] ? node->replies[i] : "+OK\r\n");
@@ -289,4 +292,23 @@ TEST(leaving_a_cluster_at_any_moment_leaves_nothing_behind)
         fake_end(&b.fake);
         ASSERT_TRUE(n < 500);
     }
+}
+
+TEST(a_command_that_is_sent_on_has_one_time_limit_with_all_nodes)
+{
+    struct node a, b;
+    hr_redis_cluster *cluster = start_two(&a, &b);
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), 0);
+    for (int ask = 0; ask < 2; ask++) {
+        a.asked = 0;
+        redirect(a.replies[0], ask ? "ASK" : "MOVED", ask ? "k" : "{x}", &b);
+        a.thinks = hr_ms(700);
+        b.thinks = hr_seconds(60);
+        hr_usec begun = test_clock_now();
+        ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET %s", ask ? "k" : "{x}"),
+                   -ETIMEDOUT);
+        ASSERT_TRUE(hr_last_error()->sent);
+        ASSERT_EQ(test_clock_now() - begun, hr_seconds(1));
+    }
+    end_two(cluster, &a, &b);
 }
