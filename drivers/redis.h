@@ -64,7 +64,10 @@ HR_PUBLIC void hr_redis_freep(hr_redis **redis);
 
 /* Sends a command and waits for its reply, which is the caller's. Blanks in fmt separate words;
  * what is put in never does: %s, %b with pointer and size_t, %d %u %x with l ll z j, %f, %g (all
- * digits that count), %%. ret may be NULL.
+ * digits that count), %%. A compiler cannot check it as it does printf's, since %b takes two
+ * arguments and means something else there: what is no conversion, a NULL for %s and the like are
+ * refused when it runs, and hr_redis_command_args() takes values that bear their type. ret may be
+ * NULL.
  * 0, or
  *   HR_EREPLY    the server said no: the record's kind is the first word ("WRONGTYPE")
  *   -ENOTCONN    never sent: no connection, and the record says why; its kind is the server's

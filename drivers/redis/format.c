@@ -219,7 +219,10 @@ static int put_number(struct formatter *f, char conversion, int longs, char size
     case 'g':
         return put_double(&f->w, conversion, va_arg(*f->args, double));
     default:
-        return refuse("there is no such conversion (%s %b %d %u %x %f %g %%)");
+        return hr_fail(-EINVAL,
+                       "redis: the format of the command is wrong: there is no %%%c (%%s %%b %%d "
+                       "%%u %%x %%f %%g %%%%, with l ll z j but no width)",
+                       conversion);
     }
 }
 

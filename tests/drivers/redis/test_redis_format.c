@@ -104,6 +104,7 @@ TEST_PLAIN(a_wrong_format_appends_nothing)
     ASSERT_EQ(format(&out, ""), -EINVAL);
     ASSERT_EQ(format(&out, "   "), -EINVAL);
     ASSERT_EQ(format(&out, "SET a %q", 1), -EINVAL);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "there is no %q (%s %b "));
     ASSERT_EQ(format(&out, "SET a b%"), -EINVAL);
     ASSERT_EQ(format(&out, "SET a %5d", 1), -EINVAL);
     ASSERT_EQ(format(&out, "SET a %s", null), -EINVAL);
