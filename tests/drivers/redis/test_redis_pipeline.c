@@ -57,6 +57,8 @@ TEST_REAL(s22_8_a_pipeline_gives_an_array_of_outcomes)
         ASSERT_TRUE(hr_redis_pipeline_at(p, 0) == NULL);
         ASSERT_ERR(hr_redis_pipeline_run(redis, p), HR_EREPLY);
         ASSERT_STR(hr_last_error()->kind, "ERR");
+        ASSERT_STR(hr_last_error()->message, "command 2 of 4, INCR: ERR value is not an integer "
+                                             "or out of range");
         ASSERT_EQ(hr_redis_pipeline_len(p), 4);
         ASSERT_ERR(outcome(p, 0), 0);
         ASSERT_ERR(outcome(p, 1), HR_EREPLY);
@@ -134,6 +136,7 @@ TEST_TICKING(r5_a_refused_command_aborts_the_transaction)
     hr_redis_pipeline_add(p, "NOSUCH");
     ASSERT_ERR(hr_redis_pipeline_exec(redis, p), HR_EREPLY);
     ASSERT_STR(hr_last_error()->kind, "EXECABORT");
+    ASSERT_TRUE(strstr(hr_last_error()->message, "command 2 of 2, NOSUCH: EXECABORT "));
     ASSERT_ERR(outcome(p, 0), -ENOEXEC);
     ASSERT_ERR(outcome(p, 1), HR_EREPLY);
     ASSERT_TRUE(strstr(hr_reply_str(reply(p, 1), NULL), "unknown command"));
