@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many rows travel in one statement.
- *
- * Columns go to libmariadb as they are: arrays of numbers, arrays of pointers with lengths, and our
- * bools as its indicators, so binding costs nothing a row. More than one statement is needed only
- * beyond max_allowed_packet.
+ * How many rows travel in one statement. More than one is needed only beyond max_allowed_packet.
  *
  * The server takes an array of an INSERT as one statement, and one of an UPDATE or DELETE as many.
  * Of the latter it numbers no rows, and where they return rows the library loses the thread, so
@@ -14,31 +10,23 @@
  */
 #include "drivers/mysql/bulk.h"
 
-#include <mysqld_error.h>
 #include <string.h>
 
 #include "drivers/mysql/call.h"
+#include "drivers/mysql/columns.h"
 #include "drivers/mysql/reader.h"
+#include "drivers/mysql/refused.h"
 #include "drivers/mysql/values.h"
 #include "drivers/mysql/words.h"
-
-/* The server's lists say 1 for NULL, which is what a true bool is. */
-_Static_assert(sizeof(bool) == 1 && STMT_INDICATOR_NULL == 1 && STMT_INDICATOR_NONE == 0,
-               "nulls serve as indicators");
 
 /* Text statements are parsed by the server as a whole; larger ones gain nothing. */
 #define TEXT_STATEMENT_MAX ((size_t)1 << 20)
 
-/* What a cell takes besides its bytes: indicator and length, or a number. */
-#define CELL_MAX 9
-
-#define COLUMNS_INLINE 32
-
 struct bulk {
     hr_mysql_conn *conn;
     const char *sql;
-    const struct hr_mysql_column *columns;
-    size_t n_columns, rows;
+    struct hr__mysql_columns columns;
+    size_t rows;
     struct hr__mysql_values values; /* for servers without arrays */
     bool inserts;                   /* an array is one statement */
     bool one_by_one;                /* neither array nor text takes it */
@@ -81,92 +69,6 @@ static hr_async int finish(struct bulk *bulk, struct hr__mysql_stmt *stmt)
     return hr__mysql_stmt_finish(bulk->conn, stmt);
 }
 
-static bool has_lengths(const struct hr_mysql_column *column)
-{
-    return column->type == HR_MYSQL_TEXT || column->type == HR_MYSQL_BYTES;
-}
-
-static size_t row_bytes(const struct bulk *bulk, size_t row)
-{
-    size_t bytes = bulk->n_columns * CELL_MAX;
-    for (size_t i = 0; i < bulk->n_columns; i++) {
-        const struct hr_mysql_column *column = &bulk->columns[i];
-        if (has_lengths(column) && !(column->nulls && column->nulls[row]))
-            bytes += column->lengths[row];
-    }
-    return bytes;
-}
-
-/* How many of the rows fit in one packet; at least one. */
-static size_t rows_that_fit(const struct bulk *bulk, size_t from, size_t rows)
-{
-    size_t left = bulk->conn->max_packet;
-    size_t head = 64 + 2 * bulk->n_columns;
-    left = left > head ? left - head : 0;
-    for (size_t n = 0; n < rows; n++) {
-        size_t bytes = row_bytes(bulk, from + n);
-        if (bytes >= left)
-            return n ? n : 1;
-        left -= bytes;
-    }
-    return rows;
-}
-
-static int bind_column(const struct hr_mysql_column *column, size_t from, MYSQL_BIND *bind)
-{
-    *bind = (MYSQL_BIND){.buffer_type = MYSQL_TYPE_LONGLONG};
-    switch (column->type) {
-    case HR_MYSQL_INT:
-        bind->buffer = (void *)(column->ints + from);
-        break;
-    case HR_MYSQL_UINT:
-        bind->buffer = (void *)(column->uints + from);
-        bind->is_unsigned = 1;
-        break;
-    case HR_MYSQL_DOUBLE:
-        bind->buffer_type = MYSQL_TYPE_DOUBLE;
-        bind->buffer = (void *)(column->doubles + from);
-        break;
-    case HR_MYSQL_TEXT:
-    case HR_MYSQL_BYTES:
-        bind->buffer_type = column->type == HR_MYSQL_TEXT ? MYSQL_TYPE_STRING : MYSQL_TYPE_BLOB;
-        bind->buffer = (void *)(column->texts + from);
-        bind->length = (unsigned long *)(column->lengths + from);
-        break;
-    default:
-        return hr_fail(-EINVAL, "a bulk column has to have a type");
-    }
-    if (column->nulls)
-        bind->u.indicator = (char *)(column->nulls + from);
-    return 0;
-}
-
-static int bind_columns(const struct bulk *bulk, struct hr__mysql_stmt *stmt, size_t from,
-                        size_t rows)
-{
-    MYSQL_BIND inline_binds[COLUMNS_INLINE];
-    hr_auto(hr_freep) MYSQL_BIND *many = NULL;
-    MYSQL_BIND *binds = inline_binds;
-    if (mysql_stmt_param_count(stmt->handle) != bulk->n_columns)
-        return hr_fail(-EINVAL, "the statement has %lu question marks for %zu columns",
-                       mysql_stmt_param_count(stmt->handle), bulk->n_columns);
-    if (bulk->n_columns > COLUMNS_INLINE) {
-        binds = many = calloc(bulk->n_columns, sizeof(*many));
-        if (!many)
-            return hr_fail(-ENOMEM, "no memory for %zu columns", bulk->n_columns);
-    }
-    for (size_t i = 0; i < bulk->n_columns; i++) {
-        int r = bind_column(&bulk->columns[i], from, &binds[i]);
-        if (r < 0)
-            return r;
-    }
-    unsigned int array = (unsigned)rows;
-    mysql_stmt_attr_set(stmt->handle, STMT_ATTR_ARRAY_SIZE, &array);
-    if (mysql_stmt_bind_param(stmt->handle, binds))
-        return hr__mysql_stmt_error(bulk->conn, stmt->handle);
-    return 0;
-}
-
 static hr_async int send_arrays(struct bulk *bulk, size_t from, size_t rows)
 {
     for (int tries = 0; tries < 2; tries++) {
@@ -174,7 +76,7 @@ static hr_async int send_arrays(struct bulk *bulk, size_t from, size_t rows)
         int r = hr__mysql_stmt_get(bulk->conn, bulk->sql, &stmt);
         if (r < 0)
             return r;
-        r = bind_columns(bulk, stmt, from, rows);
+        r = hr__mysql_columns_bind(&bulk->columns, bulk->conn, stmt, from, rows);
         if (r < 0)
             return r;
         r = hr__mysql_stmt_run(bulk->conn, stmt);
@@ -200,54 +102,6 @@ static hr_async int send_text(struct bulk *bulk, const char *sql, size_t len)
     return r < 0 ? r : affected;
 }
 
-/* "… at row 3", the last words of many errors; 0 when they are not. What stands before may quote a
- * value, which may hold anything, and what a trigger says ends as it likes. */
-static size_t row_in_message(unsigned number, const char *message)
-{
-    static const char words[] = " at row ";
-    size_t digits = strlen(message);
-    while (digits > 0 && message[digits - 1] >= '0' && message[digits - 1] <= '9')
-        digits--;
-    size_t before = sizeof(words) - 1;
-    if (number == ER_SIGNAL_EXCEPTION || !message[digits] || digits < before ||
-        memcmp(message + digits - before, words, before) != 0)
-        return 0;
-    return strtoul(message + digits, NULL, 10);
-}
-
-/* Asks in one round trip. Where there is no ROW_NUMBER the first is refused, and @headrace_row says
- * what it said before, which then is not looked at. */
-static hr_async int ask_refused_row(hr_mysql_conn *conn, int *ret)
-{
-    static const char diagnose[] = "GET DIAGNOSTICS CONDITION 1 @headrace_row = ROW_NUMBER";
-    static const char ask[] = "SELECT @headrace_row";
-    MYSQL *m = conn->mysql;
-    *ret = 0;
-    if (!conn->is_mariadb || conn->version < 100700)
-        return 0;
-    int r = hr__mysql_send_ahead(conn, diagnose);
-    if (r < 0)
-        return r;
-    if (mysql_send_query(m, ask, strlen(ask)))
-        return hr__mysql_error(conn);
-    conn->ahead = NULL;
-    bool known = mysql_read_query_result(m) == 0;
-    if (!known) {
-        r = hr__mysql_error(conn);
-        if (conn->broken)
-            return r;
-    }
-    if (mysql_read_query_result(m))
-        return hr__mysql_error(conn);
-    MYSQL_RES *rows = mysql_store_result(m);
-    MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;
-    long number = known && row && row[0] ? strtol(row[0], NULL, 10) : 0;
-    if (number > 0 && number <= INT_MAX - (long)conn->refused_base)
-        *ret = (int)number;
-    mysql_free_result(rows);
-    return row ? hr__mysql_drain(conn) : hr__mysql_error(conn);
-}
-
 /* Takes back the statements before the one that was refused; a transaction of the caller's goes on.
  */
 static hr_async int take_back(const struct bulk *bulk)
@@ -255,7 +109,7 @@ static hr_async int take_back(const struct bulk *bulk)
     hr_mysql_conn *conn = bulk->conn;
     int row = 0, r = 0;
     if (conn->refused == REFUSED_ASK) {
-        r = ask_refused_row(conn, &row);
+        r = hr__mysql_refused_ask(conn, &row);
         conn->refused = row > 0 ? (int)conn->refused_base + row : REFUSED_NONE;
     }
     if (r < 0)
@@ -293,7 +147,8 @@ static hr_async int refused(const struct bulk *bulk, size_t done)
     } else if (conn->has_bulk) {
         conn->refused = bulk->inserts ? REFUSED_ASK : REFUSED_NONE;
     } else {
-        size_t row = row_in_message(mysql_errno(conn->mysql), mysql_error(conn->mysql));
+        size_t row =
+            hr__mysql_refused_in_message(mysql_errno(conn->mysql), mysql_error(conn->mysql));
         conn->refused = row > 0 && row <= bulk->rows - done ? (int)(done + row) : REFUSED_NONE;
     }
     bool open = bulk->transaction || (bulk->savepoint && !conn->ended);
@@ -326,8 +181,8 @@ static hr_async int keep_whole(struct bulk *bulk, size_t rows)
 static hr_async int send_some_as_arrays(struct bulk *bulk, size_t from, size_t rows,
                                         size_t *ret_rows)
 {
-    *ret_rows = rows_that_fit(bulk, from, rows);
-    int r = hr__mysql_check_packet(bulk->conn, row_bytes(bulk, from));
+    *ret_rows = hr__mysql_columns_fit(&bulk->columns, bulk->conn->max_packet, from, rows);
+    int r = hr__mysql_check_packet(bulk->conn, hr__mysql_columns_bytes(&bulk->columns, from));
     if (r >= 0)
         r = keep_whole(bulk, *ret_rows);
     return r < 0 ? r : send_arrays(bulk, from, *ret_rows);
@@ -340,8 +195,8 @@ static hr_async int send_some_as_text(struct bulk *bulk, size_t from, size_t row
     size_t limit = half < TEXT_STATEMENT_MAX ? half : TEXT_STATEMENT_MAX;
     hr_auto(hr_freep) char *sql = NULL;
     size_t len;
-    int r =
-        hr__mysql_values_write(conn, &bulk->values, bulk->columns, from, rows, limit, &sql, &len);
+    int r = hr__mysql_values_write(conn, &bulk->values, bulk->columns.items, from, rows, limit,
+                                   &sql, &len);
     if (r < 0)
         return r;
     *ret_rows = (size_t)r;
@@ -351,40 +206,19 @@ static hr_async int send_some_as_text(struct bulk *bulk, size_t from, size_t row
     return r < 0 ? r : send_text(bulk, sql, len);
 }
 
-static struct hr_mysql_arg cell(const struct hr_mysql_column *column, size_t row)
-{
-    if (column->nulls && column->nulls[row])
-        return hr_null();
-    switch (column->type) {
-    case HR_MYSQL_INT:
-        return hr_i(column->ints[row]);
-    case HR_MYSQL_UINT:
-        return hr_u(column->uints[row]);
-    case HR_MYSQL_DOUBLE:
-        return hr_d(column->doubles[row]);
-    case HR_MYSQL_TEXT:
-    case HR_MYSQL_BYTES:
-        return (struct hr_mysql_arg){
-            .type = column->type, .s = {column->texts[row], column->lengths[row]}
-        };
-    default:
-        return hr_null();
-    }
-}
-
 /* An UPDATE or DELETE that no array can carry. */
 static hr_async int send_row(struct bulk *bulk, size_t row)
 {
-    hr_auto(hr_freep) struct hr_mysql_arg *args = calloc(bulk->n_columns, sizeof(*args));
+    hr_auto(hr_freep) struct hr_mysql_arg *args = calloc(bulk->columns.n, sizeof(*args));
     if (!args)
-        return hr_fail(-ENOMEM, "no memory for %zu columns", bulk->n_columns);
-    for (size_t i = 0; i < bulk->n_columns; i++)
-        args[i] = cell(&bulk->columns[i], row);
+        return hr_fail(-ENOMEM, "no memory for %zu columns", bulk->columns.n);
+    for (size_t i = 0; i < bulk->columns.n; i++)
+        args[i] = hr__mysql_columns_cell(&bulk->columns.items[i], row);
     int r = keep_whole(bulk, 1);
     if (r < 0)
         return r;
     struct hr__mysql_stmt *stmt;
-    r = hr__mysql_stmt_exec(bulk->conn, bulk->sql, (struct hr_mysql_args){args, bulk->n_columns},
+    r = hr__mysql_stmt_exec(bulk->conn, bulk->sql, (struct hr_mysql_args){args, bulk->columns.n},
                             &stmt);
     return r < 0 ? r : finish(bulk, stmt);
 }
@@ -434,14 +268,14 @@ static bool returns_rows(const char *sql)
 static hr_async int run(struct bulk *bulk, size_t from)
 {
     hr_mysql_conn *conn = bulk->conn;
-    if (bulk->n_columns == 0 || bulk->rows > INT_MAX)
-        return hr_fail(-EINVAL, "a bulk of %zu columns and %zu rows", bulk->n_columns, bulk->rows);
+    if (bulk->columns.n == 0 || bulk->rows > INT_MAX)
+        return hr_fail(-EINVAL, "a bulk of %zu columns and %zu rows", bulk->columns.n, bulk->rows);
     if (bulk->rows == 0)
         return 0;
     bulk->inserts = !begins_with(bulk->sql, "update") && !begins_with(bulk->sql, "delete");
     bulk->one_by_one = !bulk->inserts && (!conn->has_bulk || returns_rows(bulk->sql));
     if (!conn->has_bulk && bulk->inserts) {
-        int r = hr__mysql_values_parse(bulk->sql, bulk->n_columns, &bulk->values);
+        int r = hr__mysql_values_parse(bulk->sql, bulk->columns.n, &bulk->values);
         if (r < 0)
             return r;
     }
@@ -454,7 +288,9 @@ int hr_mysql_bulk(hr_mysql_conn *conn, const char *sql, const struct hr_mysql_co
                   size_t n_columns, size_t from, size_t rows)
 {
     struct bulk bulk = {
-        .conn = conn, .sql = sql, .columns = columns, .n_columns = n_columns, .rows = rows};
+        .conn = conn, .sql = sql, .columns = {columns, n_columns},
+                .rows = rows
+    };
     return run(&bulk, from);
 }
 
@@ -462,12 +298,13 @@ int hr_mysql_bulk_returning(hr_mysql_conn *conn, hr_mysql_result **ret, const ch
                             const struct hr_mysql_column *columns, size_t n_columns, size_t from,
                             size_t rows)
 {
-    struct bulk bulk = {.conn = conn,
-                        .sql = sql,
-                        .columns = columns,
-                        .n_columns = n_columns,
-                        .rows = rows,
-                        .wants_rows = true};
+    struct bulk bulk = {
+        .conn = conn,
+        .sql = sql,
+        .columns = {columns, n_columns},
+        .rows = rows,
+        .wants_rows = true
+    };
     int r = run(&bulk, from);
     hr_auto(hr_mysql_result_freep) hr_mysql_result *returned = bulk.returned;
     if (r >= 0 && !returned)
@@ -476,21 +313,4 @@ int hr_mysql_bulk_returning(hr_mysql_conn *conn, hr_mysql_result **ret, const ch
         return r;
     *ret = hr_take(returned);
     return hr__mysql_count((*ret)->rows);
-}
-
-int hr_mysql_refused_row(hr_mysql_conn *conn)
-{
-    int known = conn->refused;
-    size_t base = conn->refused_base;
-    if (known != REFUSED_ASK)
-        return known;
-    struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
-    if (r < 0)
-        return r;
-    int row = 0;
-    r = hr__mysql_leave(&call, ask_refused_row(conn, &row));
-    if (r < 0)
-        return r;
-    return row > 0 ? (int)base + row : 0;
 }

@@ -73,63 +73,63 @@ bool hr_mysql_is_null(const hr_mysql_result *result, size_t row, size_t column)
     return !hr_mysql_text(result, row, column, NULL);
 }
 
-static int read_bits(const struct value *value, uint64_t *ret)
+static bool read_bits(const struct value *value, uint64_t *ret)
 {
-    if (value->len > sizeof(*ret))
-        return no_room(value, "64 bits");
     uint64_t bits = 0;
     for (size_t i = 0; i < value->len; i++)
         bits = bits << 8 | (unsigned char)value->text[i];
     *ret = bits;
-    return 0;
+    return value->len <= sizeof(*ret);
+}
+
+/* An integer of any kind, as its sign and what is left without. wanted: where it is to fit. */
+static int take_integer(const hr_mysql_result *result, size_t row, size_t column,
+                        const char *wanted, struct value *value, bool *ret_negative, uint64_t *ret)
+{
+    int r = take(result, row, column, value);
+    if (r < 0)
+        return r;
+    *ret_negative = value->kind == INTEGER && value->text[0] == '-';
+    if (value->kind == BITS)
+        return read_bits(value, ret) ? 0 : no_room(value, wanted);
+    const char *digits = value->text + *ret_negative;
+    if (value->kind != INTEGER || *digits < '0' || *digits > '9')
+        return wrong_kind(value, "integer");
+    char *end;
+    errno = 0;
+    *ret = strtoull(digits, &end, 10);
+    if (*end)
+        return wrong_kind(value, "integer");
+    return errno == ERANGE ? no_room(value, wanted) : 0;
 }
 
 int hr_mysql_get_uint(const hr_mysql_result *result, size_t row, size_t column, uint64_t *ret)
 {
+    static const char wanted[] = "an unsigned integer";
     struct value value;
-    int r = take(result, row, column, &value);
+    bool negative;
+    uint64_t amount;
+    int r = take_integer(result, row, column, wanted, &value, &negative, &amount);
     if (r < 0)
         return r;
-    if (value.kind == BITS)
-        return read_bits(&value, ret);
-    if (value.kind != INTEGER)
-        return wrong_kind(&value, "integer");
-    char *end;
-    errno = 0;
-    uint64_t number = strtoull(value.text, &end, 10);
-    if (*end || end == value.text)
-        return wrong_kind(&value, "integer");
-    if (errno == ERANGE || (value.text[0] == '-' && number != 0))
-        return no_room(&value, "an unsigned integer");
-    *ret = number;
+    if (negative && amount > 0)
+        return no_room(&value, wanted);
+    *ret = amount;
     return 0;
 }
 
 int hr_mysql_get_int(const hr_mysql_result *result, size_t row, size_t column, int64_t *ret)
 {
+    static const char wanted[] = "an integer";
     struct value value;
-    int r = take(result, row, column, &value);
+    bool negative;
+    uint64_t amount;
+    int r = take_integer(result, row, column, wanted, &value, &negative, &amount);
     if (r < 0)
         return r;
-    if (value.kind == BITS) {
-        uint64_t bits;
-        r = read_bits(&value, &bits);
-        if (r == 0 && bits > INT64_MAX)
-            r = no_room(&value, "an integer");
-        if (r == 0)
-            *ret = (int64_t)bits;
-        return r;
-    }
-    if (value.kind != INTEGER)
-        return wrong_kind(&value, "integer");
-    char *end;
-    errno = 0;
-    int64_t number = strtoll(value.text, &end, 10);
-    if (*end || end == value.text)
-        return wrong_kind(&value, "integer");
-    if (errno == ERANGE)
-        return no_room(&value, "an integer");
-    *ret = number;
+    if (amount > (uint64_t)INT64_MAX + negative)
+        return no_room(&value, wanted);
+    *ret = (int64_t)(negative ? -amount : amount);
     return 0;
 }
 

@@ -23,9 +23,9 @@ static int insert_many(hr_mysql_conn *conn, enum way way)
     for (size_t i = 0; i < MANY; i++) {
         columns[i] = (struct hr_mysql_column){.type = HR_MYSQL_INT, .ints = ints};
         if (i > 0)
-            strncat(sql, ",?", 2);
+            strcat(sql, ",?");
     }
-    strncat(sql, ")", 1);
+    strcat(sql, ")");
     if (way == ALL_AT_ONCE)
         return hr_mysql_once(conn, "DELETE FROM wide", sql, columns, MANY, ROWS);
     conn->has_bulk = way == AS_ARRAYS;
@@ -41,9 +41,9 @@ static int read_wide(hr_mysql_conn *conn)
     for (size_t i = 0; i < MANY; i++) {
         args[i] = hr_i(1);
         if (i > 0)
-            strncat(sql, ",?", 2);
+            strcat(sql, ",?");
     }
-    strncat(sql, ")", 1);
+    strcat(sql, ")");
     hr_auto(hr_mysql_result_freep) hr_mysql_result *rows = NULL;
     int r = hr_mysql_query(conn, &rows, sql, (struct hr_mysql_args){args, MANY});
     ASSERT_EQ(r >= 0, rows != NULL);
