@@ -144,10 +144,9 @@ static inline void hr__task_free(struct hr_loop *loop, struct hr__task *task)
 #ifdef HR_NO_SPARES
     free(task);
 #else
-    uint64_t worn = 0;
-    for (int i = 0; i < HR__TASK_RARE; i++)
-        worn |= task->rare[i];
-    if (hr_unlikely(worn))
+    const uint64_t *rare = task->rare;
+    _Static_assert(HR__TASK_RARE == 8, "all of them, and no loop");
+    if (hr_unlikely(rare[0] | rare[1] | rare[2] | rare[3] | rare[4] | rare[5] | rare[6] | rare[7]))
         hr__task_restore(task);
     task->ready.next = loop->spare;
     loop->spare = &task->ready;

@@ -45,15 +45,15 @@ int hr__park_interrupted(struct hr__waiter *waiter, int r)
 
 int hr_yield(void)
 {
+    hr_loop *loop = hr__loop_running;
     struct hr__task *task = hr__task_running();
     if (hr_unlikely(!task))
         return hr_fail(HR_ENOTASK, "only a task can wait");
     int r = hr__task_take_cancel(task);
     if (hr_unlikely(r < 0))
         return r;
-    hr_loop *loop = task->future.loop;
-    hr__ready_append(&loop->ready, &task->ready); /* whoever runs is not queued */
     task->since = loop->now;
+    hr__ready_append(&loop->ready, &task->ready); /* whoever runs is not queued */
     hr__sched_suspend(loop, task);
     return hr__task_take_cancel(task);
 }
