@@ -19,16 +19,19 @@ __attribute__((noinline)) int hr__line_settle(struct hr__line *line, const char 
 
 int hr__line_wait(struct hr__line *line, const char *what, bool *ret_turn)
 {
-    struct hr__waiter waiter;
+    struct hr__task *task = hr__task_running();
 
     *ret_turn = false;
-    int r = hr__waiter_init(&waiter);
-    if (r < 0)
+    if (hr_unlikely(!task))
+        return hr_fail(HR_ENOTASK, "only a task can wait");
+    int r = hr_likely(line->loop == hr__loop_running) ? 0 : hr__line_settle(line, what);
+    if (r == 0)
+        r = hr__task_take_cancel(task);
+    if (hr_unlikely(r < 0))
         return r;
-    if (hr_unlikely(line->loop != hr__loop_running) && (r = hr__line_settle(line, what)) < 0)
-        return r;
+    struct hr__waiter waiter = {.task = &task->future};
     hr_list_append(&line->waiters, &waiter.link);
-    r = hr__park(&waiter, what);
+    r = hr__park_quietly(task, &waiter, what);
     *ret_turn = waiter.woken && waiter.result == 0;
     return r;
 }

@@ -49,6 +49,15 @@ static inline void hr__park_now(struct hr__task *task, struct hr__waiter *waiter
 /* What a wait comes to that was not simply woken. */
 int hr__park_interrupted(struct hr__waiter *waiter, int r);
 
+/* hr__park() where no cancel is pending and nobody has called yet. */
+static inline hr_async int hr__park_quietly(struct hr__task *task, struct hr__waiter *waiter,
+                                            const char *what)
+{
+    hr__park_now(task, waiter, what);
+    return hr_likely(waiter->woken && !task->must_cancel) ? waiter->result
+                                                          : hr__park_interrupted(waiter, 0);
+}
+
 /* Suspends the running task until hr__wake(). Returns the result given there, or -ECANCELED when a
  * cancel was asked for before the task ran again (also when it was pending at entry: then it does
  * not suspend). what, a literal, names what is waited for in dumps. */
@@ -56,11 +65,8 @@ static inline hr_async int hr__park(struct hr__waiter *waiter, const char *what)
 {
     struct hr__task *task = hr__task(waiter->task);
     int r = hr__task_take_cancel(task);
-    if (hr_likely(r == 0 && !waiter->woken))
-        hr__park_now(task, waiter, what);
-    if (hr_likely(r == 0 && waiter->woken && !task->must_cancel))
-        return waiter->result;
-    return hr__park_interrupted(waiter, r);
+    return hr_likely(r == 0 && !waiter->woken) ? hr__park_quietly(task, waiter, what)
+                                               : hr__park_interrupted(waiter, r);
 }
 
 /* Puts a task into the ready queue, once. */
