@@ -175,26 +175,30 @@ static void reap(struct fault_proxy *proxy, bool all)
     }
 }
 
+/* The descriptor, or why there is none. */
 static int dial_server(const struct fault_proxy *proxy)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     struct sockaddr_in in = {.sin_family = AF_INET,
                              .sin_port = htons(proxy->to),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = -1;
+    int fd = -1, r;
     if (proxy->path) {
         snprintf(un.sun_path, sizeof(un.sun_path), "%s", proxy->path);
-        return hr_connect((struct sockaddr *)&un, sizeof(un), &fd) < 0 ? -1 : fd;
+        r = hr_connect((struct sockaddr *)&un, sizeof(un), &fd);
+    } else {
+        r = hr_connect((struct sockaddr *)&in, sizeof(in), &fd);
     }
-    return hr_connect((struct sockaddr *)&in, sizeof(in), &fd) < 0 ? -1 : fd;
+    return r < 0 ? r : fd;
 }
 
-static void add_link(struct fault_proxy *proxy, int client)
+/* False: the acceptor was cancelled. */
+static bool add_link(struct fault_proxy *proxy, int client)
 {
     int server = dial_server(proxy), one = 1;
     if (server < 0) {
         close(client);
-        return;
+        return server != -ECANCELED;
     }
     setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     struct fault_link *link = calloc(1, sizeof(*link));
@@ -208,6 +212,7 @@ static void add_link(struct fault_proxy *proxy, int client)
     link->down.task = hr_create_task("down", run_way, &link->down);
     proxy->first = link;
     proxy->links++;
+    return true;
 }
 
 static int accept_links(void *arg)
@@ -217,9 +222,9 @@ static int accept_links(void *arg)
     ASSERT_TRUE(io);
     for (;;) {
         int client = accept4(proxy->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (client >= 0)
-            add_link(proxy, client);
-        else if (errno != EAGAIN || hr_io_wait(io, HR_READ) < 0)
+        bool on =
+            client >= 0 ? add_link(proxy, client) : errno == EAGAIN && hr_io_wait(io, HR_READ) >= 0;
+        if (!on)
             return 0;
         reap(proxy, false);
     }
