@@ -39,6 +39,9 @@ struct hr_http_options {
     const char *proxy;         /* "http://host:port"; NULL: none, whatever the environment says */
     bool no_cookies;           /* neither kept nor sent */
     bool no_compression;       /* bodies are not asked for in compressed form */
+    bool wait_to_share;        /* https: who finds a connection in the making waits for it, in case
+                                * it is HTTP/2 and can be shared; where none comes about, requests
+                                * fail one behind the other. One that is open is shared always */
 };
 
 /* A session of the running loop; NULL options mean the defaults. NULL, with a record: -ENOMEM,
@@ -52,8 +55,8 @@ HR_PUBLIC void hr_http_session_close(hr_http_session *session);
 HR_PUBLIC hr_http_session *hr_http_session_free(hr_http_session *session);
 HR_PUBLIC void hr_http_session_freep(hr_http_session **session);
 
-/* Forgets all cookies. */
-HR_PUBLIC void hr_http_clear_cookies(hr_http_session *session);
+/* Forgets all cookies. 0 or -ENOMEM. */
+HR_PUBLIC int hr_http_clear_cookies(hr_http_session *session);
 
 struct hr_http_stats {
     unsigned under_way;   /* requests that have a turn */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the parts of the HTTP client share: a session on its loop (multi.c), one request and its
- * answer (transfer.c), and how a request ended (outcome.c).
+ * What the parts of the HTTP client share: a session on its loop (multi.c), its handles (handle.c),
+ * what a request is called (name.c) and asks for (request.c), its course (transfer.c), and how it
+ * ended (outcome.c).
  */
 #pragma once
 
@@ -14,20 +15,19 @@
 #include "core/semaphore.h"
 #include "drivers/http.h"
 
-#define HR__HTTP_SPARES 64
-
 struct hr_http_session {
     unsigned refs; /* its owner, each response, each call that waits for a turn */
     bool closed;
+    bool starved; /* a callback of libcurl's found no memory */
     hr_loop *loop;
     CURLM *multi;
     CURLSH *share; /* cookies and TLS sessions */
     hr_handle *timer;
     hr_semaphore turns;
-    hr_key_limiter *hosts;         /* NULL: no limit a host */
-    struct hr_list transfers;      /* under way */
-    CURL *spares[HR__HTTP_SPARES]; /* handles of requests that ended */
-    size_t spare_count;
+    hr_key_limiter *hosts;    /* NULL: no limit a host */
+    struct hr_list transfers; /* under way */
+    CURL **spares;            /* ready handles */
+    size_t spare_count, spare_room;
     struct hr_http_stats stats;
     struct hr_http_options options; /* with every default put in; strings are the session's */
     char *texts[6];
@@ -52,6 +52,7 @@ struct hr_http_response {
     char *url;  /* where the answer came from */
     char said[CURL_ERROR_SIZE];
     bool has_turn;
+    bool plain; /* asks for nothing but what its URL names */
     bool idempotent;
     bool following; /* redirects */
     hr_event news;  /* something has happened that a waiting task may want to know */
@@ -59,7 +60,8 @@ struct hr_http_response {
 
     /* What has happened, in this order. */
     unsigned tries; /* how often a request left, or was about to */
-    bool talking;   /* the latest one did: the server's silence counts */
+    bool talking;   /* the latest one did: the server's silence counts, */
+    hr_usec since;  /* from then on, or from when somebody began to wait for it */
     bool answered;  /* status and headers are there */
     bool over;      /* no more will come */
     int code;       /* how it ended, once over */
@@ -93,10 +95,39 @@ void hr__http_multi_end(hr_http_session *session);
 int hr__http_multi_add(hr_http_response *t);
 void hr__http_multi_remove(hr_http_response *t);
 
-/* --- transfer.c: one request */
+/* Ends who is under way with -ENOMEM, where something they wait for could not be set up. */
+void hr__http_multi_settle(hr_http_session *session);
+
+/* --- handle.c */
+
+/* Takes a ready handle for it; 0 or -ENOMEM, without a record. Gives it back once it is in no multi
+ * any more; there may be none. Drops all that are kept. */
+int hr__http_handle_take(hr_http_response *t);
+void hr__http_handle_give(hr_http_response *t);
+void hr__http_handles_end(hr_http_session *session);
+
+/* How the handle's server is verified. */
+void hr__http_handle_verify(CURL *easy, enum hr_tls_verify verify);
+
+/* --- name.c */
+
+/* Names a request; *ret_host only where it is asked for, or was found by the way: both are the
+ * caller's, also on failure. 0, -ENOMEM without a record, -EINVAL with one. */
+int hr__http_name(const char *method, const char *url, bool with_host, char **ret_what,
+                  char **ret_host);
+
+/* --- request.c */
+
+/* GET, or POST with a body, unless it says otherwise. */
+const char *hr__http_method(const struct hr_http_request *request);
 
 /* Makes the handle for it. 0, -EINVAL, -ENOMEM, with a record. */
-int hr__http_transfer_set_up(hr_http_response *t, const struct hr_http_request *request);
+int hr__http_request_set_up(hr_http_response *t, const struct hr_http_request *request);
+
+/* --- transfer.c: the course of one */
+
+/* Has its handle report to it. */
+void hr__http_transfer_follow(hr_http_response *t);
 
 /* It is over: keeps the outcome, gives handle and turn back, tells who waits. */
 void hr__http_transfer_over(hr_http_response *t, int code);

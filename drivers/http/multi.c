@@ -5,6 +5,10 @@
  *
  * What libcurl calls while it works completes nothing and frees nothing: it sets an event at most,
  * and the tasks that it wakes run later. So libcurl is never entered a second time from inside.
+ *
+ * Nor does it hear of a callback that found no memory, since it would declare the whole session
+ * dead for that. The session remembers, and who is under way then fails for want of memory: they
+ * could wait for ever for an event or a timer that is not there.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -26,11 +30,23 @@ static void collect(hr_http_session *session)
     }
 }
 
+void hr__http_multi_settle(hr_http_session *session)
+{
+    while (session->starved && !hr_list_empty(&session->transfers)) {
+        hr_http_response *t = hr_list_entry(session->transfers.next, hr_http_response, link);
+        hr__http_explain(t, -ENOMEM, 0, "no memory to wait for the server");
+        hr__http_transfer_over(t, -ENOMEM);
+    }
+    session->starved = false;
+}
+
 static void act(hr_http_session *session, curl_socket_t fd, int events)
 {
     int running;
-    curl_multi_socket_action(session->multi, fd, events, &running);
+    if (curl_multi_socket_action(session->multi, fd, events, &running) != CURLM_OK)
+        session->starved = true; /* it fails for nothing else */
     collect(session);
+    hr__http_multi_settle(session);
 }
 
 static void fired(evutil_socket_t fd, short events, void *arg)
@@ -46,7 +62,8 @@ static void due(void *arg)
     act(session, CURL_SOCKET_TIMEOUT, 0);
 }
 
-static int watch(hr_http_session *session, curl_socket_t fd, int what, struct event *event)
+/* Registers what libcurl wants to know of a socket; event is NULL for a new one. */
+static bool watch(hr_http_session *session, curl_socket_t fd, int what, struct event *event)
 {
     short events =
         (short)((what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
@@ -57,18 +74,18 @@ static int watch(hr_http_session *session, curl_socket_t fd, int what, struct ev
     } else {
         event = event_new(base, fd, events | EV_PERSIST, fired, session);
         if (!event)
-            return -1;
+            return false;
         curl_multi_assign(session->multi, fd, event);
     }
-    return event_add(event, NULL) == 0 ? 0 : -1;
+    return event_add(event, NULL) == 0;
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void *mine)
 {
     hr_http_session *session = cookie;
-    if (what != CURL_POLL_REMOVE)
-        return watch(session, fd, what, mine);
-    if (mine) {
+    if (what != CURL_POLL_REMOVE) {
+        session->starved = !watch(session, fd, what, mine) || session->starved;
+    } else if (mine) {
         event_free(mine);
         curl_multi_assign(session->multi, fd, NULL);
     }
@@ -84,7 +101,8 @@ static int on_timer(CURLM *multi, long ms, void *cookie)
     if (ms < 0)
         return 0;
     session->timer = hr_call_later(hr_ms(ms), due, session);
-    return session->timer ? 0 : -1;
+    session->starved = !session->timer || session->starved;
+    return 0;
 }
 
 static int share_state(hr_http_session *session)
@@ -92,10 +110,11 @@ static int share_state(hr_http_session *session)
     session->share = curl_share_init();
     if (!session->share)
         return -ENOMEM;
-    curl_share_setopt(session->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-    if (!session->options.no_cookies)
-        curl_share_setopt(session->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
-    return 0;
+    CURLSHcode code =
+        curl_share_setopt(session->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    if (code == CURLSHE_OK && !session->options.no_cookies)
+        code = curl_share_setopt(session->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
+    return code == CURLSHE_NOMEM ? -ENOMEM : 0;
 }
 
 int hr__http_multi_begin(hr_http_session *session)
@@ -117,8 +136,7 @@ int hr__http_multi_begin(hr_http_session *session)
 
 void hr__http_multi_end(hr_http_session *session)
 {
-    while (session->spare_count > 0)
-        curl_easy_cleanup(session->spares[--session->spare_count]);
+    hr__http_handles_end(session);
     if (session->multi)
         curl_multi_cleanup(session->multi);
     session->multi = NULL;

@@ -20,12 +20,16 @@ int hr__http_explain(hr_http_response *t, int code, int native, const char *fmt,
     return code;
 }
 
+/* No connection: also where libcurl wanted one to ask again, or to follow a redirect. */
+static int unconnected(const hr_http_response *t)
+{
+    return t->tries > 0 ? HR_ELOST : -ENOTCONN;
+}
+
 /* What a lost or broken conversation means depends on how far it came. */
 static int broken(const hr_http_response *t)
 {
-    if (t->answered)
-        return -EBADMSG;
-    return t->tries > 0 ? HR_ELOST : -ENOTCONN;
+    return t->answered ? -EBADMSG : unconnected(t);
 }
 
 static int code_of(const hr_http_response *t, CURLcode code)
@@ -43,7 +47,7 @@ static int code_of(const hr_http_response *t, CURLcode code)
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
-        return -ENOTCONN;
+        return unconnected(t);
     case CURLE_TOO_MANY_REDIRECTS:
         return -ELOOP;
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -74,7 +78,12 @@ static int refused(hr_http_response *t)
     case -EMSGSIZE:
         return hr__http_explain(t, -EMSGSIZE, 0, "%s too long",
                                 t->answered ? "the body is" : "the headers are");
-    default: /* no memory, or no socket: errno is the same number */
+    case -ENOMEM:
+        return hr__http_explain(t, -ENOMEM, 0, "no memory");
+    default: /* no socket: errno is the same number */
+        if (t->tries > 0)
+            return hr__http_explain(t, HR_ELOST, -t->refusal, "no connection to ask again: %s",
+                                    hr_error_text(t->refusal));
         return hr__http_explain(t, t->refusal, -t->refusal, "%s", hr_error_text(t->refusal));
     }
 }

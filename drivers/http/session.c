@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/timeout.h"
@@ -147,14 +146,17 @@ void hr_http_session_freep(hr_http_session **session)
     *session = hr_http_session_free(*session);
 }
 
-void hr_http_clear_cookies(hr_http_session *session)
+int hr_http_clear_cookies(hr_http_session *session)
 {
-    CURL *easy = session->closed ? NULL : curl_easy_init();
+    if (session->closed)
+        return 0;
+    CURL *easy = curl_easy_init();
     if (!easy)
-        return;
+        return hr_fail(-ENOMEM, "no memory to clear cookies");
     curl_easy_setopt(easy, CURLOPT_SHARE, session->share);
     curl_easy_setopt(easy, CURLOPT_COOKIELIST, "ALL");
     curl_easy_cleanup(easy);
+    return 0;
 }
 
 void hr_http_get_stats(const hr_http_session *session, struct hr_http_stats *ret)
@@ -164,49 +166,12 @@ void hr_http_get_stats(const hr_http_session *session, struct hr_http_stats *ret
 
 /* --- a request's beginning */
 
-static void curl_url_cleanupp(CURLU **url)
-{
-    curl_url_cleanup(*url);
-}
-
-static void curl_freep(char **text)
-{
-    curl_free(*text);
-}
-
-/* For messages "GET http://host/path", without user, password and query, any of which may be
- * secret; and the host with scheme and port, whose turns are counted. */
-static int name_it(const struct hr_http_request *request, char **ret_what, char **ret_host)
-{
-    hr_auto(curl_url_cleanupp) CURLU *url = curl_url();
-    hr_auto(curl_freep) char *scheme = NULL;
-    hr_auto(curl_freep) char *host = NULL;
-    hr_auto(curl_freep) char *port = NULL;
-    hr_auto(curl_freep) char *path = NULL;
-    if (!url)
-        return -ENOMEM;
-    if (!request->url || curl_url_set(url, CURLUPART_URL, request->url, 0) != CURLUE_OK)
-        return hr_fail(-EINVAL, "http: the URL is not of the form http://host:port/path");
-    if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
-        curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK ||
-        curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK)
-        return hr_fail(-EINVAL, "http: the URL names no host: http://host:port/path");
-    if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
-        return hr_fail(-EINVAL, "http: %.20s is neither http nor https", scheme);
-    const char *method = request->method                    ? request->method
-                         : request->body || request->stream ? "POST"
-                                                            : "GET";
-    if (asprintf(ret_host, "%s://%s:%s", scheme, host, port) < 0)
-        *ret_host = NULL;
-    if (asprintf(ret_what, "%s %s://%s:%s%.80s", method, scheme, host, port, path) < 0)
-        *ret_what = NULL;
-    return *ret_host && *ret_what ? 0 : -ENOMEM;
-}
-
 /* A method is a word of capitals: nothing that could end the line it stands in. */
-static int check_method(const char *method)
+static int check_request(const struct hr_http_request *request)
 {
+    const char *method = request->method;
+    if (!request->url)
+        return hr_fail(-EINVAL, "http: no URL");
     if (method && (!method[0] || method[strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-")]))
         return hr_fail(-EINVAL, "http: this is no method: %.20s", method);
     return 0;
@@ -226,6 +191,7 @@ static hr_http_response *response_new(hr_http_session *session,
         .deadline = hr_later(hr_now(), total),
         .room = session->options.window,
         .streams = request->stream,
+        .over = true, /* until it has begun */
     };
     hr_list_init(&t->link);
     hr_event_init(&t->news);
@@ -285,17 +251,17 @@ static void give_turn_back(hr_http_response *t)
 
 static int start(hr_http_response *t, const struct hr_http_request *request)
 {
-    int r = hr__http_transfer_set_up(t, request);
+    int r = hr__http_request_set_up(t, request);
     if (r == 0 && hr__http_multi_add(t) < 0)
         r = hr_fail(-ENOMEM, "no memory for a request");
     if (r < 0) {
-        if (t->easy)
-            curl_easy_cleanup(hr_take(t->easy));
-        curl_slist_free_all(hr_take(t->lines));
+        hr__http_handle_give(t);
         give_turn_back(t);
         return r;
     }
+    t->over = false;
     hr_list_append(&t->session->transfers, &t->link);
+    hr__http_multi_settle(t->session);
     return 0;
 }
 
@@ -310,9 +276,9 @@ int hr_http_begin(hr_http_session *session, const struct hr_http_request *reques
         return hr_fail(HR_EWRONGLOOP, "the HTTP session belongs to another loop");
     if (session->closed)
         return hr_fail(HR_ECLOSED, "the HTTP session was closed");
-    int r = check_method(request->method);
+    int r = check_request(request);
     if (r == 0)
-        r = name_it(request, &what, &host);
+        r = hr__http_name(hr__http_method(request), request->url, session->hosts, &what, &host);
     if (r == -ENOMEM)
         return hr_fail(r, "no memory for a request");
     if (r < 0)
@@ -320,7 +286,6 @@ int hr_http_begin(hr_http_session *session, const struct hr_http_request *reques
     hr_auto(hr_http_closep) hr_http_response *t = response_new(session, request, &what);
     if (!t)
         return hr_fail(-ENOMEM, "no memory for a request");
-    t->over = true; /* until it has begun */
     r = wait_for_turn(t, session->hosts ? host : NULL);
     if (r == 0) {
         t->host = session->hosts ? hr_take(host) : NULL;
@@ -328,7 +293,6 @@ int hr_http_begin(hr_http_session *session, const struct hr_http_request *reques
     }
     if (r < 0)
         return r;
-    t->over = false;
     *ret = hr_take(t);
     return 0;
 }

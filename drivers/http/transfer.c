@@ -113,8 +113,8 @@ static int on_request(void *cookie, char *ip, char *local_ip, int port, int loca
     }
     t->tries++;
     t->talking = true;
+    t->since = hr_now();
     t->refusal = 0;
-    hr_event_set(&t->news);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -130,59 +130,7 @@ static curl_socket_t on_open(void *cookie, curlsocktype purpose, struct curl_soc
     return CURL_SOCKET_BAD;
 }
 
-/* --- set up */
-
-static CURL *take_handle(hr_http_session *session)
-{
-    return session->spare_count > 0 ? session->spares[--session->spare_count] : curl_easy_init();
-}
-
-static void give_handle(hr_http_session *session, CURL *easy)
-{
-    if (session->spare_count == HR__HTTP_SPARES || session->closed) {
-        curl_easy_cleanup(easy);
-        return;
-    }
-    curl_easy_setopt(easy, CURLOPT_COOKIEFILE, NULL); /* a reset would forget this list */
-    curl_easy_reset(easy);
-    session->spares[session->spare_count++] = easy;
-}
-
-static void set_tls(CURL *easy, const struct hr_tls_options *tls, enum hr_tls_verify verify)
-{
-    if (verify == HR_TLS_OFF)
-        verify = tls->verify == HR_TLS_OFF ? HR_TLS_FULL : tls->verify;
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify == HR_TLS_NONE ? 0L : 1L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify == HR_TLS_FULL ? 2L : 0L);
-    if (tls->ca)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca);
-    if (tls->cert)
-        curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert);
-    if (tls->cert)
-        curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key ? tls->key : tls->cert);
-}
-
-static void set_session(hr_http_response *t)
-{
-    const hr_http_session *session = t->session;
-    const struct hr_http_options *o = &session->options;
-    CURL *easy = t->easy;
-    curl_easy_setopt(easy, CURLOPT_SHARE, session->share);
-    if (!o->no_cookies)
-        curl_easy_setopt(easy, CURLOPT_COOKIEFILE, "");
-    if (!o->no_compression)
-        curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, o->user_agent);
-    curl_easy_setopt(easy, CURLOPT_PROXY, o->proxy ? o->proxy : "");
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-    hr_usec ms = o->connect_timeout / 1000 + 1;
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ms < INT_MAX ? (long)ms : (long)INT_MAX);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, t->following ? 1L : 0L);
-    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)o->max_redirects);
-}
-
-static void set_callbacks(hr_http_response *t)
+void hr__http_transfer_follow(hr_http_response *t)
 {
     CURL *easy = t->easy;
     curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
@@ -197,110 +145,6 @@ static void set_callbacks(hr_http_response *t)
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
-}
-
-static void set_fixed(CURL *easy)
-{
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    /* What a proxy says to CONNECT is no part of the answer. */
-    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    /* A name that is still looked up when its request ends is left to its thread; otherwise the
-     * loop would stand still until the resolver has given up. */
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-}
-
-/* How the body goes, and by which method; curl_easy_setopt() fails here for want of memory only. */
-static CURLcode set_body(hr_http_response *t, const struct hr_http_request *request,
-                         const char *method)
-{
-    CURL *easy = t->easy;
-    if (request->stream) {
-        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-        curl_off_t size = request->body_size > 0 ? (curl_off_t)request->body_size : -1;
-        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, size);
-        return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
-    }
-    if (request->body) {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
-        CURLcode code = curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body);
-        if (code != CURLE_OK || strcmp(method, "POST") == 0)
-            return code;
-    } else if (strcmp(method, "HEAD") == 0) {
-        return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    } else if (strcmp(method, "GET") == 0) {
-        return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-    } else if (strcmp(method, "POST") == 0) {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L);
-        return curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, "");
-    }
-    return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
-}
-
-static int add_line(hr_http_response *t, const char *line)
-{
-    struct curl_slist *lines = curl_slist_append(t->lines, line);
-    if (!lines)
-        return hr_fail(-ENOMEM, "no memory for a header");
-    t->lines = lines;
-    return 0;
-}
-
-/* One line each: what could end it early would be another header, or another request. */
-static int check_line(const char *line)
-{
-    const char *colon = strchr(line, ':');
-    if (!colon || colon == line || line[strcspn(line, "\r\n")])
-        return hr_fail(-EINVAL, "this is no header: %.60s", line);
-    return 0;
-}
-
-static int set_lines(hr_http_response *t, const struct hr_http_request *request)
-{
-    int r = add_line(t, "Expect:");
-    bool typed = false;
-    for (size_t i = 0; r == 0 && request->headers && request->headers[i]; i++) {
-        const char *line = request->headers[i];
-        typed = typed || strncasecmp(line, "content-type:", 13) == 0;
-        r = check_line(line);
-        if (r == 0)
-            r = add_line(t, line);
-    }
-    if (r == 0 && request->content_type) {
-        char type[256];
-        int n = snprintf(type, sizeof(type), "Content-Type: %s", request->content_type);
-        r = (size_t)n < sizeof(type) ? check_line(type)
-                                     : hr_fail(-EINVAL, "this content type is too long");
-        if (r == 0)
-            r = add_line(t, type);
-    } else if (r == 0 && !typed) {
-        r = add_line(t, "Content-Type:"); /* libcurl would call it a form */
-    }
-    if (r == 0)
-        curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->lines);
-    return r;
-}
-
-int hr__http_transfer_set_up(hr_http_response *t, const struct hr_http_request *request)
-{
-    bool body = request->body || request->stream;
-    const char *method = request->method ? request->method : body ? "POST" : "GET";
-    t->idempotent =
-        request->idempotent || (strcmp(method, "POST") != 0 && strcmp(method, "PATCH") != 0);
-    t->following = t->session->options.max_redirects >= 0;
-    t->easy = take_handle(t->session);
-    if (!t->easy)
-        return hr_fail(-ENOMEM, "no memory for a request");
-    set_fixed(t->easy);
-    set_session(t);
-    set_tls(t->easy, &t->session->options.tls, request->verify);
-    set_callbacks(t);
-    if (set_body(t, request, method) != CURLE_OK ||
-        curl_easy_setopt(t->easy, CURLOPT_URL, request->url) != CURLE_OK)
-        return hr_fail(-ENOMEM, "no memory for a request");
-    return set_lines(t, request);
 }
 
 /* --- its course */
@@ -319,8 +163,7 @@ void hr__http_transfer_over(hr_http_response *t, int code)
     t->url = url ? strdup(url) : NULL;
     session->stats.connections += (uint64_t)connections;
     session->stats.requests++;
-    give_handle(session, hr_take(t->easy));
-    curl_slist_free_all(hr_take(t->lines));
+    hr__http_handle_give(t);
     if (t->host)
         hr_key_limiter_release(session->hosts, t->host);
     free(hr_take(t->host));
@@ -337,6 +180,7 @@ void hr__http_transfer_resume(hr_http_response *t, int which)
     CURLcode code = curl_easy_pause(t->easy, t->paused);
     if (code != CURLE_OK && !t->over)
         hr__http_transfer_over(t, hr__http_outcome(t, code));
+    hr__http_multi_settle(t->session);
 }
 
 static int too_late(hr_http_response *t, bool silent)
@@ -353,19 +197,34 @@ static int too_late(hr_http_response *t, bool silent)
     return 0;
 }
 
-int hr__http_transfer_wait(hr_http_response *t)
+/* Until news, or the moment. 0, -ETIMEDOUT, -ECANCELED, or why there is no limit. The loop's clock
+ * may stand behind the moment that it is: a span leaves the server its time all the same. */
+static int wait_until(hr_http_response *t, hr_usec moment)
 {
     struct hr_timeout limit = {0};
-    hr_usec silence = hr_later(hr_now(), t->session->options.read_timeout);
-    bool silent = t->talking && silence < t->deadline;
+    int r = hr_timeout_enter(&limit, moment - hr_now());
+    return r < 0 ? r : hr_timeout_leave(&limit, hr_event_wait(&t->news));
+}
+
+int hr__http_transfer_wait(hr_http_response *t)
+{
+    hr_usec patience = t->session->options.read_timeout;
     hr_event_clear(&t->news);
-    int r = hr_timeout_enter_at(&limit, silent ? silence : t->deadline);
-    if (r < 0)
-        return r;
-    r = hr_timeout_leave(&limit, hr_event_wait(&t->news));
-    if (r == -ECANCELED)
-        return hr_fail_native(r, 0, NULL, NULL, t->tries > 0, "%s: cancelled", t->what);
-    return r == -ETIMEDOUT ? too_late(t, silent) : r;
+    t->since = hr_now();
+    for (;;) {
+        hr_usec silence = hr_later(t->since, patience);
+        int r = wait_until(t, silence < t->deadline ? silence : t->deadline);
+        if (r == -ECANCELED)
+            return hr_fail_native(r, 0, NULL, NULL, t->tries > 0, "%s: cancelled", t->what);
+        if (r != -ETIMEDOUT)
+            return r;
+        hr_usec now = hr_now();
+        bool silent = t->talking && now >= hr_later(t->since, patience);
+        if (silent || now >= t->deadline)
+            return too_late(t, now < t->deadline);
+        if (!t->talking) /* its connection has a limit of its own */
+            t->since = now;
+    }
 }
 
 int hr__http_transfer_outcome(const hr_http_response *t)

@@ -26,7 +26,10 @@ hr_http_session *hr_http_session_free(hr_http_session *session)
 
 void hr_http_session_freep(hr_http_session **session) {}
 
-void hr_http_clear_cookies(hr_http_session *session) {}
+int hr_http_clear_cookies(hr_http_session *session)
+{
+    return missing();
+}
 
 void hr_http_get_stats(const hr_http_session *session, struct hr_http_stats *ret)
 {

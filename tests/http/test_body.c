@@ -318,6 +318,11 @@ TEST_REAL(bodies_are_sent_as_they_are)
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, "DELETE  ");
     hr_http_closep(&response);
+
+    ASSERT_ERR(hr_http_get(session, url("/"), &response), 0); /* nothing is left of those before */
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "GET  ");
+    hr_http_closep(&response);
     end();
 }
 

@@ -109,6 +109,12 @@ TEST_REAL(s24_7_a_request_has_a_limit_in_total)
     end();
 }
 
+static int get_silent(void *where)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    return hr_http_get(session, where, &response);
+}
+
 TEST_REAL(s24_7_connecting_has_a_limit)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -131,6 +137,19 @@ TEST_REAL(s24_7_connecting_has_a_limit)
     ASSERT_ERR(hr_http_get(session, silent, &response), -ETIMEDOUT);
     ASSERT_TRUE(hr_now() - start >= hr_ms(60));
     ASSERT_FALSE(hr_last_error()->sent);
+
+    /* It is each request's own, also where they could share a connection. */
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
+    snprintf(silent, sizeof(silent), "https://127.0.0.1:%d/", ntohs(address.sin_port));
+    start = hr_now();
+    for (int i = 0; i < 50; i++)
+        hr_futures_add(&all, hr_create_task(NULL, get_silent, silent));
+    ASSERT_ERR(hr_gather(&all, HR_RETURN_ERRORS), 0);
+    for (size_t i = 0; i < all.count; i++) {
+        ASSERT_ERR(hr_future_status(all.items[i]), -ETIMEDOUT);
+        hr_future_error(all.items[i]);
+    }
+    ASSERT_TRUE(hr_now() - start < 25 * hr_ms(60)); /* not one behind the other */
     for (size_t i = 0; i < HR_ARRAY_LEN(fillers); i++)
         close(fillers[i]);
     close(fd);

@@ -286,7 +286,7 @@ TEST_REAL(s24_8_cookies_are_kept_for_a_host_and_path)
     ASSERT_ERR(hr_http_get(session, localhost, &elsewhere), 0);
     ASSERT_ERR(hr_http_text(elsewhere, &text, NULL), 0);
     ASSERT_STR(text, "");
-    hr_http_clear_cookies(session);
+    ASSERT_ERR(hr_http_clear_cookies(session), 0);
     says(session, "/", "");
     hr_http_closep(&elsewhere);
     hr_http_session_freep(&session);
@@ -379,7 +379,15 @@ TEST_REAL(a_request_that_is_none_is_refused)
     test_http_start(&server, serve_plain);
     hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
     hr_http_response *response = NULL;
-    const char *const bad[] = {"a", "", "http://", "ftp://127.0.0.1/", "file:///etc/passwd", NULL};
+    const char *const bad[] = {"a",
+                               "",
+                               "http://",
+                               "http://a b/",
+                               "http://127.0.0.1:99999/",
+                               "http://127.0.0.1:x/",
+                               "ftp://127.0.0.1/",
+                               "file:///etc/passwd",
+                               NULL};
     for (const char *const *text = bad; *text; text++)
         ASSERT_ERR(hr_http_get(session, *text, &response), -EINVAL);
     struct hr_http_request request = {.url = url("/"), .method = "GET / HTTP/1.1\r\nX: y"};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libcurl's multi interface and nothing around it: so many handles, each asking again when it has
- * its answer.
+ * its answer. The request is, byte by byte, the one that our client sends.
  *
  *   curl_multi http_get HANDLES COUNT URL
  */
@@ -37,6 +37,8 @@ static void begin(CURLM *multi, const char *url)
     curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, count_bytes);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "headrace");
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     ask(multi, easy);
 }
 

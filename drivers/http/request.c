@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What one request asks for beyond its session: method, body, lines, and how the server is
+ * verified.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "drivers/http/impl.h"
+
+const char *hr__http_method(const struct hr_http_request *request)
+{
+    if (request->method)
+        return request->method;
+    return request->body || request->stream ? "POST" : "GET";
+}
+
+/* How the body goes, and by which method; curl_easy_setopt() fails here for want of memory only. */
+static CURLcode set_body(hr_http_response *t, const struct hr_http_request *request,
+                         const char *method)
+{
+    CURL *easy = t->easy;
+    if (request->stream) {
+        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+        curl_off_t size = request->body_size > 0 ? (curl_off_t)request->body_size : -1;
+        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, size);
+        return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+    }
+    if (request->body) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
+        CURLcode code = curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body);
+        if (code != CURLE_OK || strcmp(method, "POST") == 0)
+            return code;
+    } else if (strcmp(method, "HEAD") == 0) {
+        return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    } else if (strcmp(method, "GET") == 0) {
+        return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    } else if (strcmp(method, "POST") == 0) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L);
+        return curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, "");
+    }
+    return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+}
+
+static int add_line(hr_http_response *t, const char *line)
+{
+    struct curl_slist *lines = curl_slist_append(t->lines, line);
+    if (!lines)
+        return hr_fail(-ENOMEM, "no memory for a header");
+    t->lines = lines;
+    return 0;
+}
+
+/* One line each: what could end it early would be another header, or another request. */
+static int check_line(const char *line)
+{
+    const char *colon = strchr(line, ':');
+    if (!colon || colon == line || line[strcspn(line, "\r\n")])
+        return hr_fail(-EINVAL, "this is no header: %.60s", line);
+    return 0;
+}
+
+static int set_lines(hr_http_response *t, const struct hr_http_request *request)
+{
+    int r = add_line(t, "Expect:");
+    bool typed = false;
+    for (size_t i = 0; r == 0 && request->headers && request->headers[i]; i++) {
+        const char *line = request->headers[i];
+        typed = typed || strncasecmp(line, "content-type:", 13) == 0;
+        r = check_line(line);
+        if (r == 0)
+            r = add_line(t, line);
+    }
+    if (r == 0 && request->content_type) {
+        char type[256];
+        int n = snprintf(type, sizeof(type), "Content-Type: %s", request->content_type);
+        r = (size_t)n < sizeof(type) ? check_line(type)
+                                     : hr_fail(-EINVAL, "this content type is too long");
+        if (r == 0)
+            r = add_line(t, type);
+    } else if (r == 0 && !typed) {
+        r = add_line(t, "Content-Type:"); /* libcurl would call it a form */
+    }
+    if (r == 0)
+        curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->lines);
+    return r;
+}
+
+/* Whether it asks for nothing but what a URL names; an '@' may stand behind a password, which is no
+ * business of the handle's next request. */
+static bool is_plain(const struct hr_http_request *request, const char *method)
+{
+    return strcmp(method, "GET") == 0 && !request->body && !request->stream && !request->headers &&
+           !request->content_type && request->verify == HR_TLS_OFF && !strchr(request->url, '@');
+}
+
+static int set_own(hr_http_response *t, const struct hr_http_request *request, const char *method)
+{
+    if (request->verify != HR_TLS_OFF)
+        hr__http_handle_verify(t->easy, request->verify);
+    if (set_body(t, request, method) != CURLE_OK)
+        return hr_fail(-ENOMEM, "no memory for a request");
+    return set_lines(t, request);
+}
+
+int hr__http_request_set_up(hr_http_response *t, const struct hr_http_request *request)
+{
+    const char *method = hr__http_method(request);
+    t->idempotent =
+        request->idempotent || (strcmp(method, "POST") != 0 && strcmp(method, "PATCH") != 0);
+    t->following = t->session->options.max_redirects >= 0;
+    t->plain = is_plain(request, method);
+    if (hr__http_handle_take(t) < 0)
+        return hr_fail(-ENOMEM, "no memory for a request");
+    hr__http_transfer_follow(t);
+    /* Without TLS it would show in the first answer only whether a connection can be shared. */
+    bool waits = t->session->options.wait_to_share && strncasecmp(request->url, "https:", 6) == 0;
+    curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, waits ? 1L : 0L);
+    if (curl_easy_setopt(t->easy, CURLOPT_URL, request->url) != CURLE_OK)
+        return hr_fail(-ENOMEM, "no memory for a request");
+    return t->plain ? 0 : set_own(t, request, method);
+}
