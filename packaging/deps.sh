@@ -21,7 +21,7 @@ declare -A group=(
     [test]="clang libclang-rt-dev clang-tidy clang-format libcmocka-dev libhiredis-dev libpq-dev valgrind redis-server
             mariadb-server-core mariadb-client-core python3-pytest python3-redis python3-pymysql jq
             python3-gevent python3-greenlet python3-aiohttp gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-            shellcheck openssl binutils procps groff-base"
+            nghttp2-server shellcheck openssl binutils procps groff-base"
     [bench]="redis-server mariadb-server-core mariadb-client-core python3-redis python3-pymysql
              python3-aiomysql python3-aiohttp python3-uvloop python3-gevent python3-greenlet
              golang-go golang-github-go-sql-driver-mysql-dev libhiredis-dev libuv1-dev libcurl4-openssl-dev"
