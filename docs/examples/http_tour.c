@@ -48,9 +48,10 @@ static int count_lines(struct tour *tour)
     char piece[4096];
     size_t lines = 0;
     ssize_t r = hr_http_get(tour->session, url(tour, "/file/7"), &response);
-    while (r >= 0 && (r = hr_http_read(response, piece, sizeof(piece))) > 0)
-        for (const char *at = piece; (at = memchr(at, '\n', (size_t)(piece + r - at))); at++)
-            lines++;
+    while (r >= 0 && (r = hr_http_read(response, piece, sizeof(piece))) > 0) {
+        for (ssize_t i = 0; i < r; i++)
+            lines += piece[i] == '\n';
+    }
     if (r >= 0)
         printf("%zu lines\n", lines);
     return (int)r;
