@@ -92,7 +92,7 @@ struct hr_http_request {
  *   -ELOOP       too many redirects
  *   -EBADMSG     the answer is no HTTP
  *   -EMSGSIZE    its headers take more than 256 KiB
- *   HR_ECLOSED · -ECANCELED (its connection is closed) · -ENOMEM · HR_ENOTASK · HR_EWRONGLOOP */
+ *   HR_ECLOSED · -ECANCELED (it is taken back) · -ENOMEM · HR_ENOTASK · HR_EWRONGLOOP */
 HR_PUBLIC hr_async int hr_http_send(hr_http_session *session, const struct hr_http_request *request,
                                     hr_http_response **ret);
 

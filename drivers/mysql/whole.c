@@ -19,9 +19,8 @@ static bool has_shape(const hr_mysql_conn *conn, struct hr__mysql_stmt *stmt)
     const MYSQL_STMT *handle = stmt->handle;
     if (stmt->shape || stmt->odd)
         return !stmt->odd;
-    if (handle->field_count > 0 &&
-        hr__mysql_result_new(conn->server->max_result, handle->fields, handle->field_count,
-                             &stmt->shape) < 0)
+    if (handle->field_count > 0 && hr__mysql_result_new(conn->server->max_result, handle->fields,
+                                                        handle->field_count, &stmt->shape) < 0)
         return false;
     stmt->odd = !stmt->shape || !hr__mysql_rows_are_plain(stmt->shape);
     return !stmt->odd;
