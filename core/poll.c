@@ -86,13 +86,11 @@ static void forked(void)
     hr_loop *loop = hr__loop_running;
     if (!loop)
         return;
-    struct itimerspec left = {0};
-    timerfd_gettime(loop->timer_fd, &left);
     close(loop->wake_fd);
     replace(loop->wake_fd, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     close(loop->timer_fd);
     replace(loop->timer_fd, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-    timerfd_settime(loop->timer_fd, 0, &left, NULL);
+    loop->timer_set = HR_FOREVER; /* the next sleep sets it */
     event_reinit(loop->base);
 }
 

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,39 +90,107 @@ TEST_REAL(l2_a_descriptor_that_is_closed_and_reused_in_one_pass_gets_no_events_o
     }
 }
 
+/* What fails in a child ends it: no report, no other test. */
+#define OR_DIE(cond)                                                                               \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            _exit(1);                                                                              \
+    } while (0)
+#define PATIENCE test_patience(hr_seconds(5))
+
 /* Frees what it inherited, watches and sleeps: all with its copy of the loop. */
 static _Noreturn void live_as_a_child(struct pair *inherited)
 {
-    close_pair(inherited);
-    struct pair own = open_pair(-1);
-    bool fine = wait_a_moment(&own) == -ETIMEDOUT;
-    say(&own);
-    fine = fine && hr_io_wait(own.io, HR_READ) == HR_READ && hr_sleep(hr_ms(1)) == 0;
-    _exit(fine ? 7 : 1);
+    int fds[2];
+    alarm((unsigned)(PATIENCE / hr_seconds(1)));
+    if (inherited) {
+        hr_io_free(inherited->io);
+        close(inherited->mine);
+        close(inherited->peer);
+    }
+    OR_DIE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+    struct pair own = {fds[0], fds[1], hr_io_new(fds[0])};
+    struct hr_timeout limit = {0};
+    OR_DIE(own.io);
+    OR_DIE(hr_timeout_enter(&limit, hr_ms(2)) == 0);
+    OR_DIE(hr_timeout_leave(&limit, hr_io_wait(own.io, HR_READ)) == -ETIMEDOUT);
+    OR_DIE(write(own.peer, "x", 1) == 1);
+    OR_DIE(hr_io_wait(own.io, HR_READ) == HR_READ);
+    OR_DIE(hr_sleep(hr_ms(1)) == 0);
+    _exit(7);
+}
+
+/* Its alarm ends a child that does nothing. */
+static void expect_a_good_life(pid_t child)
+{
+    int status = 0;
+    ASSERT_TRUE(child > 0);
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status));
+    ASSERT_EQ(WEXITSTATUS(status), 7);
+}
+
+/* A descriptor that becomes readable some time, without the loop's timer. */
+static int open_clock(hr_usec span)
+{
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    struct itimerspec spec = {
+        .it_value = {.tv_sec = span / 1000000, .tv_nsec = span % 1000000 * 1000}
+    };
+    ASSERT_EQ(timerfd_settime(fd, 0, &spec, NULL), 0);
+    return fd;
 }
 
 static int sleep_long(void *arg)
 {
-    return hr_sleep(hr_ms(30));
+    return hr_sleep(hr_ms(40));
+}
+
+/* Wakes the loop in the end, if its timer does not. */
+static int watch_clock(void *arg)
+{
+    return hr_wait_fd(*(int *)arg, HR_READ);
 }
 
 TEST_REAL(l3_a_forked_child_does_not_disturb_its_parents_loop)
 {
     struct pair pair = open_pair(-1);
+    int soon = open_clock(hr_ms(2)), end = open_clock(PATIENCE);
     hr_task *reader = hr_create_task("reader", wait_readable, &pair);
     hr_task *sleeper = hr_create_task("sleeper", sleep_long, NULL);
-    ASSERT_ERR(hr_sleep(hr_ms(1)), 0); /* both wait in the kernel */
+    hr_task *watcher = hr_create_task("watcher", watch_clock, &end);
+    ASSERT_ERR(hr_wait_fd(soon, HR_READ), HR_READ); /* all wait in the kernel, the timer is set */
     pid_t child = fork();
     if (child == 0)
         live_as_a_child(&pair);
-    ASSERT_TRUE(child > 0);
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFEXITED(status));
-    ASSERT_EQ(WEXITSTATUS(status), 7);
+    expect_a_good_life(child);
 
+    ASSERT_ERR(hr_join(sleeper), 0);
+    ASSERT_FALSE(hr_future_done(watcher));
     say(&pair);
-    ASSERT_ERR(hr_wait_for(reader, hr_seconds(5)), HR_READ);
-    ASSERT_ERR(hr_wait_for(sleeper, hr_seconds(5)), 0);
+    ASSERT_ERR(hr_join(reader), HR_READ);
+    hr_task_cancel(watcher, NULL);
+    ASSERT_ERR(hr_join(watcher), -ECANCELED);
     close_pair(&pair);
+    close(soon);
+    close(end);
+}
+
+static int sleep_briefly(void *arg)
+{
+    return hr_sleep(hr_ms(2));
+}
+
+TEST_REAL(l3_a_child_sleeps_as_long_as_it_wants_also_when_a_timer_was_due_at_the_fork)
+{
+    int soon = open_clock(hr_ms(1));
+    hr_task *sleeper = hr_create_task("sleeper", sleep_briefly, NULL);
+    ASSERT_ERR(hr_wait_fd(soon, HR_READ), HR_READ);
+    usleep(3000); /* past what the timer is set to */
+    pid_t child = fork();
+    if (child == 0)
+        live_as_a_child(NULL);
+    expect_a_good_life(child);
+    ASSERT_ERR(hr_join(sleeper), 0);
+    close(soon);
 }
