@@ -25,6 +25,29 @@ TEST_PLAIN(deadlines_that_follow_closely_share_a_wake_up)
     ASSERT_EQ(timers.count, 0);
 }
 
+TEST_PLAIN(a_timer_that_was_disarmed_wakes_the_loop_once_at_most)
+{
+    static const hr_usec spans[] = {100, 1023, 1024, 2000, 5000, 70000, 3000000};
+    static struct hr__timers timers;
+    for (size_t i = 0; i < HR_ARRAY_LEN(spans); i++) {
+        struct hr__timer early, late;
+        hr_usec end = hr_seconds(10);
+        hr__timers_init(&timers, 0);
+        hr__timer_init(&early, ignore);
+        hr__timer_init(&late, ignore);
+        hr__timer_arm(&timers, &early, spans[i]);
+        hr__timer_arm(&timers, &late, end);
+        ASSERT_EQ(hr__timers_wake(&timers), spans[i]);
+        hr__timer_disarm(&timers, &early);
+        hr_usec wake = hr__timers_wake(&timers);
+        ASSERT_TRUE(wake == spans[i] || wake == end);
+        if (wake < end)
+            hr__timers_run(&timers, wake);
+        ASSERT_EQ(hr__timers_wake(&timers), end);
+        hr__timer_disarm(&timers, &late);
+    }
+}
+
 /* The wheel against a plain list: many timers, armed, disarmed and run at random. */
 struct model {
     struct hr__timer timer;
