@@ -15,17 +15,23 @@
 enum { ROWS = 3 };
 enum way { AS_ARRAYS, AS_TEXT, ALL_AT_ONCE };
 
+/* That, and as many marks in brackets. */
+static void write_marks(char *sql, size_t size, const char *begin)
+{
+    int n = snprintf(sql, size, "%s (?", begin);
+    for (size_t i = 1; i < MANY; i++)
+        n += snprintf(sql + n, size - (size_t)n, ",?");
+    snprintf(sql + n, size - (size_t)n, ")");
+}
+
 static int insert_many(hr_mysql_conn *conn, enum way way)
 {
     struct hr_mysql_column columns[MANY];
     static const int64_t ints[ROWS] = {1, 2, 3};
-    char sql[64 + 2 * MANY] = "INSERT INTO wide VALUES (?";
-    for (size_t i = 0; i < MANY; i++) {
+    char sql[64 + 2 * MANY];
+    write_marks(sql, sizeof(sql), "INSERT INTO wide VALUES");
+    for (size_t i = 0; i < MANY; i++)
         columns[i] = (struct hr_mysql_column){.type = HR_MYSQL_INT, .ints = ints};
-        if (i > 0)
-            strcat(sql, ",?");
-    }
-    strcat(sql, ")");
     if (way == ALL_AT_ONCE)
         return hr_mysql_once(conn, "DELETE FROM wide", sql, columns, MANY, ROWS);
     conn->has_bulk = way == AS_ARRAYS;
@@ -37,13 +43,10 @@ static int insert_many(hr_mysql_conn *conn, enum way way)
 static int read_wide(hr_mysql_conn *conn)
 {
     struct hr_mysql_arg args[MANY];
-    char sql[64 + 2 * MANY] = "SELECT * FROM wide WHERE 1 IN (?";
-    for (size_t i = 0; i < MANY; i++) {
+    char sql[64 + 2 * MANY];
+    write_marks(sql, sizeof(sql), "SELECT * FROM wide WHERE 1 IN");
+    for (size_t i = 0; i < MANY; i++)
         args[i] = hr_i(1);
-        if (i > 0)
-            strcat(sql, ",?");
-    }
-    strcat(sql, ")");
     hr_auto(hr_mysql_result_freep) hr_mysql_result *rows = NULL;
     int r = hr_mysql_query(conn, &rows, sql, (struct hr_mysql_args){args, MANY});
     ASSERT_EQ(r >= 0, rows != NULL);
