@@ -186,19 +186,24 @@ TEST_TICKING(s23_9_two_hosts_are_asked_side_by_side)
     snprintf(urls[1], sizeof(urls[1]), "mysql://writer@127.0.0.1:%u/test", two()->port);
     ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     struct question questions[] = {
-        {.sql = "DO SLEEP(0.3)", .start = "1", .end = "!", .story = story},
-        {.sql = "DO SLEEP(0.1)", .start = "2", .end = "?", .story = story},
+        {.sql = "DO GET_LOCK('turn', 30)", .start = "1", .end = "!", .story = story},
+        {.sql = "DO SLEEP(0.01)",          .start = "2", .end = "?", .story = story},
     };
-    struct hr_futures asked = {0};
+    hr_task *asked[2];
     for (int i = 0; i < 2; i++) {
         questions[i].pool =
             mysql_test_pool(&(struct hr_mysql_options){.url = urls[i], .password = ""});
         hr_mysql_release(mysql_test_acquire(questions[i].pool)); /* both are connected */
     }
+    hr_mysql_conn *holder = mysql_test_acquire(questions[0].pool); /* until the other is done */
+    hr_mysql_release(mysql_test_acquire(questions[0].pool));
+    ASSERT_ERR(hr_mysql_exec(holder, "DO GET_LOCK('turn', 0)", HR_NO_ARGS), 0);
     for (int i = 0; i < 2; i++)
-        hr_futures_add(&asked, hr_create_task("question", ask, &questions[i]));
-    ASSERT_ERR(hr_gather(&asked, 0), 0);
-    hr_futures_done(&asked);
+        asked[i] = hr_create_task("question", ask, &questions[i]);
+    ASSERT_ERR(hr_join(asked[1]), 0);
+    ASSERT_ERR(hr_mysql_exec(holder, "DO RELEASE_LOCK('turn')", HR_NO_ARGS), 0);
+    ASSERT_ERR(hr_join(asked[0]), 0);
+    hr_mysql_release(holder);
     ASSERT_STR(story, "12?!");
     mysql_test_done(questions[0].pool);
     mysql_test_done(questions[1].pool);
