@@ -130,7 +130,7 @@ static int fill_gap(struct writer *w, size_t gap, size_t size, char kind, size_t
     size_t len = 3 + count_digits(n);
     if (hr_unlikely(len != gap)) {
         memmove(start + len, start + gap, size - gap);
-        w->at += len - gap;
+        w->at = start + len + (size - gap);
     }
     (void)put_header(start, kind, n);
     return 0;
