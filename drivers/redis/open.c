@@ -72,7 +72,8 @@ static int open_in_time(const struct hr__redis_target *target, struct hr__redis_
 {
     bool hung_up = false;
     int r = open_and_greet(target, ret, ret_id, &hung_up);
-    if (r >= 0 || !hung_up || target->protocol != 0)
+    bool by_server = hung_up && (r == HR_ELOST || r == -ENOTCONN); /* no cancel came as well */
+    if (!by_server || target->protocol != 0)
         return r;
     struct hr__redis_target older = *target;
     older.protocol = 2;

@@ -132,6 +132,43 @@ TEST(a_server_that_hangs_up_on_hello_is_spoken_to_in_resp2)
     fake_client_end(redis, &fake);
 }
 
+static hr_event hung_up;
+
+/* Hangs up on the first, and then answers nobody. */
+static void hang_up_once(struct fake_peer *peer)
+{
+    (void)fake_next(peer);
+    if (peer->number == 1)
+        hr_event_set(&hung_up);
+    else
+        fake_silence(peer);
+}
+
+static int open_any(void *arg)
+{
+    struct hr__redis_conn *conn = NULL;
+    return hr__redis_open(&((hr_redis *)arg)->target, &conn, NULL);
+}
+
+/* However many passes after it: also in the moment in which the client has noticed. */
+TEST(a_cancel_that_comes_with_a_hang_up_is_heeded)
+{
+    for (int n = 0; n < 12; n++) {
+        struct fake_redis fake;
+        hr_event_init(&hung_up);
+        fake_start(&fake, hang_up_once, NULL);
+        hr_redis *redis = fake_client(&fake, NULL);
+        hr_task *task = hr_create_task("open", open_any, redis);
+        ASSERT_ERR(hr_event_wait(&hung_up), 0);
+        test_passes(n);
+        hr_task_cancel(task, NULL);
+        ASSERT_ERR(hr_join(task), -ECANCELED);
+        ASSERT_EQ(test_clock_now(), 0); /* nor did it wait for a second attempt */
+        fake_client_end(redis, &fake);
+        hr_event_done(&hung_up);
+    }
+}
+
 TEST(a_server_that_hangs_up_on_resp3_and_on_resp2_is_no_server)
 {
     struct fake_redis fake;
