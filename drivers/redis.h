@@ -4,10 +4,10 @@
  *
  * Commands of all tasks share one connection and are pipelined by themselves: what is asked in one
  * loop pass goes out in one write, in a few growing ones where it is more than half a KiB; replies
- * come back in order. A cancelled command's reply is read
- * and thrown away by its place, never handed to the next. What others would suffer from is refused
- * there (-EINVAL): commands that block (BLMOVE) take a connection of one's own, hr_redis_acquire();
- * for MULTI and WATCH there is drivers/redis/pipeline.h, for SUBSCRIBE drivers/redis/pubsub.h.
+ * come back in order. A cancelled command's reply is read and thrown away by its place, never
+ * handed to the next. What others would suffer from is refused there (-EINVAL): commands that block
+ * (BLMOVE) take a connection of one's own, hr_redis_acquire(); for MULTI and WATCH there is
+ * drivers/redis/pipeline.h, for SUBSCRIBE drivers/redis/pubsub.h.
  *
  * Behind sentinels (redis+sentinel://) the client connects to whoever is the master: it asks the
  * sentinels, verifies by ROLE, and asks anew when they announce another, when the connection is
@@ -103,7 +103,10 @@ HR_PUBLIC void hr_redis_releasep(hr_redis_conn **conn);
 /* A command on it, that may block at the server for up to block (added to the deadline). Leaving
  * a blocked command by cancel goes through CLIENT UNBLOCK, so that no element is lost: when the
  * element came first, the call returns it with 0 and the cancel is delivered at the next
- * suspension. */
+ * suspension. Where that cannot be said (the user may not, or the shared connection is down or goes
+ * to another address, as after a failover), the sending half of the connection is closed instead,
+ * and the call still waits for what was popped before. What the server pops in the very turn in
+ * which it sees that is lost; BLMOVE has it in its destination. */
 HR_PUBLIC hr_async int hr_redis_conn_command(hr_redis_conn *conn, hr_reply **ret, hr_usec block,
                                              const char *fmt, ...);
 

@@ -110,6 +110,12 @@ bool hr__redis_conn_same_server(const struct hr__redis_conn *one,
            len == its_len && memcmp(&here, &there, len) == 0;
 }
 
+void hr__redis_conn_end_asking(struct hr__redis_conn *conn)
+{
+    if (!conn->lost)
+        (void)shutdown(conn->wire.fd, SHUT_WR); /* fails where the peer has gone already */
+}
+
 const struct hr_error *hr__redis_conn_error(const struct hr__redis_conn *conn)
 {
     return &conn->error;
@@ -335,7 +341,9 @@ void hr__redis_conn_flush_early(struct hr__redis_conn *conn)
     if (conn->flush_at < FLUSH_MOST)
         conn->flush_at *= 2;
     int r = hr__redis_conn_flush(conn);
-    if (r < 0 && r != -EAGAIN)
+    if (r == -EAGAIN)
+        conn->flush_at = SIZE_MAX; /* no more attempts in this pass */
+    else if (r < 0)
         hr__redis_conn_fail(conn, r, 0);
 }
 

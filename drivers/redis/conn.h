@@ -101,6 +101,10 @@ bool hr__redis_conn_was_hung_up_on(const struct hr__redis_conn *conn);
 bool hr__redis_conn_same_server(const struct hr__redis_conn *one,
                                 const struct hr__redis_conn *other);
 
+/* Closes the sending half: no command can follow. The server hangs up when it sees that, and what
+ * it said before still arrives. */
+void hr__redis_conn_end_asking(struct hr__redis_conn *conn);
+
 /* Whether a command can be asked right now, without waiting for room. */
 bool hr__redis_conn_has_room(const struct hr__redis_conn *conn);
 

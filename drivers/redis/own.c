@@ -6,6 +6,8 @@
  * Who leaves a blocked command has CLIENT UNBLOCK sent on the shared connection and waits for the
  * one reply that is due: nil when the command was taken off, or the element that came first. To
  * close the connection instead would lose that element: Redis serves it before it sees the close.
+ * Where the server cannot be told, only the sending half is closed: it drops the blocked client,
+ * and what it served before still arrives.
  */
 #include "drivers/redis/own.h"
 
@@ -118,17 +120,17 @@ static bool has_element(const struct hr__redis_call *call)
            hr_reply_type(call->reply) != HR_REPLY_ERROR;
 }
 
-/* Asked where its id was given only: after a failover another client may have it. */
-static void unblock(const struct hr_redis_conn *own)
+/* Asked where its id was given only: after a failover another client may have it. False: the server
+ * was not told, or did not listen. */
+static bool unblock(const struct hr_redis_conn *own)
 {
     struct hr_redis *redis = own->redis;
     struct hr__redis_conn *shared = NULL;
     if (own->id == 0 || hr__redis_get_conn(redis, &shared) < 0 ||
         !hr__redis_conn_same_server(own->conn, shared))
-        return;
-    int r = hr__redis_callf(shared, NULL, redis->command_timeout, "CLIENT UNBLOCK %jd",
-                            (intmax_t)own->id);
-    (void)r; /* the blocked command's reply tells what became of it */
+        return false;
+    return hr__redis_callf(shared, NULL, redis->command_timeout, "CLIENT UNBLOCK %jd",
+                           (intmax_t)own->id) >= 0;
 }
 
 /* The task was cancelled in a command that blocks. Leaves it in a way that loses no element. */
@@ -137,7 +139,8 @@ static void leave_blocked(struct hr_redis_conn *own, struct hr__redis_call *call
     if (!call->in_line || hr__redis_call_take_back(call))
         return;
     hr_shield_enter();
-    unblock(own);
+    if (!unblock(own))
+        hr__redis_conn_end_asking(own->conn);
     hr__redis_call_hurry(call, own->redis->command_timeout);
     if (hr__redis_call_wait(call) < 0)
         hr__redis_call_abandon(call);

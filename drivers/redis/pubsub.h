@@ -69,6 +69,8 @@ struct hr_redis_message {
  *   HR_EREPLY    a channel could not be subscribed again (the record says which and why) and is not
  *                subscribed any more
  *   -ENOMEM      there was no memory for a message, or to tell one of the above: what was said may
- * be missing, or a channel not subscribed any more. Call again -ECANCELED · HR_ECLOSED */
+ *                be missing, or a channel not subscribed any more; call again
+ *   -ECANCELED   nothing was taken
+ *   HR_ECLOSED   the client or the subscriber was closed */
 HR_PUBLIC hr_async int hr_redis_pubsub_next(hr_redis_pubsub *pubsub, struct hr_redis_message *ret);
 HR_PUBLIC void hr_redis_message_done(struct hr_redis_message *message);

@@ -127,6 +127,15 @@ TEST(who_may_not_unblock_waits_for_the_element_a_while)
     ASSERT_TRUE(result.cancelled_again);
 }
 
+TEST(r2_where_unblock_is_refused_the_server_is_made_to_hang_up)
+{
+    struct plan plan = {.unblock = "-NOPERM this user has no permissions\r\n"};
+    struct result result = cancel_blocked(&plan);
+    ASSERT_ERR(result.code, -ECANCELED);
+    ASSERT_TRUE(result.sent);
+    ASSERT_EQ(result.at, 0);
+}
+
 TEST(a_blocked_command_that_cannot_be_left_politely_is_left_all_the_same)
 {
     struct plan plan = {.unblock = ":0\r\n"};

@@ -6,6 +6,8 @@
  * Writes are counted where they are made, as pieces that arrive tell nothing: a socket joins them.
  * The test program is linked so that hr__wire_send() comes here first.
  */
+#include <errno.h>
+
 #include "core/event.h"
 #include "core/gather.h"
 #include "drivers/redis.h"
@@ -15,13 +17,17 @@
 #include "tests/support/hrtest.h"
 #include "tests/support/ticker.h"
 
-static unsigned writes;
+static unsigned writes, refusals; /* so many writes find the socket full */
 
 ssize_t __real_hr__wire_send(struct hr__wire *wire, const void *data, size_t size);
 ssize_t __wrap_hr__wire_send(struct hr__wire *wire, const void *data, size_t size);
 ssize_t __wrap_hr__wire_send(struct hr__wire *wire, const void *data, size_t size)
 {
     writes++;
+    if (refusals > 0) {
+        refusals--;
+        return -EAGAIN;
+    }
     return __real_hr__wire_send(wire, data, size);
 }
 
@@ -66,6 +72,18 @@ TEST(r11_of_much_that_is_asked_in_one_pass_the_first_leaves_early_and_the_rest_i
         ask_in_one_pass(redis, ASKERS_MOST);
         ASSERT_EQ(writes, 5); /* 0.5, 1, 2 and 4 KiB, and what is left */
     }
+    fake_client_end(redis, &fake);
+}
+
+TEST(r11_once_the_socket_is_full_nothing_more_leaves_before_the_end_of_the_pass)
+{
+    struct fake_redis fake;
+    fake_start(&fake, fake_echo, NULL);
+    hr_redis *redis = fake_client(&fake, NULL);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "GET 0"), 0);
+    refusals = 1;
+    ask_in_one_pass(redis, ASKERS_MOST);
+    ASSERT_EQ(writes, 2);
     fake_client_end(redis, &fake);
 }
 
