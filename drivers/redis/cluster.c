@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "drivers/redis/cluster_impl.h"
+#include "drivers/redis/script_impl.h"
 #include "drivers/redis/words.h"
 
 /* So often a command follows MOVED and ASK before it is given up: more than that is a circle. */
@@ -212,8 +213,9 @@ static int ask_once(struct errand *e, hr_reply **ret, enum verdict *ret_verdict)
 {
     hr_auto(hr__cluster_leavep) struct hr__redis_node *node = NULL;
     bool asking = e->ask.port != 0;
-    int r = asking && !e->cluster->closed ? hr__cluster_meet(e->cluster, &e->ask, &node)
-                                          : hr__cluster_find(e->cluster, e->slot, &node);
+    int r = asking && !e->cluster->closed
+                ? hr__cluster_meet(e->cluster, &e->ask, &node)
+                : hr__cluster_find(e->cluster, e->slot, e->deadline, &node);
     e->ask.port = 0;
     if (r >= 0)
         r = ask_node(e, node, asking, ret);
@@ -239,11 +241,17 @@ static int wait_a_while(struct errand *e, int code)
     return r;
 }
 
+/* Of what begins now. */
+static hr_usec deadline_of(const struct hr_redis_cluster *cluster)
+{
+    return hr_later(hr_now(), cluster->pattern->command_timeout);
+}
+
 /* Asks until there is an outcome. */
 static int run_errand(struct errand *e, hr_reply **ret)
 {
     e->backoff = repeat_backoff;
-    e->deadline = hr_later(hr_now(), e->cluster->pattern->command_timeout);
+    e->deadline = deadline_of(e->cluster);
     hr__cluster_ref(e->cluster);
     enum verdict verdict = NOW;
     int r = 0;
@@ -404,7 +412,7 @@ int hr_redis_cluster_acquire(hr_redis_cluster *cluster, const void *key, size_t 
     hr_auto(hr__cluster_leavep) struct hr__redis_node *node = NULL;
     int r = check_loop(cluster);
     if (r == 0)
-        r = hr__cluster_find(cluster, hr__redis_slot(key, key_len), &node);
+        r = hr__cluster_find(cluster, hr__redis_slot(key, key_len), deadline_of(cluster), &node);
     if (!node)
         return r;
     r = hr_redis_acquire(node->redis, ret);
@@ -420,7 +428,7 @@ int hr_redis_cluster_each(hr_redis_cluster *cluster, int (*each)(hr_redis *node,
     size_t count = 0;
     int r = check_loop(cluster);
     if (r == 0)
-        r = hr__cluster_masters(cluster, &masters, &count);
+        r = hr__cluster_masters(cluster, deadline_of(cluster), &masters, &count);
     for (size_t i = 0; i < count; i++) {
         if (r >= 0)
             r = each(masters[i]->redis, cookie);

@@ -47,14 +47,15 @@ struct hr_redis_cluster *hr__cluster_ref(struct hr_redis_cluster *cluster);
 void hr__cluster_unref(struct hr_redis_cluster *cluster);
 
 /* The node that has the slot (HR__REDIS_NO_SLOT: some master), with its client ready to be asked;
- * to be given back. Waits for the first map. 0, -ENOTCONN, -ECANCELED, -ENOMEM, HR_ECLOSED. */
-hr_async int hr__cluster_find(struct hr_redis_cluster *cluster, unsigned slot,
+ * to be given back. Waits for the first map until a moment on the loop's clock. 0, -ENOTCONN,
+ * -ETIMEDOUT, -ECANCELED, -ENOMEM, HR_ECLOSED. */
+hr_async int hr__cluster_find(struct hr_redis_cluster *cluster, unsigned slot, hr_usec deadline,
                               struct hr__redis_node **ret);
 
 /* All masters, ready to be asked and to be given back, in an array to be freed. Waits for the first
  * map. Codes as find. */
-hr_async int hr__cluster_masters(struct hr_redis_cluster *cluster, struct hr__redis_node ***ret,
-                                 size_t *ret_count);
+hr_async int hr__cluster_masters(struct hr_redis_cluster *cluster, hr_usec deadline,
+                                 struct hr__redis_node ***ret, size_t *ret_count);
 
 /* The node of that address, in the cluster or new to it. To be given back. 0 or -ENOMEM. */
 int hr__cluster_meet(struct hr_redis_cluster *cluster, const struct hr__redis_address *address,

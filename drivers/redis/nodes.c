@@ -381,16 +381,27 @@ static struct hr__redis_node *some_master(struct hr_redis_cluster *cluster)
     return any;
 }
 
+static int wait_until_told(struct hr_redis_cluster *cluster, hr_usec deadline)
+{
+    struct hr_timeout limit = {0};
+    int r = hr_timeout_enter_at(&limit, deadline);
+    if (r >= 0)
+        r = hr_timeout_leave(&limit, hr_event_wait(&cluster->told));
+    if (r == -ETIMEDOUT)
+        return hr_fail(r, "redis: no map of the cluster in time");
+    return r < 0 ? hr_fail(r, "redis: cancelled before it was asked") : 0;
+}
+
 /* Waits until there is a map, or an attempt to get one has failed. */
-static int wait_for_map(struct hr_redis_cluster *cluster)
+static int wait_for_map(struct hr_redis_cluster *cluster, hr_usec deadline)
 {
     while (cluster->stats.maps == 0) {
         hr__cluster_want_map(cluster);
         if (!cluster->learner)
             return hr_fail(-ENOMEM, "redis: no memory for a task");
-        int r = hr_event_wait(&cluster->told);
+        int r = wait_until_told(cluster, deadline);
         if (r < 0)
-            return hr_fail(r, "redis: cancelled before it was asked");
+            return r;
         if (cluster->closed)
             return hr_fail(HR_ECLOSED, "redis: the client is closed");
         if (cluster->stats.maps == 0 && cluster->error.code < 0)
@@ -399,11 +410,12 @@ static int wait_for_map(struct hr_redis_cluster *cluster)
     return 0;
 }
 
-int hr__cluster_find(struct hr_redis_cluster *cluster, unsigned slot, struct hr__redis_node **ret)
+int hr__cluster_find(struct hr_redis_cluster *cluster, unsigned slot, hr_usec deadline,
+                     struct hr__redis_node **ret)
 {
     if (cluster->closed)
         return hr_fail(HR_ECLOSED, "redis: the client is closed");
-    int r = wait_for_map(cluster);
+    int r = wait_for_map(cluster, deadline);
     if (r < 0)
         return r;
     struct hr__redis_node *node =
@@ -414,12 +426,12 @@ int hr__cluster_find(struct hr_redis_cluster *cluster, unsigned slot, struct hr_
     return use(node, ret);
 }
 
-int hr__cluster_masters(struct hr_redis_cluster *cluster, struct hr__redis_node ***ret,
-                        size_t *ret_count)
+int hr__cluster_masters(struct hr_redis_cluster *cluster, hr_usec deadline,
+                        struct hr__redis_node ***ret, size_t *ret_count)
 {
     if (cluster->closed)
         return hr_fail(HR_ECLOSED, "redis: the client is closed");
-    int r = wait_for_map(cluster);
+    int r = wait_for_map(cluster, deadline);
     if (r < 0)
         return r;
     struct hr__redis_node **masters = calloc(cluster->alive + 1, sizeof(struct hr__redis_node *));

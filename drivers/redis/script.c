@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "drivers/redis/client.h"
+#include "drivers/redis/script_impl.h"
 #include "drivers/redis/words.h"
 
 struct hr_redis_arg hr_redis_str(const char *text)

@@ -34,11 +34,3 @@ static inline struct hr__redis_request hr__words_request(const struct hr__words 
     return (struct hr__redis_request){
         .argc = words->count, .argv = words->argv, .lens = words->lens};
 }
-
-/* Calls a script by its hash through a client of either kind, and with its source when the server
- * does not know it. */
-typedef int hr__redis_asker(void *client, hr_reply **ret, const struct hr__redis_request *request);
-hr_async int hr__redis_eval_by(hr__redis_asker *ask, void *client, hr_reply **ret,
-                               const struct hr_redis_script *script, size_t n_keys,
-                               const struct hr_redis_arg *keys, size_t n_args,
-                               const struct hr_redis_arg *args);

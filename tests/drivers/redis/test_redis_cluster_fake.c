@@ -258,6 +258,24 @@ TEST(the_url_has_to_be_that_of_a_cluster)
         hr_redis_cluster_new(&(struct hr_redis_options){.url = "redis://127.0.0.1"}));
 }
 
+TEST(waiting_for_the_first_map_counts_towards_a_command_s_time_limit)
+{
+    struct fake_redis fake;
+    char url[64];
+    fake_start_tcp(&fake, fake_silence, NULL);
+    snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:%u", fake.port);
+    hr_redis_cluster *cluster = hr_redis_cluster_new(&(struct hr_redis_options){
+        .url = url, .command_timeout = hr_seconds(1), .connect_timeout = hr_seconds(60)});
+    hr_redis_conn *own = NULL;
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), -ETIMEDOUT);
+    ASSERT_FALSE(hr_last_error()->sent);
+    ASSERT_EQ(test_clock_now(), hr_seconds(1));
+    ASSERT_ERR(hr_redis_cluster_acquire(cluster, "k", 1, &own), -ETIMEDOUT);
+    ASSERT_EQ(test_clock_now(), hr_seconds(2));
+    end_client(cluster);
+    fake_end(&fake);
+}
+
 static int use_once(void *arg)
 {
     hr_auto(hr_redis_releasep) hr_redis_conn *own = NULL;
