@@ -62,7 +62,7 @@ static int set_outcome(struct hr_redis_outcome *outcome, int code, bool sent, co
     return outcome->code;
 }
 
-/* Says in the record which of the commands it is about. */
+/* Says in the record of an error reply which of the commands it is about. */
 static void blame(const hr_redis_pipeline *p, size_t i)
 {
     const char *bytes = hr_buf_data(&p->bytes);
@@ -94,7 +94,7 @@ static void note(struct first *first, size_t i, int code)
     if (code >= 0 || first->code < 0)
         return;
     first->code = code;
-    if (i != NO_COMMAND && code != -ECANCELED)
+    if (i != NO_COMMAND && code == HR_EREPLY)
         blame(first->pipeline, i);
     hr_error_copy(&first->error, hr_last_error());
 }

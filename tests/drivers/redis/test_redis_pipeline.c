@@ -285,6 +285,8 @@ TEST(r3_a_lost_connection_gives_each_command_of_a_pipeline_its_outcome)
     for (int i = 0; i < 6; i++)
         hr_redis_pipeline_add(p, "INCR n");
     ASSERT_ERR(hr_redis_pipeline_run(redis, p), HR_ELOST);
+    ASSERT_TRUE(hr_last_error()->sent);
+    ASSERT_FALSE(strstr(hr_last_error()->message, "INCR")); /* which has nothing to do with it */
     for (size_t i = 0; i < 6; i++) {
         ASSERT_ERR(outcome(p, i), i < 3 ? 0 : HR_ELOST);
         ASSERT_TRUE(hr_redis_pipeline_at(p, i)->sent);
