@@ -141,9 +141,18 @@ int hr__redis_ask_by(struct hr_redis *redis, hr_usec deadline, hr_reply **parts,
                                 .stands = true});
 }
 
+int hr__redis_ask_v(struct hr_redis *redis, hr_reply **ret, const char *fmt, va_list *args)
+{
+    return hr__redis_ask(redis, ret, &(struct hr__redis_request){.fmt = fmt, .args = args});
+}
+
 int hr_redis_command(hr_redis *redis, hr_reply **ret, const char *fmt, ...)
 {
-    return hr__redis_ask_fmt(redis, ret, fmt);
+    va_list args;
+    va_start(args, fmt);
+    int r = hr__redis_ask_v(redis, ret, fmt, &args);
+    va_end(args);
+    return r;
 }
 
 int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc, const char *const *argv,

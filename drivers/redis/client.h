@@ -87,23 +87,16 @@ void hr__redis_shut(struct hr_redis *redis);
 hr_async int hr__redis_ask(struct hr_redis *redis, hr_reply **ret,
                            const struct hr__redis_request *request);
 
-/* The same by a moment on the loop's clock that stands, however long connecting takes: for what has
- * one time limit with several servers. Where the request has several commands, the replies before
- * the last go to parts, as many as have come, and are the caller's; NULL: it has one. */
+/* The same for a format and what belongs to it. */
+hr_async int hr__redis_ask_v(struct hr_redis *redis, hr_reply **ret, const char *fmt,
+                             va_list *args);
+
+/* The command of a request by a moment on the loop's clock that stands, however long connecting
+ * takes: for what has one time limit with several servers. Where the request has several commands,
+ * the replies before the last go to parts, as many as have come, and are the caller's; NULL: it has
+ * one. */
 hr_async int hr__redis_ask_by(struct hr_redis *redis, hr_usec deadline, hr_reply **parts,
                               hr_reply **ret, const struct hr__redis_request *request);
-
-/* hr__redis_ask() in a function whose last arguments are fmt and what belongs to it; yields the
- * code. */
-#define hr__redis_ask_fmt(redis, ret, fmt)                                                         \
-    ({                                                                                             \
-        va_list hr_args_;                                                                          \
-        va_start(hr_args_, fmt);                                                                   \
-        struct hr__redis_request hr_request_ = {.fmt = (fmt), .args = &hr_args_};                  \
-        int hr_code_ = hr__redis_ask((redis), (ret), &hr_request_);                                \
-        va_end(hr_args_);                                                                          \
-        hr_code_;                                                                                  \
-    })
 
 /* r is how a command ended, and the record says why: a server that is not what it was is left. */
 void hr__redis_heed_refusal(struct hr_redis *redis, int r);

@@ -56,10 +56,14 @@ static const unsigned letters = LETTER('A') | LETTER('B') | LETTER('D') | LETTER
 
 const struct hr__redis_manner *hr__redis_manner_of(const char *word, size_t len)
 {
-    if (len < 4 || !(letters & LETTER(word[0]))) /* the shortest are AUTH, EXEC, QUIT, WAIT */
+    if (len < 4) /* the shortest are AUTH, EXEC, QUIT, WAIT */
+        return NULL;
+    unsigned first = LETTER(word[0]);
+    if (!(letters & first))
         return NULL;
     for (size_t i = 0; i < HR_ARRAY_LEN(manners); i++) {
-        if (strlen(manners[i].name) == len && strncasecmp(manners[i].name, word, len) == 0)
+        const char *name = manners[i].name;
+        if (LETTER(name[0]) == first && strlen(name) == len && strncasecmp(name, word, len) == 0)
             return &manners[i];
     }
     return NULL;
@@ -120,7 +124,7 @@ int hr__redis_check_manners(const struct hr__redis_request *request)
 {
     const char *word = first_word(request);
     bool suspect = word && (letters | LETTER('C')) & LETTER(word[0]);
-    return hr_unlikely(suspect) ? check_word(request, word) : 0;
+    return suspect ? check_word(request, word) : 0;
 }
 
 int hr__redis_check_own_manners(const char *fmt)

@@ -18,7 +18,10 @@ static int refuse(const char *what)
 int hr_redis_command_int(hr_redis *redis, int64_t *ret, const char *fmt, ...)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    int r = hr__redis_ask_fmt(redis, &reply, fmt);
+    va_list args;
+    va_start(args, fmt);
+    int r = hr__redis_ask_v(redis, &reply, fmt, &args);
+    va_end(args);
     if (r < 0)
         return r;
     if (hr_reply_is_nil(reply))
@@ -29,7 +32,10 @@ int hr_redis_command_int(hr_redis *redis, int64_t *ret, const char *fmt, ...)
 int hr_redis_command_double(hr_redis *redis, double *ret, const char *fmt, ...)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    int r = hr__redis_ask_fmt(redis, &reply, fmt);
+    va_list args;
+    va_start(args, fmt);
+    int r = hr__redis_ask_v(redis, &reply, fmt, &args);
+    va_end(args);
     if (r < 0)
         return r;
     if (hr_reply_is_nil(reply))
@@ -40,7 +46,10 @@ int hr_redis_command_double(hr_redis *redis, double *ret, const char *fmt, ...)
 int hr_redis_command_text(hr_redis *redis, char **ret, size_t *ret_len, const char *fmt, ...)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    int r = hr__redis_ask_fmt(redis, &reply, fmt);
+    va_list args;
+    va_start(args, fmt);
+    int r = hr__redis_ask_v(redis, &reply, fmt, &args);
+    va_end(args);
     if (r < 0)
         return r;
     if (hr_reply_is_nil(reply))
@@ -115,7 +124,10 @@ int hr_redis_pairs_of(hr_reply *reply, struct hr_redis_pairs *ret)
 int hr_redis_command_pairs(hr_redis *redis, struct hr_redis_pairs *ret, const char *fmt, ...)
 {
     hr_reply *reply = NULL;
-    int r = hr__redis_ask_fmt(redis, &reply, fmt);
+    va_list args;
+    va_start(args, fmt);
+    int r = hr__redis_ask_v(redis, &reply, fmt, &args);
+    va_end(args);
     return r < 0 ? r : hr_redis_pairs_of(reply, ret);
 }
 
