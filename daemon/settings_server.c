@@ -29,11 +29,9 @@ static int parse_url(struct hr_conf *conf, const struct hr_conf_node *node,
 static int read_redis_url(struct hr_conf *conf, const struct hr_conf_node *node, void *target)
 {
     hr_auto(hr_url_done) struct hr_url url = {0};
-    int r = parse_url(conf, node, HR_URL_REDISES, &url);
+    int r = parse_url(conf, node, HR_URL_NO_CLUSTER, &url);
     if (r < 0)
         return r;
-    if (url.scheme == HR_URL_CLUSTER)
-        return refuse_url(conf, node, "is the URL of a cluster, which cannot be a job's source");
     *(const char **)target = node->text;
     return 0;
 }

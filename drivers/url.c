@@ -80,6 +80,8 @@ static int check_whole(struct hr__url_parser *p, const char *host_at, struct hr_
 
 static bool is_of(const struct hr__url_scheme *scheme, enum hr_url_servers servers)
 {
+    if (servers == HR_URL_NO_CLUSTER && scheme->scheme == HR_URL_CLUSTER)
+        return false;
     return servers == HR_URL_ALL || (servers == HR_URL_MYSQLS) == (scheme->scheme == HR_URL_MYSQL);
 }
 
@@ -91,14 +93,20 @@ static int refuse_scheme(struct hr__url_parser *p, enum hr_url_servers servers)
         return hr__url_refuse(p, p->text, "it does not begin with mysql://");
     case HR_URL_REDISES:
         return hr__url_refuse(p, p->text,
-                              "it does not begin with redis:// or rediss://, nor with those and "
-                              "+sentinel or +cluster, nor with unix://");
+                              "it does not begin with redis://, rediss://, unix://, "
+                              "redis+sentinel://, rediss+sentinel://, redis+cluster:// or "
+                              "rediss+cluster://");
+    case HR_URL_NO_CLUSTER:
+        return hr__url_refuse(p, p->text,
+                              "it does not begin with redis://, rediss://, unix://, "
+                              "redis+sentinel:// or rediss+sentinel://");
     case HR_URL_ALL:
         break;
     }
     return hr__url_refuse(p, p->text,
-                          "it does not begin with redis:// or rediss://, nor with those and "
-                          "+sentinel or +cluster, nor with unix:// or mysql://");
+                          "it does not begin with redis://, rediss://, unix://, "
+                          "redis+sentinel://, rediss+sentinel://, redis+cluster://, "
+                          "rediss+cluster:// or mysql://");
 }
 
 static int parse_scheme(struct hr__url_parser *p, enum hr_url_servers servers,
@@ -107,8 +115,9 @@ static int parse_scheme(struct hr__url_parser *p, enum hr_url_servers servers,
     const char *colon = strstr(rest->at, "://");
     for (size_t i = 0; colon && i < HR_ARRAY_LEN(schemes); i++) {
         size_t len = strlen(schemes[i].name);
-        if (is_of(&schemes[i], servers) && len == (size_t)(colon - rest->at) &&
-            strncasecmp(rest->at, schemes[i].name, len) == 0) {
+        if (len != (size_t)(colon - rest->at) || strncasecmp(rest->at, schemes[i].name, len) != 0)
+            continue;
+        if (is_of(&schemes[i], servers)) {
             url->scheme = schemes[i].scheme;
             url->port = schemes[i].port;
             url->tls = schemes[i].tls;
@@ -116,6 +125,9 @@ static int parse_scheme(struct hr__url_parser *p, enum hr_url_servers servers,
             rest->at = colon + 3;
             return 0;
         }
+        if (servers == HR_URL_NO_CLUSTER && schemes[i].scheme == HR_URL_CLUSTER)
+            return hr__url_refuse(p, p->text,
+                                  "it is the URL of a cluster, which is of no use here");
     }
     return refuse_scheme(p, servers);
 }

@@ -62,7 +62,12 @@ HR_PUBLIC int hr_url_parse(const char *text, struct hr_url *ret, const char **re
                            size_t *ret_offset);
 
 /* The same for a client of these servers only, so that a mistake does not offer the others'. */
-enum hr_url_servers { HR_URL_ALL, HR_URL_REDISES, HR_URL_MYSQLS };
+enum hr_url_servers {
+    HR_URL_ALL,
+    HR_URL_REDISES,
+    HR_URL_NO_CLUSTER, /* of Redis: one server, or one behind sentinels */
+    HR_URL_MYSQLS,
+};
 HR_PUBLIC int hr_url_parse_for(enum hr_url_servers servers, const char *text, struct hr_url *ret,
                                const char **ret_what, size_t *ret_offset);
 

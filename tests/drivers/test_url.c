@@ -218,14 +218,18 @@ TEST_PLAIN(a_client_s_url_is_one_of_its_own_servers)
         enum hr_url_servers servers;
         const char *text, *refused; /* NULL: it is taken */
     } cases[] = {
-        {HR_URL_REDISES, "redis://h",         NULL                                          },
-        {HR_URL_REDISES, "redis+cluster://h", NULL                                          },
-        {HR_URL_REDISES, "unix:///s",         NULL                                          },
-        {HR_URL_REDISES, "mysql://u@h/db",    "it does not begin with redis:// or rediss://"},
-        {HR_URL_MYSQLS,  "mysql://u@h/db",    NULL                                          },
-        {HR_URL_MYSQLS,  "unix:///s",         "it does not begin with mysql://"             },
-        {HR_URL_MYSQLS,  "http://h",          "it does not begin with mysql://"             },
-        {HR_URL_ALL,     "http://h",          "it does not begin with redis:// or rediss://"},
+        {HR_URL_REDISES,    "redis://h",             NULL                                              },
+        {HR_URL_NO_CLUSTER, "rediss+sentinel://h/m", NULL                                              },
+        {HR_URL_NO_CLUSTER, "http://h",
+         "it does not begin with redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://"},
+        {HR_URL_NO_CLUSTER, "redis+cluster://h",     "it is the URL of a cluster"                      },
+        {HR_URL_REDISES,    "redis+cluster://h",     NULL                                              },
+        {HR_URL_REDISES,    "unix:///s",             NULL                                              },
+        {HR_URL_REDISES,    "mysql://u@h/db",        "it does not begin with redis://, rediss://"      },
+        {HR_URL_MYSQLS,     "mysql://u@h/db",        NULL                                              },
+        {HR_URL_MYSQLS,     "unix:///s",             "it does not begin with mysql://"                 },
+        {HR_URL_MYSQLS,     "http://h",              "it does not begin with mysql://"                 },
+        {HR_URL_ALL,        "http://h",              "it does not begin with redis://, rediss://"      },
     };
     for (size_t i = 0; i < HR_ARRAY_LEN(cases); i++) {
         struct hr_url url = {0};
