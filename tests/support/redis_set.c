@@ -32,7 +32,7 @@
 /* What is up; one set at a time is enough. */
 
 static pid_t pids[TEST_SET_MAX];
-static char folder[64];
+static char folder[sizeof(((struct test_set *)NULL)->dir)];
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {

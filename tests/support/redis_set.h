@@ -22,7 +22,7 @@ struct test_set_server {
 };
 
 struct test_set {
-    char dir[64];
+    char dir[32];
     size_t count;
     bool cluster, tls;
     bool steady;          /* no master is replaced, however slow a busy machine makes it */

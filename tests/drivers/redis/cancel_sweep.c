@@ -31,7 +31,7 @@ static void check_client(const struct cancel_sweep *sweep, void *client, int n)
 
 /* False: there was no n-th wait. */
 static bool cancel_once(const struct cancel_sweep *sweep, const struct cancel_operation *operation,
-                        int n, bool cold)
+                        int n, bool cold, int *cancelled)
 {
     void *client = sweep->open(sweep->options);
     ASSERT_TRUE(client);
@@ -44,6 +44,7 @@ static bool cancel_once(const struct cancel_sweep *sweep, const struct cancel_op
         test_fail(__FILE__, __LINE__, "%s at %d: %d: %s", operation->name, n, a.code,
                   hr_error_message(a.code));
     ASSERT_TRUE(reached || a.code >= 0);
+    *cancelled += a.code == -ECANCELED;
     check_client(sweep, client, n);
     sweep->close(client);
     return reached;
@@ -52,9 +53,10 @@ static bool cancel_once(const struct cancel_sweep *sweep, const struct cancel_op
 void cancel_sweep_run(const struct cancel_sweep *sweep, const struct cancel_operation *operation)
 {
     for (int cold = 0; cold < 2; cold++) {
-        int n = 1;
-        while (cancel_once(sweep, operation, n, cold))
+        int n = 1, cancelled = 0;
+        while (cancel_once(sweep, operation, n, cold, &cancelled))
             n++;
         ASSERT_TRUE(n > 1 && n < 100);
+        ASSERT_TRUE(cancelled > 0); /* or every cancel was swallowed */
     }
 }

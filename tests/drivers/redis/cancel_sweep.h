@@ -21,5 +21,5 @@ struct cancel_operation {
 };
 
 /* With a client that has not connected yet, and with one that has, a new one each time. Fails the
- * test where a cancel does harm, or where there was no wait at all. */
+ * test where a cancel does harm, where there was no wait at all, and where no cancel was heeded. */
 void cancel_sweep_run(const struct cancel_sweep *sweep, const struct cancel_operation *operation);

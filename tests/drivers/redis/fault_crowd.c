@@ -38,16 +38,19 @@ struct work {
 
 /* --- the way to the servers */
 
-static const struct fault_crowd *detours;
+static struct {
+    uint16_t from, to;
+} detours[FAULT_CROWD_PROXIES];
+static size_t n_detours;
 
 int __real_hr__dial(const struct hr_url *url, hr_usec limit, int *ret);
 int __wrap_hr__dial(const struct hr_url *url, hr_usec limit, int *ret);
 int __wrap_hr__dial(const struct hr_url *url, hr_usec limit, int *ret)
 {
     struct hr_url there = *url;
-    for (size_t i = 0; detours && !url->socket && i < detours->n_proxies; i++) {
-        if (detours->ports[i] == url->port)
-            there.port = detours->proxies[i].port;
+    for (size_t i = 0; !url->socket && i < n_detours; i++) {
+        if (detours[i].from == url->port)
+            there.port = detours[i].to;
     }
     return __real_hr__dial(&there, limit, ret);
 }
@@ -59,7 +62,9 @@ void fault_crowd_add(struct fault_crowd *crowd, const char *path, uint16_t port)
     ASSERT_ERR(hr_sleep(hr_ms(1)), 0); /* the loop has not seen how long a server's start took */
     fault_proxy_start(&crowd->proxies[i], path, port, i + 1);
     crowd->ports[i] = port;
-    detours = crowd;
+    detours[i].from = port;
+    detours[i].to = crowd->proxies[i].port;
+    n_detours = crowd->n_proxies; /* those of a test that failed are gone */
 }
 
 struct hr_redis_options fault_crowd_options(const char *url, const char *ca)
@@ -68,7 +73,7 @@ struct hr_redis_options fault_crowd_options(const char *url, const char *ca)
         .url = url,
         .tls = {.ca = ca       },
         .command_timeout = test_patience(hr_ms(150)),
-        .connect_timeout = test_patience(hr_ms(300)),
+        .connect_timeout = test_patience(hr_ms(600)),
         .reconnect = { .first = hr_ms(10), .max = hr_ms(40), .factor = 2, .jitter = true},
     };
 }
@@ -159,8 +164,12 @@ static void suffer_all(struct work *work, const enum fault *faults, size_t n)
     for (int round = 0; round < 10; round++) {
         for (size_t i = 0; i < n; i++) {
             fault_proxies_suffer(crowd->proxies, crowd->n_proxies, faults[i], 2);
-            for (uint64_t done = work->counts[FAULT_DONE]; work->counts[FAULT_DONE] < done + TASKS;)
+            hr_usec until = hr_later(hr_now(), test_patience(hr_seconds(30)));
+            for (uint64_t done = work->counts[FAULT_DONE];
+                 work->counts[FAULT_DONE] < done + TASKS;) {
                 ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
+                ASSERT_TRUE(hr_now() < until);
+            }
         }
         if (work->counts[FAULT_NEVER_SENT] > 0 && work->counts[FAULT_UNKNOWN] > 0)
             return;
@@ -170,7 +179,7 @@ static void suffer_all(struct work *work, const enum fault *faults, size_t n)
 /* Every node of a cluster answers. */
 static void until_it_works(struct work *work)
 {
-    hr_usec until = hr_now() + hr_seconds(10);
+    hr_usec until = hr_later(hr_now(), test_patience(hr_seconds(10)));
     char list[16];
     const char *const words[] = {"LLEN", list};
     for (int i = 0; i < LISTS; i++) {
@@ -190,7 +199,7 @@ static void end(struct fault_crowd *crowd)
         ASSERT_ERR(hr_redis_cluster_close(crowd->cluster), 0);
     crowd->redis = hr_redis_free(crowd->redis);
     crowd->cluster = hr_redis_cluster_free(crowd->cluster);
-    detours = NULL;
+    n_detours = 0;
     for (size_t i = 0; i < crowd->n_proxies; i++)
         fault_proxy_end(&crowd->proxies[i]);
 }
