@@ -43,6 +43,16 @@ int read_expr(struct hr_conf *conf, const struct hr_conf_node *node, void *targe
     return r;
 }
 
+static int read_condition(struct hr_conf *conf, const struct hr_conf_node *node, void *target)
+{
+    int r = read_expr(conf, node, target);
+    if (r == 0 && expr_is_always_true(*(struct expr **)target))
+        r = hr_conf_error(conf, node,
+                          "is true for every item, since it makes a value and compares none (= "
+                          "sets, == compares)");
+    return r;
+}
+
 static void destroy_expect(void *expect)
 {
     expect_free(expect);
@@ -128,8 +138,9 @@ static const struct hr_conf_field drop_fields[] = {
      .type = HR_CONF_TYPE_HOOK,
      .required = true,
      .offset = HR_CONF_AT(struct step_conf, expr, struct expr *),
-     .hook = read_expr,
-     .doc = "Items for which this is true end here."},
+     .hook = read_condition,
+     .doc = "Items for which this is true end here; null and false are not, anything else is. == "
+            "compares."},
     HR_CONF_STR(struct step_conf, "reason", reason, "dropped", "The name they are counted under."),
     HR_CONF_END,
 };

@@ -9,6 +9,7 @@
 #include "daemon/headracectl/files.h"
 #include "daemon/headracectl/print.h"
 #include "daemon/headracectl/promise.h"
+#include "daemon/item/expr.h"
 #include "daemon/item/plural.h"
 
 /* Sentences, each a member of a list in JSON, a line with a dash for eyes. */
@@ -92,6 +93,11 @@ static void say_source(struct story *story, const struct job_conf *job)
     say(story, "An item longer than %s is a dead letter, unread.", size(source->max_payload, a));
 }
 
+static const char *in_a_line(const struct expr *e)
+{
+    return strchr(expr_text(e), '\n') ? "its expression is true" : expr_text(e);
+}
+
 static void say_steps(struct story *story, const struct job_conf *job)
 {
     say(story, job->decode == DECODE_JSON ? "An item has to be JSON; what is not is a dead letter."
@@ -104,7 +110,7 @@ static void say_steps(struct story *story, const struct job_conf *job)
         if (step->kind == STEP_MAP)
             say(story, "Step %zu replaces the item by the result of an expression.", i + 1);
         else
-            say(story, "Step %zu drops items for which an expression holds%s%s.", i + 1,
+            say(story, "Step %zu drops items where %s%s%s.", i + 1, in_a_line(step->expr),
                 step->reason ? ", counted as " : "", step->reason ? step->reason : "");
     }
 }

@@ -38,6 +38,12 @@ static inline void expr_freep(struct expr **e)
 /* Whether it is a plain path from the item (.a.b[0], or . itself). */
 bool expr_is_path(const struct expr *e);
 
+/* Whether it can only give what counts as true, whatever the item is: .a = 1, del(.a), {}, []. */
+bool expr_is_always_true(const struct expr *e);
+
+/* The program as it was written. */
+const char *expr_text(const struct expr *e);
+
 /* Whether it mentions $job, $meta. */
 bool expr_uses_job(const struct expr *e);
 bool expr_uses_meta(const struct expr *e);

@@ -142,6 +142,7 @@ static int compile(struct expr *e, const char *program, struct expr_error *error
     if (!copy)
         return arena_error(e->arena);
     memcpy(copy, program, len + 1);
+    e->text = copy;
 
     struct parser p = {
         .lexer = {.program = copy, .arena = e->arena, .error = error},
@@ -184,6 +185,35 @@ struct expr *expr_free(struct expr *e)
 bool expr_is_path(const struct expr *e)
 {
     return e->root->kind == NODE_PATH && !e->root->base;
+}
+
+/* An assignment to the item itself (. = .a) gives the value, any other the item with it. */
+static bool is_always_true(const struct node *node)
+{
+    switch (node->kind) {
+    case NODE_OBJECT:
+    case NODE_ARRAY:
+    case NODE_DELETE:
+        return true;
+    case NODE_ASSIGN:
+        return node->left->n_steps > 0 || is_always_true(node->right);
+    case NODE_PIPE:
+        return is_always_true(node->right);
+    case NODE_ALTERNATIVE:
+        return is_always_true(node->left) || is_always_true(node->right);
+    default:
+        return false;
+    }
+}
+
+bool expr_is_always_true(const struct expr *e)
+{
+    return is_always_true(e->root);
+}
+
+const char *expr_text(const struct expr *e)
+{
+    return e->text;
 }
 
 bool expr_uses_job(const struct expr *e)

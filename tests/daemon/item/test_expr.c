@@ -194,6 +194,33 @@ static void plain_paths_and_variables_are_known(void **state)
     }
 }
 
+static void what_can_only_be_true_is_known(void **state)
+{
+    static const struct {
+        const char *program;
+        bool always;
+    } cases[] = {
+        {".a = 1",       true },
+        {".a = .b // 1", true },
+        {"del(.a)",      true },
+        {"{}",           true },
+        {".a | [.]",     true },
+        {"[.] | .[0]",   false},
+        {". = .a",       false},
+        {".a // .b",     false},
+        {".a == {}",     false},
+        {".a and {}",    false},
+        {"true",         false},
+    };
+    for (size_t i = 0; i < HR_ARRAY_LEN(cases); i++) {
+        hr_auto(expr_freep) struct expr *e = NULL;
+        struct expr_error error;
+        assert_int_equal(expr_compile(cases[i].program, &e, &error), 0);
+        assert_int_equal(expr_is_always_true(e), cases[i].always);
+        assert_string_equal(expr_text(e), cases[i].program);
+    }
+}
+
 int test_expr(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +231,7 @@ int test_expr(void)
         ITEM_TEST(what_is_wrong_is_refused_at_its_place),
         ITEM_TEST(programs_nest_within_bounds),
         ITEM_TEST(plain_paths_and_variables_are_known),
+        ITEM_TEST(what_can_only_be_true_is_known),
     };
     return cmocka_run_group_tests_name("expr", tests, NULL, NULL);
 }

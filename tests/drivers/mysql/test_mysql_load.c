@@ -244,7 +244,8 @@ TEST_REAL(a_server_that_asks_for_a_file_gets_nothing)
         ASSERT_EQ(bind(thief.listener, (struct sockaddr *)&address.addr, address.len), 0);
         ASSERT_EQ(listen(thief.listener, 1), 0);
         hr_task *task = hr_create_task("thief", steal, &thief);
-        hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.url = url});
+        hr_mysql_pool *pool = mysql_test_pool(
+            &(struct hr_mysql_options){.url = url, .query_timeout = test_patience(hr_ms(300))});
         hr_mysql_conn *conn = mysql_test_acquire(pool);
         hr_auto(hr_mysql_cursor_freep) hr_mysql_cursor *cursor = hr_mysql_cursor_new(conn);
         hr_mysql_result *rows = NULL;
