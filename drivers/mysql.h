@@ -83,7 +83,8 @@ HR_PUBLIC void hr_mysql_pool_flush(hr_mysql_pool *pool);
 
 /* Every call below that talks to the server returns ≥ 0, or
  *   HR_EREPLY    the server said no: native is its number, state its SQLSTATE; the connection is
- *                usable (1153, too large a statement, may have closed it)
+ *                usable (1153, too large a statement, may have closed it). Of acquire: it refused
+ *                the login (1045, 1049)
  *   -ENOTCONN    not connected, or the connection was lost before the request had left
  *   HR_ELOST     sent, and the connection was lost: no telling whether it was done
  *   -ETIMEDOUT   no answer in query_timeout; the connection is closed; sent tells
@@ -92,7 +93,7 @@ HR_PUBLIC void hr_mysql_pool_flush(hr_mysql_pool *pool);
  *   -EPROTO      what the server says makes no sense; the connection is closed
  *   -EBUSY       another task's call on this connection is under way, or a cursor's rows are left
  *                to be fetched
- *   HR_ECLOSED · -ENOMEM · -EINVAL
+ *   HR_ECLOSED · -ENOMEM · -EINVAL · HR_ENOTASK
  * client errors (2002, 2013, …) stand in native as well. */
 
 /* Borrows a connection in autocommit mode. release never waits; a connection with an open

@@ -222,7 +222,7 @@ static int acquire(hr_pool *pool, void **ret)
 int hr_pool_acquire(hr_pool *pool, void **ret)
 {
     if (!hr_current_task())
-        return hr_fail(HR_ENOTASK, "%s: only a task can borrow a connection", pool->ops->name);
+        return hr_fail(HR_ENOTASK, "%s: only a task can borrow from a pool", pool->ops->name);
     pool->refs++; /* its owner may free it while we wait */
     int r = acquire(pool, ret);
     hr__pool_unref(pool);

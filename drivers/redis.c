@@ -148,7 +148,8 @@ hr_redis *hr_redis_new(const struct hr_redis_options *options)
     hr_redis *redis = hr__redis_new_pattern(options);
     if (redis && redis->target.url.scheme == HR_URL_CLUSTER) {
         redis = hr_redis_free(redis);
-        (void)hr_fail(-EINVAL, "redis: the url is that of a cluster");
+        (void)hr_fail(-EINVAL,
+                      "redis: the url is that of a cluster (hr_redis_cluster_new() takes it)");
     }
     return redis;
 }

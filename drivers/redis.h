@@ -76,7 +76,7 @@ HR_PUBLIC void hr_redis_freep(hr_redis **redis);
  *   -ETIMEDOUT   no reply in command_timeout; the record's sent tells whether it left
  *   -ECANCELED   the task was cancelled; the record's sent likewise
  *   HR_ECLOSED · -ENOBUFS (longer than max_pending) · -ENOMEM · -EINVAL (format, or a command that
- *   others on the connection would suffer from)
+ *   others on the connection would suffer from) · HR_ENOTASK · HR_ENOLOOP
  * What is not sent when its caller leaves is taken back and never will be. */
 HR_PUBLIC hr_async int hr_redis_command(hr_redis *redis, hr_reply **ret, const char *fmt, ...);
 HR_PUBLIC hr_async int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc,

@@ -2,7 +2,8 @@
 /*
  * The one parser for the URLs that name servers.
  *
- *   redis://user:password@host:port/db      rediss://…      unix:///path?db=0
+ *   redis://user:password@host:port/db      rediss://…
+ *   unix://user:password@/path?db=0
  *   redis+sentinel://user:password@host:port,host:port/master/db?sentinel_user=…
  *   redis+cluster://user:password@host:port,host:port
  *   mysql://user:password@host:port/database?tls=full      mysql://user@/database?socket=/path

@@ -34,6 +34,14 @@ static int no_connection(const struct hr__mysql_host *host, const char *why)
                           NULL, false, "mysql %s: %s", host->name, why);
 }
 
+/* The record, with the server's name. */
+static int refused(const struct hr__mysql_host *host)
+{
+    struct hr_error said = *hr_last_error();
+    return hr_fail_native(HR_EREPLY, said.native, said.state, NULL, said.sent, "mysql %s: %s",
+                          host->name, said.message);
+}
+
 static int set_options(const struct hr__mysql_server *server, MYSQL *m)
 {
     const my_bool no = 0;
@@ -80,7 +88,8 @@ static hr_async int log_in(hr_mysql_conn *conn)
     conn->wait.heard = false;
     if (conn->wait.why[0])
         return no_connection(conn->host, conn->wait.why);
-    return hr__mysql_error(conn);
+    int r = hr__mysql_error(conn);
+    return r == HR_EREPLY ? refused(conn->host) : r;
 }
 
 static void learn_server(hr_mysql_conn *conn)

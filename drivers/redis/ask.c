@@ -15,7 +15,7 @@ int hr__redis_check_loop(struct hr_redis *redis)
     if (hr_likely(loop && redis->loop == loop))
         return 0;
     if (!loop)
-        return hr_fail(HR_ENOLOOP, "redis: no running loop");
+        return hr_fail(HR_ENOLOOP, "redis: no loop runs in this thread");
     if (redis->loop)
         return hr_fail(HR_EWRONGLOOP, "redis: the client belongs to another loop");
     redis->loop = loop;

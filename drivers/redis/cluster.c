@@ -37,7 +37,7 @@ hr_redis_cluster *hr_redis_cluster_new(const struct hr_redis_options *options)
     const struct hr_url *url = cluster->pattern ? &cluster->pattern->target.url : NULL;
     if (!url || !url->host || url->scheme == HR_URL_SENTINEL || url->db != 0) {
         if (url)
-            (void)hr_fail(-EINVAL, "redis: the url is not that of a cluster");
+            (void)hr_fail(-EINVAL, "redis: the url is not that of a cluster (redis+cluster://)");
         hr__cluster_unref(cluster);
         return NULL;
     }

@@ -92,6 +92,8 @@ static int explain(const struct hr__redis_target *target, int code)
     bool has_name = strncmp(error.message, target->name, named) == 0 &&
                     strncmp(error.message + named, ": ", 2) == 0;
     const char *text = has_name ? error.message + named + 2 : error.message;
+    if (strcmp(error.kind, "NOAUTH") == 0) /* the server's own words are for who typed HELLO */
+        text = "it wants a password, and none was given (NOAUTH)";
     int r = hr_fail_native(-ENOTCONN, 0, NULL, error.kind[0] ? error.kind : NULL, false, "%s: %s",
                            target->name, text);
     hr_error_done(&error);

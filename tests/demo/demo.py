@@ -128,6 +128,11 @@ def tell_how_to_go_on(stage, n):
   redis-cli -s {stage.redis.socket} RPUSH orders '{order}'
   mariadb -S {stage.mariadb.socket} -u root shop -e 'SELECT * FROM orders ORDER BY id DESC LIMIT 1'
 
+Programs reach them at
+
+  {stage.redis.url}
+  {stage.mariadb.url}
+
 How the job fares, and what became of the bad ones:
 
   {ask} status
