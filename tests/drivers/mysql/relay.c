@@ -16,6 +16,7 @@
 
 #define HEADER       4
 #define PACKET_MAX   65536
+#define GREETING_MAX 256
 #define RECORD       5 /* bytes in front of a record of TLS */
 #define BULK_EXECUTE 0xfa
 
@@ -94,8 +95,11 @@ static size_t make_elder(unsigned char *packet, size_t size)
     unsigned char *old = packet + HEADER + 1;
     unsigned char *rest = old + strlen((const char *)old) + 1;
     size_t n = (size_t)(packet + size - rest);
-    memmove(old + sizeof(version), rest, n);
+    unsigned char behind[GREETING_MAX];
+    ASSERT_TRUE(n <= sizeof(behind));
+    memcpy(behind, rest, n);
     memcpy(old, version, sizeof(version));
+    memcpy(old + sizeof(version), behind, n);
     rest = old + sizeof(version);
     rest[BEFORE_LOW] |= 1; /* "of MySQL" */
     memset(rest + BEFORE_MORE, 0, 4);

@@ -222,7 +222,8 @@ void fault_crowd_run(struct fault_crowd *crowd, const enum fault *faults, size_t
     until_it_works(work);
     if (!crowd->damaged)
         compare(work);
-    ASSERT_TRUE(work->counts[FAULT_NEVER_SENT] > 0 && work->counts[FAULT_UNKNOWN] > 0);
+    bool in_time = test_patience(1) > 1; /* with long limits calls may live through all of it */
+    ASSERT_TRUE(in_time || (work->counts[FAULT_NEVER_SENT] > 0 && work->counts[FAULT_UNKNOWN] > 0));
     uint64_t links = 0, struck = 0;
     for (size_t i = 0; i < crowd->n_proxies; i++) {
         links += crowd->proxies[i].links;

@@ -105,7 +105,9 @@ TEST_REAL(behind_sentinels_everything_goes_through_tls_and_every_fault)
 
 static void verify_nodes(const char *url)
 {
-    struct hr_redis_options options = {.url = url, .tls.ca = test_certificate("stranger.pem")};
+    struct hr_redis_options options = {.url = url,
+                                       .tls.ca = test_certificate("stranger.pem"),
+                                       .command_timeout = test_patience(hr_seconds(5))};
     hr_redis_cluster *cluster = hr_redis_cluster_new(&options);
     ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET a"), -ENOTCONN);
     ASSERT_SAYS("certificate is not accepted");
