@@ -37,6 +37,8 @@ int read_expr(struct hr_conf *conf, const struct hr_conf_node *node, void *targe
         return hr_conf_error_at(conf, node, err.offset, "%s", err.message);
     if (r < 0)
         return r;
+    if (node->substituted)
+        expr_make_secret(expr);
     r = hr_conf_own(conf->mem, expr, destroy_expr);
     if (r == 0)
         *(struct expr **)target = expr;

@@ -95,7 +95,8 @@ static void say_source(struct story *story, const struct job_conf *job)
 
 static const char *in_a_line(const struct expr *e)
 {
-    return strchr(expr_text(e), '\n') ? "its expression is true" : expr_text(e);
+    const char *text = expr_text(e);
+    return text && !strchr(text, '\n') ? text : "its expression is true";
 }
 
 static void say_steps(struct story *story, const struct job_conf *job)

@@ -41,8 +41,9 @@ bool expr_is_path(const struct expr *e);
 /* Whether it can only give what counts as true, whatever the item is: .a = 1, del(.a), {}, []. */
 bool expr_is_always_true(const struct expr *e);
 
-/* The program as it was written. */
+/* The program as it was written, NULL once it was made secret: it may hold a password then. */
 const char *expr_text(const struct expr *e);
+void expr_make_secret(struct expr *e);
 
 /* Whether it mentions $job, $meta. */
 bool expr_uses_job(const struct expr *e);

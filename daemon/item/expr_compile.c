@@ -216,6 +216,11 @@ const char *expr_text(const struct expr *e)
     return e->text;
 }
 
+void expr_make_secret(struct expr *e)
+{
+    e->text = NULL;
+}
+
 bool expr_uses_job(const struct expr *e)
 {
     return e->uses_job;

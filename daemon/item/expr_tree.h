@@ -64,7 +64,7 @@ struct node {
 
 struct expr {
     struct arena *arena; /* holds the tree, its literals and this struct's other pointers */
-    const char *text;    /* the program */
+    const char *text;    /* the program, or NULL */
     const struct node *root;
     bool uses_job, uses_meta;
 };

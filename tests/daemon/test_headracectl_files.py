@@ -84,6 +84,15 @@ def test_explain_tells_what_is_lost_or_doubled(tmp_path, more, kinds, words):
     assert "secret" not in out
 
 
+def test_explain_says_where_a_step_drops_but_not_what_was_put_in(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKEN", "hush-hush")
+    config = folder_of(tmp_path, {"source": {"lines": {"path": "-"}}, "sink": {"print": {}}, "steps": [
+        {"drop": {"when": ".test == true"}}, {"drop": {"when": '.token == "${TOKEN}"'}}]})
+    out = Ctl()("explain", "orders", "--config", config)
+    assert "drops items where .test == true," in out and "where its expression is true," in out
+    assert "hush" not in out
+
+
 def test_explain_of_lines_and_of_no_job(tmp_path):
     config = folder_of(tmp_path, {"source": {"lines": {"path": "-"}}, "sink": {"print": {}}})
     out = Ctl()("explain", "orders", "--config", config)

@@ -218,6 +218,8 @@ static void what_can_only_be_true_is_known(void **state)
         assert_int_equal(expr_compile(cases[i].program, &e, &error), 0);
         assert_int_equal(expr_is_always_true(e), cases[i].always);
         assert_string_equal(expr_text(e), cases[i].program);
+        expr_make_secret(e);
+        assert_null(expr_text(e));
     }
 }
 

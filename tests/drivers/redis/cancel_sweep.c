@@ -60,3 +60,26 @@ void cancel_sweep_run(const struct cancel_sweep *sweep, const struct cancel_oper
         ASSERT_TRUE(cancelled > 0); /* or every cancel was swallowed */
     }
 }
+
+static void *open_client(const void *options)
+{
+    return hr_redis_new(options);
+}
+
+static int echo(void *client, const char *word)
+{
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    int r = hr_redis_command(client, &reply, "ECHO %s", word);
+    return r < 0 || hr_reply_equals(reply, word) ? r : -EPROTO;
+}
+
+static void close_client(void *client)
+{
+    ASSERT_ERR(hr_redis_close(client), 0);
+    hr_redis_free(client);
+}
+
+struct cancel_sweep cancel_sweep_of(const struct hr_redis_options *options)
+{
+    return (struct cancel_sweep){open_client, echo, close_client, options};
+}

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "drivers/redis.h"
+
 struct cancel_sweep {
     void *(*open)(const void *options);          /* a client that has not connected yet */
     int (*echo)(void *client, const char *word); /* an error unless it comes back */
@@ -19,6 +21,9 @@ struct cancel_operation {
     const char *name;
     int (*run)(void *client);
 };
+
+/* Of a client for one server, or for whoever is the master. */
+struct cancel_sweep cancel_sweep_of(const struct hr_redis_options *options);
 
 /* With a client that has not connected yet, and with one that has, a new one each time. Fails the
  * test where a cancel does harm, where there was no wait at all, and where no cancel was heeded. */

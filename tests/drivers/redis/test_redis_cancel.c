@@ -151,28 +151,10 @@ static const struct cancel_operation operations[] = {
     {"scan",      do_scan     },
 };
 
-static void *open_client(const void *options)
-{
-    return hr_redis_new(options);
-}
-
-static int echo(void *client, const char *word)
-{
-    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    int r = hr_redis_command(client, &reply, "ECHO %s", word);
-    return r < 0 || hr_reply_equals(reply, word) ? r : -EPROTO;
-}
-
-static void close_client(void *client)
-{
-    ASSERT_ERR(hr_redis_close(client), 0);
-    hr_redis_free(client);
-}
-
 static void cancel_everywhere(const struct test_redis *server,
                               const struct hr_redis_options *options)
 {
-    const struct cancel_sweep sweep = {open_client, echo, close_client, options};
+    const struct cancel_sweep sweep = cancel_sweep_of(options);
     for (size_t i = 0; i < HR_ARRAY_LEN(operations); i++) {
         test_redis_ask(server, "DEL full");
         popped = 0;

@@ -60,29 +60,11 @@ static int do_behind_sentinels(void *client)
     return r >= 0 ? hr_redis_command(client, NULL, "SET a c") : r;
 }
 
-static void *open_client(const void *options)
-{
-    return hr_redis_new(options);
-}
-
-static int echo(void *client, const char *word)
-{
-    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    int r = hr_redis_command(client, &reply, "ECHO %s", word);
-    return r < 0 || hr_reply_equals(reply, word) ? r : -EPROTO;
-}
-
-static void close_client(void *client)
-{
-    ASSERT_ERR(hr_redis_close(client), 0);
-    hr_redis_free(client);
-}
-
 static void cancel_behind_sentinels(const char *url)
 {
     struct hr_redis_options options = {.url = url, .tls.ca = test_certificate("ca.pem")};
-    cancel_sweep_run(&(struct cancel_sweep){open_client, echo, close_client, &options},
-                     &(struct cancel_operation){"sentinels", do_behind_sentinels});
+    const struct cancel_sweep sweep = cancel_sweep_of(&options);
+    cancel_sweep_run(&sweep, &(struct cancel_operation){"sentinels", do_behind_sentinels});
 }
 
 TEST_REAL(behind_sentinels_everything_goes_through_tls_and_every_fault)
