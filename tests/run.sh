@@ -215,7 +215,7 @@ stage_bench()
 {
     compile gcc
     HEADRACE_BUILD=$PWD/build-gcc /usr/bin/python3 tests/bench/run.py runtime --quick \
-        --peers runtime,floor,epoll,libevent
+        --peers runtime,floor,floor-bare,epoll,libevent
     HEADRACE_BUILD=$PWD/build-gcc /usr/bin/python3 tests/bench/run.py clients --quick \
         --peers headrace,redis-benchmark,libmariadb
 }

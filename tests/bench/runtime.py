@@ -50,6 +50,7 @@ THREADS = "executor executor_batch executor_futures submit submit_batch"
 PEERS = {
     US: Peer(built("runtime")),
     "floor": Peer(built("floor"), rows="switch spawn gather pingpong stream waitfor_yield sem sleep100k sleep1m"),
+    "floor-bare": Peer(built("floor_bare"), rows="switch spawn pingpong stream"),
     "epoll": Peer(built("epoll"), rows="echo"),
     "libevent": Peer(built("libevent"), rows="waitfor"),
     "go": Peer(built("gopeer")),
@@ -61,7 +62,7 @@ PEERS = {
     "greenlet": Peer(script("greens.py"), {"PEER_PREFIX": "greenlet_"}, True, "switch spawn"),
 }
 # Not peers but bounds: no part in who is first.
-BOUNDS = ("floor", "epoll", "libevent")
+BOUNDS = ("floor", "floor-bare", "epoll", "libevent")
 
 
 @dataclass
