@@ -12,14 +12,8 @@
  */
     .text
 
-/* void hr__context_swap(void **from, void *to) */
-    .globl hr__context_swap
-    .hidden hr__context_swap
-    .type hr__context_swap, %function
-    .p2align 4
-hr__context_swap:
-    .cfi_startproc
-    hint #34 /* bti c */
+/* What a call keeps goes onto the stack, and where it lies there into *x0. Loses x9 and x10. */
+    .macro save_to_x0
     sub sp, sp, #176
     stp x19, x20, [sp, #0]
     stp x21, x22, [sp, #16]
@@ -35,7 +29,11 @@ hr__context_swap:
     str x9, [sp, #160]
     mov x10, sp
     str x10, [x0]
-    mov sp, x1
+    .endm
+
+/* The way back from there. */
+    .macro restore_and_return
+    mrs x9, fpcr
     ldr x10, [sp, #160]
     cmp x9, x10
     b.eq 1f
@@ -52,6 +50,19 @@ hr__context_swap:
     ldp d14, d15, [sp, #144]
     add sp, sp, #176
     ret
+    .endm
+
+/* void hr__context_swap(void **from, void *to) */
+    .globl hr__context_swap
+    .hidden hr__context_swap
+    .type hr__context_swap, %function
+    .p2align 4
+hr__context_swap:
+    .cfi_startproc
+    hint #34 /* bti c */
+    save_to_x0
+    mov sp, x1
+    restore_and_return
     .cfi_endproc
     .size hr__context_swap, . - hr__context_swap
 
@@ -67,22 +78,9 @@ hr__context_swap:
 hr__context_begin:
     .cfi_startproc
     hint #34 /* bti c */
-    sub sp, sp, #176
-    stp x19, x20, [sp, #0]
-    stp x21, x22, [sp, #16]
-    stp x23, x24, [sp, #32]
-    stp x25, x26, [sp, #48]
-    stp x27, x28, [sp, #64]
-    stp x29, x30, [sp, #80]
-    stp d8, d9, [sp, #96]
-    stp d10, d11, [sp, #112]
-    stp d12, d13, [sp, #128]
-    stp d14, d15, [sp, #144]
-    mrs x9, fpcr
-    str x9, [sp, #160]
-    mov x10, sp
-    str x10, [x0]
+    save_to_x0
     mov sp, x1
+    mrs x9, fpcr
     ldr x10, [x4]
     cmp x9, x10
     b.eq 1f
@@ -114,23 +112,7 @@ hr__context_resume:
     .cfi_startproc
     hint #34 /* bti c */
     mov sp, x0
-    mrs x9, fpcr
-    ldr x10, [sp, #160]
-    cmp x9, x10
-    b.eq 1f
-    msr fpcr, x10
-1:  ldp x19, x20, [sp, #0]
-    ldp x21, x22, [sp, #16]
-    ldp x23, x24, [sp, #32]
-    ldp x25, x26, [sp, #48]
-    ldp x27, x28, [sp, #64]
-    ldp x29, x30, [sp, #80]
-    ldp d8, d9, [sp, #96]
-    ldp d10, d11, [sp, #112]
-    ldp d12, d13, [sp, #128]
-    ldp d14, d15, [sp, #144]
-    add sp, sp, #176
-    ret
+    restore_and_return
     .cfi_endproc
     .size hr__context_resume, . - hr__context_resume
 

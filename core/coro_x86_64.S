@@ -12,25 +12,22 @@
  */
     .text
 
-/* void hr__context_swap(void **from, void *to) */
-    .globl hr__context_swap
-    .hidden hr__context_swap
-    .type hr__context_swap, @function
-    .p2align 4
-hr__context_swap:
-    .cfi_startproc
-    endbr64
-    leaq -56(%rsp), %rcx
-    stmxcsr (%rcx)
-    fnstcw 4(%rcx)
-    movq %rcx, (%rdi)
+/* What a call keeps goes onto the stack, and where it lies there into *rdi. Loses rax. */
+    .macro save_to_rdi
+    leaq -56(%rsp), %rax
+    stmxcsr (%rax)
+    fnstcw 4(%rax)
+    movq %rax, (%rdi)
     pushq %rbp
     pushq %rbx
     pushq %r12
     pushq %r13
     pushq %r14
     pushq %r15
-    movq %rsi, %rsp
+    .endm
+
+/* The way back from there. */
+    .macro restore_and_return
     ldmxcsr (%rsp)
     fldcw 4(%rsp)
     addq $8, %rsp
@@ -41,6 +38,19 @@ hr__context_swap:
     popq %rbx
     popq %rbp
     ret
+    .endm
+
+/* void hr__context_swap(void **from, void *to) */
+    .globl hr__context_swap
+    .hidden hr__context_swap
+    .type hr__context_swap, @function
+    .p2align 4
+hr__context_swap:
+    .cfi_startproc
+    endbr64
+    save_to_rdi
+    movq %rsi, %rsp
+    restore_and_return
     .cfi_endproc
     .size hr__context_swap, . - hr__context_swap
 
@@ -59,16 +69,7 @@ hr__context_swap:
 hr__context_begin:
     .cfi_startproc
     endbr64
-    leaq -56(%rsp), %rax
-    stmxcsr (%rax)
-    fnstcw 4(%rax)
-    movq %rax, (%rdi)
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    save_to_rdi
     leaq begun(%rip), %rax
     movq %rcx, %rdi
     ldmxcsr (%r8)
@@ -99,16 +100,7 @@ hr__context_resume:
     .cfi_startproc
     endbr64
     movq %rdi, %rsp
-    ldmxcsr (%rsp)
-    fldcw 4(%rsp)
-    addq $8, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    ret
+    restore_and_return
     .cfi_endproc
     .size hr__context_resume, . - hr__context_resume
 

@@ -2,8 +2,6 @@
 #include "drivers/tls_context.h"
 
 #include <errno.h>
-#include <openssl/err.h>
-#include <openssl/x509.h>
 #include <string.h>
 
 enum { CA, CERT, KEY };

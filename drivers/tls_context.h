@@ -4,7 +4,9 @@
  */
 #pragma once
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <sys/stat.h>
 
 #include "drivers/tls_impl.h"
