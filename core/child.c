@@ -44,7 +44,7 @@ static void unwatch(hr_child *child)
 {
     if (!child->loop)
         return;
-    event_free(child->event);
+    hr__poll_remove(child->loop, child->event);
     hr_list_remove(&child->link);
     child->loop->watches--;
     child->loop = NULL;
@@ -124,6 +124,9 @@ static void close_all(hr_loop *loop)
 
 static int watch(hr_child *child, hr_loop *loop)
 {
+    int r = hr__poll_own(loop);
+    if (r < 0)
+        return r;
     child->event = event_new(loop->base, child->end.fd, EV_READ | EV_PERSIST, ended, child);
     if (!child->event)
         return hr_fail(-ENOMEM, "no memory to watch a child");

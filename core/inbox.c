@@ -49,6 +49,8 @@ int hr__inbox_post(hr_loop *loop, struct hr__posted *posted)
         hr__ready_append(&loop->ready, &posted->ready);
         return 0;
     }
+    if (hr__loop_lost(loop))
+        return HR_ECLOSED;
     struct hr__posted *head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
     bool kept = false;
     do {

@@ -65,10 +65,9 @@ hr_io *hr_io_new(int fd)
     return io;
 }
 
-static void side_free(struct side *side)
+static void side_free(hr_loop *loop, struct side *side)
 {
-    if (side->event)
-        event_free(side->event);
+    hr__poll_remove(loop, side->event);
     hr_list_remove(&side->fake.link);
     if (side->waiter) {
         hr__wake(side->waiter, HR_ECLOSED);
@@ -80,8 +79,8 @@ hr_io *hr_io_free(hr_io *io)
 {
     if (!io)
         return NULL;
-    side_free(&io->read);
-    side_free(&io->write);
+    side_free(io->loop, &io->read);
+    side_free(io->loop, &io->write);
     io->loop->watches--;
     free(io);
     return NULL;
@@ -134,6 +133,9 @@ static int arm(hr_io *io, struct side *side)
         side->armed = true;
         return 0;
     }
+    int r = hr__poll_own(io->loop);
+    if (r < 0)
+        return r;
     if (!side->event) {
         short events = side->direction == HR_READ ? EV_READ | EV_PERSIST : EV_WRITE;
         side->event = event_new(io->loop->base, io->fd, events, fired, side);

@@ -99,11 +99,15 @@ static int enter(hr_loop *loop)
 {
     if (loop->closed)
         return hr_fail(HR_ECLOSED, "the loop is closed");
+    if (hr__loop_lost(loop))
+        return hr_fail(-EBUSY, "the thread that runs the loop is not in this process");
     if (hr__loop_running || loop->running)
         return hr_fail(-EBUSY, "a loop runs already");
     hr__coro_init_thread(&loop->main);
     hr__overflow_watch(&loop->fault_stack);
     loop->errno_place = &errno;
+    if (loop->home != hr__forks)
+        hr__loop_at_home(loop);
     loop->running = true;
     hr__loop_running = loop;
     return 0;
@@ -236,7 +240,7 @@ void hr__loop_release(hr_loop *loop)
 
 hr_loop *hr_loop_free(hr_loop *loop)
 {
-    if (!loop)
+    if (!loop || hr__loop_lost(loop))
         return NULL;
     int r = hr_loop_close(loop);
     if (r == -EBUSY)

@@ -8,8 +8,12 @@
  * polling is left out of some passes: after slices that were quick up to 64 more may run unseen.
  *
  * A child that a task forks goes on in a copy of that task and of the loop, which watches and
- * sleeps by itself; what it does there the parent does not notice. Threads it has none, so jobs of
- * executors do not end there.
+ * sleeps by itself; what it does there the parent does not notice. It gets its own descriptors when
+ * it first uses the loop, so one that only runs another program pays nothing. Without descriptors,
+ * waits for one fail with that code, and the rest goes on. A loop that no thread ran can be run in
+ * the child, too. One that another thread ran is lost there, as are jobs of executors: running or
+ * closing it is -EBUSY, posting to it HR_ECLOSED, and free leaves it as it is. All that holds for
+ * fork(); what clones a process behind libc's back has to leave the runtime alone.
  */
 #pragma once
 
@@ -108,7 +112,8 @@ HR_PUBLIC bool hr_handle_cancelled(const hr_handle *handle);
 HR_PUBLIC int hr_call_soon_threadsafe(hr_loop *loop, hr_callback *callback, void *arg);
 
 /* The libevent base below, for libraries that bring their own events (evhttp). Borrowed; callbacks
- * on it may complete futures and spawn tasks, and must not run or free the base. */
+ * on it may complete futures and spawn tasks, and must not run or free the base. A forked child
+ * asks for it before it touches events there; NULL, with a record, when it cannot have its own. */
 HR_PUBLIC struct event_base *hr_loop_event_base(hr_loop *loop);
 
 /* What gets errors that nobody received, slow slices, leftovers at close. NULL: standard error. */

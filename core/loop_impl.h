@@ -53,6 +53,8 @@ struct hr_loop {
     hr_usec lag;
 
     /* Polling: core/poll.c. */
+    atomic_uint forks; /* hr__forks when what follows was made; not the same: it is our parent's */
+    bool stranded;     /* an event was left in the parent's base: there is no other any more */
     struct hr_clock *clock;
     struct event_base *base;
     struct event *wake_event, *timer_event;
@@ -70,6 +72,7 @@ struct hr_loop {
 
     /* Life. */
     atomic_bool running;
+    atomic_uint home; /* hr__forks in the process that has the thread that runs it */
     bool closing, closed;
     bool debug;
     unsigned close_round;
@@ -180,6 +183,23 @@ static inline void hr__demand_own_thread(const struct hr_loop *loop, const char 
         hr__wrong_hands(call);
 }
 
+/* How many forks lie between this process and the one that the runtime was loaded in. */
+extern unsigned hr__forks;
+
+/* Whether another thread ran the loop when this process was forked, and is not here. */
+static inline bool hr__loop_lost(const struct hr_loop *loop)
+{
+    return hr_unlikely(atomic_load_explicit(&loop->home, memory_order_relaxed) != hr__forks) &&
+           atomic_load_explicit(&loop->running, memory_order_relaxed);
+}
+
+/* This process runs it from now on. Who was about to wake it is not here. */
+static inline void hr__loop_at_home(struct hr_loop *loop)
+{
+    loop->home = hr__forks;
+    loop->wakers = 0;
+}
+
 /* Drops the loop's struct once it was freed and no future needs it any more. */
 void hr__loop_release(struct hr_loop *loop);
 
@@ -200,6 +220,19 @@ void hr__sched_drop(struct hr_loop *loop);
 /* core/poll.c: descriptors, the kernel's timer, sleeping. */
 int hr__poll_open(struct hr_loop *loop, const char *backend);
 void hr__poll_close(struct hr_loop *loop);
+
+/* Called before an event is added to the loop's base: a forked child has to get a base of its own,
+ * or it would change its parent's. 0, or why there is none, with a record. */
+int hr__poll_renew(struct hr_loop *loop);
+static inline int hr__poll_own(struct hr_loop *loop)
+{
+    return hr_likely(atomic_load_explicit(&loop->forks, memory_order_relaxed) == hr__forks)
+               ? 0
+               : hr__poll_renew(loop);
+}
+
+/* Ends an event of the loop's and frees it; NULL is fine. */
+void hr__poll_remove(struct hr_loop *loop, struct event *event);
 
 /* Looks around between two passes: descriptors, inbox, clock, timers. Sleeps when nothing is
  * ready. True when it should be called again before the next pass: much time has gone by since the
@@ -286,4 +319,8 @@ bool hr__signal_remove(struct hr_loop *loop, int number, hr_callback *fn);
 
 /* Queues the callbacks of signals that came. */
 void hr__signals_deliver(struct hr_loop *loop);
+
+/* Tells the handler the descriptor that wakes the loop now, if signals are this loop's; NULL: that
+ * nobody is to be woken, for the time being. */
+void hr__signals_wake(struct hr_loop *loop);
 void hr__signals_close(struct hr_loop *loop);

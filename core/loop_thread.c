@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "core/loop_impl.h"
 #include "core/thread.h"
 
 struct hr_loop_thread {
@@ -60,7 +61,7 @@ static void stop(void *loop)
 hr_loop_thread *hr_loop_thread_free(hr_loop_thread *self)
 {
     static const struct timespec moment = {.tv_nsec = 1000000};
-    if (!self)
+    if (!self || self->loop->home != hr__forks) /* the thread is our parent's */
         return NULL;
     while (hr_call_soon_threadsafe(self->loop, stop, self->loop) == -ENOMEM)
         nanosleep(&moment, NULL); /* there is no other way in */

@@ -11,14 +11,19 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/loop_impl.h"
 
 /* A busy loop looks at descriptors that often. */
 #define POLL_EVERY 50
+
+/* For so long a loop sleeps that cannot be woken. */
+#define NAP hr_ms(5)
 
 static void timer_fired(evutil_socket_t fd, short events, void *arg)
 {
@@ -36,6 +41,8 @@ static void woken(evutil_socket_t fd, short events, void *arg)
         hr__signals_deliver(arg);
 }
 
+unsigned hr__forks;
+
 static struct event *watch(hr_loop *loop, int fd, event_callback_fn fn)
 {
     struct event *event = event_new(loop->base, fd, EV_READ | EV_PERSIST, fn, loop);
@@ -44,6 +51,22 @@ static struct event *watch(hr_loop *loop, int fd, event_callback_fn fn)
         return NULL;
     }
     return event;
+}
+
+/* What a base is made of: an epoll and a pair of pipes or sockets for signals. */
+#define BASE_FILES 3
+
+/* libevent ends the process when it gets no descriptor for a base, so somebody has to ask first. */
+static int check_descriptors(int count)
+{
+    int fds[BASE_FILES], r = 0, opened = 0;
+    while (opened < count && (fds[opened] = epoll_create1(EPOLL_CLOEXEC)) >= 0)
+        opened++;
+    if (opened < count)
+        r = hr_fail(-errno, "no descriptor for a loop: %s", hr_error_text(-errno));
+    while (opened > 0)
+        close(fds[--opened]);
+    return r;
 }
 
 /* What libevent has on Linux. Its own list is not asked for: that call is not thread-safe. */
@@ -68,30 +91,19 @@ static struct event_base *open_base(const char *backend)
     return base;
 }
 
-/* The copy gets the number of the one that is shared with the parent. */
-static void replace(int number, int copy)
-{
-    if (copy >= 0 && copy != number) {
-        dup3(copy, number, O_CLOEXEC);
-        close(copy);
-    }
-}
-
-/* In a child that a task has forked: what its copy of the loop frees, watches or sleeps would be
- * done to the parent's, since both have the same epoll, eventfd and timerfd. Each is closed before
- * it is made again, so that there is a number for it; what cannot be made stays closed, which the
- * child alone will notice. */
+/* A child has what its parent's loops have, and must leave it alone. That costs nothing here, for a
+ * child that runs another program: each loop is given what is its own when it is first used. The
+ * one that runs now may be calling events. Those that are left of them touch the base when they are
+ * called, so they are called later. */
 static void forked(void)
 {
+    hr__forks++;
+    hr__signals_wake(NULL);
     hr_loop *loop = hr__loop_running;
-    if (!loop)
-        return;
-    close(loop->wake_fd);
-    replace(loop->wake_fd, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    close(loop->timer_fd);
-    replace(loop->timer_fd, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-    loop->timer_set = HR_FOREVER; /* the next sleep sets it */
-    event_reinit(loop->base);
+    if (loop) {
+        hr__loop_at_home(loop);
+        event_base_loopbreak(loop->base);
+    }
 }
 
 static void expect_forks(void)
@@ -99,19 +111,14 @@ static void expect_forks(void)
     pthread_atfork(NULL, NULL, forked);
 }
 
-int hr__poll_open(hr_loop *loop, const char *backend)
+/* The two descriptors that are the loop's own, and their events. */
+static int open_own(hr_loop *loop)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, expect_forks);
     loop->timer_set = HR_FOREVER;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (loop->wake_fd < 0 || loop->timer_fd < 0)
         return hr_fail(-errno, "no descriptor for a loop: %s", hr_error_text(-errno));
-    loop->base = open_base(backend);
-    if (!loop->base)
-        return hr_fail(-EINVAL, "libevent offers no way to watch descriptors by %s",
-                       backend ? backend : "default");
     loop->wake_event = watch(loop, loop->wake_fd, woken);
     loop->timer_event = watch(loop, loop->timer_fd, timer_fired);
     if (!loop->wake_event || !loop->timer_event)
@@ -119,26 +126,77 @@ int hr__poll_open(hr_loop *loop, const char *backend)
     return 0;
 }
 
-void hr__poll_close(hr_loop *loop)
+/* The descriptors come first: what the kernel no longer knows by these numbers is taken from no
+ * epoll, neither ours, which has lost it with them, nor a parent's. */
+static void close_own(hr_loop *loop)
 {
-    if (loop->wake_event)
-        event_free(loop->wake_event);
-    if (loop->timer_event)
-        event_free(loop->timer_event);
-    if (loop->base)
-        event_base_free(loop->base);
     if (loop->wake_fd >= 0)
         close(loop->wake_fd);
     if (loop->timer_fd >= 0)
         close(loop->timer_fd);
+    if (loop->wake_event)
+        event_free(loop->wake_event);
+    if (loop->timer_event)
+        event_free(loop->timer_event);
     loop->wake_event = loop->timer_event = NULL;
-    loop->base = NULL;
     loop->wake_fd = loop->timer_fd = -1;
+}
+
+int hr__poll_open(hr_loop *loop, const char *backend)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, expect_forks);
+    loop->forks = loop->home = hr__forks;
+    int r = check_descriptors(BASE_FILES);
+    if (r < 0)
+        return r;
+    loop->base = open_base(backend);
+    if (!loop->base)
+        return hr_fail(-EINVAL, "libevent offers no way to watch descriptors by %s",
+                       backend ? backend : "default");
+    return open_own(loop);
+}
+
+int hr__poll_renew(hr_loop *loop)
+{
+    if (loop->stranded)
+        return hr_fail(-EMFILE, "there was no descriptor for a forked child's loop");
+    close_own(loop); /* two numbers are free then, and the base frees what it takes */
+    int r = loop->base ? check_descriptors(2) : HR_ECLOSED;
+    if (r < 0)
+        return r;
+    event_reinit(loop->base); /* fails for events whose descriptor was closed */
+    r = open_own(loop);
+    if (r < 0)
+        return r;
+    loop->forks = hr__forks;
+    hr__signals_wake(loop);
+    return 0;
+}
+
+/* An event that cannot be taken out of its base without a parent's epoll being told stays in it. */
+void hr__poll_remove(hr_loop *loop, struct event *event)
+{
+    if (!event)
+        return;
+    if (hr__poll_own(loop) == 0)
+        event_free(event);
+    else
+        loop->stranded = true;
+}
+
+void hr__poll_close(hr_loop *loop)
+{
+    bool own = loop->base && hr__poll_own(loop) == 0;
+    close_own(loop);
+    if (own)
+        event_base_free(loop->base);
+    loop->base = NULL;
 }
 
 struct event_base *hr_loop_event_base(hr_loop *loop)
 {
-    return loop->base;
+    return hr__poll_own(loop) == 0 ? loop->base : NULL;
 }
 
 static void set_timer(hr_loop *loop, hr_usec deadline)
@@ -160,7 +218,19 @@ static void poll_now(hr_loop *loop)
 {
     if (loop->world)
         hr__world_look(loop);
-    event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    if (hr__poll_own(loop) == 0)
+        event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    else
+        hr__signals_deliver(loop);
+}
+
+/* Without a base of its own a child looks again in a while: there may be descriptors then. */
+static void nap(hr_usec span)
+{
+    if (span > NAP)
+        span = NAP;
+    struct timespec time = {.tv_sec = span / 1000000, .tv_nsec = span % 1000000 * 1000};
+    nanosleep(&time, NULL);
 }
 
 static bool has_mail(void *arg)
@@ -171,6 +241,11 @@ static bool has_mail(void *arg)
 static void poll_asleep(hr_loop *loop, hr_usec deadline)
 {
     if ((loop->jobs > 0 || loop->had_mail) && hr__spin(&loop->spin, has_mail, loop)) {
+        poll_now(loop);
+        return;
+    }
+    if (hr__poll_own(loop) < 0) {
+        nap(deadline - hr__clock_now(loop));
         poll_now(loop);
         return;
     }

@@ -59,10 +59,23 @@ void hr__signals_deliver(hr_loop *loop)
     }
 }
 
+void hr__signals_wake(hr_loop *loop)
+{
+    if (!loop) {
+        atomic_store(&owner_fd, -1);
+    } else if (atomic_load(&owner) == loop) {
+        atomic_store(&owner_fd, loop->wake_fd);
+        eventfd_write(loop->wake_fd, 1); /* for what came meanwhile */
+    }
+}
+
 int hr__signal_add(hr_loop *loop, int number, int flags, hr_callback *fn, void *arg)
 {
     if (number <= 0 || number >= SIGNALS)
         return hr_fail(-EINVAL, "there is no signal %d", number);
+    int r = hr__poll_own(loop);
+    if (r < 0)
+        return r;
     hr_loop *nobody = NULL;
     if (!atomic_compare_exchange_strong(&owner, &nobody, loop) && nobody != loop)
         return hr_fail(-EBUSY, "another loop of this process owns signals");

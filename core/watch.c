@@ -116,8 +116,7 @@ static struct watch *find(hr_loop *loop, int fd, int direction)
 
 static void give_up(struct watch *watch)
 {
-    if (watch->event)
-        event_free(watch->event);
+    hr__poll_remove(watch->loop, watch->event);
     hr_list_remove(&watch->fake.link);
     hr_list_remove(&watch->link);
     watch->removed = true;
@@ -142,6 +141,9 @@ static void close_all(hr_loop *loop)
 /* Has the kernel watch it. */
 static int add_event(struct watch *watch)
 {
+    int r = hr__poll_own(watch->loop);
+    if (r < 0)
+        return r;
     short events = watch->direction == HR_READ ? EV_READ | EV_PERSIST : EV_WRITE | EV_PERSIST;
     watch->event = event_new(watch->loop->base, watch->fd, events, fired, watch);
     if (!watch->event)

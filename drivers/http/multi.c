@@ -83,7 +83,9 @@ static bool watch(hr_http_session *session, curl_socket_t fd, int what, struct e
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void *mine)
 {
     hr_http_session *session = cookie;
-    if (what != CURL_POLL_REMOVE) {
+    if (!hr_loop_event_base(session->loop)) { /* a forked child got none */
+        session->starved = true;
+    } else if (what != CURL_POLL_REMOVE) {
         session->starved = !watch(session, fd, what, mine) || session->starved;
     } else if (mine) {
         event_free(mine);
