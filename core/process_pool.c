@@ -184,7 +184,7 @@ static int find_function(const char *name, uint32_t *ret)
 static struct question *make_question(hr_process_pool *pool, const char *function,
                                       const void *bytes, size_t size)
 {
-    uint32_t number;
+    uint32_t number = 0;
     if (!pool) {
         hr__missing("a process pool");
         return NULL;

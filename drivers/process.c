@@ -134,7 +134,7 @@ static int receive(struct stream *stream)
 
 ssize_t hr_process_read(hr_process *process, int i, void *bytes, size_t size)
 {
-    struct stream *stream;
+    struct stream *stream = NULL;
     int r = find_output(process, i, &stream);
     if (r < 0)
         return r;
@@ -145,7 +145,7 @@ ssize_t hr_process_read(hr_process *process, int i, void *bytes, size_t size)
 
 int hr_process_read_line(hr_process *process, int i, const char **ret, size_t *ret_size)
 {
-    struct stream *stream;
+    struct stream *stream = NULL;
     size_t size;
     int r = find_output(process, i, &stream);
     if (r < 0)

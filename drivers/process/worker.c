@@ -128,7 +128,7 @@ static int start(hr_worker_pool *pool, struct hr__worker **ret)
 static int worker_open(void *driver, void **ret)
 {
     hr_worker_pool *pool = driver;
-    struct hr__worker *worker;
+    struct hr__worker *worker = NULL;
     pool->refs++; /* it may be freed meanwhile */
     int r = pool->start_at > hr_now() ? hr_sleep_until(pool->start_at) : 0;
     if (r == 0)
