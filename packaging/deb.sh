@@ -18,7 +18,7 @@ cp -r packaging/debian "$tree/debian"
 # shellcheck disable=SC1091 # the machine's own
 suffix=$(. /etc/os-release && echo "~${ID/debian/deb}$VERSION_ID")
 sed -i "1s/)/$suffix)/" "$tree/debian/changelog"
-# Debian 12 has no libyyjson: the package brings the one that deps fetched.
+# Debian 12 and Ubuntu 24.04 have no libyyjson: the package brings the one that deps fetched.
 [ ! -d build/deps ] || cp -r build/deps "$tree/debian/carried"
 
 # ./dev test has run the tests; a package built elsewhere runs them itself.

@@ -27,8 +27,8 @@ declare -A group=(
              golang-go golang-github-go-sql-driver-mysql-dev libhiredis-dev libuv1-dev libcurl4-openssl-dev"
     [package]="build-essential debhelper dpkg-dev lintian debootstrap valgrind-if-available systemd"
 )
-# What Debian 12 has under another roof (systemd-dev) or not at all (libyyjson-dev).
-declare -A newer=([build]=libyyjson-dev [package]=systemd-dev)
+# Releases without yyjson, and who lends it to them. Its package needs no newer libc.
+declare -A lender=([bookworm]=trixie [noble]=resolute)
 
 die()
 {
@@ -100,23 +100,26 @@ install_as_root()
     esac
 }
 
-# Prints this machine's own apt entries for Debian's main archive, asking for another suite instead
+# Prints this machine's own apt entries for its release's archive, asking for another suite instead
 # (one-line entries become $1/entry.list, deb822 ones $1/entry.sources): mirror, keys and options
 # stay what the user chose.
 apt_entries_for()
 {
-    local dir=$1 suite=$2 release=$3
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | awk -v s="$suite" -v r="$release" '
+    local dir=$1 suite=$2 release=$3 parts=main
+    [ "$ID" != ubuntu ] || parts="main universe"
+    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+        awk -v s="$suite" -v r="$release" -v parts="$parts" '
         $1 == "deb" {
             for (i = 2; i < NF; i++)
                 if ($i == r) {
                     line = ""
                     for (n = 1; n < i; n++)
                         line = line $n " "
-                    print line s " main"
+                    print line s " " parts
                 }
         }' >"$dir/entry.list"
-    cat /etc/apt/sources.list.d/*.sources 2>/dev/null | awk -v s="$suite" -v r="$release" '
+    cat /etc/apt/sources.list.d/*.sources 2>/dev/null |
+        awk -v s="$suite" -v r="$release" -v parts="$parts" '
         function flush()
         {
             if (wanted)
@@ -131,7 +134,7 @@ apt_entries_for()
                 wanted = wanted || $i == r
             $0 = "Suites: " s
         }
-        tolower($1) == "components:" { $0 = "Components: main" }
+        tolower($1) == "components:" { $0 = "Components: " parts }
         tolower($1) == "types:" { $0 = "Types: deb" }
         { text = text $0 "\n" }
         END { flush() }' >"$dir/entry.sources"
@@ -174,14 +177,13 @@ drop_own_apt()
     trap - EXIT
 }
 
-# Debian 12 has no yyjson. The next release's package needs no newer libc, so its files are unpacked
-# into build/deps (include, lib, lib/pkgconfig).
+# What is lent is unpacked into build/deps (include, lib, lib/pkgconfig).
 fetch_yyjson()
 {
     [ -e "$deps/lib/pkgconfig/yyjson.pc" ] && return
-    echo "deps: fetching libyyjson0 and libyyjson-dev of Debian 13 into build/deps"
-    own_apt trixie ||
-        die "no apt source of this machine serves $VERSION_CODENAME main, so where to get libyyjson-dev is unknown"
+    echo "deps: fetching libyyjson0 and libyyjson-dev of $1 into build/deps"
+    own_apt "$1" ||
+        die "no apt source of this machine serves $VERSION_CODENAME, so where to get libyyjson-dev is unknown"
     unpack libyyjson0 libyyjson-dev
     cp -r "$tmp/root/usr/include" "$tmp/out/"
     cp -P "$tmp"/root/usr/lib/*/libyyjson.so* "$tmp/out/lib/"
@@ -242,18 +244,19 @@ command -v apt-get >/dev/null || die "this machine has no apt-get; see packaging
 
 [ $# -gt 0 ] || set -- build
 wanted=()
-yyjson=no
+yyjson=''
 cross=no
 node=no
 for name; do
     [ -n "${group[$name]:-}" ] || die "no such group: $name (there are: ${!group[*]})"
     read -r -d '' -a names <<<"${group[$name]}" || true
     wanted+=("${names[@]}")
-    if [ "${VERSION_CODENAME:-}" != bookworm ]; then
-        [ -z "${newer[$name]:-}" ] || wanted+=("${newer[$name]}")
-    elif [ "$name" = build ]; then
-        yyjson=yes
+    if [ "$name" = build ]; then
+        yyjson=${lender[${VERSION_CODENAME:-}]:-}
+        [ -n "$yyjson" ] || wanted+=(libyyjson-dev)
     fi
+    # Debian 12 has it in systemd.
+    [ "$name" != package ] || [ "${VERSION_CODENAME:-}" = bookworm ] || wanted+=(systemd-dev)
     [ "$name" != test ] || cross=yes
     [ "$name" != bench ] || node=yes
 done
@@ -263,6 +266,6 @@ if [ ${#missing_packages[@]} -gt 0 ]; then
     echo "deps: installing ${missing_packages[*]}"
     as_root bash "${BASH_SOURCE[0]}" --install-as-root "${missing_packages[@]}"
 fi
-[ "$yyjson" = no ] || fetch_yyjson
+[ -z "$yyjson" ] || fetch_yyjson "$yyjson"
 [ "$cross" = no ] || fetch_arm64
 [ "$node" = no ] || fetch_node_peers
