@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "core/executor_impl.h"
+#include "core/loop_impl.h"
 #include "core/spin.h"
 #include "core/thread.h"
 
@@ -27,6 +28,7 @@
 struct hr_executor {
     atomic_uint refs; /* the owner's, one a thread, one a job */
     char name[THREAD_NAME_MAX];
+    unsigned forks;     /* hr__forks where it was made */
     atomic_bool wanted; /* who puts a job in has to call a thread */
 
     alignas(CACHE_LINE) _Atomic(struct hr_list *) incoming; /* newest first, linked by next;
@@ -74,6 +76,7 @@ hr_executor *hr_executor_new(const char *name, unsigned threads)
     }
     memset(executor, 0, size);
     executor->refs = 1;
+    executor->forks = hr__forks;
     executor->maximum = threads;
     executor->wanted = true;
     executor->span = hr__spin_span(0);
@@ -90,6 +93,11 @@ void hr_executor_set_spin(hr_executor *executor, hr_usec span)
     pthread_mutex_lock(&executor->lock);
     executor->span = hr__spin_span(span);
     pthread_mutex_unlock(&executor->lock);
+}
+
+bool hr__executor_here(const hr_executor *executor)
+{
+    return executor->forks == hr__forks;
 }
 
 unsigned hr__executor_threads(const hr_executor *executor)
@@ -288,6 +296,9 @@ static bool put_in(hr_executor *executor, struct hr__job *job)
 
 int hr__executor_submit(hr_executor *executor, struct hr__job *job)
 {
+    if (!hr__executor_here(executor))
+        return hr_fail(HR_ESHUTDOWN, "executor %s: its threads are in another process",
+                       executor->name);
     if (!put_in(executor, job))
         return hr_fail(HR_ESHUTDOWN, "executor %s: shut down", executor->name);
     if (!executor->wanted)
@@ -307,6 +318,8 @@ int hr__executor_submit(hr_executor *executor, struct hr__job *job)
 
 bool hr__executor_remove(hr_executor *executor, struct hr__job *job)
 {
+    if (!hr__executor_here(executor))
+        return false;
     pthread_mutex_lock(&executor->lock);
     if (has_incoming(executor))
         take_in(executor, NULL);
@@ -369,6 +382,8 @@ static bool wait_until_gone(hr_executor *executor, hr_usec limit)
 
 static bool shut_down(hr_executor *executor, bool drop, hr_usec limit)
 {
+    if (!hr__executor_here(executor))
+        return true;
     stop(executor, drop);
     bool gone = wait_until_gone(executor, limit);
     for (unsigned i = 0; i < executor->started; i++) {
@@ -383,6 +398,8 @@ static bool shut_down(hr_executor *executor, bool drop, hr_usec limit)
 
 void hr_executor_shutdown(hr_executor *executor, int flags)
 {
+    if (!hr__executor_here(executor))
+        return;
     stop(executor, flags & HR_SHUTDOWN_CANCEL);
     if (flags & HR_SHUTDOWN_WAIT)
         wait_until_gone(executor, HR_FOREVER);

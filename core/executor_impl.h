@@ -22,6 +22,10 @@ int hr__executor_submit(hr_executor *executor, struct hr__job *job);
 /* Takes a job back. False when it has started. */
 bool hr__executor_remove(hr_executor *executor, struct hr__job *job);
 
+/* False in a forked child: its threads are in the parent, and what they were doing is left as it
+ * was. */
+bool hr__executor_here(const hr_executor *executor);
+
 /* How many threads it may have. */
 unsigned hr__executor_threads(const hr_executor *executor);
 

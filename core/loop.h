@@ -11,9 +11,10 @@
  * sleeps by itself; what it does there the parent does not notice. It gets its own descriptors when
  * it first uses the loop, so one that only runs another program pays nothing. Without descriptors,
  * waits for one fail with that code, and the rest goes on. A loop that no thread ran can be run in
- * the child, too. One that another thread ran is lost there, as are jobs of executors: running or
- * closing it is -EBUSY, posting to it HR_ECLOSED, and free leaves it as it is. All that holds for
- * fork(); what clones a process behind libc's back has to leave the runtime alone.
+ * the child, too. One that another thread ran is lost there: running or closing it is -EBUSY,
+ * posting to it HR_ECLOSED, and free leaves it as it is. So are jobs and executors (HR_ESHUTDOWN),
+ * but for the default pool, which is made anew. All that holds for fork(); what clones a process
+ * behind libc's back has to leave the runtime alone.
  */
 #pragma once
 

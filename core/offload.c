@@ -340,7 +340,7 @@ static struct hr__port *port_of(hr_loop *loop)
 
 static hr_executor *default_pool(struct hr__port *port)
 {
-    if (!port->pool) {
+    if (!port->pool || !hr__executor_here(port->pool)) {
         cpu_set_t cores;
         int n = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
         port->pool = hr_executor_new("pool", n + 4 < POOL_MAX ? (unsigned)n + 4 : POOL_MAX);

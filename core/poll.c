@@ -106,7 +106,7 @@ static void forked(void)
     }
 }
 
-static void expect_forks(void)
+__attribute__((constructor)) static void expect_forks(void)
 {
     pthread_atfork(NULL, NULL, forked);
 }
@@ -144,8 +144,6 @@ static void close_own(hr_loop *loop)
 
 int hr__poll_open(hr_loop *loop, const char *backend)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, expect_forks);
     loop->forks = loop->home = hr__forks;
     int r = check_descriptors(BASE_FILES);
     if (r < 0)
