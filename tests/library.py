@@ -4,7 +4,9 @@
 
 A program finds the runtime with `pkg-config headrace` alone, in C and in C++, and needs nothing but
 libevent's core and libc to run. Each public header compiles by itself. What the shared libraries
-export is what those headers declare, under the library's symbol version.
+export is what those headers declare, under the library's symbol version; libheadrace-patch also has
+calls of libc, under none. Each is known by its soname, needs what it is said to need, and is found
+by pkg-config under its own name.
 
 usage: library.py BUILD-DIR
 """
@@ -24,6 +26,26 @@ COMPILERS = [
 ]
 NEEDED = {"libheadrace", "libevent_core", "libc"}
 VERSION = "HEADRACE_0"
+
+# What each library may need besides the runtime and libc, and the program that uses it.
+LIBRARIES = {
+    "headrace": ({"libevent_core"}, "core/headrace.h", "hr_loop_close(0)"),
+    "headrace-patch": ({"libevent_core"}, "core/patch/patch.h", "hr_patch(HR_PATCH_ALL)"),
+    "headrace-clients": (
+        {"libmariadb", "libssl", "libcrypto"}, "drivers/redis.h", "hr_redis_free(0) != 0"),
+    "headrace-http": ({"libevent_core", "libcurl"}, "drivers/http.h", "hr_http_session_free(0) != 0"),
+}
+
+# libc's calls, as libheadrace-patch has them: without a version, so that any reference finds them.
+PATCHED = set("""
+    sleep usleep nanosleep clock_nanosleep
+    read readv write writev __read_chk
+    recv recvfrom recvmsg send sendto sendmsg __recv_chk __recvfrom_chk
+    connect accept accept4 close
+    poll ppoll select pselect epoll_wait epoll_pwait __poll_chk __ppoll_chk
+    getaddrinfo getnameinfo
+    gethostbyname gethostbyname2 gethostbyaddr gethostbyname_r gethostbyname2_r gethostbyaddr_r
+""".split())
 
 
 def run(*command, **options):
@@ -77,16 +99,66 @@ def declared(text):
         yield re.search(r"\b(hr_\w+)\s*(?:\(|$)", declaration).group(1)
 
 
+def exports_of(library):
+    listed = run("nm", "-D", "--defined-only", library).stdout
+    return {f[2] for f in map(str.split, listed.splitlines()) if len(f) == 3 and f[1] != "A"}
+
+
 def check_exports(root, library, headers, texts):
-    listed = run("nm", "-D", "--defined-only", next(root.rglob(library))).stdout
-    exported = {f[2] for f in map(str.split, listed.splitlines()) if len(f) == 3 and f[1] != "A"}
+    exported = {name for name in exports_of(next(root.rglob(library))) if name not in PATCHED}
     promised = {f"{name}@@{VERSION}" for header in headers for name in declared(texts[header])}
     for name in sorted(promised - exported):
         yield f"{library}: does not export {name}"
     for name in sorted(exported - promised):
         yield f"{library}: exports {name}, which no public header declares"
-    if len(promised) < 20:
+    if len(promised) < 20 and library != "libheadrace-patch.so":
         yield f"{library}: only {len(promised)} declarations were found"
+
+
+def check_patched(root, header):
+    """The calls of libc that the patch library has: those that its header names, and no others."""
+    exported = exports_of(next(root.rglob("libheadrace-patch.so")))
+    families = header[header.index("enum hr_patch_family"):header.index("HR_PATCH_ALL")]
+    named = set(re.findall(r"\b[a-z_0-9]{4,}\b(?!…)", " ".join(re.findall(r'": (.*?)\*/', families)))) & PATCHED
+    for name in sorted(named - exported):
+        yield f"libheadrace-patch.so: does not export {name}, which its header names"
+    for name in sorted(PATCHED - exported):
+        yield f"libheadrace-patch.so: does not export {name} without a version"
+    if len(named) < 15:
+        yield f"libheadrace-patch.so: only {sorted(named)} were found in its header"
+
+
+def check_library(root, name):
+    """Its soname, what it needs, and that a program finds it by pkg-config and runs with it."""
+    needs, header, call = LIBRARIES[name]
+    library = next(root.rglob(f"lib{name}.so"))
+    dynamic = run("readelf", "-d", library).stdout
+    soname = re.findall(r"soname: \[(.*)\]", dynamic)
+    if soname != [f"lib{name}.so.0"]:
+        yield f"{name}: its soname is {soname}"
+    needed = {re.sub(r"[-.].*", "", n) for n in re.findall(r"NEEDED.*\[(.*)\]", dynamic)} - {"ld"}
+    allowed = needs | {"libc"} | ({"libheadrace"} if name != "headrace" else set())
+    if needed != allowed:
+        yield f"{name}: needs {sorted(needed)}, not {sorted(allowed)}"
+    version = pkg_config(root, "--modversion", name)
+    if version != pkg_config(root, "--modversion", "headrace") or not library.resolve().name.endswith(version[0]):
+        yield f"{name}: pkg-config says {version} of {library.resolve().name}"
+
+    program = root / name
+    text = f"#include <{header}>\nint main(void) {{ return {call}; }}\n"
+    flags = pkg_config(root, "--cflags", "--libs", name)
+    built = run("gcc", *STRICT, "-x", "c", "-", "-x", "none", "-o", program, *flags, input=text)
+    if built.returncode != 0:
+        yield f"{name}: a program does not build with {' '.join(flags)}:\n{built.stderr}"
+        return
+    env = {**os.environ, "LD_LIBRARY_PATH": str(library.parent), "LD_DEBUG": "bindings", "LD_BIND_NOW": "1"}
+    ran = run(program, env=env)
+    if ran.returncode != 0:
+        yield f"{name}: a program ends with {ran.returncode}"
+    if name == "headrace-patch" and not re.search(
+        r"binding file \S*libheadrace\.so\S* .* to \S*libheadrace-patch\.so\S* .*`read' \[GLIBC", ran.stderr
+    ):
+        yield f"{name}: a reference to libc's read does not find the library's"
 
 
 def main(build):
@@ -96,14 +168,18 @@ def main(build):
         include = next(root.rglob("core/headrace.h")).parent.parent
         texts = {str(p.relative_to(include)): p.read_text() for p in sorted(include.rglob("*.h"))}
         core = [header for header in texts if re.fullmatch(r"core/\w+\.h", header)]
+        patch = ["core/patch/patch.h"]
         http = ["drivers/http.h"]
         clients = [header for header in texts if header.startswith("drivers/") and header not in http]
         mistakes = [
             *check_program(root),
+            *(mistake for name in LIBRARIES for mistake in check_library(root, name)),
             *check_headers(root, texts),
             *check_exports(root, "libheadrace.so", core, texts),
             *check_exports(root, "libheadrace-clients.so", clients, texts),
             *check_exports(root, "libheadrace-http.so", http, texts),
+            *check_exports(root, "libheadrace-patch.so", patch, texts),
+            *check_patched(root, texts[patch[0]]),
         ]
     for mistake in mistakes:
         print(mistake)
