@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rows of a prepared statement's reply, decoded from where their bytes lie. (Protocol:
- * MariaDB's documentation, "Resultset row", binary rows, and MARIADB_CLIENT_CACHE_METADATA.)
+ * The rows of a prepared statement's reply, decoded from where their bytes lie; values in
+ * drivers/mysql/binary.h. (Protocol: MariaDB's documentation, "Resultset row", and
+ * MARIADB_CLIENT_CACHE_METADATA.)
  */
 #pragma once
 
@@ -21,7 +22,7 @@ enum hr__mysql_rows {
     HR__MYSQL_ROWS_RESHAPED, /* its columns are told anew, or it is no result at all */
 };
 
-/* Whether columns have types that are decoded here: text, DECIMAL and integers. */
+/* Whether columns have types that are decoded here; a server may know others. */
 bool hr__mysql_rows_are_plain(const hr_mysql_result *shape);
 
 /* Looks at a reply whose first packet has that number, and whose columns are those of shape. */

@@ -3,7 +3,7 @@
  * What a MySQL server may send as the reply to a prepared statement: whatever it says, a reply that
  * is taken for plain has every value inside the result that was measured for it.
  *
- * Input: the number of columns, two bytes for each (type, flags), and the reply.
+ * Input: the number of columns, two bytes for each (type; flags, places and width), and the reply.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +15,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define LIMIT       (64 * 1024)
 #define COLUMNS_MAX 16
+#define ROOM_MAX    375 /* that a number of a byte or more may take */
 
 static const enum enum_field_types types[] = {
     MYSQL_TYPE_TINY,       MYSQL_TYPE_SHORT,   MYSQL_TYPE_INT24,      MYSQL_TYPE_LONG,
     MYSQL_TYPE_LONGLONG,   MYSQL_TYPE_BLOB,    MYSQL_TYPE_NEWDECIMAL, MYSQL_TYPE_STRING,
     MYSQL_TYPE_VAR_STRING, MYSQL_TYPE_VARCHAR, MYSQL_TYPE_DOUBLE,     MYSQL_TYPE_DATETIME,
+    MYSQL_TYPE_FLOAT,      MYSQL_TYPE_DATE,    MYSQL_TYPE_TIME,       MYSQL_TYPE_TIMESTAMP,
+    MYSQL_TYPE_YEAR,       MYSQL_TYPE_BIT,     MYSQL_TYPE_NULL,       MYSQL_TYPE_JSON,
 };
 
 static hr_mysql_result *make_shape(const uint8_t *described, size_t columns)
@@ -33,6 +36,8 @@ static hr_mysql_result *make_shape(const uint8_t *described, size_t columns)
         fields[i].type = types[described[2 * i] % HR_ARRAY_LEN(types)];
         fields[i].flags = (described[2 * i + 1] & 1 ? UNSIGNED_FLAG : 0) |
                           (described[2 * i + 1] & 2 ? ZEROFILL_FLAG : 0);
+        fields[i].decimals = described[2 * i + 1] >> 2;
+        fields[i].length = described[2 * i + 1] & 64 ? 260 : described[2 * i + 1];
     }
     if (hr__mysql_result_new(LIMIT, fields, (unsigned)columns, &shape) < 0)
         __builtin_trap();
@@ -70,7 +75,7 @@ static void decode(const hr_mysql_result *shape, const uint8_t *bytes, size_t si
     if (!hr__mysql_rows_are_plain(shape) ||
         hr__mysql_rows_measure(shape, bytes, size, 1, &reply) != HR__MYSQL_ROWS_PLAIN)
         return;
-    if (reply.n_rows * shape->columns > size || reply.bytes > 32 * size)
+    if (reply.n_rows * shape->columns > size || reply.bytes > ROOM_MAX * size)
         __builtin_trap();
     if (hr__mysql_result_solid(shape, reply.n_rows, reply.bytes, &result) < 0)
         __builtin_trap();
