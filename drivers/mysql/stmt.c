@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "drivers/mysql/call.h"
+#include "drivers/mysql/innards.h"
 #include "drivers/mysql/named.h"
 #include "drivers/mysql/row.h"
 #include "drivers/mysql/whole.h"
@@ -99,7 +100,7 @@ int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_st
 {
     size_t len = strlen(sql);
     struct hr__mysql_stmt *stmt = find(&conn->stmts, sql, len);
-    if (stmt && stmt->handle->mysql) {
+    if (stmt && !hr__mysql_is_orphaned(stmt->handle)) {
         hr_list_remove(&stmt->link);
         hr_list_prepend(&conn->stmts.used, &stmt->link);
         conn->server->counts.reused++;
@@ -251,7 +252,7 @@ static int bind_args(hr_mysql_conn *conn, struct hr__mysql_stmt *stmt, struct hr
     if (r < 0)
         return r;
     const unsigned int single = 0;
-    if (stmt->handle->array_size != single)
+    if (hr__mysql_takes_arrays(stmt->handle))
         mysql_stmt_attr_set(stmt->handle, STMT_ATTR_ARRAY_SIZE, &single);
     if (mysql_stmt_bind_param(stmt->handle, stmt->binds))
         return hr__mysql_stmt_error(conn, stmt->handle);

@@ -82,13 +82,10 @@ static bool read_bits(const struct value *value, uint64_t *ret)
     return value->len <= sizeof(*ret);
 }
 
-/* An integer of any kind, as its sign and what is left without. wanted: where it is to fit. */
-static int take_integer(const hr_mysql_result *result, size_t row, size_t column,
-                        const char *wanted, struct value *value, bool *ret_negative, uint64_t *ret)
+/* An integer of any kind as its sign and what is left without it. */
+static int split_integer(const struct value *value, const char *wanted, bool *ret_negative,
+                         uint64_t *ret)
 {
-    int r = take(result, row, column, value);
-    if (r < 0)
-        return r;
     *ret_negative = value->kind == INTEGER && value->text[0] == '-';
     if (value->kind == BITS)
         return read_bits(value, ret) ? 0 : no_room(value, wanted);
@@ -103,34 +100,37 @@ static int take_integer(const hr_mysql_result *result, size_t row, size_t column
     return errno == ERANGE ? no_room(value, wanted) : 0;
 }
 
-int hr_mysql_get_uint(const hr_mysql_result *result, size_t row, size_t column, uint64_t *ret)
+/* Reads one from -least to most, in two's complement. wanted: where it is to fit. */
+static int get_integer(const hr_mysql_result *result, size_t row, size_t column, const char *wanted,
+                       uint64_t least, uint64_t most, uint64_t *ret)
 {
-    static const char wanted[] = "an unsigned integer";
     struct value value;
-    bool negative;
-    uint64_t amount;
-    int r = take_integer(result, row, column, wanted, &value, &negative, &amount);
+    bool negative = false;
+    uint64_t amount = 0;
+    int r = take(result, row, column, &value);
+    if (r == 0)
+        r = split_integer(&value, wanted, &negative, &amount);
     if (r < 0)
         return r;
-    if (negative && amount > 0)
+    if (amount > (negative ? least : most))
         return no_room(&value, wanted);
-    *ret = amount;
+    *ret = negative ? -amount : amount;
     return 0;
+}
+
+int hr_mysql_get_uint(const hr_mysql_result *result, size_t row, size_t column, uint64_t *ret)
+{
+    return get_integer(result, row, column, "an unsigned integer", 0, UINT64_MAX, ret);
 }
 
 int hr_mysql_get_int(const hr_mysql_result *result, size_t row, size_t column, int64_t *ret)
 {
-    static const char wanted[] = "an integer";
-    struct value value;
-    bool negative;
-    uint64_t amount;
-    int r = take_integer(result, row, column, wanted, &value, &negative, &amount);
-    if (r < 0)
-        return r;
-    if (amount > (uint64_t)INT64_MAX + negative)
-        return no_room(&value, wanted);
-    *ret = (int64_t)(negative ? -amount : amount);
-    return 0;
+    uint64_t bits;
+    int r =
+        get_integer(result, row, column, "an integer", (uint64_t)INT64_MAX + 1, INT64_MAX, &bits);
+    if (r == 0)
+        *ret = (int64_t)bits;
+    return r;
 }
 
 int hr_mysql_get_double(const hr_mysql_result *result, size_t row, size_t column, double *ret)
