@@ -9,6 +9,13 @@
 #include "drivers/mysql/conn.h"
 #include "tests/drivers/mysql/mysql_test.h"
 
+static struct hr_pool_stats stats_of(hr_mysql_pool *pool)
+{
+    struct hr_pool_stats stats;
+    hr_mysql_pool_get_stats(pool, &stats);
+    return stats;
+}
+
 /* Connecting. */
 
 TEST_REAL(s23_1_mysql_logs_in_over_tcp_and_over_a_unix_socket)
@@ -164,10 +171,8 @@ TEST_REAL(s23_5_mysql_errors_carry_number_state_and_text_and_spare_the_connectio
     ASSERT_STR(mysql_test_value(conn, "SELECT 'alive'", HR_NO_ARGS), "alive");
     hr_mysql_release(conn);
 
-    struct hr_pool_stats stats;
-    hr_mysql_pool_get_stats(pool, &stats);
-    ASSERT_EQ(stats.opened, 1);
-    ASSERT_EQ(stats.idle, 1);
+    ASSERT_EQ(stats_of(pool).opened, 1);
+    ASSERT_EQ(stats_of(pool).idle, 1);
     mysql_test_done(pool);
 }
 
@@ -217,6 +222,14 @@ TEST_REAL(mysql_arguments_are_counted)
 
 /* Prepared statements. */
 
+static int prepared_so_far(hr_mysql_conn *conn)
+{
+    return atoi(mysql_test_value(conn,
+                                 "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS "
+                                 "WHERE VARIABLE_NAME = 'COM_STMT_PREPARE'",
+                                 HR_NO_ARGS));
+}
+
 TEST_REAL(prepared_statements_are_kept_and_the_least_used_go)
 {
     hr_mysql_pool *pool = mysql_test_pool(NULL);
@@ -229,22 +242,14 @@ TEST_REAL(prepared_statements_are_kept_and_the_least_used_go)
         }
     }
     ASSERT_EQ(conn->stmts.count, 10);
-    ASSERT_STR(mysql_test_value(conn,
-                                "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS "
-                                "WHERE VARIABLE_NAME = 'COM_STMT_PREPARE'",
-                                HR_NO_ARGS),
-               "10");
+    ASSERT_EQ(prepared_so_far(conn), 10);
     for (int i = 0; i < 100; i++) {
         snprintf(sql, sizeof(sql), "SELECT ? * %d", i);
         ASSERT_EQ(atoi(mysql_test_value(conn, sql, HR_ARGS(hr_i(2)))), 2 * i);
         ASSERT_STR(mysql_test_value(conn, "SELECT ? + 0", HR_ARGS(hr_i(1))), "1");
     }
     ASSERT_EQ(conn->stmts.count, HR__MYSQL_STMTS);
-    ASSERT_STR(mysql_test_value(conn,
-                                "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS "
-                                "WHERE VARIABLE_NAME = 'COM_STMT_PREPARE'",
-                                HR_NO_ARGS),
-               "110");
+    ASSERT_EQ(prepared_so_far(conn), 110);
     hr_mysql_release(conn);
     mysql_test_done(pool);
     mysql_test_until("SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS "
@@ -328,20 +333,11 @@ TEST_REAL(s23_8_borrowers_wait_their_turn_for_a_limited_number_of_connections)
     hr_futures_done(&tasks);
     for (int i = 0; i < 5; i++)
         ASSERT_EQ(order[i], i);
-    struct hr_pool_stats stats;
-    hr_mysql_pool_get_stats(pool, &stats);
-    ASSERT_EQ(stats.opened, 1);
+    ASSERT_EQ(stats_of(pool).opened, 1);
     ASSERT_ERR(hr_mysql_pool_close(pool), 0);
     hr_mysql_conn *conn = NULL;
     ASSERT_ERR(hr_mysql_acquire(pool, &conn), HR_ECLOSED);
     hr_mysql_pool_free(pool);
-}
-
-static struct hr_pool_stats stats_of(hr_mysql_pool *pool)
-{
-    struct hr_pool_stats stats;
-    hr_mysql_pool_get_stats(pool, &stats);
-    return stats;
 }
 
 TEST_REAL(s23_8_a_least_number_is_kept_open_and_old_connections_are_not_lent_again)
