@@ -85,14 +85,19 @@ static inline void hr__waiter_called(struct hr__waiter *waiter)
         hr__task_queue(task);
 }
 
-/* Unlinks the record and queues its task with that result; a second call changes nothing. */
-static inline void hr__wake(struct hr__waiter *waiter, int result)
+/* Unlinks a record that was not called yet and queues its task with that result. */
+static inline void hr__wake_first(struct hr__waiter *waiter, int result)
 {
-    if (waiter->woken)
-        return;
     waiter->result = result;
     hr_list_remove(&waiter->link);
     hr__waiter_called(waiter);
+}
+
+/* The same for any record: a second call changes nothing. */
+static inline void hr__wake(struct hr__waiter *waiter, int result)
+{
+    if (!waiter->woken)
+        hr__wake_first(waiter, result);
 }
 
 /* Another way to learn that a future is done, for waits that watch several: linked into a pending

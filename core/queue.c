@@ -13,7 +13,7 @@
 #include "core/queue.h"
 
 #include "core/heap.h"
-#include "core/line.h"
+#include "core/line_impl.h"
 #include "core/queue_impl.h"
 
 struct hr_queue {
@@ -21,6 +21,7 @@ struct hr_queue {
     size_t head, count, capacity; /* capacity: a power of two, or 0 */
     size_t maxsize;
     enum hr_queue_order order;
+    bool shut, freed;
     struct hr__heap heap; /* instead of the ring, for HR_QUEUE_PRIORITY */
     hr_free_fn *free_item;
     struct hr__line getters, putters, joiners;
@@ -28,7 +29,6 @@ struct hr_queue {
     size_t reserved; /* places for putters, likewise */
     size_t unfinished;
     size_t inside; /* tasks that wait in a line, or are on their way out of it */
-    bool shut, freed;
 };
 
 hr_queue *hr_queue_new(size_t maxsize, hr_free_fn *free_fn)
@@ -70,26 +70,29 @@ static bool has_room(const hr_queue *queue)
 /* Mostly nobody waits: that is looked at first, and here. */
 static inline void call_getter(hr_queue *queue)
 {
-    if (!hr__line_empty(&queue->getters) && available(queue) > 0 &&
-        hr__line_call(&queue->getters, 0))
-        queue->promised++;
+    if (hr__line_empty(&queue->getters) || available(queue) == 0)
+        return;
+    hr__line_call_first(&queue->getters, 0);
+    queue->promised++;
 }
 
 static inline void call_putter(hr_queue *queue)
 {
-    if (!hr__line_empty(&queue->putters) && has_room(queue) && hr__line_call(&queue->putters, 0))
-        queue->reserved++;
+    if (hr__line_empty(&queue->putters) || !has_room(queue))
+        return;
+    hr__line_call_first(&queue->putters, 0);
+    queue->reserved++;
 }
 
 /* Waits in one of the lines. With a turn, the caller gives the promise back: the item or the place
  * is his, and nobody else's before he suspends. The queue may be gone afterwards: with HR_ECLOSED,
  * and with -ECANCELED without a turn. */
-static int wait_in(hr_queue *queue, struct hr__line *line, const char *what, bool *ret_turn)
+static inline int wait_in(hr_queue *queue, struct hr__line *line, const char *what, bool *ret_turn)
 {
     queue->inside++;
-    int r = hr__line_wait(line, what, ret_turn);
+    int r = hr__line_wait_inline(line, what, ret_turn);
     queue->inside--;
-    if (!queue->freed)
+    if (hr_likely(!queue->freed))
         return r;
     if (queue->inside == 0)
         free(queue);
@@ -138,8 +141,7 @@ static inline void *take(hr_queue *queue)
     return item;
 }
 
-/* Apart, so that the ordinary queues do not pay for it. */
-static __attribute__((noinline)) int push(hr_queue *queue, void *item)
+static int push(hr_queue *queue, void *item)
 {
     int r = hr__heap_reserve(&queue->heap, queue->count + 1);
     if (r < 0)
@@ -149,9 +151,9 @@ static __attribute__((noinline)) int push(hr_queue *queue, void *item)
     return 0;
 }
 
-static inline int append(hr_queue *queue, void *item)
+static int append(hr_queue *queue, void *item)
 {
-    if (hr_unlikely(queue->order == HR_QUEUE_PRIORITY))
+    if (queue->order == HR_QUEUE_PRIORITY)
         return push(queue, item);
     if (queue->count == queue->capacity) {
         int r = grow(queue, queue->capacity ? 2 * queue->capacity : 8);
@@ -163,9 +165,22 @@ static inline int append(hr_queue *queue, void *item)
     return 0;
 }
 
-static inline int put_now(hr_queue *queue, void *item)
+/* Puts an item where nothing stands in the way; false: put_now() finds out what. */
+static inline bool put_at_once(hr_queue *queue, void *item)
 {
-    if (hr_unlikely(queue->shut))
+    bool simple = queue->order != HR_QUEUE_PRIORITY && !queue->shut &&
+                  queue->count < queue->capacity && has_room(queue);
+    if (hr_unlikely(!simple))
+        return false;
+    queue->ring[(queue->head + queue->count++) & (queue->capacity - 1)] = item;
+    queue->unfinished++;
+    call_getter(queue);
+    return true;
+}
+
+static int put_now(hr_queue *queue, void *item)
+{
+    if (queue->shut)
         return HR_ESHUTDOWN;
     if (!has_room(queue))
         return -ENOBUFS;
@@ -179,17 +194,18 @@ static inline int put_now(hr_queue *queue, void *item)
 
 int hr_queue_put_nowait(hr_queue *queue, void *item)
 {
-    return put_now(queue, item);
+    return put_at_once(queue, item) ? 0 : put_now(queue, item);
 }
 
 static __attribute__((noinline)) int put_later(hr_queue *queue, void *item)
 {
+    int r = put_now(queue, item);
+    if (r != -ENOBUFS)
+        return r;
     bool turn;
-    int r = wait_in(queue, &queue->putters, "room in a queue", &turn);
+    r = wait_in(queue, &queue->putters, "room in a queue", &turn);
     if (turn)
         queue->reserved--;
-    if (r == HR_ECLOSED)
-        return r;
     if (r == 0)
         r = put_now(queue, item);
     if (r < 0 && turn)
@@ -199,8 +215,7 @@ static __attribute__((noinline)) int put_later(hr_queue *queue, void *item)
 
 int hr_queue_put(hr_queue *queue, void *item)
 {
-    int r = put_now(queue, item);
-    return hr_likely(r != -ENOBUFS) ? r : put_later(queue, item);
+    return put_at_once(queue, item) ? 0 : put_later(queue, item);
 }
 
 static inline int get_now(hr_queue *queue, void **ret)
@@ -223,11 +238,9 @@ static __attribute__((noinline)) int get_later(hr_queue *queue, void **ret)
     int r = wait_in(queue, &queue->getters, "an item in a queue", &turn);
     if (turn)
         queue->promised--;
-    if (r == HR_ECLOSED)
-        return r;
     /* Called for an item, or for the end: then one that a cancelled getter gave back may be left.
      */
-    if (r == 0 || r == HR_ESHUTDOWN)
+    if (hr_likely(r == 0) || r == HR_ESHUTDOWN)
         return get_now(queue, ret);
     if (turn)
         call_getter(queue);
