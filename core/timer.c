@@ -29,10 +29,10 @@
 
 /* Programming a timer and waking up costs 2 to 20 µs, the more in virtual machines; the kernel's
  * own slack is 50 µs. So this many deadlines are waited for together when they stand in so short a
- * span, and a crowd when it stands in what is left of the wheel's millisecond. */
+ * span, and a crowd, as dense, when it stands in what is left of the wheel's millisecond. */
 #define TOGETHER      4
 #define TOGETHER_SPAN 256
-#define CROWD         64
+#define CROWD         16
 
 #define AT_ONCE 16 /* timers sent for beforehand */
 

@@ -25,6 +25,24 @@ TEST_PLAIN(deadlines_that_follow_closely_share_a_wake_up)
     ASSERT_EQ(timers.count, 0);
 }
 
+TEST_PLAIN(a_crowd_of_deadlines_shares_the_end_of_its_millisecond)
+{
+    static struct hr__timers timers;
+    struct hr__timer t[16];
+    hr__timers_init(&timers, 0);
+    for (int i = 0; i < 16; i++) {
+        hr__timer_init(&t[i], ignore);
+        hr__timer_arm(&timers, &t[i], 100 + 50 * i);
+        if (i == 14)
+            ASSERT_EQ(hr__timers_wake(&timers), 100 + 256);
+    }
+    ASSERT_EQ(hr__timers_wake(&timers), 1024);
+    hr__timers_run(&timers, 150);
+    ASSERT_EQ(hr__timers_wake(&timers), 200 + 256); /* those left are no crowd */
+    hr__timers_run(&timers, 1024);
+    ASSERT_EQ(timers.count, 0);
+}
+
 TEST_PLAIN(a_timer_that_was_disarmed_wakes_the_loop_once_at_most)
 {
     static const hr_usec spans[] = {100, 1023, 1024, 2000, 5000, 70000, 3000000};
