@@ -13,6 +13,7 @@
 #include "core/child_impl.h"
 #include "core/timeout.h"
 #include "core/transfer.h"
+#include "tests/support/deaths.h"
 #include "tests/support/hrtest.h"
 
 /* What runs `script`, quiet unless a stream says otherwise. */
@@ -72,26 +73,6 @@ static void wait_until_gone(pid_t pid)
     for (int i = 0; i < 10000 && !is_gone(pid); i++)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     ASSERT_TRUE(is_gone(pid));
-}
-
-/* Somebody else's child may stay a zombie for as long as that one likes. */
-static bool is_dead(pid_t pid)
-{
-    char name[64], state = 'Z';
-    snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(name, "re");
-    if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-        state = 'Z';
-    if (file)
-        fclose(file);
-    return state == 'Z';
-}
-
-static void wait_until_dead(pid_t pid)
-{
-    for (int i = 0; i < 10000 && !is_dead(pid); i++)
-        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
-    ASSERT_TRUE(is_dead(pid));
 }
 
 /* Every way to learn of the end. */
@@ -440,13 +421,13 @@ TEST_REAL(a_group_is_ended_whole)
     hr_child *child = spawn_family("sleep 60 & echo $!; wait", false, &grandchild);
     ASSERT_ERR(hr_child_stop(child, hr_seconds(60), &end), 0);
     ASSERT_EQ(end.signal, SIGTERM);
-    wait_until_dead(grandchild);
+    test_wait_until_dead(grandchild);
     hr_child_free(child);
 
     child = spawn_family("sleep 60 & echo $!; exit 2", true, &grandchild);
     ASSERT_ERR(hr_child_wait(child, &end), 0);
     ASSERT_EQ(end.status, 2);
-    wait_until_dead(grandchild); /* end_group */
+    test_wait_until_dead(grandchild); /* end_group */
     hr_child_free(child);
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/task.h"
 #include "tests/core/process_functions.h"
+#include "tests/support/deaths.h"
 
 static void breaks(const char *function, int number, const char *how)
 {
@@ -36,28 +37,13 @@ TEST_REAL(s13_19_a_worker_that_dies_fails_its_job_and_what_is_queued)
     breaks("promise too much", 0, "does not talk as this program does");
 }
 
-/* Gone, or a zombie of somebody else's. */
-static bool is_dead(int pid)
-{
-    char name[64], state = 'Z';
-    snprintf(name, sizeof(name), "/proc/%d/stat", pid);
-    FILE *file = fopen(name, "re");
-    if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-        state = 'Z';
-    if (file)
-        fclose(file);
-    return state == 'Z';
-}
-
 static void await_death_of_who_began(void)
 {
     int pid;
     FILE *file = fopen(began, "re");
     ASSERT_TRUE(file && fscanf(file, "%d", &pid) == 1);
     fclose(file);
-    for (int i = 0; i < 10000 && !is_dead(pid); i++)
-        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
-    ASSERT_TRUE(is_dead(pid));
+    test_wait_until_dead(pid);
 }
 
 TEST_REAL(s13_19_what_a_worker_had_started_dies_with_it)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/support/deaths.h"
 #include "tests/support/hrtest.h"
 
 #define MIB ((size_t)1024 * 1024)
@@ -18,25 +19,6 @@
     {                                                                                              \
         "sh", "-c", script, NULL                                                                   \
     }
-
-static bool is_dead(pid_t pid)
-{
-    char name[64], state = 'Z';
-    snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(name, "re");
-    if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-        state = 'Z';
-    if (file)
-        fclose(file);
-    return state == 'Z';
-}
-
-static void wait_until_dead(pid_t pid)
-{
-    for (int i = 0; i < 5000 && !is_dead(pid); i++)
-        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
-    ASSERT_TRUE(is_dead(pid));
-}
 
 TEST_REAL(a_program_runs_from_input_to_output)
 {
@@ -129,7 +111,7 @@ TEST_REAL(past_its_limit_it_is_ended_with_its_children)
     ASSERT_TRUE(fgets(text, sizeof(text), file));
     fclose(file);
     remove(path);
-    wait_until_dead(atoi(text));
+    test_wait_until_dead(atoi(text));
 }
 
 static int run_for_ever(void *arg)
@@ -155,7 +137,7 @@ TEST_REAL(a_cancel_kills_it)
     remove(path);
     hr_task_cancel(task, NULL);
     ASSERT_ERR(hr_join(task), -ECANCELED);
-    wait_until_dead(atoi(text));
+    test_wait_until_dead(atoi(text));
 }
 
 TEST_REAL(a_conversation_by_lines)
