@@ -2,15 +2,41 @@
 #include "tests/http/server.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/http/secure.h"
 #include "tests/support/hrtest.h"
 
 #define PIECE 65536
+
+static int flush(struct test_conn *conn)
+{
+    char bytes[4096];
+    int r = 0;
+    for (size_t n; r == 0 && (n = test_secure_take(conn->secure, bytes, sizeof(bytes))) > 0;)
+        r = hr_io_write(conn->io, bytes, n, NULL);
+    return r;
+}
+
+static ssize_t read_secure(struct test_conn *conn, void *bytes, size_t size)
+{
+    char wire[4096];
+    for (;;) {
+        ssize_t n = test_secure_read(conn->secure, bytes, size);
+        int r = flush(conn);
+        if (n != -EAGAIN || r < 0)
+            return r < 0 ? r : n;
+        n = hr_io_read(conn->io, wire, sizeof(wire));
+        if (n <= 0)
+            return n;
+        test_secure_came(conn->secure, wire, (size_t)n);
+    }
+}
 
 static int receive(struct test_conn *conn)
 {
@@ -18,7 +44,7 @@ static int receive(struct test_conn *conn)
     int r = hr_buf_reserve(&conn->in, PIECE, &room);
     if (r < 0)
         return r;
-    ssize_t n = hr_io_read(conn->io, room, PIECE);
+    ssize_t n = conn->secure ? read_secure(conn, room, PIECE) : hr_io_read(conn->io, room, PIECE);
     if (n <= 0)
         return n == 0 ? HR_EEND : (int)n;
     hr_buf_commit(&conn->in, (size_t)n);
@@ -105,6 +131,7 @@ static int take_request(struct test_conn *conn)
 
 static void conn_free(struct test_conn *conn)
 {
+    test_secure_free(conn->secure);
     hr_io_free(conn->io);
     close(conn->fd);
     hr_buf_done(&conn->in);
@@ -135,9 +162,12 @@ static int talk(void *arg)
 static void take_in(struct test_http *server, int fd)
 {
     struct test_conn *conn = calloc(1, sizeof(*conn));
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     conn->server = server;
     conn->fd = fd;
     conn->io = hr_io_new(fd);
+    conn->secure = server->secure ? test_secure_new() : NULL;
     conn->number = ++server->connections;
     hr_buf_init(&conn->in, SIZE_MAX);
     hr_list_append(&server->conns, &conn->link);
@@ -162,18 +192,29 @@ static int accept_all(void *arg)
     }
 }
 
-void test_http_start(struct test_http *server, bool (*serve)(struct test_conn *conn))
+static void start(struct test_http *server, bool (*serve)(struct test_conn *conn), bool secure)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
-    *server = (struct test_http){.serve = serve};
+    *server = (struct test_http){.serve = serve, .secure = secure};
     server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     ASSERT_EQ(bind(server->fd, (struct sockaddr *)&address, len), 0);
     ASSERT_EQ(listen(server->fd, 1024), 0);
     ASSERT_EQ(getsockname(server->fd, (struct sockaddr *)&address, &len), 0);
-    snprintf(server->url, sizeof(server->url), "http://127.0.0.1:%d", ntohs(address.sin_port));
+    snprintf(server->url, sizeof(server->url), "http%s://127.0.0.1:%d", secure ? "s" : "",
+             ntohs(address.sin_port));
     hr_list_init(&server->conns);
     server->acceptor = hr_create_task("acceptor", accept_all, server);
+}
+
+void test_http_start(struct test_http *server, bool (*serve)(struct test_conn *conn))
+{
+    start(server, serve, false);
+}
+
+void test_https_start(struct test_http *server, bool (*serve)(struct test_conn *conn))
+{
+    start(server, serve, true);
 }
 
 void test_http_stop(struct test_http *server)
@@ -209,7 +250,10 @@ const char *test_conn_header(const struct test_conn *conn, const char *name)
 
 bool test_conn_send(struct test_conn *conn, const void *bytes, size_t size)
 {
-    return hr_io_write(conn->io, bytes, size, NULL) == 0;
+    if (!conn->secure)
+        return hr_io_write(conn->io, bytes, size, NULL) == 0;
+    test_secure_write(conn->secure, bytes, size);
+    return flush(conn) == 0;
 }
 
 bool test_conn_say(struct test_conn *conn, const char *fmt, ...)

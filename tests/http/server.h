@@ -10,7 +10,7 @@
 struct test_conn;
 
 struct test_http {
-    char url[64]; /* "http://127.0.0.1:PORT" */
+    char url[64]; /* "http://127.0.0.1:PORT", or https */
     /* Answers a request; false: then hang up. */
     bool (*serve)(struct test_conn *conn);
     unsigned connections; /* that came, in all */
@@ -19,6 +19,7 @@ struct test_http {
     unsigned under_way, most_under_way;
 
     int fd;
+    bool secure;
     hr_task *acceptor;
     struct hr_list conns;
 };
@@ -29,7 +30,8 @@ struct test_conn {
     hr_task *task; /* borrowed */
     hr_io *io;
     int fd;
-    struct hr_buf in; /* what has come and is not used */
+    struct test_secure *secure; /* NULL: no TLS */
+    struct hr_buf in;           /* what has come and is not used */
     char method[16];
     char path[256];
     char headers[4096]; /* all lines, each ended by \n */
@@ -41,6 +43,9 @@ struct test_conn {
 
 /* Listens on a free port of loopback. */
 void test_http_start(struct test_http *server, bool (*serve)(struct test_conn *conn));
+
+/* The same with TLS, and server.pem of tests/support/certificates.h. */
+void test_https_start(struct test_http *server, bool (*serve)(struct test_conn *conn));
 
 /* Hangs up on everybody, waits until it is gone. */
 void test_http_stop(struct test_http *server);
@@ -60,7 +65,3 @@ bool test_conn_answer(struct test_conn *conn, const char *text);
 
 /* Waits until the client has hung up, or the test is over. */
 bool test_conn_until_gone(struct test_conn *conn);
-
-/* The task that is cancelled at the n-th of its waits from now on (test_limits.c); NULL: nobody. */
-extern hr_task *test_victim;
-extern int test_waits_left;

@@ -11,11 +11,12 @@
 
 #include "drivers/http.h"
 #include "tests/http/server.h"
+#include "tests/support/certificates.h"
 #include "tests/support/fault_proxy.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/ticker.h"
 
-#define TASKS 100
+#define TASKS 200
 #define MOST  4096
 #define LONG  hr_ms(100) /* to compute between two ticks */
 
@@ -138,20 +139,32 @@ static void compare(void)
     }
 }
 
-static void run_crowd(bool damaged, const enum fault *faults, size_t n)
+static hr_http_session *open_session(bool secure)
+{
+    struct hr_http_options options = {
+        .read_timeout = hr_ms(150), .connect_timeout = hr_ms(300), .limit = TASKS / 4};
+    if (secure) { /* both sides and the proxy compute in one thread */
+        options.connect_timeout = test_patience(hr_ms(700));
+        options.tls.ca = test_certificate("ca.pem");
+    }
+    hr_http_session *session = hr_http_session_new(&options);
+    ASSERT_TRUE(session);
+    return session;
+}
+
+static void run_crowd(bool secure, bool damaged, const enum fault *faults, size_t n)
 {
     struct fault_proxy proxy;
     struct member last = {.id = TASKS};
     hr_usec worst = 0, until;
     crowd = calloc(1, sizeof(*crowd));
     ASSERT_TRUE(crowd);
-    test_http_start(&server, serve_own);
+    (secure ? test_https_start : test_http_start)(&server, serve_own);
     fault_proxy_start(&proxy, NULL, (uint16_t)strtoul(strrchr(server.url, ':') + 1, NULL, 10), 1);
-    snprintf(crowd->url, sizeof(crowd->url), "http://127.0.0.1:%u", proxy.port);
+    snprintf(crowd->url, sizeof(crowd->url), "http%s://127.0.0.1:%u", secure ? "s" : "",
+             proxy.port);
     crowd->damaged = damaged;
-    crowd->session = hr_http_session_new(&(struct hr_http_options){
-        .read_timeout = hr_ms(150), .connect_timeout = hr_ms(300), .limit = TASKS / 2});
-    ASSERT_TRUE(crowd->session);
+    crowd->session = open_session(secure);
 
     hr_task *ticker = hr_create_task("tick", tick, &worst);
     hr_auto(hr_futures_done) struct hr_futures all = {0};
@@ -186,11 +199,19 @@ TEST_TICKING(through_every_fault_each_http_request_has_one_outcome_and_it_is_tru
 {
     static const enum fault honest[] = {FAULT_LATENCY,  FAULT_DRIP,      FAULT_RESET,
                                         FAULT_TRUNCATE, FAULT_HALF_OPEN, FAULT_REFUSE};
-    run_crowd(false, honest, HR_ARRAY_LEN(honest));
+    run_crowd(false, false, honest, HR_ARRAY_LEN(honest));
 }
 
 TEST_TICKING(an_http_session_survives_bits_that_flip_unseen)
 {
     static const enum fault flips[] = {FAULT_FLIP};
-    run_crowd(true, flips, HR_ARRAY_LEN(flips));
+    run_crowd(false, true, flips, HR_ARRAY_LEN(flips));
+}
+
+/* Under TLS no bit flips unseen. */
+TEST_TICKING(through_every_fault_each_https_request_has_one_outcome_and_it_is_true)
+{
+    static const enum fault all[] = {FAULT_LATENCY,  FAULT_DRIP,      FAULT_RESET, FAULT_FLIP,
+                                     FAULT_TRUNCATE, FAULT_HALF_OPEN, FAULT_REFUSE};
+    run_crowd(true, false, all, HR_ARRAY_LEN(all));
 }

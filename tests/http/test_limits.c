@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Limits, semantics 24.7 and 24.11: of time, of descriptors, and a cancel at every wait. A task
- * that ticks shows that the loop goes on.
+ * Limits, semantics 24.7 and 24.11: of time and of descriptors. A task that ticks shows that the
+ * loop goes on.
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -342,63 +342,4 @@ TEST_REAL(s24_11_descriptors_above_1023_work)
     for (size_t i = 0; i < HR_ARRAY_LEN(fillers); i++)
         close(fillers[i]);
     setrlimit(RLIMIT_NOFILE, &before);
-}
-
-/* --- a cancel at every wait */
-
-int __real_hr_event_wait(hr_event *event);
-int __wrap_hr_event_wait(hr_event *event);
-
-hr_task *test_victim;
-int test_waits_left;
-
-int __wrap_hr_event_wait(hr_event *event)
-{
-    if (test_victim && test_victim == hr_current_task() && --test_waits_left == 0)
-        hr_task_cancel(test_victim, "at this wait");
-    return __real_hr_event_wait(event);
-}
-
-static int exchange(void *arg)
-{
-    hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    char bytes[64];
-    struct hr_http_request request = {.url = url("/"), .stream = true};
-    test_victim = hr_current_task();
-    int r = hr_http_begin(session, &request, &response);
-    for (int i = 0; i < 20 && r >= 0; i++)
-        r = hr_http_write(response, bytes, sizeof(bytes));
-    if (r >= 0)
-        r = hr_http_finish(response);
-    while (r >= 0 && (r = (int)hr_http_read(response, bytes, sizeof(bytes))) > 0)
-        ;
-    test_victim = NULL;
-    return r;
-}
-
-static bool serve_pieces(struct test_conn *conn)
-{
-    static const char text[300];
-    bool ok = test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n");
-    for (int i = 0; i < 10 && ok; i++)
-        ok = test_conn_send(conn, text, sizeof(text)) && hr_yield() == 0;
-    return ok;
-}
-
-TEST_REAL(a_cancel_at_any_wait_leaves_nothing_behind)
-{
-    int n = 0, r;
-    begin(serve_pieces, (struct hr_http_options){.window = 128});
-    do {
-        test_waits_left = ++n;
-        r = hr_join(hr_create_task("exchange", exchange, NULL));
-        test_victim = NULL;
-        ASSERT_TRUE(r == 0 || r == -ECANCELED);
-        struct hr_http_stats stats;
-        hr_http_get_stats(session, &stats);
-        ASSERT_EQ(stats.under_way, 0);
-        ASSERT_ERR(get_whole("/"), 0); /* nobody else is harmed */
-    } while (r == -ECANCELED);
-    ASSERT_TRUE(n > 5);
-    end();
 }

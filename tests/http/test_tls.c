@@ -95,39 +95,6 @@ TEST_REAL(s24_9_the_name_in_the_certificate_is_verified_too)
     stop(&server);
 }
 
-struct cancelled {
-    hr_http_session *session;
-    const struct secure *server;
-};
-
-static int get_as_victim(void *arg)
-{
-    const struct cancelled *c = arg;
-    test_victim = hr_current_task();
-    int r = get(c->session, c->server, "127.0.0.1", HR_TLS_OFF);
-    test_victim = NULL;
-    return r;
-}
-
-TEST_REAL(a_cancel_at_any_wait_leaves_nothing_behind_with_tls)
-{
-    struct secure server;
-    int n = 0, r;
-    start(&server, "server.pem");
-    do {
-        hr_auto(hr_http_session_freep) hr_http_session *session =
-            hr_http_session_new(&(struct hr_http_options){.tls.ca = test_certificate("ca.pem")});
-        struct cancelled c = {session, &server};
-        test_waits_left = ++n;
-        r = hr_join(hr_create_task("get", get_as_victim, &c));
-        test_victim = NULL;
-        ASSERT_TRUE(r == 0 || r == -ECANCELED);
-        ASSERT_ERR(get(session, &server, "127.0.0.1", HR_TLS_OFF), 0);
-    } while (r == -ECANCELED);
-    ASSERT_TRUE(n >= 2);
-    stop(&server);
-}
-
 TEST_REAL(a_plain_server_is_no_tls_server)
 {
     hr_auto(hr_http_session_freep) hr_http_session *session = hr_http_session_new(NULL);

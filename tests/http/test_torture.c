@@ -5,6 +5,7 @@
  * works again. libcurl's own allocations are left alone: 7.88 divides by the size of a table that
  * it got no memory for.
  */
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,6 +18,8 @@
 #include <unistd.h>
 
 #include "drivers/http.h"
+#include "tests/http/secure.h"
+#include "tests/support/certificates.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/starve.h"
 
@@ -25,9 +28,12 @@
 /* --- a server whose memory is its own: another process, which blocks as it likes */
 
 struct peer {
+    struct test_secure *secure; /* NULL: no TLS */
     char bytes[4096];
     size_t have;
 };
+
+static bool secure;
 
 static bool ends_with(const struct peer *peer, const char *end)
 {
@@ -43,14 +49,62 @@ static bool is_whole(const struct peer *peer)
                                                    : "\r\n0\r\n\r\n");
 }
 
+static void flush(int fd, struct peer *peer)
+{
+    char wire[4096];
+    for (size_t n; (n = test_secure_take(peer->secure, wire, sizeof(wire))) > 0;)
+        (void)send(fd, wire, n, MSG_NOSIGNAL);
+}
+
+static void say(int fd, struct peer *peer, const char *text)
+{
+    if (!peer->secure) {
+        (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+        return;
+    }
+    test_secure_write(peer->secure, text, strlen(text));
+    flush(fd, peer);
+}
+
 static void answer(int fd, struct peer *peer)
 {
     static const char body[] =
         "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nContent-Length: 5\r\n\r\nhello";
     static const char away[] = "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
     bool elsewhere = strncmp(peer->bytes, "GET /away", 9) == 0;
-    (void)send(fd, elsewhere ? away : body, strlen(elsewhere ? away : body), MSG_NOSIGNAL);
+    say(fd, peer, elsewhere ? away : body);
     peer->have = 0;
+}
+
+/* More of what the peer says; as recv(). */
+static ssize_t receive(int fd, struct peer *peer)
+{
+    char wire[4096], *to = peer->bytes + peer->have;
+    size_t room = sizeof(peer->bytes) - peer->have;
+    if (!peer->secure)
+        return recv(fd, to, room, MSG_DONTWAIT);
+    ssize_t n = recv(fd, wire, sizeof(wire), MSG_DONTWAIT);
+    if (n > 0)
+        test_secure_came(peer->secure, wire, (size_t)n);
+    else if (n == 0)
+        return 0;
+    n = test_secure_read(peer->secure, to, room);
+    flush(fd, peer);
+    errno = n == -EAGAIN ? EAGAIN : EPROTO;
+    return n < 0 ? -1 : n;
+}
+
+/* Takes what has come, and answers it once it is a request; false: the peer is gone. */
+static bool attend(int fd, struct peer *peer)
+{
+    for (;;) {
+        ssize_t n = receive(fd, peer);
+        if (n <= 0)
+            return n < 0 && errno == EAGAIN;
+        peer->have += (size_t)n;
+        if (is_whole(peer))
+            answer(fd, peer);
+    }
 }
 
 static _Noreturn void serve(int listener)
@@ -67,18 +121,11 @@ static _Noreturn void serve(int listener)
             if (fds[i].fd < 0 && fds[0].revents) {
                 fds[0].revents = 0;
                 fds[i].fd = accept(listener, NULL, NULL);
-                *peer = (struct peer){.have = 0};
-            } else if (fds[i].fd >= 0 && fds[i].revents) {
-                ssize_t n =
-                    recv(fds[i].fd, peer->bytes + peer->have, sizeof(peer->bytes) - peer->have, 0);
-                if (n <= 0) {
-                    close(fds[i].fd);
-                    fds[i].fd = -1;
-                    continue;
-                }
-                peer->have += (size_t)n;
-                if (is_whole(peer))
-                    answer(fds[i].fd, peer);
+                *peer = (struct peer){.secure = secure ? test_secure_new() : NULL};
+            } else if (fds[i].fd >= 0 && fds[i].revents && !attend(fds[i].fd, peer)) {
+                peer->secure = test_secure_free(peer->secure);
+                close(fds[i].fd);
+                fds[i].fd = -1;
             }
         }
     }
@@ -95,7 +142,8 @@ static pid_t start_server(void)
     ASSERT_EQ(bind(fd, (struct sockaddr *)&address, len), 0);
     ASSERT_EQ(listen(fd, CONNS), 0);
     ASSERT_EQ(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    snprintf(url, sizeof(url), "http://127.0.0.1:%u/", ntohs(address.sin_port));
+    snprintf(url, sizeof(url), "http%s://127.0.0.1:%u/", secure ? "s" : "",
+             ntohs(address.sin_port));
     snprintf(redirect, sizeof(redirect), "%saway", url);
     pid_t pid = fork();
     ASSERT_TRUE(pid >= 0);
@@ -173,12 +221,14 @@ static int use_session(hr_http_session *session)
     return r < 0 ? r : save(session);
 }
 
+static const char *ca;
+
 /* Everything, from the options to the last byte; running out anywhere in it. */
 static int live(long n, bool once, bool *ret_starved)
 {
     starve_all_after(n, once ? 1 : LONG_MAX);
     hr_http_session *session = hr_http_session_new(
-        &(struct hr_http_options){.limit_per_host = 3, .user_agent = "torture"});
+        &(struct hr_http_options){.limit_per_host = 3, .user_agent = "torture", .tls.ca = ca});
     int r = session ? use_session(session) : hr_last_error()->code;
     *ret_starved = starve_end();
     if (session)
@@ -187,13 +237,15 @@ static int live(long n, bool once, bool *ret_starved)
     return r;
 }
 
-static void torture(bool once, long step)
+static void torture(bool tls, bool once)
 {
+    secure = tls;
+    ca = tls ? test_certificate("ca.pem") : NULL;
     pid_t server = start_server();
     int fd = mkstemp(saved);
     bool starved = true;
     long n = 0;
-    for (close(fd); starved; n += step) {
+    for (close(fd); starved; n++) {
         int r = live(n, once, &starved);
         if (!starved)
             ASSERT_ERR(r, 0);
@@ -208,10 +260,20 @@ static void torture(bool once, long step)
 
 TEST_REAL(one_failed_allocation_is_an_error_of_one_request)
 {
-    torture(true, 1);
+    torture(false, true);
 }
 
 TEST_REAL(memory_that_stays_out_is_an_error_of_requests)
 {
-    torture(false, 1);
+    torture(false, false);
+}
+
+TEST_REAL(one_failed_allocation_is_an_error_of_one_request_over_tls)
+{
+    torture(true, true);
+}
+
+TEST_REAL(memory_that_stays_out_is_an_error_of_requests_over_tls)
+{
+    torture(true, false);
 }
