@@ -6,6 +6,7 @@
 #include "drivers/worker_pool.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/timeout.h"
@@ -48,6 +49,13 @@ static int copy_texts(const char *const *texts, char ***ret)
             return -ENOMEM;
     }
     return *ret ? 0 : -ENOMEM;
+}
+
+/* The program, and its first argument unless that is an option: the script mostly. */
+static void name_program(char *name, size_t size, const char *const *argv)
+{
+    bool script = argv[1] && argv[1][0] && argv[1][0] != '-';
+    snprintf(name, size, "%s%s%s", argv[0], script ? " " : "", script ? argv[1] : "");
 }
 
 /* --- its life */
@@ -95,6 +103,7 @@ hr_worker_pool *hr_worker_pool_new(const struct hr_worker_pool_options *options)
         pool->options = *options;
         put_defaults(&pool->options);
         pool->backoff = pool->options.backoff;
+        name_program(pool->name, sizeof(pool->name), options->argv);
         pool->refs = 1;
         hr_list_init(&pool->workers);
         hr_event_init(&pool->alone);
@@ -191,6 +200,7 @@ static void release(hr_worker_pool *pool, struct hr__worker *worker, int r)
     if (r == 0) {
         pool->answered++;
         pool->start_at = 0;
+        pool->barren = 0;
         hr_backoff_reset(&pool->backoff);
     } else {
         pool->lost++;

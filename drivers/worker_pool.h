@@ -52,6 +52,8 @@ HR_PUBLIC hr_worker_pool *hr_worker_pool_new(const struct hr_worker_pool_options
  *   -EINVAL      there is a line end in the request
  *   -ECANCELED   the task was cancelled; a worker that had the request was killed
  *   -ENOENT · -EACCES · -EMFILE · …   no worker can be started: see hr_process_start()
+ *   -ENOTCONN    three workers or more in a row ended without an answer, and the backoff lasts; no
+ *                worker has seen the request, and the record says how the latest ended
  *   HR_ECLOSED · -ENOMEM · HR_ENOTASK */
 HR_PUBLIC hr_async int hr_worker_pool_ask(hr_worker_pool *pool, const char *line, size_t size,
                                           char **ret, size_t *ret_size);

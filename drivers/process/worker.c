@@ -8,12 +8,14 @@
 #include "drivers/process/worker.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/timeout.h"
 #include "drivers/process/impl.h"
 
-#define PIECE 4096
+#define PIECE       4096
+#define BARREN_MOST 3
 
 /* --- its life */
 
@@ -124,13 +126,27 @@ static int start(hr_worker_pool *pool, struct hr__worker **ret)
     return 0;
 }
 
+/* One that ends over a request may have met its own mistake; after several in a row who asks learns
+ * of the program's instead of waiting for one more. */
+static int wait_to_start(hr_worker_pool *pool)
+{
+    if (pool->start_at <= hr_now())
+        return 0;
+    if (pool->barren < BARREN_MOST)
+        return hr_sleep_until(pool->start_at);
+    return hr_fail(-ENOTCONN,
+                   "%s: %u workers in a row ended without an answer, the latest %s; their standard "
+                   "error may tell why",
+                   pool->name, pool->barren, pool->last_end);
+}
+
 /* Starts one, but not at once while they end without an answer. */
 static int worker_open(void *driver, void **ret)
 {
     hr_worker_pool *pool = driver;
     struct hr__worker *worker = NULL;
     pool->refs++; /* it may be freed meanwhile */
-    int r = pool->start_at > hr_now() ? hr_sleep_until(pool->start_at) : 0;
+    int r = wait_to_start(pool);
     if (r == 0)
         r = start(pool, &worker);
     if (r == 0)
@@ -198,8 +214,12 @@ static int lost(struct hr__worker *worker)
         return r;
     if (r == 0)
         hr_child_exit_text(&end, text, sizeof(text));
+    if (worker->answered == 0) {
+        worker->pool->barren++;
+        snprintf(worker->pool->last_end, sizeof(worker->pool->last_end), "%s", text);
+    }
     return hr_fail_native(HR_ELOST, 0, NULL, NULL, true, "%s, process %d, %s without an answer",
-                          worker->pool->argv[0], (int)hr_process_pid(worker->process), text);
+                          worker->pool->name, (int)hr_process_pid(worker->process), text);
 }
 
 static int take_answer(struct hr__worker *worker, char **ret, size_t *ret_size)
@@ -209,7 +229,7 @@ static int take_answer(struct hr__worker *worker, char **ret, size_t *ret_size)
     int r = hr_process_read_line(worker->process, 1, &line, &size);
     if (r == -EMSGSIZE)
         return hr_fail_native(r, 0, NULL, NULL, true, "%s answers with more than %zu bytes",
-                              worker->pool->argv[0], worker->pool->options.max_line);
+                              worker->pool->name, worker->pool->options.max_line);
     if (r < 0)
         return r;
     if (r == 0 || hr__process_has_ended_output(worker->process))
@@ -249,7 +269,7 @@ static int converse(struct hr__worker *worker, char **ret, size_t *ret_size)
     if (r == 0 && fed < 0) {
         free(hr_take(*ret));
         r = hr_fail_native(HR_ELOST, 0, NULL, NULL, true,
-                           "%s answered before it had read its request", worker->pool->argv[0]);
+                           "%s answered before it had read its request", worker->pool->name);
     }
     return r;
 }
@@ -269,7 +289,7 @@ int hr__worker_exchange(struct hr__worker *worker, const char *line, size_t size
     r = hr_timeout_leave(&limit, converse(worker, ret, ret_size));
     if (r == -ETIMEDOUT)
         hr_fail_native(r, 0, NULL, NULL, true, "%s did not answer within %.1f s",
-                       worker->pool->argv[0], hr_in_seconds(worker->pool->options.limit));
+                       worker->pool->name, hr_in_seconds(worker->pool->options.limit));
     if (r == 0)
         worker->answered++;
     return r;

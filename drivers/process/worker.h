@@ -15,9 +15,12 @@ struct hr_worker_pool {
     struct hr_worker_pool_options options; /* every default put in; the texts are the pool's */
     char **argv, **env;
     char *directory;
+    char name[80]; /* "python3 score.py", for messages */
     hr_pool *pool;
     struct hr_backoff backoff;
     hr_usec start_at;       /* no worker before: the latest ended without an answer */
+    unsigned barren;        /* so many in a row did, over a request */
+    char last_end[96];      /* how the latest of them did */
     unsigned refs;          /* its owner, each request, each worker */
     struct hr_list workers; /* those that are minded */
     hr_event alone;         /* there are none */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drivers/process/worker.h"
 #include "tests/support/hrtest.h"
 
 #define MIB ((size_t)1024 * 1024)
@@ -240,18 +241,61 @@ TEST_REAL(workers_that_end_at_once_are_started_ever_more_slowly)
 {
     struct hr_worker_pool_options options = {
         SH("exit 1"),
-        .backoff = {.first = hr_ms(20), .max = hr_seconds(1), .factor = 2},
+        .backoff = {.first = hr_ms(20), .max = hr_ms(80), .factor = 2},
     };
     hr_worker_pool *pool = hr_worker_pool_new(&options);
     hr_usec start = hr_now();
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 3; i++)
         ASSERT_ERR(ask(pool, "x", ""), HR_ELOST);
-    ASSERT_TRUE(hr_now() - start >= hr_ms(20 + 40 + 80));
+    ASSERT_TRUE(hr_now() - start >= hr_ms(20 + 40));
+
+    /* By now it is the program, and waiting would not help. */
+    start = hr_now();
+    while (ask(pool, "x", "") == -ENOTCONN) {
+        ASSERT_FALSE(hr_last_error()->sent);
+        ASSERT_TRUE(strstr(hr_last_error()->message, "3 workers in a row"));
+        ASSERT_TRUE(strstr(hr_last_error()->message, "exited with 1"));
+        ASSERT_EQ(stats_of(pool).started, 3);
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    }
+    ASSERT_ERR(hr_last_error()->code, HR_ELOST); /* another try, when its time had come */
+    ASSERT_TRUE(hr_now() - start >= hr_ms(60));
     ASSERT_EQ(stats_of(pool).started, 4);
     end(pool);
 
     pool = POOL(.argv = (const char *const[]){"no-such-worker", NULL});
     ASSERT_ERR(ask(pool, "x", ""), test_emulated() ? HR_ELOST : -ENOENT);
+    end(pool);
+}
+
+TEST_REAL(a_worker_whose_script_is_missing_says_so_at_once)
+{
+    said[0] = '\0';
+    hr_worker_pool *pool = hr_worker_pool_new(&(struct hr_worker_pool_options){
+        .argv = (const char *const[]){"sh",              "/no/such/script",      NULL           },
+        .backoff = {.first = hr_ms(1), .max = hr_seconds(100), .factor = 10000},
+        .said = listen_to,
+    });
+    for (int i = 0; i < 2; i++) {
+        ASSERT_ERR(ask(pool, "x", ""), HR_ELOST);
+        ASSERT_TRUE(strstr(hr_last_error()->message, "sh /no/such/script, process "));
+        pool->start_at = 0;
+    }
+    ASSERT_ERR(ask(pool, "x", ""), HR_ELOST);
+    ASSERT_ERR(ask(pool, "x", ""), -ENOTCONN); /* in a hundred seconds it would be another */
+    ASSERT_TRUE(strstr(hr_last_error()->message, "sh /no/such/script: 3 workers"));
+    end(pool);
+    ASSERT_TRUE(strstr(said, "/no/such/script"));
+}
+
+TEST_REAL(a_worker_that_answers_makes_up_for_those_before_it)
+{
+    hr_worker_pool *pool = POOL(SH(WORKER));
+    for (int i = 0; i < 8; i++) {
+        ASSERT_ERR(ask(pool, "exit 3", ""), HR_ELOST);
+        if (i % 2)
+            ASSERT_ERR(ask(pool, "next", "<next>"), 0);
+    }
     end(pool);
 }
 
