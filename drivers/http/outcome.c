@@ -88,10 +88,29 @@ static int refused(hr_http_response *t)
     }
 }
 
+/* What was written in pieces is gone once it was sent. A place is shown without what may be secret
+ * in it. */
+static int no_second_time(hr_http_response *t)
+{
+    const char *place = hr__http_headers_get(&t->headers, "location");
+    if (!t->redirecting || !place)
+        return hr__http_explain(t, HR_ELOST, 0,
+                                "the connection was lost, and a body in pieces cannot be sent "
+                                "again by itself: begin the request anew");
+    bool secret = strchr(place, '@');
+    return hr__http_explain(t, HR_ELOST, 0,
+                            "the server wants the body at %.*s instead, and a body in pieces is "
+                            "gone: send it there, or whole",
+                            secret ? 13 : (int)strcspn(place, "?#"),
+                            secret ? "another place" : place);
+}
+
 int hr__http_outcome(hr_http_response *t, CURLcode code)
 {
     if (t->refusal < 0 && code != CURLE_OK)
         return refused(t);
+    if (code == CURLE_SEND_FAIL_REWIND)
+        return no_second_time(t);
     int r = code_of(t, code);
     if (r == 0)
         return 0;

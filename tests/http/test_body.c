@@ -434,3 +434,37 @@ TEST_REAL(a_server_that_hangs_up_while_it_is_sent_to_is_a_code_and_no_signal)
     ASSERT_ERR(hr_join(writer), HR_ELOST);
     end_unread(response, dup(0));
 }
+
+/* The first request of a connection is answered, and the next one's connection lost; elsewhere the
+ * body is wanted at another place. */
+static bool serve_no_body(struct test_conn *conn)
+{
+    if (test_conn_asks(conn, "/elsewhere"))
+        return test_conn_say(conn, "HTTP/1.1 307 There\r\nLocation: /upload?secret=1\r\n"
+                                   "Content-Length: 0\r\n\r\n");
+    return conn->request < 2 && test_conn_answer(conn, "ok");
+}
+
+static int put_in_pieces(const char *path)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    struct hr_http_request request = {.method = "PUT", .url = url(path), .stream = true};
+    int r = hr_http_begin(session, &request, &response);
+    if (r == 0)
+        r = hr_http_write(response, "piece", 5);
+    return r < 0 ? r : hr_http_finish(response);
+}
+
+TEST_REAL(a_body_in_pieces_that_is_wanted_again_is_lost_and_the_record_says_where)
+{
+    begin(serve_no_body, (struct hr_http_options){0});
+    ASSERT_ERR(put_in_pieces("/elsewhere"), HR_ELOST);
+    ASSERT_TRUE(hr_last_error()->sent);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "wants the body at "));
+    ASSERT_TRUE(strstr(hr_last_error()->message, "/upload instead"));
+    ASSERT_FALSE(strstr(hr_last_error()->message, "secret"));
+    ASSERT_ERR(put_in_pieces("/"), 0);
+    ASSERT_ERR(put_in_pieces("/"), HR_ELOST); /* its kept connection is */
+    ASSERT_TRUE(strstr(hr_last_error()->message, "begin the request anew"));
+    end();
+}
