@@ -3,7 +3,8 @@
  * libcurl's handles, made ready for their session once and used by one request after another.
  *
  * Making one ready costs more than a whole request by it. So a handle whose request asked for
- * nothing of its own, and went well, is kept as it is; the others are wiped and made ready anew.
+ * nothing of its own, and went well, is kept as it is; the others are wiped and made ready anew. As
+ * many are kept as were under way at a time, and those that were not wanted for a while go.
  */
 #include <errno.h>
 
@@ -63,14 +64,46 @@ void hr__http_handle_verify(CURL *easy, enum hr_tls_verify verify)
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify == HR_TLS_FULL ? 2L : 0L);
 }
 
+hr_usec hr__http_handle_life = 10000000;
+
+static void drop(hr_http_session *session, size_t n)
+{
+    while (n-- > 0)
+        curl_easy_cleanup(session->spares[--session->spare_count]);
+}
+
+static bool arm_sweeper(hr_http_session *session);
+
+/* With none left nor under way there is nothing to sweep until one is made. */
+static void sweep(void *arg)
+{
+    hr_http_session *session = arg;
+    session->sweeper = NULL;
+    drop(session, session->spare_least);
+    session->spare_least = session->spare_count;
+    bool any = session->spare_count > 0 || !hr_list_empty(&session->transfers);
+    if (any && !arm_sweeper(session))
+        drop(session, session->spare_count);
+}
+
+static bool arm_sweeper(hr_http_session *session)
+{
+    if (!session->sweeper)
+        session->sweeper = hr_call_later(hr__http_handle_life, sweep, session);
+    return session->sweeper;
+}
+
 int hr__http_handle_take(hr_http_response *t)
 {
     hr_http_session *session = t->session;
     if (session->spare_count > 0) {
         t->easy = session->spares[--session->spare_count];
+        if (session->spare_count < session->spare_least)
+            session->spare_least = session->spare_count;
         return 0;
     }
-    CURL *easy = curl_easy_init();
+    session->spare_least = 0;
+    CURL *easy = arm_sweeper(session) ? curl_easy_init() : NULL;
     if (!easy || !make_ready(easy, session)) {
         curl_easy_cleanup(easy);
         return -ENOMEM;
@@ -79,7 +112,6 @@ int hr__http_handle_take(hr_http_response *t)
     return 0;
 }
 
-/* Room for one more; as many are kept as were under way at a time. */
 static bool has_room(hr_http_session *session)
 {
     if (session->spare_count < session->spare_room)
@@ -105,7 +137,8 @@ void hr__http_handle_give(hr_http_response *t)
     hr_http_session *session = t->session;
     CURL *easy = hr_take(t->easy);
     bool as_it_is = t->plain && t->answered && t->code == 0;
-    if (!easy || session->closed || !has_room(session) || !(as_it_is || wipe(easy, session)))
+    bool keeps = !session->closed && session->sweeper && has_room(session);
+    if (!easy || !keeps || !(as_it_is || wipe(easy, session)))
         curl_easy_cleanup(easy);
     else
         session->spares[session->spare_count++] = easy;
@@ -114,8 +147,10 @@ void hr__http_handle_give(hr_http_response *t)
 
 void hr__http_handles_end(hr_http_session *session)
 {
-    while (session->spare_count > 0)
-        curl_easy_cleanup(session->spares[--session->spare_count]);
+    drop(session, session->spare_count);
     free(hr_take(session->spares));
+    if (session->sweeper)
+        hr_handle_cancel(session->sweeper);
+    session->sweeper = NULL;
     session->spare_room = 0;
 }

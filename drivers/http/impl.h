@@ -28,6 +28,8 @@ struct hr_http_session {
     struct hr_list transfers; /* under way */
     CURL **spares;            /* ready handles */
     size_t spare_count, spare_room;
+    size_t spare_least; /* that there were since sweeper ran last: nobody wanted these */
+    hr_handle *sweeper;
     struct hr_http_stats stats;
     struct hr_http_options options; /* with every default put in; strings are the session's */
     char *texts[6];
@@ -105,6 +107,9 @@ void hr__http_multi_settle(hr_http_session *session);
 int hr__http_handle_take(hr_http_response *t);
 void hr__http_handle_give(hr_http_response *t);
 void hr__http_handles_end(hr_http_session *session);
+
+/* How long one is kept that nobody wants; twice as long at most. */
+extern hr_usec hr__http_handle_life;
 
 /* How the handle's server is verified. */
 void hr__http_handle_verify(CURL *easy, enum hr_tls_verify verify);

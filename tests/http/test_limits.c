@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "drivers/http.h"
+#include "drivers/http/impl.h"
 #include "tests/http/server.h"
 #include "tests/support/hrtest.h"
 
@@ -342,4 +343,42 @@ TEST_REAL(s24_11_descriptors_above_1023_work)
     for (size_t i = 0; i < HR_ARRAY_LEN(fillers); i++)
         close(fillers[i]);
     setrlimit(RLIMIT_NOFILE, &before);
+}
+
+/* --- handles */
+
+#define TOGETHER 20
+
+static void get_together(void)
+{
+    hr_auto(hr_futures_done) struct hr_futures tasks = {0};
+    for (int i = 0; i < TOGETHER; i++)
+        hr_futures_add(&tasks, hr_create_task(NULL, get_any, NULL));
+    ASSERT_ERR(hr_gather(&tasks, 0), 0);
+}
+
+TEST_REAL(handles_are_kept_for_as_long_as_somebody_wants_them)
+{
+    hr_usec life = hr__http_handle_life;
+    begin(serve_slowly, (struct hr_http_options){0});
+    get_together();
+    ASSERT_EQ(session->spare_count, TOGETHER);
+    get_together();
+    ASSERT_EQ(session->spare_count, TOGETHER);
+    end();
+
+    hr__http_handle_life = hr_ms(5);
+    begin(serve_slowly, (struct hr_http_options){0});
+    get_together();
+    hr_usec until = hr_now() + test_patience(hr_seconds(10));
+    do
+        ASSERT_ERR(get_whole("/"), 0);
+    while (session->spare_count > 1 && hr_now() < until);
+    ASSERT_TRUE(session->spare_count <= 1);
+    while (session->spare_count > 0 && hr_now() < until)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_EQ(session->spare_count, 0);
+    ASSERT_ERR(get_whole("/"), 0);
+    end();
+    hr__http_handle_life = life;
 }
