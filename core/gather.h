@@ -32,17 +32,17 @@ enum hr_gather_flags {
     HR_CANCEL_REST = 2,   /* at the first error cancel the others and wait for them */
 };
 
-/* Waits for all members; results stand in the futures, in order. 0, or the first error (others go
- * on, unless HR_CANCEL_REST, and their errors are dropped in silence); or
- *   -ECANCELED      the task was cancelled: all members were, and are over. Also as a first error
- *   -ENOMEM         or the code of a failed array: counts as a first error
- *   HR_EWRONGLOOP · HR_ESELFAWAIT      misuse; nobody was waited for */
+/* Waits for all members (0 at once for an array without any); results stand in the futures, in
+ * order. 0, or the first error (others go on, unless HR_CANCEL_REST, and their errors are dropped
+ * in silence); or -ECANCELED      the task was cancelled: all members were, and are over. Also as a
+ * first error -ENOMEM         or the code of a failed array: counts as a first error HR_EWRONGLOOP
+ * · HR_ESELFAWAIT · HR_ENOTASK      misuse; nobody was waited for */
 HR_PUBLIC hr_async int hr_gather(struct hr_futures *futures, int flags);
 
 enum hr_wait_until { HR_ALL_COMPLETED, HR_FIRST_COMPLETED, HR_FIRST_ERROR };
 
 /* Waits until the condition holds or the limit passes (HR_FOREVER: none), cancels nobody and reads
  * no error. Returns how many are done (which: hr_future_done(), hr_futures_split()), -EINVAL for an
- * empty array, the code of a failed one, -ENOMEM, -ECANCELED (members are left alone),
- * HR_EWRONGLOOP, HR_ESELFAWAIT. */
+ * empty array or an unknown condition, the code of a failed array, -ENOMEM, -ECANCELED (members are
+ * left alone), HR_EWRONGLOOP, HR_ESELFAWAIT, HR_ENOTASK. */
 HR_PUBLIC hr_async int hr_wait(struct hr_futures *futures, enum hr_wait_until until, hr_usec limit);

@@ -196,6 +196,8 @@ int hr_task_group_start(struct hr_task_group *group, const char *name, hr_task_f
 
 int hr_task_group_ready(struct hr_task_group *group, void *value)
 {
+    if (!group->entered)
+        return hr_fail(HR_EINVALIDSTATE, "the group is not entered");
     hr_task *task = hr_current_task();
     hr_list_foreach (node, &group->starting) {
         struct starter *starter = hr_list_entry(node, struct starter, link);

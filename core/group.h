@@ -36,7 +36,7 @@ struct hr_task_group {
     bool stopped;    /* hr_task_group_cancel() was called */
 };
 
-/* 0, HR_ENOTASK or -EBUSY. */
+/* 0; HR_ENOTASK; -EBUSY: it is entered. */
 HR_PUBLIC int hr_task_group_enter(struct hr_task_group *group);
 
 /* Spawns a child. The handle is borrowed and valid until the child is over: take a reference to
@@ -57,10 +57,12 @@ HR_PUBLIC hr_async int hr_task_group_start(struct hr_task_group *group, const ch
                                            hr_task_fn *fn, void *arg, void **ret_value);
 
 /* Called by a child of hr_task_group_start(): whoever started it goes on, with that value, which is
- * his. HR_EINVALIDSTATE when nobody waits for it: said twice, or an ordinary child. */
+ * his. 0; HR_EINVALIDSTATE, and value stays the caller's, when nobody waits for it: said twice, an
+ * ordinary child, or a group that is not entered. */
 HR_PUBLIC int hr_task_group_ready(struct hr_task_group *group, void *value);
 
-/* Ends the group early: cancels the children and the body's next suspension, and is no error. */
+/* Ends the group early: cancels the children and the body's next suspension, and is no error. By
+ * any task or callback of the loop; without effect on a group that is not entered. */
 HR_PUBLIC void hr_task_group_cancel(struct hr_task_group *group);
 
 /* Waits for all children. code is how the body ended: a negative one cancels the children. Returns

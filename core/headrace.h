@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The whole runtime in one include.
+ *
+ * What holds wherever a comment does not say otherwise: spans and moments are microseconds. A
+ * negative return is a code, with a record of what happened (core/error.h). A call belongs to the
+ * thread of its loop. One that is marked hr_async may suspend; where it would have to, outside of a
+ * task, it returns HR_ENOTASK. Pointers are not NULL, except for those that are freed or given back
+ * and for futures that are awaited. What is handed to a call that fails stays the caller's.
  */
 #pragma once
 

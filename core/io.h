@@ -27,6 +27,8 @@ HR_PUBLIC void hr_io_freep(hr_io **io);
  * waiter a direction at a time (else -EBUSY). May return when a read or write still gives EAGAIN.
  *   -ECANCELED   the task was cancelled
  *   HR_ECLOSED   hr_io_free() was called meanwhile
+ *   -EBADF · -ENOSPC · …   the kernel does not watch it: closed meanwhile, too many are watched
+ *   -EMFILE · -ENFILE      in a forked child that gets no epoll of its own (core/loop.h)
  *   HR_ENOTASK · HR_EWRONGLOOP · -EINVAL · -ENOMEM   misuse; no memory */
 HR_PUBLIC hr_async int hr_io_wait(hr_io *io, int directions);
 

@@ -93,7 +93,8 @@ HR_PUBLIC hr_handle *hr_call_soon(hr_callback *callback, void *arg);
 HR_PUBLIC hr_handle *hr_call_later(hr_usec span, hr_callback *callback, void *arg);
 HR_PUBLIC hr_handle *hr_call_at(hr_usec moment, hr_callback *callback, void *arg);
 
-/* Takes a callback back, also when it is queued already; without effect on one that ran. */
+/* Takes a callback back, also when it is queued already; without effect on one that ran, whose
+ * handle is still valid for a caller with a reference. NULL is fine. */
 HR_PUBLIC void hr_handle_cancel(hr_handle *handle);
 
 /* Keeps a handle past its end, to ask it; needs no memory. unref gives the reference back and

@@ -91,6 +91,8 @@ void hr__stacks_init(struct hr__stacks *stacks, size_t size, enum hr__guard guar
     size_t page = page_size();
     if (size < SMALLEST + page)
         size = SMALLEST + page;
+    if (size > SIZE_MAX / 2) /* which is not to be had either, and can be rounded up */
+        size = SIZE_MAX / 2;
     size_t width = size / 4 < GUARD_MAX ? size / 4 : GUARD_MAX;
     if (width > size - SMALLEST)
         width = size - SMALLEST;

@@ -33,7 +33,8 @@ struct hr_task_options {
     hr_free_fn *free_arg; /* destroys arg if the body never runs; NULL: nothing to destroy */
 };
 
-/* As hr_create_task(), with everything that can be said about a task. */
+/* As hr_create_task(), with everything that can be said about a task; also HR_EWRONGTHREAD, seen in
+ * debug mode only, for a loop that runs in another thread: hr_submit() is the way there. */
 HR_PUBLIC hr_task *hr_create_task_with(const struct hr_task_options *options, hr_task_fn *fn,
                                        void *arg);
 
@@ -49,7 +50,8 @@ HR_PUBLIC hr_task *hr_start_task(const char *name, hr_task_fn *fn, void *arg);
  * new task. NULL, with a record: as hr_create_task(), or HR_EWRONGLOOP. */
 HR_PUBLIC hr_future *hr_ensure_task(hr_future *future, const char *name, hr_task_fn *fn, void *arg);
 
-/* Called inside a task: gives it a value besides its status, as hr_future_set_result() would. */
+/* Called inside a task: gives it a value besides its status, as hr_future_set_result() would.
+ * Called again, it destroys the value before. It ends the program outside of one. */
 HR_PUBLIC void hr_task_return(void *value, hr_free_fn *free_fn);
 
 /* The running task; NULL inside callbacks and outside the loop. Borrowed. */
@@ -61,7 +63,7 @@ HR_PUBLIC void hr_task_set_name(hr_task *task, const char *name);
 
 /* Asks the task to end: one request interrupts one suspension, which returns -ECANCELED; a task
  * that has not started never runs. The body may clean up, with awaits. True, and the request is
- * counted, unless it is done. */
+ * counted, unless it is done. A plain future is cancelled, as by hr_future_cancel(). */
 HR_PUBLIC bool hr_task_cancel(hr_task *task, const char *reason);
 
 /* Takes back one request (never below zero) and returns how many remain; at zero one that has not
@@ -71,21 +73,21 @@ HR_PUBLIC unsigned hr_task_uncancel(hr_task *task);
 /* Requests outstanding. */
 HR_PUBLIC unsigned hr_task_cancelling(const hr_task *task);
 
-/* Gives up one pass: every other ready task runs once. A cancel is delivered here. 0, -ECANCELED.
- */
+/* Gives up one pass: every other ready task runs once. A cancel is delivered here. 0,
+ * -ECANCELED, HR_ENOTASK. */
 HR_PUBLIC hr_async int hr_yield(void);
 
-/* Waits at least so long on the loop's clock, never less; ≤ 0 gives up one pass. 0, or -ECANCELED.
- */
+/* Waits at least so long on the loop's clock, never less; ≤ 0 gives up one pass. 0, -ECANCELED,
+ * HR_ENOTASK. */
 HR_PUBLIC hr_async int hr_sleep(hr_usec span);
 
 /* A sleep as a future, for waits and gathers; it gives value, which is destroyed by free_value (or
  * NULL) if nobody takes it. Cancelling it takes its timer back. NULL, with a record and value still
- * the caller's: -ENOMEM, HR_ENOLOOP. */
+ * the caller's: -ENOMEM, HR_ENOLOOP, HR_ECLOSED. */
 HR_PUBLIC hr_future *hr_sleep_future(hr_usec span, void *value, hr_free_fn *free_value);
 
-/* Waits until that moment on the loop's clock; one that has passed is due at the next look. 0, or
- * -ECANCELED. */
+/* Waits until that moment on the loop's clock; one that has passed is due at the next look. 0,
+ * -ECANCELED, HR_ENOTASK. */
 HR_PUBLIC hr_async int hr_sleep_until(hr_usec moment);
 
 /* Calls each(task, cookie) for the unfinished tasks of loop (NULL: the running one) in spawn order,

@@ -42,7 +42,8 @@ HR_PUBLIC int hr_timeout_enter_at(struct hr_timeout *scope, hr_usec moment);
 
 /* Disarms; turns -ECANCELED into -ETIMEDOUT when the scope expired and no foreign request is
  * outstanding. Any other code passes through; the error of a scope that expired has the timeout
- * among its causes. -EINVAL by another task than the one that entered. */
+ * among its causes. One that is not entered lets the code through. -EINVAL by another task than the
+ * one that entered. */
 HR_PUBLIC int hr_timeout_leave(struct hr_timeout *scope, int code);
 
 /* As leave, but 0 where that gives -ETIMEDOUT: for work that may be cut short and is good as it is.

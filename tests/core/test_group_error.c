@@ -225,6 +225,7 @@ TEST(s9_18_a_child_that_is_ready_when_its_starter_is_cancelled_is_too)
 TEST(s9_18_misuse_is_refused)
 {
     struct hr_task_group group = {0};
+    ASSERT_ERR(hr_task_group_ready(&group, NULL), HR_EINVALIDSTATE);
     ASSERT_ERR(hr_task_group_start(&group, NULL, serve, NULL, NULL), HR_ESHUTDOWN);
     ASSERT_ERR(hr_task_group_enter(&group), 0);
     ASSERT_ERR(hr_task_group_ready(&group, NULL), HR_EINVALIDSTATE);

@@ -354,6 +354,14 @@ TEST(s2_22_a_larger_stack_can_be_used_to_its_end)
     ASSERT_ERR(hr_join(hr_create_task_with(&options, use_much_stack, NULL)), 0);
 }
 
+TEST(s2_22_a_stack_that_no_address_space_holds_is_a_failed_task)
+{
+    for (int shift = 0; shift < 16; shift += 3) {
+        struct hr_task_options options = {.stack_size = SIZE_MAX >> shift};
+        ASSERT_ERR(hr_join(hr_create_task_with(&options, use_much_stack, NULL)), -ENOMEM);
+    }
+}
+
 static int sleep_twice(void)
 {
     int r = hr_sleep(hr_ms(1));
