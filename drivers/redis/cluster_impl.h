@@ -34,11 +34,12 @@ struct hr_redis_cluster {
     unsigned alive;                                /* nodes, those that are being closed included */
     hr_event none;                                 /* set while there are none */
 
-    hr_task *learner; /* learns the map; NULL: not now */
-    bool wanted;      /* once more, please */
-    unsigned turn;    /* whom to ask first */
-    hr_usec learnt;   /* when it was asked for last */
-    hr_event told;    /* pulses when an attempt is over */
+    hr_task *learner;               /* learns the map; NULL: not now */
+    bool wanted;                    /* once more, please */
+    unsigned turn;                  /* whom to ask first */
+    hr_usec learnt;                 /* when it was asked for last */
+    struct hr__redis_address asked; /* who was asked last */
+    hr_event told;                  /* pulses when an attempt is over */
     struct hr_error error;
     struct hr_redis_cluster_stats stats;
 };

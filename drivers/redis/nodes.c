@@ -212,18 +212,33 @@ static int take_map(struct hr_redis_cluster *cluster, const hr_reply *map,
     return 0;
 }
 
+/* Names the node that refused: a server's own words do not. */
+static int blame(const struct hr__redis_node *node, int code)
+{
+    if (code != HR_EREPLY && code != -ETIMEDOUT)
+        return code;
+    struct hr_error why = {0};
+    hr_error_copy(&why, hr_last_error());
+    int r = hr_fail_native(code, 0, NULL, why.kind[0] ? why.kind : NULL, why.sent, "%s: %s",
+                           node->redis->target.name,
+                           code == -ETIMEDOUT ? "no answer in time" : why.message);
+    hr_error_done(&why);
+    return r;
+}
+
 static int ask_for_map(struct hr_redis_cluster *cluster, struct hr__redis_node *node)
 {
     struct hr__redis_address asked = node->address;
+    cluster->asked = asked;
     hr_auto(hr_reply_freep) hr_reply *map = NULL;
     struct hr_timeout limit = {0};
     int r = hr_timeout_enter(&limit, cluster->pattern->target.connect_timeout / NODE_SHARE);
     if (r < 0)
         return r;
     r = hr_timeout_leave(&limit, hr_redis_command(node->redis, &map, "CLUSTER SLOTS"));
-    if (r < 0 || cluster->closed)
-        return r;
-    return take_map(cluster, map, &asked);
+    if (r >= 0 && !cluster->closed)
+        r = take_map(cluster, map, &asked);
+    return blame(node, r);
 }
 
 /* Whom to ask: those that are connected, then the others that are known, then those of the URL. */
@@ -289,23 +304,6 @@ static int list_candidates(struct hr_redis_cluster *cluster, struct search *sear
     return r;
 }
 
-static int learn_once(struct hr_redis_cluster *cluster)
-{
-    struct search search = {0};
-    int r = list_candidates(cluster, &search);
-    for (size_t i = 0; r == 0 && i < search.count; i++) {
-        r = cluster->closed ? HR_ECLOSED : ask_for_map(cluster, search.nodes[i]);
-        if (r >= 0 || r == -ECANCELED || r == -ENOMEM || r == HR_ECLOSED)
-            break;
-        if (i + 1 < search.count)
-            r = 0;
-    }
-    for (size_t i = 0; i < search.count; i++)
-        hr__cluster_leave(search.nodes[i]);
-    free(search.nodes);
-    return r;
-}
-
 /* Keeps why there is no map, as callers will be told. */
 static void note_error(struct hr_redis_cluster *cluster, int code)
 {
@@ -318,6 +316,24 @@ static void note_error(struct hr_redis_cluster *cluster, int code)
     error.sent = false;
     error.native = 0;
     hr_error_copy(&cluster->error, &error);
+}
+
+static int learn_once(struct hr_redis_cluster *cluster)
+{
+    struct search search = {0};
+    int r = list_candidates(cluster, &search);
+    for (size_t i = 0; r == 0 && i < search.count; i++) {
+        r = cluster->closed ? HR_ECLOSED : ask_for_map(cluster, search.nodes[i]);
+        if (r >= 0 || r == -ECANCELED || r == -ENOMEM || r == HR_ECLOSED)
+            break;
+        note_error(cluster, r);
+        if (i + 1 < search.count)
+            r = 0;
+    }
+    for (size_t i = 0; i < search.count; i++)
+        hr__cluster_leave(search.nodes[i]);
+    free(search.nodes);
+    return r;
 }
 
 static void end_learner(struct hr_redis_cluster *cluster)
@@ -381,6 +397,17 @@ static struct hr__redis_node *some_master(struct hr_redis_cluster *cluster)
     return any;
 }
 
+/* The time is over: who has refused says why, or who is silent is named. */
+static int fail_late(const struct hr_redis_cluster *cluster)
+{
+    const struct hr_error *why = &cluster->error;
+    if (why->code < 0)
+        return hr_fail_native(-ETIMEDOUT, 0, NULL, why->kind[0] ? why->kind : NULL, false,
+                              "redis: no map of the cluster in time; last: %s", why->message);
+    return hr_fail(-ETIMEDOUT, "redis: no map of the cluster in time; %s:%u has not answered",
+                   cluster->asked.host, cluster->asked.port);
+}
+
 static int wait_until_told(struct hr_redis_cluster *cluster, hr_usec deadline)
 {
     struct hr_timeout limit = {0};
@@ -388,7 +415,7 @@ static int wait_until_told(struct hr_redis_cluster *cluster, hr_usec deadline)
     if (r >= 0)
         r = hr_timeout_leave(&limit, hr_event_wait(&cluster->told));
     if (r == -ETIMEDOUT)
-        return hr_fail(r, "redis: no map of the cluster in time");
+        return fail_late(cluster);
     return r < 0 ? hr_fail(r, "redis: cancelled before it was asked") : 0;
 }
 
