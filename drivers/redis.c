@@ -119,6 +119,7 @@ static struct hr_redis *make_client(unsigned connections, hr_usec command_timeou
         return NULL;
     }
     redis->refs = 1;
+    redis->target.deaf = &redis->deaf;
     hr_list_init(&redis->pubsubs);
     redis->backoff = *backoff;
     redis->connections = connections;

@@ -36,7 +36,8 @@ struct hr_redis_options {
     struct hr_tls_options sentinel_tls; /* zeros: as for the servers */
     const char *client_name;            /* CLIENT SETNAME; NULL: none */
     unsigned protocol;       /* 2, 3; 0: RESP3 where the server speaks it. Getters do not mind. One
-                                that hangs up on HELLO costs two attempts each time: 2 spares them */
+                                that hangs up on HELLO costs two attempts once in ten minutes: 2
+                                spares them */
     unsigned connections;    /* of one's own, at most; 0: 4. The shared one comes on top */
     hr_usec connect_timeout; /* whole way to ready; 0: 3 s */
     hr_usec command_timeout; /* one command on the shared connection; 0: 5 s */
@@ -103,10 +104,11 @@ HR_PUBLIC void hr_redis_releasep(hr_redis_conn **conn);
 /* A command on it, that may block at the server for up to block (added to the deadline). Leaving
  * a blocked command by cancel goes through CLIENT UNBLOCK, so that no element is lost: when the
  * element came first, the call returns it with 0 and the cancel is delivered at the next
- * suspension. Where that cannot be said (the user may not, or the shared connection is down or goes
- * to another address, as after a failover), the sending half of the connection is closed instead,
- * and the call still waits for what was popped before. What the server pops in the very turn in
- * which it sees that is lost; BLMOVE has it in its destination. */
+ * suspension. Where that cannot be said (the user may not, INFO does not tell a run_id, or the
+ * shared connection is down or goes to another server, as it may behind a balancer and after a
+ * failover), the sending half of the connection is closed instead, and the call still waits for
+ * what was popped before. What the server pops in the very turn in which it sees that is lost;
+ * BLMOVE has it in its destination. */
 HR_PUBLIC hr_async int hr_redis_conn_command(hr_redis_conn *conn, hr_reply **ret, hr_usec block,
                                              const char *fmt, ...);
 

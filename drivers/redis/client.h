@@ -23,6 +23,7 @@ enum hr__redis_state {
 struct hr_redis {
     unsigned refs;
     struct hr__redis_target target;
+    struct hr__redis_deaf deaf;
     unsigned connections; /* of one's own, at most */
     hr_usec command_timeout, patience;
     unsigned repeats;

@@ -100,16 +100,6 @@ bool hr__redis_conn_was_hung_up_on(const struct hr__redis_conn *conn)
     return conn->lost && !conn->spoke && (why == -ECONNRESET || why == -EPIPE);
 }
 
-bool hr__redis_conn_same_server(const struct hr__redis_conn *one,
-                                const struct hr__redis_conn *other)
-{
-    struct sockaddr_storage here = {0}, there = {0};
-    socklen_t len = sizeof(here), its_len = sizeof(there);
-    return getpeername(one->wire.fd, (struct sockaddr *)&here, &len) == 0 &&
-           getpeername(other->wire.fd, (struct sockaddr *)&there, &its_len) == 0 &&
-           len == its_len && memcmp(&here, &there, len) == 0;
-}
-
 void hr__redis_conn_end_asking(struct hr__redis_conn *conn)
 {
     if (!conn->lost)

@@ -97,10 +97,6 @@ bool hr__redis_conn_busy(const struct hr__redis_conn *conn);
 /* The server hung up and had not said a word. */
 bool hr__redis_conn_was_hung_up_on(const struct hr__redis_conn *conn);
 
-/* Both have the same server at their other end, by its address. */
-bool hr__redis_conn_same_server(const struct hr__redis_conn *one,
-                                const struct hr__redis_conn *other);
-
 /* Closes the sending half: no command can follow. The server hangs up when it sees that, and what
  * it said before still arrives. */
 void hr__redis_conn_end_asking(struct hr__redis_conn *conn);

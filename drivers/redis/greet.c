@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define STEPS_MAX 7
+#define STEPS_MAX 8
 #define WORDS_MAX 7
 
 enum kind {
@@ -18,7 +18,8 @@ enum kind {
     STEP_WANTED, /* a server that does not know or allow it is no worse for it */
     STEP_IDLE,   /* whatever the server says about it */
     STEP_ID,     /* wanted, and its reply as well */
-    STEP_ROLE,   /* likewise: whether it is the master that the sentinels told of */
+    STEP_SERVER, /* its reply, if it may be had */
+    STEP_ROLE,   /* wanted, and whether it is the master that the sentinels told of */
 };
 
 struct step {
@@ -32,7 +33,7 @@ struct greeting {
     struct step steps[STEPS_MAX];
     size_t count;
     bool old_server; /* it does not know HELLO */
-    int64_t id;
+    struct hr__redis_identity who;
 };
 
 static int say_words(struct greeting *g, enum kind kind, size_t argc, const char *const *argv)
@@ -88,15 +89,17 @@ static int say_who(struct greeting *g)
     return r;
 }
 
-static int say_all(struct greeting *g, bool hello, bool ask_id)
+static int say_all(struct greeting *g, bool hello, bool ask_who)
 {
     char db[16];
     snprintf(db, sizeof(db), "%u", g->target->url.db);
     int r = hello ? say_hello(g) : say_who(g);
     if (r == 0 && g->target->url.db > 0)
         r = say(g, STEP_NEEDED, "SELECT", db);
-    if (r == 0 && ask_id)
+    if (r == 0 && ask_who)
         r = say(g, STEP_ID, "CLIENT", "ID");
+    if (r == 0 && ask_who)
+        r = say(g, STEP_SERVER, "INFO", "server");
     if (r == 0)
         r = say(g, STEP_IDLE, "CLIENT", "SETINFO", "LIB-NAME", "headrace");
     if (r == 0 && g->target->sentinel)
@@ -123,16 +126,32 @@ static bool is_harmless(struct greeting *g, const struct step *step, int code)
     case STEP_NEEDED:
         return g->old_server;
     case STEP_IDLE:
+    case STEP_SERVER:
         return true;
     default:
         return g->old_server || is_unknown(error) || strcmp(error->kind, "NOPERM") == 0;
     }
 }
 
+void hr__redis_read_server(const hr_reply *info, char ret[HR__REDIS_SERVER_MAX])
+{
+    static const char field[] = "\nrun_id:";
+    const char *text = hr_reply_str(info, NULL);
+    const char *id = text ? strstr(text, field) : NULL;
+    id = id ? id + strlen(field) : "";
+    size_t len = strcspn(id, "\r\n");
+    if (len >= HR__REDIS_SERVER_MAX)
+        len = 0;
+    memcpy(ret, id, len);
+    ret[len] = '\0';
+}
+
 static int take_reply(struct greeting *g, const struct step *step, const hr_reply *reply)
 {
     if (step->kind == STEP_ID)
-        g->id = hr_reply_int(reply);
+        g->who.id = hr_reply_int(reply);
+    if (step->kind == STEP_SERVER)
+        hr__redis_read_server(reply, g->who.server);
     if (step->kind == STEP_HELLO) {
         const hr_reply *protocol = hr_reply_find(reply, "proto");
         hr__redis_conn_set_protocol(g->conn, protocol && hr_reply_int(protocol) == 3 ? 3 : 2);
@@ -168,16 +187,16 @@ static int hear_all(struct greeting *g, int r)
 }
 
 int hr__redis_greet(struct hr__redis_conn *conn, const struct hr__redis_target *target,
-                    int64_t *ret_id)
+                    struct hr__redis_identity *ret_who)
 {
     struct greeting g = {.conn = conn, .target = target};
     bool hello = target->protocol != 2;
-    int r = hear_all(&g, say_all(&g, hello, ret_id != NULL));
+    int r = hear_all(&g, say_all(&g, hello, ret_who != NULL));
     if (r == 0 && g.old_server) {
         g = (struct greeting){.conn = conn, .target = target};
-        r = hear_all(&g, say_all(&g, false, ret_id != NULL));
+        r = hear_all(&g, say_all(&g, false, ret_who != NULL));
     }
-    if (r == 0 && ret_id)
-        *ret_id = g.id;
+    if (r == 0 && ret_who)
+        *ret_who = g.who;
     return r;
 }

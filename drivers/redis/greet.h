@@ -7,8 +7,11 @@
 #include "drivers/redis/open.h"
 
 /* All of it costs one round trip: HELLO 3 with user, password and name, or, with a server that
- * does not know it, a second one in RESP2. *ret_id (may be NULL: not asked) is the connection's
- * CLIENT ID, 0 when the server does not tell. The codes of a command; HR_EREPLY says which the
- * server refused. */
+ * does not know it, a second one in RESP2. *ret_who may be NULL: not asked. The codes of a command;
+ * HR_EREPLY says which the server refused. */
 hr_async int hr__redis_greet(struct hr__redis_conn *conn, const struct hr__redis_target *target,
-                             int64_t *ret_id);
+                             struct hr__redis_identity *ret_who);
+
+/* The run_id in a reply to INFO server: which process answers, whatever its address. "" where it
+ * does not tell. */
+void hr__redis_read_server(const hr_reply *info, char ret[HR__REDIS_SERVER_MAX]);

@@ -40,23 +40,54 @@ static hr_async int open_wire(const struct hr__redis_target *target, struct hr__
     return r;
 }
 
-/* Says in *ret_hung_up whether the server's only answer to the greeting was to hang up. */
-static int open_and_greet(const struct hr__redis_target *target, struct hr__redis_conn **ret,
-                          int64_t *ret_id, bool *ret_hung_up)
+/* --- servers that hang up on HELLO */
+
+/* So long it is not tried again. */
+#define DEAF_FOR hr_seconds(600)
+
+static bool is_deaf(const struct hr__redis_deaf *deaf, const struct hr__redis_deaf *there)
 {
+    return deaf && deaf->len > 0 && hr_now() < deaf->until && there->len == deaf->len &&
+           memcmp(&there->address, &deaf->address, deaf->len) == 0;
+}
+
+static void note_deaf(struct hr__redis_deaf *deaf, const struct hr__redis_deaf *there)
+{
+    if (!deaf)
+        return;
+    *deaf = *there;
+    deaf->until = hr_later(hr_now(), DEAF_FOR);
+}
+
+/* An attempt at a connection. */
+struct attempt {
+    const struct hr__redis_target *target;
+    struct hr__redis_identity *ret_who;
+    struct hr__redis_deaf there; /* whom it reached */
+    bool hung_up;                /* its only answer to the greeting was to hang up */
+};
+
+static int open_and_greet(struct attempt *attempt, bool hello, struct hr__redis_conn **ret)
+{
+    struct hr__redis_target target = *attempt->target;
     struct hr__wire wire = {.fd = -1};
-    int r = open_wire(target, &wire);
+    int r = open_wire(&target, &wire);
     if (r < 0)
         return r;
+    attempt->there.len = sizeof(attempt->there.address);
+    if (getpeername(wire.fd, (struct sockaddr *)&attempt->there.address, &attempt->there.len) < 0)
+        attempt->there.len = 0;
+    if (!hello || (target.protocol == 0 && is_deaf(target.deaf, &attempt->there)))
+        target.protocol = 2;
     struct hr__redis_conn *conn =
-        hr__redis_conn_new(&wire, target->name, &target->limits, target->census);
+        hr__redis_conn_new(&wire, target.name, &target.limits, target.census);
     if (!conn)
         return -ENOMEM;
-    r = hr__redis_greet(conn, target, ret_id);
+    r = hr__redis_greet(conn, &target, attempt->ret_who);
     if (r == 0 && !hr__redis_conn_alive(conn)) /* lost behind the last answer */
         r = hr_error_raise(hr__redis_conn_error(conn));
     if (r < 0) {
-        *ret_hung_up = hr__redis_conn_was_hung_up_on(conn);
+        attempt->hung_up = target.protocol == 0 && hr__redis_conn_was_hung_up_on(conn);
         hr__redis_conn_fail(conn, r, 0);
         hr__redis_conn_unref(conn);
         return r;
@@ -68,16 +99,17 @@ static int open_and_greet(const struct hr__redis_target *target, struct hr__redi
 /* A proxy that does not know HELLO may hang up on it instead of saying so: then all is said once
  * more without it, on another connection. */
 static int open_in_time(const struct hr__redis_target *target, struct hr__redis_conn **ret,
-                        int64_t *ret_id)
+                        struct hr__redis_identity *ret_who)
 {
-    bool hung_up = false;
-    int r = open_and_greet(target, ret, ret_id, &hung_up);
-    bool by_server = hung_up && (r == HR_ELOST || r == -ENOTCONN); /* no cancel came as well */
-    if (!by_server || target->protocol != 0)
+    struct attempt attempt = {.target = target, .ret_who = ret_who};
+    int r = open_and_greet(&attempt, true, ret);
+    bool by_server = attempt.hung_up && (r == HR_ELOST || r == -ENOTCONN); /* no cancel as well */
+    if (!by_server)
         return r;
-    struct hr__redis_target older = *target;
-    older.protocol = 2;
-    return open_and_greet(&older, ret, ret_id, &hung_up);
+    r = open_and_greet(&attempt, false, ret);
+    if (r == 0)
+        note_deaf(target->deaf, &attempt.there);
+    return r;
 }
 
 /* The failure as the caller of a command needs it: nothing was sent, and why. */
@@ -102,7 +134,7 @@ static int explain(const struct hr__redis_target *target, int code)
 
 /* Opens a connection to the master that the sentinels tell of. */
 static int open_master(const struct hr__redis_target *target, struct hr__redis_conn **ret,
-                       int64_t *ret_id)
+                       struct hr__redis_identity *ret_who)
 {
     struct hr__redis_address address;
     int r = hr__redis_sentinel_find(target->sentinel, target->connect_timeout, &address);
@@ -114,7 +146,7 @@ static int open_master(const struct hr__redis_target *target, struct hr__redis_c
     snprintf(there.name, sizeof(there.name),
              strchr(address.host, ':') ? "%.30s at [%.35s]:%u" : "%.30s at %.35s:%u", target->name,
              address.host, address.port);
-    r = open_in_time(&there, ret, ret_id);
+    r = open_in_time(&there, ret, ret_who);
     if (r >= 0 || r == -ECANCELED || r == -ENOMEM)
         return r;
     hr__redis_sentinel_doubt(target->sentinel);
@@ -122,14 +154,15 @@ static int open_master(const struct hr__redis_target *target, struct hr__redis_c
 }
 
 int hr__redis_open(const struct hr__redis_target *target, struct hr__redis_conn **ret,
-                   int64_t *ret_id)
+                   struct hr__redis_identity *ret_who)
 {
     struct hr_timeout limit = {0};
     int r = hr_timeout_enter(&limit, target->connect_timeout);
     if (r < 0)
         return r;
     struct hr__redis_conn *conn = NULL;
-    r = target->sentinel ? open_master(target, &conn, ret_id) : open_in_time(target, &conn, ret_id);
+    r = target->sentinel ? open_master(target, &conn, ret_who)
+                         : open_in_time(target, &conn, ret_who);
     r = hr_timeout_leave(&limit, r);
     if (r >= 0)
         *ret = conn;

@@ -8,11 +8,21 @@
  */
 #pragma once
 
+#include <sys/socket.h>
+
 #include "drivers/redis/conn.h"
 #include "drivers/url.h"
 
 struct hr__tls_context;
 struct hr__redis_sentinel;
+
+/* Who hangs up on HELLO, as a proxy may that has never heard of it: it is greeted without, so that
+ * a connection costs one attempt. Only this address, and only for a while: it may learn. */
+struct hr__redis_deaf {
+    struct sockaddr_storage address;
+    socklen_t len; /* 0: nobody */
+    hr_usec until;
+};
 
 struct hr__redis_target {
     struct hr_url url;
@@ -25,15 +35,23 @@ struct hr__redis_target {
     struct hr__redis_sentinel *sentinel; /* who knows the address; NULL: it stands in the url */
     struct hr__redis_limits limits;
     struct hr__redis_census *census;
+    struct hr__redis_deaf *deaf; /* the client's, where its connections remember it */
+};
+
+#define HR__REDIS_SERVER_MAX 48
+
+/* What a connection is called at its server. */
+struct hr__redis_identity {
+    int64_t id;                        /* CLIENT ID; 0 when the server does not tell */
+    char server[HR__REDIS_SERVER_MAX]; /* which process it is; "" likewise */
 };
 
 /* Fills name from url. */
 void hr__redis_target_describe(struct hr__redis_target *target);
 
 /* Opens a connection that has answered to PING, so that a server which is still loading is not
- * taken for ready. *ret_id (may be NULL: not asked) is the connection's CLIENT ID, 0 when the
- * server does not tell. Behind sentinels it is the master's, by its own word. 0; -ENOTCONN with the
- * reason and, where the server gave one, its kind
- * ("WRONGPASS", "LOADING"); -ECANCELED, -ENOMEM. */
+ * taken for ready. *ret_who may be NULL: not asked. Behind sentinels it is the master's, by its own
+ * word. 0; -ENOTCONN with the reason and, where the server gave one, its kind ("WRONGPASS",
+ * "LOADING"); -ECANCELED, -ENOMEM. */
 hr_async int hr__redis_open(const struct hr__redis_target *target, struct hr__redis_conn **ret,
-                            int64_t *ret_id);
+                            struct hr__redis_identity *ret_who);

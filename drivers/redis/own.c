@@ -16,6 +16,7 @@
 #include <strings.h>
 
 #include "core/timeout.h"
+#include "drivers/redis/greet.h"
 #include "drivers/redis/manners.h"
 
 static int open_own(void *driver, void **ret)
@@ -25,7 +26,7 @@ static int open_own(void *driver, void **ret)
     if (!own)
         return hr_fail(-ENOMEM, "%s: no memory for a connection", redis->target.name);
     hr__redis_ref(redis);
-    int r = hr__redis_open(&redis->target, &own->conn, &own->id);
+    int r = hr__redis_open(&redis->target, &own->conn, &own->who);
     if (r < 0) {
         free(own);
         hr__redis_unref(redis);
@@ -120,17 +121,32 @@ static bool has_element(const struct hr__redis_call *call)
            hr_reply_type(call->reply) != HR_REPLY_ERROR;
 }
 
-/* Asked where its id was given only: after a failover another client may have it. False: the server
- * was not told, or did not listen. */
+/* Whether the shared connection ends at the process that gave the id: behind a balancer and after a
+ * failover it may be another one, where another client has that id. Addresses do not tell. */
+static bool is_same_server(const struct hr_redis_conn *own, struct hr__redis_conn *shared)
+{
+    char server[HR__REDIS_SERVER_MAX] = "";
+    hr_auto(hr_reply_freep) hr_reply *info = NULL;
+    int r = own->who.server[0]
+                ? hr__redis_callf(shared, &info, own->redis->command_timeout, "INFO server")
+                : -ENOTSUP;
+    if (r >= 0)
+        hr__redis_read_server(info, server);
+    return r >= 0 && strcmp(server, own->who.server) == 0;
+}
+
+/* False: the server was not told, or did not listen. */
 static bool unblock(const struct hr_redis_conn *own)
 {
-    struct hr_redis *redis = own->redis;
     struct hr__redis_conn *shared = NULL;
-    if (own->id == 0 || hr__redis_get_conn(redis, &shared) < 0 ||
-        !hr__redis_conn_same_server(own->conn, shared))
+    if (own->who.id == 0 || hr__redis_get_conn(own->redis, &shared) < 0)
         return false;
-    return hr__redis_callf(shared, NULL, redis->command_timeout, "CLIENT UNBLOCK %jd",
-                           (intmax_t)own->id) >= 0;
+    hr__redis_conn_ref(shared);
+    bool told = is_same_server(own, shared) &&
+                hr__redis_callf(shared, NULL, own->redis->command_timeout, "CLIENT UNBLOCK %jd",
+                                (intmax_t)own->who.id) >= 0;
+    hr__redis_conn_unref(shared);
+    return told;
 }
 
 /* The task was cancelled in a command that blocks. Leaves it in a way that loses no element. */

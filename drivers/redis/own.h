@@ -10,7 +10,7 @@ struct hr_redis_conn {
     struct hr_redis *redis;
     hr_pool *pool;
     struct hr__redis_conn *conn;
-    int64_t id;    /* CLIENT ID; 0 when the server does not tell */
+    struct hr__redis_identity who;
     bool dirty;    /* a command left state behind that the next borrower must not see */
     bool watching; /* likewise, until EXEC */
 };

@@ -95,17 +95,27 @@ bool fake_say(struct fake_peer *peer, const char *bytes)
     return fake_say_bytes(peer, bytes, strlen(bytes));
 }
 
+bool fake_say_server(struct fake_peer *peer)
+{
+    char info[64], reply[96];
+    int n = snprintf(info, sizeof(info), "# Server\r\nrun_id:%s\r\ntcp_port:1\r\n", peer->run_id);
+    snprintf(reply, sizeof(reply), "$%d\r\n%s\r\n", n, info);
+    return fake_say(peer, reply);
+}
+
 bool fake_introduce(struct fake_peer *peer)
 {
-    for (;;) {
-        const char *command = fake_next(peer);
-        if (!command)
-            return false;
+    const char *command;
+    while ((command = fake_next(peer))) {
         if (strcmp(command, "PING") == 0)
             return fake_say(peer, "+PONG\r\n");
-        if (!fake_say(peer, strcmp(command, "CLIENT ID") == 0 ? ":7\r\n" : "+OK\r\n"))
+        bool said = strcmp(command, "INFO server") == 0 ? fake_say_server(peer)
+                    : strcmp(command, "CLIENT ID") == 0 ? fake_say(peer, ":7\r\n")
+                                                        : fake_say(peer, "+OK\r\n");
+        if (!said)
             return false;
     }
+    return false;
 }
 
 void fake_silence(struct fake_peer *peer)
@@ -134,6 +144,7 @@ static void accept_peer(struct fake_redis *fake, int fd)
     peer->io = hr_io_new(fd);
     peer->number = fake->accepted;
     peer->arg = fake->arg;
+    peer->run_id = "fake";
     peer->serve = fake->serve;
     peer->task = hr_create_task("fake-peer", run_peer, peer);
     ASSERT_TRUE(peer->io && peer->task);

@@ -14,7 +14,8 @@
 struct fake_peer {
     int fd;
     hr_io *io;
-    int number; /* 1 for the first connection */
+    int number;         /* 1 for the first connection */
+    const char *run_id; /* which server it says it is: "fake", unless serve() sets it */
     void *arg;
     void (*serve)(struct fake_peer *peer);
     hr_task *task;
@@ -45,6 +46,9 @@ const char *fake_next(struct fake_peer *peer);
 /* Says these bytes; false when the client is gone. */
 bool fake_say(struct fake_peer *peer, const char *bytes);
 bool fake_say_bytes(struct fake_peer *peer, const char *bytes, size_t n);
+
+/* Answers INFO server. */
+bool fake_say_server(struct fake_peer *peer);
 
 /* Answers a client's introduction up to PING. */
 bool fake_introduce(struct fake_peer *peer);

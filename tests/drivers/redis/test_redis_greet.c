@@ -127,8 +127,41 @@ TEST(a_server_that_hangs_up_on_hello_is_spoken_to_in_resp2)
     ASSERT_EQ(fake.accepted, 2);
     hr_auto(hr_redis_releasep) hr_redis_conn *own = NULL;
     ASSERT_ERR(hr_redis_acquire(redis, &own), 0);
-    ASSERT_EQ(fake.accepted, 4);
+    ASSERT_EQ(fake.accepted, 3); /* it is known by now */
     hr_redis_release(hr_take(own));
+    fake_client_end(redis, &fake);
+}
+
+static void open_and_close(const struct hr__redis_target *target)
+{
+    struct hr__redis_conn *conn = NULL;
+    ASSERT_ERR(hr__redis_open(target, &conn, NULL), 0);
+    ASSERT_EQ(hr__redis_conn_protocol(conn), 2);
+    hr__redis_conn_fail(conn, HR_ECLOSED, 0);
+    hr__redis_conn_unref(conn);
+}
+
+TEST(that_a_server_hangs_up_on_hello_is_remembered_for_a_while_and_of_its_address)
+{
+    struct fake_redis fake, other;
+    fake_start_tcp(&fake, hang_up_on_hello, NULL);
+    fake_start_tcp(&other, hang_up_on_hello, NULL);
+    hr_redis *redis = fake_client(&fake, NULL);
+    open_and_close(&redis->target);
+    open_and_close(&redis->target);
+    ASSERT_EQ(fake.accepted, 3);
+
+    struct hr__redis_target moved = redis->target;
+    moved.url.port = other.port;
+    open_and_close(&moved);
+    ASSERT_EQ(other.accepted, 2); /* what one address cannot, another may */
+    open_and_close(&redis->target);
+    ASSERT_EQ(fake.accepted, 5);
+
+    ASSERT_ERR(hr_sleep(hr_seconds(601)), 0);
+    open_and_close(&redis->target);
+    ASSERT_EQ(fake.accepted, 7); /* it may have learnt meanwhile */
+    fake_end(&other);
     fake_client_end(redis, &fake);
 }
 

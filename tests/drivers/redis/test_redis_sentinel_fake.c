@@ -269,6 +269,7 @@ TEST(leaving_at_any_moment_leaves_nothing_behind)
 
 /* A master that blocks on BLPOP, has ids to give, and notes whom it is asked to unblock. */
 struct blocker {
+    const char *run_id;
     bool blocked, asked;
 };
 
@@ -276,6 +277,7 @@ static void serve_blocking(struct fake_peer *peer)
 {
     struct blocker *blocker = peer->arg;
     const char *words;
+    peer->run_id = blocker->run_id;
     while ((words = fake_next(peer))) {
         const char *reply = "+OK\r\n";
         if (strncmp(words, "HELLO", 5) == 0)
@@ -287,7 +289,8 @@ static void serve_blocking(struct fake_peer *peer)
         blocker->asked |= strcmp(words, "CLIENT UNBLOCK 7") == 0;
         if (strncmp(words, "BLPOP", 5) == 0)
             blocker->blocked = true;
-        else if (!fake_say(peer, reply))
+        else if (strcmp(words, "INFO server") == 0 ? !fake_say_server(peer)
+                                                   : !fake_say(peer, reply))
             return;
     }
 }
@@ -330,10 +333,10 @@ static void cancel_blocked(bool failover, struct blocker *old, struct blocker *n
 
 TEST(a_blocked_command_is_taken_off_at_its_own_server_only)
 {
-    struct blocker one = {0}, other = {0};
+    struct blocker one = {.run_id = "one"}, other = {.run_id = "other"};
     cancel_blocked(false, &one, &other);
     ASSERT_TRUE(one.asked);
-    one = (struct blocker){0};
+    one = (struct blocker){.run_id = "one"};
     cancel_blocked(true, &one, &other);
     ASSERT_FALSE(one.asked); /* nobody is connected there to ask */
     ASSERT_FALSE(other.asked);

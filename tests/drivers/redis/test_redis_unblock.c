@@ -9,10 +9,11 @@
 
 /* What the server does with a blocked command, in which order. */
 struct plan {
-    const char *unblock; /* the answer to CLIENT UNBLOCK, or NULL: silence */
-    const char *blocked; /* the reply of the blocked command, or NULL: none */
-    hr_usec reply_after; /* once CLIENT UNBLOCK has come */
-    char asked[64];      /* what CLIENT UNBLOCK said */
+    const char *unblock;      /* the answer to CLIENT UNBLOCK, or NULL: silence */
+    const char *blocked;      /* the reply of the blocked command, or NULL: none */
+    hr_usec reply_after;      /* once CLIENT UNBLOCK has come */
+    const char *shared, *own; /* which servers the connections end at; NULL: the same */
+    char asked[64];           /* what CLIENT UNBLOCK said */
     bool is_blocked, unblocked;
 };
 
@@ -20,12 +21,17 @@ static void serve_shared(struct fake_peer *peer, struct plan *plan)
 {
     const char *words;
     while ((words = fake_next(peer))) {
-        bool unblock = strncmp(words, "CLIENT UNBLOCK", strlen("CLIENT UNBLOCK")) == 0;
-        if (unblock) {
+        bool said = true;
+        if (strncmp(words, "CLIENT UNBLOCK", strlen("CLIENT UNBLOCK")) == 0) {
             snprintf(plan->asked, sizeof(plan->asked), "%s", words);
             plan->unblocked = true;
+            said = !plan->unblock || fake_say(peer, plan->unblock);
+        } else if (strcmp(words, "INFO server") == 0) {
+            said = fake_say_server(peer);
+        } else {
+            said = fake_say(peer, "+OK\r\n");
         }
-        if (unblock ? plan->unblock && !fake_say(peer, plan->unblock) : !fake_say(peer, "+OK\r\n"))
+        if (!said)
             return;
     }
 }
@@ -34,6 +40,8 @@ static void serve_blocked(struct fake_peer *peer, struct plan *plan)
 {
     while (fake_next(peer)) {
         plan->is_blocked = true;
+        if (plan->own) /* nobody will be told: it goes on when the client has hung up */
+            continue;
         while (!plan->unblocked) {
             if (hr_yield() < 0)
                 return;
@@ -47,12 +55,16 @@ static void serve_blocked(struct fake_peer *peer, struct plan *plan)
 
 static void serve(struct fake_peer *peer)
 {
+    struct plan *plan = peer->arg;
+    const char *server = peer->number == 1 ? plan->shared : plan->own;
+    if (server)
+        peer->run_id = server;
     if (!fake_introduce(peer))
         return;
     if (peer->number == 1)
-        serve_shared(peer, peer->arg);
+        serve_shared(peer, plan);
     else
-        serve_blocked(peer, peer->arg);
+        serve_blocked(peer, plan);
 }
 
 /* What became of the task that was cancelled. */
@@ -91,7 +103,6 @@ static struct result cancel_blocked(struct plan *plan)
         test_passes(1);
     hr_task_cancel(task, NULL);
     ASSERT_ERR(hr_join(task), 0);
-    ASSERT_STR(plan->asked, "CLIENT UNBLOCK 7");
     ASSERT_ERR(hr_redis_close(redis), 0);
     hr_redis_free(redis);
     fake_end(&fake);
@@ -104,6 +115,7 @@ TEST(a_command_that_was_unblocked_is_cancelled)
     struct result result = cancel_blocked(&plan);
     ASSERT_ERR(result.code, -ECANCELED);
     ASSERT_FALSE(result.cancelled_again);
+    ASSERT_STR(plan.asked, "CLIENT UNBLOCK 7");
     plan = (struct plan){.unblock = ":1\r\n", .blocked = "-UNBLOCKED client unblocked\r\n"};
     ASSERT_ERR(cancel_blocked(&plan).code, -ECANCELED);
 }
@@ -112,6 +124,7 @@ TEST(an_element_that_came_first_is_returned_and_the_cancel_comes_after)
 {
     struct plan plan = {.unblock = ":0\r\n", .blocked = "*2\r\n$1\r\nq\r\n$1\r\nx\r\n"};
     struct result result = cancel_blocked(&plan);
+    ASSERT_STR(plan.asked, "CLIENT UNBLOCK 7");
     ASSERT_ERR(result.code, 0);
     ASSERT_TRUE(result.got);
     ASSERT_TRUE(result.cancelled_again);
@@ -134,6 +147,23 @@ TEST(r2_where_unblock_is_refused_the_server_is_made_to_hang_up)
     ASSERT_ERR(result.code, -ECANCELED);
     ASSERT_TRUE(result.sent);
     ASSERT_EQ(result.at, 0);
+}
+
+/* Behind one address there are two servers, and where one gave an id the other has it as well. */
+TEST(r2_another_server_is_not_told_to_unblock_who_has_the_id_there)
+{
+    static const char *const others[] = {"other", ""};
+    for (size_t i = 0; i < HR_ARRAY_LEN(others); i++) {
+        struct plan plan = {.unblock = ":1\r\n", .shared = "one", .own = others[i]};
+        struct result result = cancel_blocked(&plan);
+        ASSERT_ERR(result.code, -ECANCELED);
+        ASSERT_TRUE(result.sent);
+        ASSERT_EQ(result.at, 0);
+        ASSERT_STR(plan.asked, "");
+    }
+    struct plan plan = {.unblock = ":1\r\n", .shared = "", .own = ""};
+    ASSERT_ERR(cancel_blocked(&plan).code, -ECANCELED);
+    ASSERT_STR(plan.asked, "");
 }
 
 TEST(a_blocked_command_that_cannot_be_left_politely_is_left_all_the_same)
