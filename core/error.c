@@ -85,6 +85,14 @@ int hr_fail_at(const char *place, int code, const char *fmt, ...)
     return code;
 }
 
+int hr_fail_from(const char *place, int code)
+{
+    struct hr_error *record = record_of_caller();
+    if (record->code == code)
+        record->place = place;
+    return code;
+}
+
 int hr_fail_native_at(const char *place, int code, int native, const char *state, const char *kind,
                       bool sent, const char *fmt, ...)
 {

@@ -90,6 +90,19 @@ HR_PUBLIC int hr_fail_because_at(const char *place, int code, const char *fmt, .
 #define HR__CODE_OF(call) (call)
 #endif
 
+/* A call whose failure is to name the place where the call stands, not the one in the library that
+ * saw it: a header wraps it in a macro of its own name,
+ *     #define hr_redis_command(...) hr_from_here(hr_redis_command(__VA_ARGS__)) */
+#define hr_from_here(call) hr_from(HR__HERE, (call))
+
+/* What it stands for: where code is negative and the present record is about it, notes the place.
+ * Yields code. */
+HR_PUBLIC int hr_fail_from(const char *place, int code);
+static inline hr_async int hr_from(const char *place, int code)
+{
+    return hr_likely(code >= 0) ? code : HR__CODE_OF(hr_fail_from(place, code));
+}
+
 /* The record of the running task, or the thread's. Valid until the next failure or suspension. */
 HR_PUBLIC const struct hr_error *hr_last_error(void);
 

@@ -122,3 +122,10 @@ HR_PUBLIC hr_usec hr_redis_up_since(const hr_redis *redis);
 
 /* Shared and own connections together. */
 HR_PUBLIC void hr_redis_get_stats(const hr_redis *redis, struct hr_pool_stats *ret);
+
+/* A failure names the caller's place in the program. */
+#define hr_redis_command(...)        hr_from_here(hr_redis_command(__VA_ARGS__))
+#define hr_redis_command_argv(...)   hr_from_here(hr_redis_command_argv(__VA_ARGS__))
+#define hr_redis_command_repeat(...) hr_from_here(hr_redis_command_repeat(__VA_ARGS__))
+#define hr_redis_acquire(...)        hr_from_here(hr_redis_acquire(__VA_ARGS__))
+#define hr_redis_conn_command(...)   hr_from_here(hr_redis_conn_command(__VA_ARGS__))

@@ -146,7 +146,7 @@ int hr__redis_ask_v(struct hr_redis *redis, hr_reply **ret, const char *fmt, va_
     return hr__redis_ask(redis, ret, &(struct hr__redis_request){.fmt = fmt, .args = args});
 }
 
-int hr_redis_command(hr_redis *redis, hr_reply **ret, const char *fmt, ...)
+int(hr_redis_command)(hr_redis *redis, hr_reply **ret, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -155,14 +155,14 @@ int hr_redis_command(hr_redis *redis, hr_reply **ret, const char *fmt, ...)
     return r;
 }
 
-int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc, const char *const *argv,
-                          const size_t *lens)
+int(hr_redis_command_argv)(hr_redis *redis, hr_reply **ret, size_t argc, const char *const *argv,
+                           const size_t *lens)
 {
     struct hr__redis_request request = {.argc = argc, .argv = argv, .lens = lens};
     return hr__redis_ask(redis, ret, &request);
 }
 
-int hr_redis_command_repeat(hr_redis *redis, hr_reply **ret, unsigned times, const char *fmt, ...)
+int(hr_redis_command_repeat)(hr_redis *redis, hr_reply **ret, unsigned times, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);

@@ -301,7 +301,7 @@ static int ask(struct hr_redis_cluster *cluster, hr_reply **ret,
     return r < 0 ? r : ask_bytes(cluster, ret, &bytes, slot);
 }
 
-int hr_redis_cluster_command(hr_redis_cluster *cluster, hr_reply **ret, const char *fmt, ...)
+int(hr_redis_cluster_command)(hr_redis_cluster *cluster, hr_reply **ret, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -311,15 +311,15 @@ int hr_redis_cluster_command(hr_redis_cluster *cluster, hr_reply **ret, const ch
     return r;
 }
 
-int hr_redis_cluster_command_argv(hr_redis_cluster *cluster, hr_reply **ret, size_t argc,
-                                  const char *const *argv, const size_t *lens)
+int(hr_redis_cluster_command_argv)(hr_redis_cluster *cluster, hr_reply **ret, size_t argc,
+                                   const char *const *argv, const size_t *lens)
 {
     struct hr__redis_request request = {.argc = argc, .argv = argv, .lens = lens};
     return ask(cluster, ret, &request, NULL);
 }
 
-int hr_redis_cluster_command_by(hr_redis_cluster *cluster, hr_reply **ret, const void *key,
-                                size_t key_len, const char *fmt, ...)
+int(hr_redis_cluster_command_by)(hr_redis_cluster *cluster, hr_reply **ret, const void *key,
+                                 size_t key_len, const char *fmt, ...)
 {
     unsigned slot = hr__redis_slot(key, key_len);
     va_list args;
@@ -398,16 +398,16 @@ static int ask_cluster(void *client, hr_reply **ret, const struct hr__redis_requ
     return ask(client, ret, request, NULL);
 }
 
-int hr_redis_cluster_eval(hr_redis_cluster *cluster, hr_reply **ret,
-                          const struct hr_redis_script *script, size_t n_keys,
-                          const struct hr_redis_arg *keys, size_t n_args,
-                          const struct hr_redis_arg *args)
+int(hr_redis_cluster_eval)(hr_redis_cluster *cluster, hr_reply **ret,
+                           const struct hr_redis_script *script, size_t n_keys,
+                           const struct hr_redis_arg *keys, size_t n_args,
+                           const struct hr_redis_arg *args)
 {
     return hr__redis_eval_by(ask_cluster, cluster, ret, script, n_keys, keys, n_args, args);
 }
 
-int hr_redis_cluster_acquire(hr_redis_cluster *cluster, const void *key, size_t key_len,
-                             hr_redis_conn **ret)
+int(hr_redis_cluster_acquire)(hr_redis_cluster *cluster, const void *key, size_t key_len,
+                              hr_redis_conn **ret)
 {
     hr_auto(hr__cluster_leavep) struct hr__redis_node *node = NULL;
     int r = check_loop(cluster);

@@ -80,3 +80,10 @@ struct hr_redis_cluster_stats {
 };
 HR_PUBLIC void hr_redis_cluster_get_stats(const hr_redis_cluster *cluster,
                                           struct hr_redis_cluster_stats *ret);
+
+/* A failure names the caller's place in the program. */
+#define hr_redis_cluster_command(...)      hr_from_here(hr_redis_cluster_command(__VA_ARGS__))
+#define hr_redis_cluster_command_argv(...) hr_from_here(hr_redis_cluster_command_argv(__VA_ARGS__))
+#define hr_redis_cluster_command_by(...)   hr_from_here(hr_redis_cluster_command_by(__VA_ARGS__))
+#define hr_redis_cluster_eval(...)         hr_from_here(hr_redis_cluster_eval(__VA_ARGS__))
+#define hr_redis_cluster_acquire(...)      hr_from_here(hr_redis_cluster_acquire(__VA_ARGS__))

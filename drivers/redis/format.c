@@ -30,7 +30,7 @@ struct writer {
 
 struct formatter {
     struct writer w;
-    const char *at; /* in the format */
+    const char *fmt, *at; /* what it reads, and how far it is */
     va_list *args;
 };
 
@@ -136,9 +136,15 @@ static int fill_gap(struct writer *w, size_t gap, size_t size, char kind, size_t
     return 0;
 }
 
-static int refuse(const char *what)
+static int refuse(const struct formatter *f, const char *what)
 {
-    return hr_fail(-EINVAL, "redis: the format of the command is wrong: %s", what);
+    return hr_fail(-EINVAL, "redis: the format of the command is wrong at character %zu: %s",
+                   (size_t)(f->at - f->fmt), what);
+}
+
+static int refuse_empty(void)
+{
+    return hr_fail(-EINVAL, "redis: the command is empty");
 }
 
 /* Takes the bytes of a %s or %b. */
@@ -147,7 +153,7 @@ static int take_bytes(struct formatter *f, char conversion, const char **ret, si
     const char *bytes = va_arg(*f->args, const char *);
     size_t n = conversion == 'b' ? va_arg(*f->args, size_t) : bytes ? strlen(bytes) : 0;
     if (!bytes && (conversion == 's' || n > 0))
-        return refuse("NULL stands for a string");
+        return refuse(f, "NULL stands for a string");
     *ret = bytes;
     *ret_len = n;
     return 0;
@@ -220,9 +226,9 @@ static int put_number(struct formatter *f, char conversion, int longs, char size
         return put_double(&f->w, conversion, va_arg(*f->args, double));
     default:
         return hr_fail(-EINVAL,
-                       "redis: the format of the command is wrong: there is no %%%c (%%s %%b %%d "
-                       "%%u %%x %%f %%g %%%%, with l ll z j but no width)",
-                       conversion);
+                       "redis: the format of the command is wrong at character %zu: there is no "
+                       "%%%c (%%s %%b %%d %%u %%x %%f %%g %%%%, with l ll z j but no width)",
+                       (size_t)(f->at - f->fmt), conversion);
     }
 }
 
@@ -239,7 +245,7 @@ static int put_conversion(struct formatter *f)
     }
     char conversion = *f->at;
     if (conversion == '\0')
-        return refuse("it ends behind a %");
+        return refuse(f, "it ends behind a %");
     f->at++;
     if (conversion == '%')
         return put(&f->w, "%", 1);
@@ -321,14 +327,14 @@ static int put_format(struct formatter *f)
         words++;
     }
     if (r == 0 && words == 0)
-        r = refuse("it is empty");
+        r = refuse_empty();
     return r < 0 ? r : fill_gap(&f->w, ARRAY_GAP, position(&f->w), '*', words);
 }
 
 static int put_array(struct writer *w, const struct hr__redis_request *request)
 {
     if (request->argc == 0)
-        return refuse("it is empty");
+        return refuse_empty();
     int r = reserve(w, HEADER_MAX);
     if (r < 0)
         return r;
@@ -342,7 +348,7 @@ static int put_array(struct writer *w, const struct hr__redis_request *request)
 
 int hr__redis_format(struct hr_buf *out, const struct hr__redis_request *request)
 {
-    struct formatter f = {.w = {.out = out}, .at = request->fmt};
+    struct formatter f = {.w = {.out = out}, .fmt = request->fmt, .at = request->fmt};
     struct writer *w = &f.w;
     int r;
     if (request->data) {

@@ -67,7 +67,7 @@ const struct hr_conn_ops hr__redis_own_ops = {
     .alive = own_alive,
 };
 
-int hr_redis_acquire(hr_redis *redis, hr_redis_conn **ret)
+int(hr_redis_acquire)(hr_redis *redis, hr_redis_conn **ret)
 {
     int r = hr__redis_check_loop(redis);
     if (r < 0)
@@ -163,7 +163,7 @@ static void leave_blocked(struct hr_redis_conn *own, struct hr__redis_call *call
     hr_shield_leave();
 }
 
-int hr_redis_conn_command(hr_redis_conn *conn, hr_reply **ret, hr_usec block, const char *fmt, ...)
+int(hr_redis_conn_command)(hr_redis_conn *conn, hr_reply **ret, hr_usec block, const char *fmt, ...)
 {
     struct hr__redis_call call = {0};
     int checked = hr__redis_check_own_manners(fmt);

@@ -77,3 +77,10 @@ HR_PUBLIC const struct hr_redis_outcome *hr_redis_pipeline_at(const hr_redis_pip
 
 /* Empty again, its memory kept. */
 HR_PUBLIC void hr_redis_pipeline_clear(hr_redis_pipeline *pipeline);
+
+/* A failure names the caller's place in the program. */
+#define hr_redis_pipeline_run(...)       hr_from_here(hr_redis_pipeline_run(__VA_ARGS__))
+#define hr_redis_pipeline_exec(...)      hr_from_here(hr_redis_pipeline_exec(__VA_ARGS__))
+#define hr_redis_conn_pipeline_run(...)  hr_from_here(hr_redis_conn_pipeline_run(__VA_ARGS__))
+#define hr_redis_conn_pipeline_exec(...) hr_from_here(hr_redis_conn_pipeline_exec(__VA_ARGS__))
+#define hr_redis_watch(...)              hr_from_here(hr_redis_watch(__VA_ARGS__))

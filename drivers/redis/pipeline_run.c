@@ -283,25 +283,25 @@ static int run_shared(hr_redis *redis, hr_redis_pipeline *p,
     return r;
 }
 
-int hr_redis_pipeline_run(hr_redis *redis, hr_redis_pipeline *p)
+int(hr_redis_pipeline_run)(hr_redis *redis, hr_redis_pipeline *p)
 {
     int r = prepare(p, p ? p->n_scripts + p->count : 0);
     return r < 0 ? r : run_shared(redis, p, run_on);
 }
 
-int hr_redis_pipeline_exec(hr_redis *redis, hr_redis_pipeline *p)
+int(hr_redis_pipeline_exec)(hr_redis *redis, hr_redis_pipeline *p)
 {
     int r = prepare(p, p ? p->n_scripts + p->count + 2 : 0);
     return r < 0 ? r : run_shared(redis, p, exec_on);
 }
 
-int hr_redis_conn_pipeline_run(hr_redis_conn *conn, hr_redis_pipeline *p)
+int(hr_redis_conn_pipeline_run)(hr_redis_conn *conn, hr_redis_pipeline *p)
 {
     int r = prepare(p, p ? p->n_scripts + p->count : 0);
     return r < 0 ? r : run_on(conn->conn, p, conn->redis->command_timeout);
 }
 
-int hr_redis_conn_pipeline_exec(hr_redis_conn *conn, hr_redis_pipeline *p)
+int(hr_redis_conn_pipeline_exec)(hr_redis_conn *conn, hr_redis_pipeline *p)
 {
     int r = prepare(p, p ? p->n_scripts + p->count + 2 : 0);
     if (r < 0)
@@ -312,7 +312,7 @@ int hr_redis_conn_pipeline_exec(hr_redis_conn *conn, hr_redis_pipeline *p)
     return r;
 }
 
-int hr_redis_watch(hr_redis *redis, size_t n, const char *const *keys, hr_redis_conn **ret)
+int(hr_redis_watch)(hr_redis *redis, size_t n, const char *const *keys, hr_redis_conn **ret)
 {
     hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
     hr_auto(hr__words_done) struct hr__words words;

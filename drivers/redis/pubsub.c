@@ -242,7 +242,7 @@ static int take_heard(struct hr_redis_pubsub *pubsub, struct hr_redis_message *r
     return r;
 }
 
-int hr_redis_pubsub_next(hr_redis_pubsub *pubsub, struct hr_redis_message *ret)
+int(hr_redis_pubsub_next)(hr_redis_pubsub *pubsub, struct hr_redis_message *ret)
 {
     int r = 0;
     hr__redis_pubsub_ref(pubsub);
@@ -317,7 +317,7 @@ static int await_standing(struct hr_redis_pubsub *pubsub, struct hr__redis_subsc
     return r;
 }
 
-int hr_redis_subscribe(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, const char *name)
+int(hr_redis_subscribe)(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, const char *name)
 {
     if (pubsub->closed)
         return fail_closed(pubsub);
@@ -335,7 +335,7 @@ int hr_redis_subscribe(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, cons
     return r;
 }
 
-int hr_redis_unsubscribe(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, const char *name)
+int(hr_redis_unsubscribe)(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, const char *name)
 {
     struct hr__redis_subscription *it =
         pubsub->closed ? NULL : hr__redis_pubsub_find(pubsub, kind, name);

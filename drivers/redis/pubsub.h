@@ -74,3 +74,8 @@ struct hr_redis_message {
  *   HR_ECLOSED   the client or the subscriber was closed */
 HR_PUBLIC hr_async int hr_redis_pubsub_next(hr_redis_pubsub *pubsub, struct hr_redis_message *ret);
 HR_PUBLIC void hr_redis_message_done(struct hr_redis_message *message);
+
+/* A failure names the caller's place in the program. */
+#define hr_redis_subscribe(...)   hr_from_here(hr_redis_subscribe(__VA_ARGS__))
+#define hr_redis_unsubscribe(...) hr_from_here(hr_redis_unsubscribe(__VA_ARGS__))
+#define hr_redis_pubsub_next(...) hr_from_here(hr_redis_pubsub_next(__VA_ARGS__))

@@ -53,7 +53,7 @@ static int next_page(struct hr_redis_scan *scan)
     return r < 0 ? r : take_page(scan, page);
 }
 
-int hr_redis_scan_next(struct hr_redis_scan *scan, const char **ret, size_t *ret_len)
+int(hr_redis_scan_next)(struct hr_redis_scan *scan, const char **ret, size_t *ret_len)
 {
     while (!scan->page || scan->at == hr_reply_len(hr_reply_at(scan->page, 1))) {
         if (scan->over)

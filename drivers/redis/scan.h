@@ -36,3 +36,6 @@ struct hr_redis_scan {
 HR_PUBLIC hr_async int hr_redis_scan_next(struct hr_redis_scan *scan, const char **ret,
                                           size_t *ret_len);
 HR_PUBLIC void hr_redis_scan_done(struct hr_redis_scan *scan);
+
+/* A failure names the caller's place in the program. */
+#define hr_redis_scan_next(...) hr_from_here(hr_redis_scan_next(__VA_ARGS__))

@@ -55,22 +55,22 @@ static int ask_client(void *client, hr_reply **ret, const struct hr__redis_reque
     return hr__redis_ask(client, ret, request);
 }
 
-int hr_redis_eval(hr_redis *redis, hr_reply **ret, const struct hr_redis_script *script,
-                  size_t n_keys, const struct hr_redis_arg *keys, size_t n_args,
-                  const struct hr_redis_arg *args)
+int(hr_redis_eval)(hr_redis *redis, hr_reply **ret, const struct hr_redis_script *script,
+                   size_t n_keys, const struct hr_redis_arg *keys, size_t n_args,
+                   const struct hr_redis_arg *args)
 {
     return hr__redis_eval_by(ask_client, redis, ret, script, n_keys, keys, n_args, args);
 }
 
-int hr_redis_function_load(hr_redis *redis, const char *source, size_t len)
+int(hr_redis_function_load)(hr_redis *redis, const char *source, size_t len)
 {
     const char *argv[] = {"FUNCTION", "LOAD", "REPLACE", source};
     size_t lens[] = {strlen("FUNCTION"), strlen("LOAD"), strlen("REPLACE"), len};
     return hr_redis_command_argv(redis, NULL, HR_ARRAY_LEN(argv), argv, lens);
 }
 
-int hr_redis_fcall(hr_redis *redis, hr_reply **ret, const char *function, size_t n_keys,
-                   const struct hr_redis_arg *keys, size_t n_args, const struct hr_redis_arg *args)
+int(hr_redis_fcall)(hr_redis *redis, hr_reply **ret, const char *function, size_t n_keys,
+                    const struct hr_redis_arg *keys, size_t n_args, const struct hr_redis_arg *args)
 {
     hr_auto(hr__words_done) struct hr__words words;
     int r = hr__words_init(&words, 3 + n_keys + n_args);

@@ -43,3 +43,8 @@ static inline struct hr_redis_arg hr_redis_bytes(const void *data, size_t len)
 }
 HR_PUBLIC struct hr_redis_arg hr_redis_str(const char *text);
 HR_PUBLIC struct hr_redis_arg hr_redis_int(int64_t number);
+
+/* A failure names the caller's place in the program. */
+#define hr_redis_eval(...)          hr_from_here(hr_redis_eval(__VA_ARGS__))
+#define hr_redis_function_load(...) hr_from_here(hr_redis_function_load(__VA_ARGS__))
+#define hr_redis_fcall(...)         hr_from_here(hr_redis_fcall(__VA_ARGS__))

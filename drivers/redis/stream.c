@@ -64,8 +64,8 @@ static int copy_id(const hr_reply *id, char ret[HR_REDIS_ID_MAX])
     return 0;
 }
 
-int hr_redis_add(hr_redis *redis, const char *stream, uint64_t max_len, size_t n,
-                 const struct hr_redis_field *fields, char ret_id[HR_REDIS_ID_MAX])
+int(hr_redis_add)(hr_redis *redis, const char *stream, uint64_t max_len, size_t n,
+                  const struct hr_redis_field *fields, char ret_id[HR_REDIS_ID_MAX])
 {
     hr_auto(hr__words_done) struct hr__words words;
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
@@ -91,7 +91,7 @@ int hr_redis_add(hr_redis *redis, const char *stream, uint64_t max_len, size_t n
     return r < 0 || !ret_id ? r : copy_id(reply, ret_id);
 }
 
-int hr_redis_group_create(hr_redis *redis, const struct hr_redis_group *group, const char *from)
+int(hr_redis_group_create)(hr_redis *redis, const struct hr_redis_group *group, const char *from)
 {
     int r = hr_redis_command(redis, NULL, "XGROUP CREATE %s %s %s MKSTREAM", group->stream,
                              group->group, from);
@@ -100,8 +100,8 @@ int hr_redis_group_create(hr_redis *redis, const struct hr_redis_group *group, c
     return r < 0 ? r : 1;
 }
 
-int hr_redis_read_group(hr_redis_conn *conn, const struct hr_redis_group *group, unsigned n,
-                        hr_usec block, struct hr_redis_entries *ret)
+int(hr_redis_read_group)(hr_redis_conn *conn, const struct hr_redis_group *group, unsigned n,
+                         hr_usec block, struct hr_redis_entries *ret)
 {
     hr_reply *reply = NULL;
     long long ms = block > hr_ms(1) ? (long long)(block / hr_ms(1)) : 1; /* 0 means for ever */
@@ -116,8 +116,8 @@ int hr_redis_read_group(hr_redis_conn *conn, const struct hr_redis_group *group,
     return fill(ret, reply, list);
 }
 
-int hr_redis_ack(hr_redis *redis, const struct hr_redis_group *group,
-                 const struct hr_redis_entries *entries)
+int(hr_redis_ack)(hr_redis *redis, const struct hr_redis_group *group,
+                  const struct hr_redis_entries *entries)
 {
     hr_auto(hr__words_done) struct hr__words words;
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
@@ -136,8 +136,8 @@ int hr_redis_ack(hr_redis *redis, const struct hr_redis_group *group,
     return r < 0 ? r : (int)hr_reply_int(reply);
 }
 
-int hr_redis_claim(hr_redis *redis, const struct hr_redis_group *group, hr_usec min_idle,
-                   unsigned n, char cursor[HR_REDIS_ID_MAX], struct hr_redis_entries *ret)
+int(hr_redis_claim)(hr_redis *redis, const struct hr_redis_group *group, hr_usec min_idle,
+                    unsigned n, char cursor[HR_REDIS_ID_MAX], struct hr_redis_entries *ret)
 {
     hr_reply *reply = NULL;
     char next[HR_REDIS_ID_MAX];

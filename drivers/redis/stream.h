@@ -70,3 +70,10 @@ HR_PUBLIC hr_async int hr_redis_ack(hr_redis *redis, const struct hr_redis_group
 HR_PUBLIC hr_async int hr_redis_claim(hr_redis *redis, const struct hr_redis_group *group,
                                       hr_usec min_idle, unsigned n, char cursor[HR_REDIS_ID_MAX],
                                       struct hr_redis_entries *ret);
+
+/* A failure names the caller's place in the program. */
+#define hr_redis_add(...)          hr_from_here(hr_redis_add(__VA_ARGS__))
+#define hr_redis_group_create(...) hr_from_here(hr_redis_group_create(__VA_ARGS__))
+#define hr_redis_read_group(...)   hr_from_here(hr_redis_read_group(__VA_ARGS__))
+#define hr_redis_ack(...)          hr_from_here(hr_redis_ack(__VA_ARGS__))
+#define hr_redis_claim(...)        hr_from_here(hr_redis_claim(__VA_ARGS__))

@@ -15,7 +15,7 @@ static int refuse(const char *what)
     return hr_fail(-EPROTO, "redis: the reply is not %s", what);
 }
 
-int hr_redis_command_int(hr_redis *redis, int64_t *ret, const char *fmt, ...)
+int(hr_redis_command_int)(hr_redis *redis, int64_t *ret, const char *fmt, ...)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
     va_list args;
@@ -29,7 +29,7 @@ int hr_redis_command_int(hr_redis *redis, int64_t *ret, const char *fmt, ...)
     return hr_reply_get_int(reply, ret) < 0 ? refuse("an integer") : 1;
 }
 
-int hr_redis_command_double(hr_redis *redis, double *ret, const char *fmt, ...)
+int(hr_redis_command_double)(hr_redis *redis, double *ret, const char *fmt, ...)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
     va_list args;
@@ -43,7 +43,7 @@ int hr_redis_command_double(hr_redis *redis, double *ret, const char *fmt, ...)
     return hr_reply_get_double(reply, ret) < 0 ? refuse("a number") : 1;
 }
 
-int hr_redis_command_text(hr_redis *redis, char **ret, size_t *ret_len, const char *fmt, ...)
+int(hr_redis_command_text)(hr_redis *redis, char **ret, size_t *ret_len, const char *fmt, ...)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
     va_list args;
@@ -121,7 +121,7 @@ int hr_redis_pairs_of(hr_reply *reply, struct hr_redis_pairs *ret)
     return r;
 }
 
-int hr_redis_command_pairs(hr_redis *redis, struct hr_redis_pairs *ret, const char *fmt, ...)
+int(hr_redis_command_pairs)(hr_redis *redis, struct hr_redis_pairs *ret, const char *fmt, ...)
 {
     hr_reply *reply = NULL;
     va_list args;
@@ -147,7 +147,7 @@ const char *hr_redis_pairs_find(const struct hr_redis_pairs *pairs, const char *
     return NULL;
 }
 
-int hr_redis_hset(hr_redis *redis, const char *key, size_t n, const struct hr_redis_field *fields)
+int(hr_redis_hset)(hr_redis *redis, const char *key, size_t n, const struct hr_redis_field *fields)
 {
     hr_auto(hr__words_done) struct hr__words words;
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
@@ -165,8 +165,8 @@ int hr_redis_hset(hr_redis *redis, const char *key, size_t n, const struct hr_re
     return r < 0 ? r : (int)hr_reply_int(reply);
 }
 
-int hr_redis_command_args(hr_redis *redis, hr_reply **ret, size_t n,
-                          const struct hr_redis_arg *args)
+int(hr_redis_command_args)(hr_redis *redis, hr_reply **ret, size_t n,
+                           const struct hr_redis_arg *args)
 {
     hr_auto(hr__words_done) struct hr__words words;
     int r = hr__words_init(&words, n);

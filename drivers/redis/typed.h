@@ -74,3 +74,11 @@ HR_PUBLIC hr_async int hr_redis_hset(hr_redis *redis, const char *key, size_t n,
 /* A command of n words, each a string or number; codes as hr_redis_command(). */
 HR_PUBLIC hr_async int hr_redis_command_args(hr_redis *redis, hr_reply **ret, size_t n,
                                              const struct hr_redis_arg *args);
+
+/* A failure names the caller's place in the program. */
+#define hr_redis_command_int(...)    hr_from_here(hr_redis_command_int(__VA_ARGS__))
+#define hr_redis_command_double(...) hr_from_here(hr_redis_command_double(__VA_ARGS__))
+#define hr_redis_command_text(...)   hr_from_here(hr_redis_command_text(__VA_ARGS__))
+#define hr_redis_command_pairs(...)  hr_from_here(hr_redis_command_pairs(__VA_ARGS__))
+#define hr_redis_hset(...)           hr_from_here(hr_redis_hset(__VA_ARGS__))
+#define hr_redis_command_args(...)   hr_from_here(hr_redis_command_args(__VA_ARGS__))

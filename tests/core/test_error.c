@@ -112,6 +112,18 @@ TEST(s21_1_a_record_tells_where_in_the_program_it_was_written)
     ASSERT_PTR(hr_last_error()->place, NULL); /* nobody has said */
 }
 
+TEST(a_macro_around_a_call_gives_its_failure_the_place_of_the_call)
+{
+    char here[32];
+    hr_fail(-EIO, "disk full");
+    ASSERT_ERR(hr_from_here(-EIO), -EIO);
+    snprintf(here, sizeof(here), "test_error.c:%d", __LINE__ - 1);
+    ASSERT_STR(hr_last_error()->place, here);
+    ASSERT_ERR(hr_from_here(-EPIPE), -EPIPE); /* the record is not about it */
+    ASSERT_EQ(hr_from_here(3), 3);
+    ASSERT_STR(hr_last_error()->place, here);
+}
+
 static int fails(void *arg)
 {
     hr_fail(-EIO, "disk");

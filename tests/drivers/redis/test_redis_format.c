@@ -104,10 +104,13 @@ TEST_PLAIN(a_wrong_format_appends_nothing)
     ASSERT_EQ(format(&out, ""), -EINVAL);
     ASSERT_EQ(format(&out, "   "), -EINVAL);
     ASSERT_EQ(format(&out, "SET a %q", 1), -EINVAL);
-    ASSERT_TRUE(strstr(hr_last_error()->message, "there is no %q (%s %b "));
+    ASSERT_TRUE(strstr(hr_last_error()->message, " at character 8: there is no %q (%s %b "));
     ASSERT_EQ(format(&out, "SET a b%"), -EINVAL);
-    ASSERT_EQ(format(&out, "SET a %5d", 1), -EINVAL);
-    ASSERT_EQ(format(&out, "SET a %s", null), -EINVAL);
+    ASSERT_TRUE(strstr(hr_last_error()->message, " at character 8: it ends behind a %"));
+    ASSERT_EQ(format(&out, "SET a x%5d", 1), -EINVAL);
+    ASSERT_TRUE(strstr(hr_last_error()->message, " at character 9: there is no %5 "));
+    ASSERT_EQ(format(&out, "SET %s %s", "a", null), -EINVAL);
+    ASSERT_TRUE(strstr(hr_last_error()->message, " at character 9: NULL stands for a string"));
     ASSERT_EQ(format(&out, "SET a %b", null, (size_t)3), -EINVAL);
     struct hr__redis_request nothing = {0};
     ASSERT_EQ(hr__redis_format(&out, &nothing), -EINVAL);
