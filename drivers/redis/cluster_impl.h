@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A cluster from the inside: what its map and nodes (redis/nodes.c) and the commands to them
- * (redis/cluster.c) share.
+ * A cluster from the inside: what its nodes (redis/nodes.c), the map of their slots (redis/map.c),
+ * a command's way to them (redis/errand.c) and the client (redis/cluster.c) share.
  */
 #pragma once
 
@@ -64,8 +64,29 @@ int hr__cluster_meet(struct hr_redis_cluster *cluster, const struct hr__redis_ad
 void hr__cluster_leave(struct hr__redis_node *node);
 void hr__cluster_leavep(struct hr__redis_node **node);
 
+/* The one of that address, borrowed; NULL: it is not in the cluster. */
+struct hr__redis_node *hr__cluster_node_at(struct hr_redis_cluster *cluster,
+                                           const struct hr__redis_address *address);
+
+/* Takes a node out of the cluster. */
+void hr__cluster_dismiss(struct hr__redis_node *node);
+
+/* Waits until there is a map, or an attempt to get one has failed. Codes as find. */
+hr_async int hr__cluster_await_map(struct hr_redis_cluster *cluster, hr_usec deadline);
+
 /* Has the map learnt anew, soon, and not too often. */
 void hr__cluster_want_map(struct hr_redis_cluster *cluster);
+
+/* Asks a command, given in its bytes, until there is an outcome. slot is told, or NULL: to be found
+ * in them. Codes as hr_redis_cluster_command(). */
+hr_async int hr__cluster_ask(struct hr_redis_cluster *cluster, hr_reply **ret, struct hr_buf *bytes,
+                             const unsigned *slot);
+
+/* A moment from which on what begins now has taken too long. */
+hr_usec hr__cluster_deadline(const struct hr_redis_cluster *cluster);
+
+/* 0; HR_ENOTASK, and what hr__redis_check_loop() says. */
+int hr__cluster_check_loop(struct hr_redis_cluster *cluster);
 
 /* Ends it: commands under way fail with HR_ECLOSED. Twice is fine. */
 void hr__cluster_shut(struct hr_redis_cluster *cluster);

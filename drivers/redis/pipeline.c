@@ -157,15 +157,10 @@ int hr_redis_pipeline_add_script(hr_redis_pipeline *p, const struct hr_redis_scr
                                  const struct hr_redis_arg *args)
 {
     hr_auto(hr__words_done) struct hr__words words;
-    int r = hr__words_init(&words, 3 + n_keys + n_args);
+    int r = hr__words_init_call(&words, "EVALSHA", script->sha1, n_keys, keys, n_args, args);
     if (r == 0)
         r = p ? need_script(p, script) : hr__pipeline_fail_memory();
     if (r < 0)
         return fail_add(p, r);
-    hr__words_add_text(&words, "EVALSHA");
-    hr__words_add_text(&words, script->sha1);
-    hr__words_add_count(&words, n_keys);
-    hr__words_add_args(&words, n_keys, keys);
-    hr__words_add_args(&words, n_args, args);
     return add_words(p, &words);
 }

@@ -2,7 +2,7 @@
 /*
  * One pass over the bytes, which stay where they were received; what is unfinished when they end
  * is a line (kept aside) or a string (whose place in the arena is made, and is filled from what
- * comes next). Aggregates stand on a stack of our own, so nesting costs no C stack and has a limit.
+ * comes next).
  *
  * Streamed aggregates ("*?") are refused: no server sends them.
  */
@@ -14,25 +14,14 @@
 #include "core/buf.h"
 #include "core/error.h"
 #include "drivers/number.h"
-#include "drivers/redis/arena.h"
+#include "drivers/redis/skeleton.h"
 
-#define MAX_DEPTH    64
 #define LONGEST_LINE ((size_t)64 * 1024) /* of a status, an error, a number */
 #define ROOM_AN_ITEM 32                  /* a first guess at the bytes of an array's element */
 #define ROOM_MAX     ((size_t)16 * 1024)
 
-/* An aggregate whose elements are being read. */
-struct frame {
-    hr_reply *next; /* where the next element goes; NULL: it is read and dropped */
-    size_t left;
-    bool aside; /* an attribute: not an element of what stands around it */
-};
-
 struct hr__redis_reader {
     const char *at, *end; /* what was fed, borrowed */
-    size_t max_reply;
-    hr_reply *root; /* of the reply being read */
-    unsigned depth;
     int failed;
 
     size_t missing;   /* of a string, its line end included; 0: no string is being read */
@@ -41,7 +30,7 @@ struct hr__redis_reader {
     bool verbatim;    /* "txt:" stands before its text */
 
     struct hr_buf line; /* the beginning of an unfinished line */
-    struct frame frames[MAX_DEPTH];
+    struct hr__skeleton reply;
 };
 
 static int refuse(const char *what)
@@ -49,55 +38,10 @@ static int refuse(const char *what)
     return hr_fail(-EBADMSG, "the server does not speak the protocol: %s", what);
 }
 
-static int refuse_size(void)
-{
-    return hr_fail(-EMSGSIZE, "the reply is larger than max_reply");
-}
-
-static int refuse_memory(void)
-{
-    return hr_fail(-ENOMEM, "no memory for the reply");
-}
-
-/* Finds the place of a value that needs room bytes beside it, and makes the root. *ret is NULL for
- * what is dropped. extra is a guess at what the elements will need, too. */
-static inline int find_place(struct hr__redis_reader *reader, size_t room, size_t extra,
-                             hr_reply **ret)
-{
-    if (reader->depth > 0) {
-        *ret = reader->frames[reader->depth - 1].next;
-        if (*ret &&
-            (room > reader->max_reply || hr_reply_size(reader->root) > reader->max_reply - room))
-            return refuse_size();
-        return 0;
-    }
-    if (room > reader->max_reply)
-        return refuse_size();
-    reader->root = hr__reply_new(room + extra);
-    *ret = reader->root;
-    return *ret ? 0 : refuse_memory();
-}
-
-/* A value is whole. 1: and so is the reply; 0: it goes on. */
-static inline int end_value(struct hr__redis_reader *reader)
-{
-    while (reader->depth > 0) {
-        struct frame *frame = &reader->frames[reader->depth - 1];
-        if (frame->next)
-            frame->next++;
-        if (--frame->left > 0)
-            return 0;
-        reader->depth--;
-        if (frame->aside)
-            return 0;
-    }
-    return 1;
-}
-
 static int put_scalar(struct hr__redis_reader *reader, enum hr_reply_type type, int64_t value)
 {
     hr_reply *at = NULL;
-    int r = find_place(reader, 0, 0, &at);
+    int r = hr__skeleton_place(&reader->reply, 0, 0, &at);
     if (r < 0)
         return r;
     if (at) {
@@ -105,7 +49,7 @@ static int put_scalar(struct hr__redis_reader *reader, enum hr_reply_type type, 
         at->len = 0;
         at->integer = value;
     }
-    return end_value(reader);
+    return hr__skeleton_step(&reader->reply);
 }
 
 /* A string that stands on its line. */
@@ -113,20 +57,20 @@ static int put_line(struct hr__redis_reader *reader, enum hr_reply_type type, co
                     size_t len)
 {
     hr_reply *at = NULL;
-    int r = find_place(reader, len + 1, 0, &at);
+    int r = hr__skeleton_place(&reader->reply, len + 1, 0, &at);
     if (r < 0)
         return r;
     if (at) {
-        char *copy = hr__reply_alloc(reader->root, len + 1);
+        char *copy = hr__reply_alloc(reader->reply.root, len + 1);
         if (!copy)
-            return refuse_memory();
+            return hr__skeleton_refuse_memory();
         memcpy(copy, text, len);
         copy[len] = '\0';
         at->type = type;
         at->len = len;
         at->str = copy;
     }
-    return end_value(reader);
+    return hr__skeleton_step(&reader->reply);
 }
 
 /* The last byte was read. */
@@ -139,10 +83,10 @@ static int end_string(struct hr__redis_reader *reader)
         at->str += 4;
         at->len -= 4;
     }
-    return end_value(reader);
+    return hr__skeleton_step(&reader->reply);
 }
 
-/* Takes what has come of the string. As end_value(), or -EAGAIN: more has to come. */
+/* Takes what has come of the string. As hr__skeleton_step(), or -EAGAIN: more has to come. */
 static int fill_string(struct hr__redis_reader *reader)
 {
     size_t n = (size_t)(reader->end - reader->at);
@@ -173,18 +117,18 @@ static int fill_string(struct hr__redis_reader *reader)
 
 static int begin_string(struct hr__redis_reader *reader, enum hr_reply_type type, size_t len)
 {
-    if (len >= reader->max_reply)
-        return refuse_size();
+    if (len >= reader->reply.max)
+        return hr__skeleton_refuse_size();
     hr_reply *at = NULL;
-    int r = find_place(reader, len + 1, 0, &at);
+    int r = hr__skeleton_place(&reader->reply, len + 1, 0, &at);
     if (r < 0)
         return r;
     reader->string = at;
     reader->missing = len + 2;
     if (at) {
-        char *str = hr__reply_alloc(reader->root, len + 1);
+        char *str = hr__reply_alloc(reader->reply.root, len + 1);
         if (!str)
-            return refuse_memory();
+            return hr__skeleton_refuse_memory();
         str[len] = '\0';
         at->type = type;
         at->len = len;
@@ -194,44 +138,37 @@ static int begin_string(struct hr__redis_reader *reader, enum hr_reply_type type
     return fill_string(reader);
 }
 
-static int push_frame(struct hr__redis_reader *reader, hr_reply *items, size_t n, bool aside)
-{
-    if (reader->depth == MAX_DEPTH)
-        return refuse("the reply is nested too deep");
-    reader->frames[reader->depth++] = (struct frame){items, n, aside};
-    return 0;
-}
-
 /* Begins n elements. */
 static int begin_items(struct hr__redis_reader *reader, enum hr_reply_type type, size_t n)
 {
-    if (n > reader->max_reply / sizeof(hr_reply))
-        return refuse_size();
+    if (n > reader->reply.max / sizeof(hr_reply))
+        return hr__skeleton_refuse_size();
     size_t guess = n < ROOM_MAX / ROOM_AN_ITEM ? n * ROOM_AN_ITEM : ROOM_MAX;
     hr_reply *at = NULL;
-    int r = find_place(reader, n * sizeof(hr_reply), guess, &at);
+    int r = hr__skeleton_place(&reader->reply, n * sizeof(hr_reply), guess, &at);
     if (r < 0)
         return r;
     hr_reply *items = NULL;
     if (at && n > 0) {
-        items = hr__reply_alloc(reader->root, n * sizeof(*items));
+        items = hr__reply_alloc(reader->reply.root, n * sizeof(*items));
         if (!items)
-            return refuse_memory();
+            return hr__skeleton_refuse_memory();
     }
     if (at) {
         at->type = type;
         at->len = n;
         at->items = items;
     }
-    return n > 0 ? push_frame(reader, items, n, false) : end_value(reader);
+    return n > 0 ? hr__skeleton_open(&reader->reply, items, n, false)
+                 : hr__skeleton_step(&reader->reply);
 }
 
 /* Elements that say something about the value behind them, which nobody has asked to know. */
 static int begin_attribute(struct hr__redis_reader *reader, size_t n)
 {
-    if (n > reader->max_reply / sizeof(hr_reply))
-        return refuse_size();
-    return n > 0 ? push_frame(reader, NULL, n, true) : 0;
+    if (n > reader->reply.max / sizeof(hr_reply))
+        return hr__skeleton_refuse_size();
+    return n > 0 ? hr__skeleton_open(&reader->reply, NULL, n, true) : 0;
 }
 
 /* Most lines are so short that a call takes longer than to look at them. */
@@ -258,7 +195,7 @@ static inline int take_line(struct hr__redis_reader *reader, const char **ret, s
     if (hr_unlikely(!newline || hr_buf_size(&reader->line) > 0)) {
         int r = hr_buf_append(&reader->line, text, n);
         if (r < 0)
-            return r == -ENOBUFS ? refuse("a line is too long") : refuse_memory();
+            return r == -ENOBUFS ? refuse("a line is too long") : hr__skeleton_refuse_memory();
         text = hr_buf_data(&reader->line);
         n = hr_buf_size(&reader->line);
     }
@@ -323,7 +260,7 @@ static int begin_counted(struct hr__redis_reader *reader, char kind, int64_t n)
     if (reader->verbatim && n < 4)
         return refuse("a text does not tell its format");
     if ((kind == '%' || kind == '|') && n > INT64_MAX / 2)
-        return refuse_size();
+        return hr__skeleton_refuse_size();
     switch (kind) {
     case '$':
     case '=':
@@ -339,7 +276,7 @@ static int begin_counted(struct hr__redis_reader *reader, char kind, int64_t n)
     case '|':
         return begin_attribute(reader, (size_t)n * 2);
     default: /* '>' */
-        if (reader->depth > 0)
+        if (reader->reply.depth > 0)
             return refuse("a message stands inside a reply");
         return begin_items(reader, HR_REPLY_PUSH, (size_t)n);
     }
@@ -409,7 +346,7 @@ struct hr__redis_reader *hr__redis_reader_new(size_t max_reply)
     struct hr__redis_reader *reader = calloc(1, sizeof(*reader));
     if (!reader)
         return NULL;
-    reader->max_reply = max_reply;
+    reader->reply.max = max_reply;
     hr_buf_init(&reader->line, LONGEST_LINE);
     return reader;
 }
@@ -418,7 +355,7 @@ void hr__redis_reader_free(struct hr__redis_reader *reader)
 {
     if (!reader)
         return;
-    (void)hr_reply_free(reader->root);
+    (void)hr_reply_free(reader->reply.root);
     hr_buf_done(&reader->line);
     free(reader);
 }
@@ -438,12 +375,12 @@ int hr__redis_reader_next(struct hr__redis_reader *reader, hr_reply **ret)
     while (r == 0)
         r = reader->missing > 0 ? fill_string(reader) : read_value(reader);
     if (hr_likely(r == 1)) {
-        *ret = hr_take(reader->root);
+        *ret = hr_take(reader->reply.root);
         return 1;
     }
     if (r == -EAGAIN)
         return 0;
     reader->failed = r;
-    reader->root = hr_reply_free(reader->root);
+    reader->reply.root = hr_reply_free(reader->reply.root);
     return r;
 }

@@ -31,14 +31,9 @@ int hr__redis_eval_by(hr__redis_asker *ask, void *client, hr_reply **ret,
                       const struct hr_redis_arg *args)
 {
     hr_auto(hr__words_done) struct hr__words words;
-    int r = hr__words_init(&words, 3 + n_keys + n_args);
+    int r = hr__words_init_call(&words, "EVALSHA", script->sha1, n_keys, keys, n_args, args);
     if (r < 0)
         return r;
-    hr__words_add_text(&words, "EVALSHA");
-    hr__words_add_text(&words, script->sha1);
-    hr__words_add_count(&words, n_keys);
-    hr__words_add_args(&words, n_keys, keys);
-    hr__words_add_args(&words, n_args, args);
     struct hr__redis_request request = hr__words_request(&words);
     r = ask(client, ret, &request);
     if (r != HR_EREPLY || strcmp(hr_last_error()->kind, "NOSCRIPT") != 0)
@@ -73,14 +68,9 @@ int(hr_redis_fcall)(hr_redis *redis, hr_reply **ret, const char *function, size_
                     const struct hr_redis_arg *keys, size_t n_args, const struct hr_redis_arg *args)
 {
     hr_auto(hr__words_done) struct hr__words words;
-    int r = hr__words_init(&words, 3 + n_keys + n_args);
+    int r = hr__words_init_call(&words, "FCALL", function, n_keys, keys, n_args, args);
     if (r < 0)
         return r;
-    hr__words_add_text(&words, "FCALL");
-    hr__words_add_text(&words, function);
-    hr__words_add_count(&words, n_keys);
-    hr__words_add_args(&words, n_keys, keys);
-    hr__words_add_args(&words, n_args, args);
     struct hr__redis_request request = hr__words_request(&words);
     return hr__redis_ask(redis, ret, &request);
 }

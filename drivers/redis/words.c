@@ -51,3 +51,18 @@ void hr__words_add_args(struct hr__words *words, size_t n, const struct hr_redis
     for (size_t i = 0; i < n; i++)
         hr__words_add(words, args[i].data ? args[i].data : args[i].number, args[i].len);
 }
+
+int hr__words_init_call(struct hr__words *words, const char *command, const char *what,
+                        size_t n_keys, const struct hr_redis_arg *keys, size_t n_args,
+                        const struct hr_redis_arg *args)
+{
+    int r = hr__words_init(words, 3 + n_keys + n_args);
+    if (r < 0)
+        return r;
+    hr__words_add_text(words, command);
+    hr__words_add_text(words, what);
+    hr__words_add_count(words, n_keys);
+    hr__words_add_args(words, n_keys, keys);
+    hr__words_add_args(words, n_args, args);
+    return 0;
+}

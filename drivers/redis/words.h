@@ -29,6 +29,12 @@ void hr__words_add_text(struct hr__words *words, const char *text);
 void hr__words_add_count(struct hr__words *words, size_t count); /* once */
 void hr__words_add_args(struct hr__words *words, size_t n, const struct hr_redis_arg *args);
 
+/* Makes the words of a call that is given keys: EVALSHA, FCALL. 0 or -ENOMEM; to be done in any
+ * case. */
+int hr__words_init_call(struct hr__words *words, const char *command, const char *what,
+                        size_t n_keys, const struct hr_redis_arg *keys, size_t n_args,
+                        const struct hr_redis_arg *args);
+
 static inline struct hr__redis_request hr__words_request(const struct hr__words *words)
 {
     return (struct hr__redis_request){

@@ -9,11 +9,9 @@
 
 #include "drivers/redis.h"
 #include "drivers/redis/pipeline.h"
-#include "drivers/redis/pubsub.h"
-#include "drivers/redis/scan.h"
-#include "drivers/redis/stream.h"
 #include "drivers/redis/typed.h"
 #include "tests/drivers/redis/cancel_sweep.h"
+#include "tests/drivers/redis/redis_calls.h"
 #include "tests/support/certificates.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
@@ -91,51 +89,19 @@ static int do_pop(void *client)
     return r;
 }
 
-/* Whoever says something to the channel waits until it is heard. */
 static int do_pubsub(void *client)
 {
-    hr_redis *redis = client;
-    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
-    struct hr_redis_message message;
-    int r = hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "c");
-    if (r >= 0)
-        r = hr_redis_command(redis, NULL, "PUBLISH c x");
-    if (r >= 0)
-        r = hr_redis_pubsub_next(pubsub, &message);
-    if (r < 0)
-        return r;
-    hr_redis_message_done(&message);
-    return hr_redis_unsubscribe(pubsub, HR_REDIS_CHANNEL, "c");
+    return redis_calls_pubsub(client);
 }
 
 static int do_stream(void *client)
 {
-    hr_redis *redis = client;
-    struct hr_redis_group group = {"stream", "group", "me"};
-    struct hr_redis_field field = {"n", hr_redis_int(1)};
-    hr_auto(hr_redis_entries_done) struct hr_redis_entries entries = {0};
-    hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
-    char cursor[HR_REDIS_ID_MAX] = "0-0";
-    int r = hr_redis_group_create(redis, &group, "$");
-    if (r >= 0)
-        r = hr_redis_acquire(redis, &conn);
-    if (r >= 0)
-        r = hr_redis_add(redis, "stream", 10, 1, &field, NULL);
-    if (r >= 0)
-        r = hr_redis_read_group(conn, &group, 10, hr_ms(1), &entries);
-    if (r >= 0)
-        r = hr_redis_claim(redis, &group, 0, 10, cursor, &entries);
-    return r > 0 ? hr_redis_ack(redis, &group, &entries) : r;
+    return redis_calls_stream(client);
 }
 
 static int do_scan(void *client)
 {
-    hr_auto(hr_redis_scan_done) struct hr_redis_scan scan = {.redis = client, .count = 4};
-    const char *key;
-    int r;
-    while ((r = hr_redis_scan_next(&scan, &key, NULL)) > 0)
-        ;
-    return r;
+    return redis_calls_scan(client);
 }
 
 static const struct cancel_operation operations[] = {

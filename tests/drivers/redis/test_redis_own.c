@@ -18,6 +18,13 @@ static hr_redis *client(const struct test_redis *server, unsigned connections)
     return redis;
 }
 
+/* A server, and a client of it. */
+static hr_redis *start(struct test_redis *server, unsigned connections)
+{
+    test_redis_start(server, NULL);
+    return client(server, connections);
+}
+
 static void client_end(hr_redis *redis)
 {
     ASSERT_ERR(hr_redis_close(redis), 0);
@@ -74,8 +81,7 @@ static void wait_blocked(hr_redis *redis, int n)
 TEST_REAL(s22_3_a_blocking_pop_waits_without_holding_others_up)
 {
     hr_auto(test_redis_end) struct test_redis server;
-    test_redis_start(&server, NULL);
-    hr_redis *redis = client(&server, 4);
+    hr_redis *redis = start(&server, 4);
     struct popper p = {.redis = redis, .command = "BRPOP q 5"};
     hr_task *task = hr_create_task("popper", pop, &p);
     wait_blocked(redis, 1);
@@ -90,8 +96,7 @@ TEST_REAL(s22_3_a_blocking_pop_waits_without_holding_others_up)
 TEST_REAL(s22_3_a_blocking_pop_gives_nil_when_nothing_comes)
 {
     hr_auto(test_redis_end) struct test_redis server;
-    test_redis_start(&server, NULL);
-    hr_redis *redis = client(&server, 4);
+    hr_redis *redis = start(&server, 4);
     struct popper p = {.redis = redis, .command = "BRPOP q 0.01"};
     ASSERT_ERR(hr_join(hr_create_task("popper", pop, &p)), 0);
     ASSERT_FALSE(p.got);
@@ -101,8 +106,7 @@ TEST_REAL(s22_3_a_blocking_pop_gives_nil_when_nothing_comes)
 TEST_REAL(leaving_a_blocked_command_keeps_its_connection)
 {
     hr_auto(test_redis_end) struct test_redis server;
-    test_redis_start(&server, NULL);
-    hr_redis *redis = client(&server, 1);
+    hr_redis *redis = start(&server, 1);
     for (int i = 0; i < 3; i++) {
         struct popper p = {.redis = redis, .command = "BLMOVE q q LEFT LEFT 5"};
         hr_task *task = hr_create_task("popper", pop, &p);
@@ -121,8 +125,7 @@ TEST_REAL(leaving_a_blocked_command_keeps_its_connection)
 TEST_REAL(a_time_limit_leaves_a_blocked_command_too)
 {
     hr_auto(test_redis_end) struct test_redis server;
-    test_redis_start(&server, NULL);
-    hr_redis *redis = client(&server, 1);
+    hr_redis *redis = start(&server, 1);
     struct popper p = {.redis = redis, .command = "BLPOP q 5"};
     ASSERT_ERR(hr_wait_for(hr_create_task("popper", pop, &p), hr_ms(20)), -ETIMEDOUT);
     wait_blocked(redis, 0);
@@ -169,8 +172,7 @@ TEST_TICKING(r2_no_element_is_lost_when_a_blocked_pop_is_cancelled)
 TEST_REAL(a_connection_with_state_is_not_lent_again)
 {
     hr_auto(test_redis_end) struct test_redis server;
-    test_redis_start(&server, NULL);
-    hr_redis *redis = client(&server, 1);
+    hr_redis *redis = start(&server, 1);
     hr_redis_conn *conn = NULL;
     ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
     ASSERT_ERR(hr_redis_conn_command(conn, NULL, 0, "multi"), 0);
@@ -185,8 +187,7 @@ TEST_REAL(a_connection_with_state_is_not_lent_again)
 TEST_REAL(transactions_answer_as_the_server_does)
 {
     hr_auto(test_redis_end) struct test_redis server;
-    test_redis_start(&server, NULL);
-    hr_redis *redis = client(&server, 1);
+    hr_redis *redis = start(&server, 1);
     hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
     ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
@@ -207,8 +208,7 @@ TEST_REAL(transactions_answer_as_the_server_does)
 TEST_REAL(a_connection_left_in_the_middle_is_closed)
 {
     hr_auto(test_redis_end) struct test_redis server;
-    test_redis_start(&server, NULL);
-    hr_redis *redis = client(&server, 1);
+    hr_redis *redis = start(&server, 1);
     hr_redis_conn *conn = NULL;
     ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
     /* Not announced as blocking, so leaving it is no matter of CLIENT UNBLOCK. */
@@ -230,8 +230,7 @@ TEST_REAL(a_connection_left_in_the_middle_is_closed)
 TEST_REAL(a_server_that_dies_under_a_blocked_command_is_told)
 {
     hr_auto(test_redis_end) struct test_redis server;
-    test_redis_start(&server, NULL);
-    hr_redis *redis = client(&server, 1);
+    hr_redis *redis = start(&server, 1);
     struct popper p = {.redis = redis, .command = "BLPOP q 5"};
     hr_task *task = hr_create_task("popper", pop, &p);
     wait_blocked(redis, 1);
@@ -243,8 +242,7 @@ TEST_REAL(a_server_that_dies_under_a_blocked_command_is_told)
 TEST_REAL(s22_9_a_connection_that_the_server_closed_while_idle_is_replaced)
 {
     hr_auto(test_redis_end) struct test_redis server;
-    test_redis_start(&server, NULL);
-    hr_redis *redis = client(&server, 1);
+    hr_redis *redis = start(&server, 1);
     hr_redis_conn *conn = NULL;
     ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
     hr_redis_release(conn);
@@ -259,8 +257,7 @@ TEST_REAL(s22_9_a_connection_that_the_server_closed_while_idle_is_replaced)
 TEST_REAL(s22_9_who_waits_for_a_connection_may_be_given_a_limit)
 {
     hr_auto(test_redis_end) struct test_redis server;
-    test_redis_start(&server, NULL);
-    hr_redis *redis = client(&server, 1);
+    hr_redis *redis = start(&server, 1);
     hr_redis_conn *conn = NULL, *second = NULL;
     ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
     struct hr_timeout limit = {0};
@@ -276,8 +273,7 @@ TEST_REAL(s22_9_who_waits_for_a_connection_may_be_given_a_limit)
 TEST_REAL(s22_9_borrowers_of_connections_wait_in_order)
 {
     hr_auto(test_redis_end) struct test_redis server;
-    test_redis_start(&server, NULL);
-    hr_redis *redis = client(&server, 1);
+    hr_redis *redis = start(&server, 1);
     enum { N = 6 };
     struct popper p[N];
     hr_task *tasks[N];

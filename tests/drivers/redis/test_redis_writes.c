@@ -49,12 +49,19 @@ static void ask_in_one_pass(hr_redis *redis, int n)
     }
 }
 
+/* A client that is connected, so that nothing but what is asked is written. */
+static hr_redis *open_client(struct fake_redis *fake)
+{
+    fake_start(fake, fake_echo, NULL);
+    hr_redis *redis = fake_client(fake, NULL);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "GET 0"), 0);
+    return redis;
+}
+
 TEST_TICKING(r11_what_is_asked_in_one_pass_goes_out_in_one_write)
 {
     struct fake_redis fake;
-    fake_start(&fake, fake_echo, NULL);
-    hr_redis *redis = fake_client(&fake, NULL);
-    ASSERT_ERR(hr_redis_command(redis, NULL, "GET 0"), 0);
+    hr_redis *redis = open_client(&fake);
     for (int n = 1; n <= 23; n += 11) {
         ask_in_one_pass(redis, n);
         ASSERT_EQ(writes, 1);
@@ -65,9 +72,7 @@ TEST_TICKING(r11_what_is_asked_in_one_pass_goes_out_in_one_write)
 TEST(r11_of_much_that_is_asked_in_one_pass_the_first_leaves_early_and_the_rest_in_growing_writes)
 {
     struct fake_redis fake;
-    fake_start(&fake, fake_echo, NULL);
-    hr_redis *redis = fake_client(&fake, NULL);
-    ASSERT_ERR(hr_redis_command(redis, NULL, "GET 0"), 0);
+    hr_redis *redis = open_client(&fake);
     for (int again = 0; again < 2; again++) { /* each pass begins anew */
         ask_in_one_pass(redis, ASKERS_MOST);
         ASSERT_EQ(writes, 5); /* 0.5, 1, 2 and 4 KiB, and what is left */
@@ -78,9 +83,7 @@ TEST(r11_of_much_that_is_asked_in_one_pass_the_first_leaves_early_and_the_rest_i
 TEST(r11_once_the_socket_is_full_nothing_more_leaves_before_the_end_of_the_pass)
 {
     struct fake_redis fake;
-    fake_start(&fake, fake_echo, NULL);
-    hr_redis *redis = fake_client(&fake, NULL);
-    ASSERT_ERR(hr_redis_command(redis, NULL, "GET 0"), 0);
+    hr_redis *redis = open_client(&fake);
     refusals = 1;
     ask_in_one_pass(redis, ASKERS_MOST);
     ASSERT_EQ(writes, 2);
@@ -90,9 +93,7 @@ TEST(r11_once_the_socket_is_full_nothing_more_leaves_before_the_end_of_the_pass)
 TEST(s22_8_a_pipeline_is_sent_at_once)
 {
     struct fake_redis fake;
-    fake_start(&fake, fake_echo, NULL);
-    hr_redis *redis = fake_client(&fake, NULL);
-    ASSERT_ERR(hr_redis_command(redis, NULL, "GET 0"), 0);
+    hr_redis *redis = open_client(&fake);
     hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
     for (int i = 0; i < 100; i++)
         ASSERT_ERR(hr_redis_pipeline_add(p, "GET %d", i), 0);
