@@ -343,6 +343,7 @@ static void stream(size_t size, size_t known, const char *expected)
         }
         ASSERT_ERR(hr_http_write(response, piece, n), 0);
     }
+    ASSERT_ERR(hr_sleep(hr_ms(2)), 0); /* all of it goes, and only its end is missing */
     ASSERT_ERR(hr_http_finish(response), 0);
     ASSERT_ERR(hr_http_write(response, piece, 1), -EINVAL);
     ASSERT_EQ(hr_http_status(response), 200);
@@ -466,5 +467,25 @@ TEST_REAL(a_body_in_pieces_that_is_wanted_again_is_lost_and_the_record_says_wher
     ASSERT_ERR(put_in_pieces("/"), 0);
     ASSERT_ERR(put_in_pieces("/"), HR_ELOST); /* its kept connection is */
     ASSERT_TRUE(strstr(hr_last_error()->message, "begin the request anew"));
+    end();
+}
+
+/* Says so many headers of a kilobyte. */
+static bool serve_headers(struct test_conn *conn)
+{
+    bool ok = test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n");
+    for (int i = atoi(conn->path + 1); i > 0 && ok; i--)
+        ok = test_conn_say(conn, "X-%04d: %01015d\r\n", i, i);
+    return ok && test_conn_say(conn, "\r\n");
+}
+
+TEST_REAL(more_headers_than_anybody_needs_are_an_error)
+{
+    begin(serve_headers, (struct hr_http_options){0});
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    ASSERT_ERR(hr_http_get(session, url("/200"), &response), 0);
+    ASSERT_EQ(strlen(hr_http_header(response, "x-0200")), 1015);
+    hr_http_closep(&response);
+    ASSERT_ERR(hr_http_get(session, url("/270"), &response), -EMSGSIZE);
     end();
 }

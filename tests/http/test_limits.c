@@ -110,6 +110,16 @@ TEST_REAL(s24_7_a_request_has_a_limit_in_total)
     end();
 }
 
+TEST_REAL(s24_7_a_request_may_have_a_limit_of_its_own)
+{
+    begin(serve_slowly, (struct hr_http_options){.read_timeout = hr_seconds(3)});
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    struct hr_http_request request = {.url = url("/silent"), .total_timeout = hr_ms(20)};
+    ASSERT_ERR(hr_http_send(session, &request, &response), -ETIMEDOUT);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "time that was given"));
+    end();
+}
+
 static int get_silent(void *where)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;

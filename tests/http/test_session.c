@@ -258,6 +258,54 @@ TEST_REAL(s24_5_the_limit_a_host_is_kept_in_order)
     keep_the_limit((struct hr_http_options){.limit = 6, .limit_per_host = 2}, 2);
 }
 
+static int get_held(void *session)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    return hr_http_get(session, url("/turn/9"), &response);
+}
+
+TEST_REAL(s24_5_who_leaves_while_he_waits_gives_his_turn_at_the_host_back)
+{
+    test_http_start(&server, serve_plain);
+    hr_auto(hr_http_session_freep) hr_http_session *session =
+        SESSION(.limit = 1, .limit_per_host = 1, .total_timeout = hr_seconds(5));
+    hr_auto(hr_http_closep) hr_http_response *held = NULL;
+    char elsewhere[128];
+    snprintf(elsewhere, sizeof(elsewhere), "http://localhost:%s/long",
+             strrchr(server.url, ':') + 1);
+    ASSERT_ERR(hr_http_get(session, elsewhere, &held), 0); /* the only turn, at another host */
+    hr_task *task = hr_create_task("get", get_held, session);
+    ASSERT_ERR(hr_yield(), 0);
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), -ECANCELED);
+    hr_http_closep(&held);
+    says(session, "/next", "/next");
+    hr_http_session_freep(&session);
+    test_http_stop(&server);
+}
+
+static bool serve_authorization(struct test_conn *conn)
+{
+    return test_conn_answer(conn, test_conn_header(conn, "authorization"));
+}
+
+TEST_REAL(a_password_in_a_url_is_for_that_request_alone)
+{
+    test_http_start(&server, serve_authorization);
+    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *text;
+    char own[128];
+    snprintf(own, sizeof(own), "http://user:word@127.0.0.1:%s/", strrchr(server.url, ':') + 1);
+    ASSERT_ERR(hr_http_get(session, own, &response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "Basic dXNlcjp3b3Jk");
+    hr_http_closep(&response);
+    says(session, "/", "");
+    hr_http_session_freep(&session);
+    test_http_stop(&server);
+}
+
 static bool serve_cookies(struct test_conn *conn)
 {
     if (test_conn_asks(conn, "/login"))
@@ -344,6 +392,9 @@ TEST_REAL(s24_8_redirects_are_followed_up_to_a_limit)
     ASSERT_ERR(hr_http_get(session, url("/file"), &response), -EBADMSG);
     ASSERT_ERR(hr_http_get(none, url("/down/1"), &response), 0);
     ASSERT_EQ(hr_http_status(response), 302);
+    const char *text;
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "skip");
     hr_http_closep(&response);
 
     answer_after(session, "POST", 302, "GET ");

@@ -17,13 +17,15 @@ struct secure {
     unsigned port;
 };
 
-/* Starts one on a free port, with that certificate. */
-static void start(struct secure *server, const char *certificate)
+/* Starts one on a free port, with that certificate; strict: it wants one of its client's, too. */
+static void start_with(struct secure *server, const char *certificate, bool strict)
 {
     const char *pem = test_certificate(certificate);
     struct hr_child_options options = {
         .argv = (const char *const[]){"openssl", "s_server", "-accept", "127.0.0.1:0", "-www",
-                                      "-cert", pem, "-key", pem, NULL},
+                                      "-cert", pem, "-key", pem, "-CAfile",
+                                      test_certificate("ca.pem"), strict ? "-Verify" : "-verify",
+                                      "1", "-verify_return_error", NULL},
         .streams = {{HR_CHILD_NULL},   {HR_CHILD_PIPE},               {HR_CHILD_NULL}                    },
     };
     char text[512] = "";
@@ -39,6 +41,11 @@ static void start(struct secure *server, const char *certificate)
         text[have] = '\0';
     }
     ASSERT_EQ(sscanf(place, "ACCEPT 127.0.0.1:%u", &server->port), 1);
+}
+
+static void start(struct secure *server, const char *certificate)
+{
+    start_with(server, certificate, false);
 }
 
 static void stop(struct secure *server)
@@ -92,6 +99,39 @@ TEST_REAL(s24_9_the_name_in_the_certificate_is_verified_too)
     ASSERT_ERR(get(session, &server, "127.0.0.1", HR_TLS_OFF), -EPROTO);
     ASSERT_ERR(get(session, &server, "127.0.0.1", HR_TLS_CA), 0);
     ASSERT_ERR(get(session, &server, "127.0.0.1", HR_TLS_FULL), -EPROTO);
+    stop(&server);
+}
+
+TEST_REAL(s24_9_a_session_may_verify_less)
+{
+    struct secure server;
+    start(&server, "wrong.pem");
+    hr_auto(hr_http_session_freep) hr_http_session *none =
+        hr_http_session_new(&(struct hr_http_options){.tls.verify = HR_TLS_NONE});
+    hr_auto(hr_http_session_freep) hr_http_session *any_name =
+        hr_http_session_new(&(struct hr_http_options){
+            .tls = {.verify = HR_TLS_CA, .ca = test_certificate("ca.pem")}
+    });
+    hr_auto(hr_http_session_freep) hr_http_session *strange =
+        hr_http_session_new(&(struct hr_http_options){
+            .tls = {HR_TLS_CA, test_certificate("stranger.pem"), NULL, NULL}
+    });
+    ASSERT_ERR(get(none, &server, "127.0.0.1", HR_TLS_OFF), 0);
+    ASSERT_ERR(get(any_name, &server, "127.0.0.1", HR_TLS_OFF), 0);
+    ASSERT_ERR(get(strange, &server, "127.0.0.1", HR_TLS_OFF), -EPROTO);
+    stop(&server);
+}
+
+TEST_REAL(a_session_may_have_a_certificate_of_its_own)
+{
+    struct secure server;
+    start_with(&server, "server.pem", true);
+    struct hr_http_options options = {.tls.ca = test_certificate("ca.pem")};
+    hr_auto(hr_http_session_freep) hr_http_session *nobody = hr_http_session_new(&options);
+    options.tls.cert = test_certificate("client.pem");
+    hr_auto(hr_http_session_freep) hr_http_session *client = hr_http_session_new(&options);
+    ASSERT_TRUE(get(nobody, &server, "127.0.0.1", HR_TLS_OFF) < 0);
+    ASSERT_ERR(get(client, &server, "127.0.0.1", HR_TLS_OFF), 0);
     stop(&server);
 }
 
