@@ -7,6 +7,7 @@
  * deadline, the peer is taken for gone (half-open connections never report an error).
  */
 #include "core/timeout.h"
+#include "drivers/redis/arena.h"
 #include "drivers/redis/conn_impl.h"
 
 struct room_waiter {
@@ -297,7 +298,8 @@ static int end(struct hr__redis_call *call, int r, hr_reply **ret)
 
 int hr__redis_call_end(struct hr__redis_call *call, hr_reply **ret)
 {
-    return end(call, explain(call), ret);
+    bool fine = hr_likely(call->code == 0 && call->reply->type != HR_REPLY_ERROR);
+    return end(call, fine ? 0 : explain(call), ret);
 }
 
 int hr__redis_call_end_any(struct hr__redis_call *call, hr_reply **ret)

@@ -21,6 +21,10 @@
 #define ARRAY_GAP  4   /* "*3\r\n" */
 #define WORD_GAP   5   /* "$12\r\n" */
 
+/* A word that is copied as it is read has one digit of bytes. */
+#define LITERAL_SHORT 10
+#define LITERAL_GAP   4 /* "$3\r\n" */
+
 /* Where the command is written: room at the end of the buffer, taken into it by grow(). */
 struct writer {
     struct hr_buf *out;
@@ -258,10 +262,16 @@ static int put_conversion(struct formatter *f)
     return r < 0 ? r : put(&f->w, bytes, n);
 }
 
-static inline const char *end_of_literal(const char *at)
+/* Whether a literal goes on. */
+static inline bool is_plain(char c)
 {
     /* Letters and digits stand behind all that ends it. */
-    while ((unsigned char)*at > '%' || (*at && *at != ' ' && *at != '%'))
+    return hr_likely((unsigned char)c > '%') || (c && c != ' ' && c != '%');
+}
+
+static inline const char *end_of_literal(const char *at)
+{
+    while (is_plain(*at))
         at++;
     return at;
 }
@@ -302,13 +312,30 @@ static int put_converted_word(struct formatter *f)
     return put_mixed_word(f);
 }
 
+/* Most words are short and stand in the format as they are: they are copied as they are read. */
 static inline int put_word(struct formatter *f)
 {
-    const char *literal = f->at, *end = end_of_literal(literal);
+    const char *from = f->at;
+    if (hr_likely((size_t)(f->w.end - f->w.at) >= LITERAL_SHORT + HEADER_MAX)) {
+        char *start = f->w.at, *to = start + LITERAL_GAP;
+        const char *most = from + LITERAL_SHORT;
+        while (from < most && is_plain(*from))
+            *to++ = *from++;
+        if (hr_likely(from < most && *from != '%')) {
+            (void)put_header(start, '$', (size_t)(from - f->at));
+            to[0] = '\r';
+            to[1] = '\n';
+            f->w.at = to + 2;
+            f->at = from;
+            return 0;
+        }
+        from = f->at;
+    }
+    const char *end = end_of_literal(from);
     if (*end == '%')
         return put_converted_word(f);
     f->at = end;
-    return put_whole(&f->w, literal, (size_t)(end - literal));
+    return put_whole(&f->w, from, (size_t)(end - from));
 }
 
 static int put_format(struct formatter *f)
@@ -328,6 +355,10 @@ static int put_format(struct formatter *f)
     }
     if (r == 0 && words == 0)
         r = refuse_empty();
+    if (hr_likely(r == 0 && words < 10 && f->w.before == 0)) {
+        (void)put_header(f->w.from, '*', words);
+        return 0;
+    }
     return r < 0 ? r : fill_gap(&f->w, ARRAY_GAP, position(&f->w), '*', words);
 }
 

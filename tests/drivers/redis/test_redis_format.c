@@ -77,6 +77,21 @@ TEST_PLAIN(a_command_may_have_many_words_and_long_ones)
     }
 }
 
+TEST_PLAIN(a_word_of_the_format_may_have_any_length)
+{
+    static const char word[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    char fmt[128], want[128];
+    for (int len = 1; len < (int)sizeof(word); len++) {
+        snprintf(fmt, sizeof(fmt), "%.*s %.*s%%d", len, word, len, word);
+        snprintf(want, sizeof(want), "*2\r\n$%d\r\n%.*s\r\n$%d\r\n%.*s7\r\n", len, len, word,
+                 len + 1, len, word);
+        struct hr_buf out;
+        hr_buf_init(&out, SIZE_MAX);
+        ASSERT_EQ(format(&out, fmt, 7), 0);
+        assert_bytes(&out, want, strlen(want));
+    }
+}
+
 TEST_PLAIN(an_array_of_arguments_is_taken_as_it_is)
 {
     const char *argv[] = {"SET", "a b", "%s"};
