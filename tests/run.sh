@@ -217,7 +217,7 @@ stage_bench()
     HEADRACE_BUILD=$PWD/build-gcc /usr/bin/python3 tests/bench/run.py runtime --quick \
         --peers runtime,floor,floor-bare,epoll,libevent
     HEADRACE_BUILD=$PWD/build-gcc /usr/bin/python3 tests/bench/run.py clients --quick \
-        --peers headrace,redis-benchmark,libmariadb
+        --peers headrace,redis-benchmark,libmariadb,floor
 }
 
 stage_units()

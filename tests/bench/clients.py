@@ -80,6 +80,7 @@ PEERS = {
     "ioredis": Peer(["node", os.path.join(HERE, "peers", "node", "clients.mjs")], "redis_get redis_set", 4, True),
     "redis-py": Peer([PYTHON, os.path.join(HERE, "peers", "clients_aio.py")], "redis_get redis_set", 20, True),
     "libmariadb": Peer(built("mysql_threads"), "mysql_select mysql_bulk", tls=True),
+    "floor": Peer(built("mysql_floor"), "mysql_select"),
     "go-sql-driver": Peer(built("mysql_go"), "mysql_select"),
     "mysql2": Peer(["node", os.path.join(HERE, "peers", "node", "clients.mjs")], "mysql_select", 4),
     "aiomysql": Peer([PYTHON, os.path.join(HERE, "peers", "clients_aio.py")], "mysql_select", 10),
