@@ -62,6 +62,9 @@ static int play(void *arg)
         return r;
     int fd = accept(script->listener, NULL, NULL);
     size_t size = script_greeting(script, packet);
+    if (script->early)
+        memcpy(packet + size, script->early, script->early_size);
+    size += script->early_size;
     ASSERT_EQ(send(fd, packet, size, MSG_NOSIGNAL), size);
     r = hear(fd, script->login, sizeof(script->login));
     script->n_login = r > 0 ? (size_t)r : 0;

@@ -15,6 +15,8 @@
 struct script {
     unsigned capabilities;
     const char *plugin; /* of the greeting */
+    const void *early;  /* follows the greeting at once, of that size; NULL: nothing */
+    size_t early_size;
     const void *answer; /* to the login; NULL: none, and all that follows is heard in silence */
     size_t answer_size;
 

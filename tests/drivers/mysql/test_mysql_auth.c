@@ -195,6 +195,20 @@ TEST_REAL(s23_1_caching_sha2_password_is_not_encrypted_with_a_key_from_whoever_a
     ASSERT_EQ(script.n_heard, 0);
 }
 
+/* Whoever stands in between could put it there, and it would pass for the server's. */
+TEST_REAL(s23_1_nothing_that_comes_before_tls_is_taken_for_what_comes_under_it)
+{
+    static const char early[] = "\7\0\0\2\0\0\0\2\0\0\0"; /* that the login is accepted */
+    struct script script = {.capabilities = SCRIPT_CAPABILITIES | SCRIPT_WITH_TLS,
+                            .plugin = "mysql_native_password",
+                            .early = early,
+                            .early_size = sizeof(early) - 1};
+    script_open(&script, "?tls=none");
+    ASSERT_ERR(script_play(&script, hr_seconds(5), NULL), -ENOTCONN);
+    script_expect_said("the server said more than its greeting before TLS");
+    ASSERT_EQ(script.n_login, 0);
+}
+
 /* In a thread: the script with TLS under it. */
 static void *serve_tls(void *arg)
 {
