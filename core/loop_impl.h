@@ -68,7 +68,7 @@ struct hr_loop {
     atomic_bool sleeping; /* a post has to write to wake_fd */
     atomic_uint wakers;   /* who may be about to; the loop stays open for them */
     struct hr__spin spin;
-    bool had_mail; /* when it was looked at last */
+    bool had_mail; /* since it was last idle */
 
     /* Life. */
     atomic_bool running;

@@ -238,7 +238,9 @@ static bool has_mail(void *arg)
 
 static void poll_asleep(hr_loop *loop, hr_usec deadline)
 {
-    if ((loop->jobs > 0 || loop->had_mail) && hr__spin(&loop->spin, has_mail, loop)) {
+    bool more_may_come = loop->jobs > 0 || loop->had_mail;
+    loop->had_mail = false;
+    if (more_may_come && hr__spin(&loop->spin, has_mail, loop)) {
         poll_now(loop);
         return;
     }
@@ -292,9 +294,10 @@ bool hr__poll(hr_loop *loop)
         poll_now(loop);
         loop->polled = loop->now;
     }
-    loop->had_mail = !hr__inbox_empty(loop);
-    if (loop->had_mail)
+    if (!hr__inbox_empty(loop)) {
+        loop->had_mail = true;
         hr__inbox_drain(loop);
+    }
     hr_usec lag = hr__timers_run(&loop->timers, loop->now);
     if (lag > 0)
         loop->lag = lag;

@@ -15,6 +15,7 @@
 
 #include "core/clock.h"
 #include "core/error_impl.h"
+#include "core/spin.h"
 
 struct hr__thread_callback {
     struct hr__thread_callback *next;
@@ -118,6 +119,20 @@ static struct timespec moment_after(hr_usec limit)
     return (struct timespec){moment / 1000000, moment % 1000000 * 1000};
 }
 
+static bool is_done(void *future)
+{
+    return ((hr_thread_future *)future)->done;
+}
+
+/* A loop that is awake needs less time for a short task than this thread to fall asleep. */
+static bool done_at_once(hr_thread_future *future, hr_usec limit)
+{
+    static _Thread_local struct hr__spin spin = {.span = -1};
+    if (spin.span < 0)
+        spin.span = hr__spin_span(0);
+    return limit > spin.span && hr__spin(&spin, is_done, future);
+}
+
 /* False when the limit passed. */
 static bool wait_until_done(hr_thread_future *future, hr_usec limit)
 {
@@ -151,7 +166,7 @@ int hr_thread_future_wait(hr_thread_future *future, hr_usec limit)
         return outcome(future);
     if (limit > 0 && future->ops->blocks_itself(future))
         return hr_fail(HR_EWRONGTHREAD, "the loop's own thread would wait for itself");
-    if (limit > 0 && wait_until_done(future, limit))
+    if (limit > 0 && (done_at_once(future, limit) || wait_until_done(future, limit)))
         return outcome(future);
     return hr_fail(-ETIMEDOUT, "what was submitted is not over yet");
 }
