@@ -31,12 +31,12 @@ static void run(struct hr__job *job)
     self->begun = true;
     hr_error_raise(&(struct hr_error){0});
     hr__locals_of_job = self->locals;
-    future->status = self->fn(self->arg, &future->value);
+    future->status = self->fn(self->arg, &future->outcome.value);
     hr__locals_of_job = NULL;
     if (future->status < 0) {
         if (hr_last_error()->code != future->status)
             hr_fail(future->status, "%s", hr_error_text(future->status));
-        future->error = hr__error_dup(hr_last_error());
+        future->outcome.error = hr__error_dup(hr_last_error());
     }
     hr__thread_future_complete(future);
 }
@@ -96,7 +96,7 @@ hr_thread_future *hr_executor_submit_with(const struct hr_job_options *options, 
     hr__thread_future_init(&self->future, &ops);
     self->job = (struct hr__job){.run = run, .drop = drop};
     self->options = *options;
-    self->future.free_value = options->free_value;
+    self->future.outcome.free_value = options->free_value;
     hr__executor_ref(options->executor);
     self->fn = fn;
     self->arg = arg;

@@ -17,17 +17,20 @@
 
 /* A callback of hr_call_soon_threadsafe(). */
 struct call {
-    struct hr__posted posted;
+    struct hr__ready posted;
     hr_callback *fn;
     void *arg;
 };
 
-static struct hr__posted closed_mark;
+/* So many are brought into a pass, however many have come: what a pass makes stays in the cache,
+ * and the next one finds it there. */
+#define AT_ONCE 256
+
+static struct hr__ready closed_mark;
 
 static void call_run(struct hr__ready *entry, bool drop)
 {
-    struct call *call =
-        hr_container_of(hr_container_of(entry, struct hr__posted, ready), struct call, posted);
+    struct call *call = hr_container_of(entry, struct call, posted);
     hr_callback *fn = call->fn;
     void *arg = call->arg;
     free(call);
@@ -43,15 +46,15 @@ static void wake(hr_loop *loop)
         eventfd_write(loop->wake_fd, 1);
 }
 
-int hr__inbox_post(hr_loop *loop, struct hr__posted *posted)
+int hr__inbox_post(hr_loop *loop, struct hr__ready *entry)
 {
     if (hr__loop_running == loop) { /* in line with hr_call_soon() */
-        hr__ready_append(&loop->ready, &posted->ready);
+        hr__ready_append(&loop->ready, entry);
         return 0;
     }
     if (hr__loop_lost(loop))
         return HR_ECLOSED;
-    struct hr__posted *head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
+    struct hr__ready *head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
     bool kept = false;
     do {
         if (head == &closed_mark)
@@ -60,8 +63,8 @@ int hr__inbox_post(hr_loop *loop, struct hr__posted *posted)
             atomic_fetch_add(&loop->wakers, 1);
             kept = true;
         }
-        posted->next = head;
-    } while (!atomic_compare_exchange_weak(&loop->inbox, &head, posted));
+        entry->next = head;
+    } while (!atomic_compare_exchange_weak(&loop->inbox, &head, entry));
     if (!head) /* else the loop is awake, or being woken by who posted first */
         wake(loop);
     if (kept)
@@ -74,7 +77,7 @@ int hr_call_soon_threadsafe(hr_loop *loop, hr_callback *fn, void *arg)
     struct call *call = malloc(sizeof(*call));
     if (!call)
         return -ENOMEM;
-    *call = (struct call){.posted.ready.run = call_run, .fn = fn, .arg = arg};
+    *call = (struct call){.posted.run = call_run, .fn = fn, .arg = arg};
     int r = hr__inbox_post(loop, &call->posted);
     if (r < 0)
         free(call);
@@ -83,39 +86,41 @@ int hr_call_soon_threadsafe(hr_loop *loop, hr_callback *fn, void *arg)
 
 bool hr__inbox_empty(hr_loop *loop)
 {
-    return !atomic_load(&loop->inbox);
+    return !loop->mail.first && !atomic_load(&loop->inbox);
 }
 
-/* In order of posting. */
-static struct hr__posted *take_all(hr_loop *loop, struct hr__posted *leave)
+/* Adds what was posted to the mail, in order. */
+static void take_all(hr_loop *loop, struct hr__ready *leave)
 {
-    struct hr__posted *ordered = NULL;
-    struct hr__posted *newest = atomic_exchange(&loop->inbox, leave);
+    struct hr__ready *newest = atomic_exchange(&loop->inbox, leave);
+    struct hr__ready_queue all = {.end = newest ? &newest->next : NULL};
     while (newest) {
-        struct hr__posted *next = newest->next;
-        newest->next = ordered;
-        ordered = newest;
+        struct hr__ready *next = newest->next;
+        newest->next = all.first;
+        all.first = newest;
         newest = next;
     }
-    return ordered;
+    hr__ready_splice(&loop->mail, &all);
 }
 
 void hr__inbox_drain(hr_loop *loop)
 {
-    struct hr__posted *next;
-    for (struct hr__posted *posted = take_all(loop, NULL); posted; posted = next) {
-        next = posted->next;
-        hr__ready_append(&loop->ready, &posted->ready);
+    if (!loop->mail.first)
+        take_all(loop, NULL);
+    struct hr__ready *entry, *next = loop->mail.first;
+    for (unsigned n = 0; n < AT_ONCE && (entry = next); n++) {
+        next = entry->next;
+        hr__ready_append(&loop->ready, entry);
     }
+    loop->mail.first = next;
+    if (!next)
+        hr__ready_init(&loop->mail);
 }
 
 void hr__inbox_close(hr_loop *loop)
 {
-    struct hr__posted *next;
-    for (struct hr__posted *posted = take_all(loop, &closed_mark); posted; posted = next) {
-        next = posted->next;
-        posted->ready.run(&posted->ready, true);
-    }
+    take_all(loop, &closed_mark);
+    hr__ready_splice(&loop->ready, &loop->mail);
     while (atomic_load(&loop->wakers) > 0)
         sched_yield();
 }

@@ -46,6 +46,7 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     loop->now = loop->polled = hr__clock_now(loop);
     hr__ready_init(&loop->ready);
     hr__ready_init(&loop->held);
+    hr__ready_init(&loop->mail);
     hr_list_init(&loop->tasks);
     hr_list_init(&loop->generators);
     hr_list_init(&loop->faked);
@@ -198,7 +199,6 @@ static void wind_up(hr_loop *loop)
         loop->close_watched(loop);
     if (loop->close_children)
         loop->close_children(loop);
-    hr__inbox_drain(loop);
     loop->closed = true;
     hr__inbox_close(loop);
     hr__world_gather(loop);

@@ -20,12 +20,6 @@
 
 struct event;
 
-/* What another thread brings: run(entry, drop) is called in the loop's thread, once. */
-struct hr__posted {
-    struct hr__posted *next;
-    struct hr__ready ready;
-};
-
 struct hr_loop {
     /* What a slice touches. */
     struct hr__ready *pass;       /* the rest of the present pass: nothing is ever appended to it */
@@ -64,7 +58,8 @@ struct hr_loop {
     size_t watches;
 
     /* From other threads: core/inbox.c. */
-    _Atomic(struct hr__posted *) inbox;
+    _Atomic(struct hr__ready *) inbox;
+    struct hr__ready_queue mail; /* taken out of it, for the passes to come */
     atomic_bool sleeping; /* a post has to write to wake_fd */
     atomic_uint wakers;   /* who may be about to; the loop stays open for them */
     struct hr__spin spin;
@@ -285,8 +280,9 @@ bool hr__loop_has_jobs(const struct hr_loop *loop);
 
 /* core/inbox.c */
 
-/* Queues an entry, from any thread. 0 or HR_ECLOSED. */
-int hr__inbox_post(struct hr_loop *loop, struct hr__posted *posted);
+/* Queues an entry, from any thread: run(entry, drop) is called in the loop's, once. 0 or
+ * HR_ECLOSED. */
+int hr__inbox_post(struct hr_loop *loop, struct hr__ready *entry);
 bool hr__inbox_empty(struct hr_loop *loop);
 void hr__inbox_drain(struct hr_loop *loop);
 void hr__inbox_close(struct hr_loop *loop);

@@ -37,7 +37,7 @@ struct hr__port {
 
     atomic_uint refs;   /* the loop's, one a job, one a call on its way */
     atomic_bool called; /* the loop will come and look */
-    struct hr__posted call;
+    struct hr__ready call;
     pthread_mutex_t lock; /* between that call and the end of the loop */
     hr_loop *loop;        /* NULL: closed */
 
@@ -191,8 +191,7 @@ static void port_empty(struct hr__port *port)
 /* The loop has come. Who brings something after this mark is taken back calls it anew. */
 static void port_called(struct hr__ready *entry, bool drop)
 {
-    struct hr__port *port =
-        hr_container_of(hr_container_of(entry, struct hr__posted, ready), struct hr__port, call);
+    struct hr__port *port = hr_container_of(entry, struct hr__port, call);
     atomic_store(&port->called, false);
     if (!drop) {
         port_empty(port);
@@ -333,7 +332,7 @@ static struct hr__port *port_of(hr_loop *loop)
     port->loop = loop;
     pthread_mutex_init(&port->lock, NULL);
     hr_list_init(&port->waited_for);
-    port->call.ready.run = port_called;
+    port->call.run = port_called;
     loop->close_port = port_close;
     return loop->port = port;
 }

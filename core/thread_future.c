@@ -5,7 +5,9 @@
  * order.
  *
  * Handles are small: most are made by the thousand, and each is done before anybody waits for it.
- * So locks and conditions are no part of them but a few of all, picked by the handle's address.
+ * So locks and conditions are no part of them but a few of all, picked by the handle's address; and
+ * who completes one that nobody has turned to takes no lock. Two marks in one byte decide it:
+ * everybody sets his own, and the later one sees the other's.
  */
 #include "core/thread_future.h"
 
@@ -36,9 +38,13 @@ static struct place *place_of(const hr_thread_future *future)
     return &places[(uintptr_t)future / 64 % HR_ARRAY_LEN(places)];
 }
 
-void hr__thread_future_lock(hr_thread_future *future)
+bool hr__thread_future_lock(hr_thread_future *future)
 {
     pthread_mutex_lock(&place_of(future)->lock);
+    unsigned char before = atomic_fetch_or(&future->state, HR__TF_NOTICED);
+    if (before == HR__TF_DONE) /* without the lock */
+        future->settled = true;
+    return !(before & HR__TF_DONE);
 }
 
 void hr__thread_future_unlock(hr_thread_future *future)
@@ -50,7 +56,6 @@ void hr__thread_future_init(hr_thread_future *future, const struct hr__thread_fu
 {
     future->refs = 2;
     future->ops = ops;
-    future->last_callback = &future->callbacks;
 }
 
 hr_thread_future *hr_thread_future_ref(hr_thread_future *future)
@@ -64,9 +69,10 @@ hr_thread_future *hr_thread_future_unref(hr_thread_future *future)
 {
     if (!future || atomic_fetch_sub(&future->refs, 1) > 1)
         return NULL;
-    if (future->value && future->free_value)
-        future->free_value(future->value);
-    hr__error_free(future->error);
+    struct hr__outcome *outcome = &future->outcome;
+    if (outcome->value && outcome->free_value)
+        outcome->free_value(outcome->value);
+    hr__error_free(outcome->error);
     future->ops->free(future);
     return NULL;
 }
@@ -76,31 +82,47 @@ void hr_thread_future_unrefp(hr_thread_future **future)
     *future = hr_thread_future_unref(*future);
 }
 
-static void run_callbacks(hr_thread_future *future, struct hr__thread_callback *callback)
+static bool is_done(void *future)
 {
-    for (struct hr__thread_callback *next; callback; callback = next) {
-        next = callback->next;
-        callback->fn(future, callback->cookie);
-        free(callback);
+    return ((hr_thread_future *)future)->state & HR__TF_DONE;
+}
+
+/* Newest first, and called oldest first. */
+static void run_callbacks(hr_thread_future *future, struct hr__thread_callback *newest)
+{
+    struct hr__thread_callback *oldest = NULL, *next;
+    for (; newest; newest = next) {
+        next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+    }
+    for (; oldest; oldest = next) {
+        next = oldest->next;
+        oldest->fn(future, oldest->cookie);
+        free(oldest);
     }
 }
 
-void hr__thread_future_complete(hr_thread_future *future)
+/* Calls all who have turned to it. */
+static void tell(hr_thread_future *future)
 {
     struct place *place = place_of(future);
     pthread_mutex_lock(&place->lock);
-    future->done = true;
-    if (future->waited_for)
-        pthread_cond_broadcast(&place->changed);
+    pthread_cond_broadcast(&place->changed);
     while (future->callbacks) {
         struct hr__thread_callback *callbacks = hr_take(future->callbacks);
-        future->last_callback = &future->callbacks;
         pthread_mutex_unlock(&place->lock);
         run_callbacks(future, callbacks);
         pthread_mutex_lock(&place->lock);
     }
     future->settled = true;
     pthread_mutex_unlock(&place->lock);
+}
+
+void hr__thread_future_complete(hr_thread_future *future)
+{
+    if (atomic_fetch_or(&future->state, HR__TF_DONE) & HR__TF_NOTICED)
+        tell(future);
     hr_thread_future_unref(future);
 }
 
@@ -109,7 +131,7 @@ void hr__thread_future_fail(hr_thread_future *future, int code, const char *why)
     struct hr_error error = {.code = code};
     snprintf(error.message, sizeof(error.message), "%s", why);
     future->status = code;
-    future->error = hr__error_dup(&error);
+    future->outcome = (struct hr__outcome){.error = hr__error_dup(&error)};
     hr__thread_future_complete(future);
 }
 
@@ -117,11 +139,6 @@ static struct timespec moment_after(hr_usec limit)
 {
     hr_usec moment = hr_later(hr_clock_monotonic()->now(NULL), limit);
     return (struct timespec){moment / 1000000, moment % 1000000 * 1000};
-}
-
-static bool is_done(void *future)
-{
-    return ((hr_thread_future *)future)->done;
 }
 
 /* A loop that is awake needs less time for a short task than this thread to fall asleep. */
@@ -139,22 +156,21 @@ static bool wait_until_done(hr_thread_future *future, hr_usec limit)
     struct place *place = place_of(future);
     struct timespec until = moment_after(limit);
     int r = 0;
-    pthread_mutex_lock(&place->lock);
-    future->waited_for = true;
-    while (!future->done && r == 0)
+    hr__thread_future_lock(future);
+    while (!is_done(future) && r == 0)
         r = limit == HR_FOREVER
                 ? pthread_cond_wait(&place->changed, &place->lock)
                 : pthread_cond_clockwait(&place->changed, &place->lock, CLOCK_MONOTONIC, &until);
-    pthread_mutex_unlock(&place->lock);
-    return future->done;
+    hr__thread_future_unlock(future);
+    return is_done(future);
 }
 
 static int outcome(hr_thread_future *future)
 {
     if (future->status >= 0)
         return future->status;
-    if (future->error)
-        return hr_error_raise(future->error);
+    if (future->outcome.error)
+        return hr_error_raise(future->outcome.error);
     return hr_fail(future->status, "%s", hr_error_text(future->status));
 }
 
@@ -162,7 +178,7 @@ int hr_thread_future_wait(hr_thread_future *future, hr_usec limit)
 {
     if (!future)
         return hr__missing("a handle to wait for");
-    if (future->done)
+    if (is_done(future))
         return outcome(future);
     if (limit > 0 && future->ops->blocks_itself(future))
         return hr_fail(HR_EWRONGTHREAD, "the loop's own thread would wait for itself");
@@ -173,34 +189,34 @@ int hr_thread_future_wait(hr_thread_future *future, hr_usec limit)
 
 bool hr_thread_future_done(hr_thread_future *future)
 {
-    return !future || future->done;
+    return !future || is_done(future);
 }
 
 const char *hr_thread_future_state(hr_thread_future *future)
 {
     if (!future)
         return "failed";
-    if (!future->done)
+    if (!is_done(future))
         return future->ops->state(future);
     return future->status >= 0 ? "finished" : future->status == -ECANCELED ? "cancelled" : "failed";
 }
 
 void *hr_thread_future_result(hr_thread_future *future)
 {
-    if (!future)
+    if (!future || !is_done(future))
         return NULL;
     hr__thread_future_lock(future);
-    void *value = future->done ? future->value : NULL;
+    void *value = future->outcome.value;
     hr__thread_future_unlock(future);
     return value;
 }
 
 void *hr_thread_future_take(hr_thread_future *future)
 {
-    if (!future)
+    if (!future || !is_done(future))
         return NULL;
     hr__thread_future_lock(future);
-    void *value = future->done ? hr_take(future->value) : NULL;
+    void *value = hr_take(future->outcome.value);
     hr__thread_future_unlock(future);
     return value;
 }
@@ -222,8 +238,8 @@ int hr_thread_future_add_done_callback(hr_thread_future *future, hr_thread_callb
     hr__thread_future_lock(future);
     bool settled = future->settled;
     if (!settled) {
-        *future->last_callback = callback;
-        future->last_callback = &callback->next;
+        callback->next = future->callbacks;
+        future->callbacks = callback;
     }
     hr__thread_future_unlock(future);
     if (settled) {

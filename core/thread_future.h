@@ -8,8 +8,14 @@
 #include <stdatomic.h>
 
 #include "core/submit.h"
+#include "core/task_impl.h"
 
 struct hr__thread_callback;
+
+enum {
+    HR__TF_DONE = 1,    /* the outcome is written before */
+    HR__TF_NOTICED = 2, /* somebody has had the lock: whoever completes it takes it, too */
+};
 
 struct hr__thread_future_ops {
     bool (*blocks_itself)(hr_thread_future *future); /* the caller would wait for itself */
@@ -20,23 +26,29 @@ struct hr__thread_future_ops {
 
 /* The first member of a larger struct. */
 struct hr_thread_future {
-    atomic_uint refs; /* the handles', and that of whoever completes it */
-    atomic_bool done; /* the outcome is written before */
-    bool waited_for;  /* with its lock held, as the callbacks */
-    bool settled;     /* likewise: the callbacks have run; one that is added runs at once */
+    atomic_uint refs;   /* the handles', and that of whoever completes it */
+    atomic_uchar state; /* HR__TF_… */
+    bool settled; /* with its lock held, as the callbacks: they have run, and one that is added
+                     runs at once */
     int status;
     const struct hr__thread_future_ops *ops;
-    void *value; /* once it is done: with the lock held, too */
-    hr_free_fn *free_value;
-    struct hr_error *error; /* on the heap; NULL with a code < 0: memory was out */
-    struct hr__thread_callback *callbacks, **last_callback;
+    struct hr__thread_callback *callbacks; /* newest first */
+    union {
+        struct hr__outcome {
+            void *value; /* once it is done: with the lock held */
+            hr_free_fn *free_value;
+            struct hr_error *error; /* on the heap; NULL with a code < 0: memory was out */
+        } outcome;
+        char name[HR__TASK_NAME_MAX]; /* of a task that has not begun */
+    };
 };
 
 /* With two references: the caller's, and the one that completing gives back. */
 void hr__thread_future_init(hr_thread_future *future, const struct hr__thread_future_ops *ops);
 
-/* While its lock is held, one that is not done stays so. Never held over a call of the user's. */
-void hr__thread_future_lock(hr_thread_future *future);
+/* Whether it is not done yet; then whoever completes it does not get further while the lock is
+ * held. Never held over a call of the user's. */
+bool hr__thread_future_lock(hr_thread_future *future);
 void hr__thread_future_unlock(hr_thread_future *future);
 
 /* Makes it done, once; its outcome was written before, or is this error. Runs the callbacks. */

@@ -76,17 +76,17 @@ static bool sleeps(pid_t thread)
     return state == 'S';
 }
 
-int __real_hr__inbox_post(hr_loop *loop, struct hr__posted *posted);
-int __wrap_hr__inbox_post(hr_loop *loop, struct hr__posted *posted);
-int __wrap_hr__inbox_post(hr_loop *loop, struct hr__posted *posted)
+int __real_hr__inbox_post(hr_loop *loop, struct hr__ready *entry);
+int __wrap_hr__inbox_post(hr_loop *loop, struct hr__ready *entry);
+int __wrap_hr__inbox_post(hr_loop *loop, struct hr__ready *entry)
 {
     if (!stops)
-        return __real_hr__inbox_post(loop, posted);
+        return __real_hr__inbox_post(loop, entry);
     stopped = true;
     while (!freed && !sleeps(freeing))
         sched_yield();
     too_early = freed;
-    return too_early ? HR_ECLOSED : __real_hr__inbox_post(loop, posted);
+    return too_early ? HR_ECLOSED : __real_hr__inbox_post(loop, entry);
 }
 
 static void *cancel_slowly(void *handle)
@@ -96,31 +96,91 @@ static void *cancel_slowly(void *handle)
     return NULL;
 }
 
-/* In the loop that closes: its handles are told one after the other, and this is the first. */
-static void cancel_the_next(hr_thread_future *future, void *next)
+static int stop_loop_and_sleep(void *arg)
 {
-    ASSERT_EQ(pthread_create(&canceller, NULL, cancel_slowly, next), 0);
-    while (!stopped)
-        sched_yield();
+    hr_loop_stop(hr_running_loop());
+    return hr_sleep(hr_seconds(60));
 }
 
 TEST_PLAIN(s12_8_a_loop_is_not_freed_while_a_handle_of_its_is_being_cancelled)
 {
     hr_loop *loop = hr_loop_new(NULL);
-    hr_thread_future *first = hr_submit(loop, NULL, sleep_long, NULL);
-    hr_thread_future *second = hr_submit(loop, NULL, sleep_long, NULL);
-    ASSERT_TRUE(first && second);
+    hr_thread_future *handle = hr_submit(loop, NULL, stop_loop_and_sleep, NULL);
+    ASSERT_ERR(hr_loop_run_forever(loop), 0); /* until it has begun */
     stopped = freed = too_early = false;
     freeing = gettid();
-    ASSERT_ERR(hr_thread_future_add_done_callback(first, cancel_the_next, second), 0);
+    ASSERT_EQ(pthread_create(&canceller, NULL, cancel_slowly, handle), 0);
+    while (!stopped)
+        sched_yield();
     hr_loop_free(loop);
     freed = true;
     ASSERT_EQ(pthread_join(canceller, NULL), 0);
     ASSERT_FALSE(too_early);
-    ASSERT_ERR(hr_thread_future_wait(first, 0), HR_ECLOSED);
-    ASSERT_ERR(hr_thread_future_wait(second, 0), HR_ECLOSED);
-    hr_thread_future_unref(first);
-    hr_thread_future_unref(second);
+    ASSERT_ERR(hr_thread_future_wait(handle, 0), -ECANCELED);
+    hr_thread_future_unref(handle);
+}
+
+/* Handles of a loop that runs, each cancelled by two threads while its task begins, waits or ends.
+ */
+#define RACES 2000
+
+struct race {
+    hr_thread_future *handle;
+    int cancels; /* that the task has seen */
+};
+
+static struct race races[RACES];
+static atomic_int submitted;
+
+static int yield_twice(void *arg)
+{
+    struct race *race = arg;
+    int r = 0;
+    for (int i = 0; i < 2; i++) {
+        if (hr_yield() < 0) {
+            race->cancels++;
+            r = -ECANCELED;
+        }
+    }
+    return r;
+}
+
+static void *cancel_as_they_come(void *unused)
+{
+    for (int i = 0; i < RACES; i++) {
+        while (submitted <= i)
+            sched_yield();
+        hr_thread_future_cancel(races[i].handle);
+    }
+    return NULL;
+}
+
+TEST_PLAIN(s12_8_a_cancel_that_races_with_the_tasks_life_comes_once_or_never)
+{
+    hr_loop_thread *worker = hr_loop_thread_new("raced", NULL);
+    hr_loop *loop = hr_loop_thread_loop(worker);
+    pthread_t cancellers[2];
+    submitted = 0;
+    for (int i = 0; i < 2; i++)
+        ASSERT_EQ(pthread_create(&cancellers[i], NULL, cancel_as_they_come, NULL), 0);
+    for (int i = 0; i < RACES; i++) {
+        races[i] = (struct race){0};
+        ASSERT_TRUE(races[i].handle = hr_submit(loop, NULL, yield_twice, &races[i]));
+        submitted++;
+        if (i % 3 == 0) /* let it come to its end, or nearly */
+            hr_thread_future_wait(races[i].handle, 1);
+    }
+    for (int i = 0; i < RACES; i++) {
+        int r = hr_thread_future_wait(races[i].handle, HR_FOREVER);
+        ASSERT_TRUE(r == 0 || r == -ECANCELED);
+        ASSERT_TRUE(races[i].cancels <= 1);
+        ASSERT_TRUE(r == -ECANCELED || races[i].cancels == 0);
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(cancellers[i], NULL);
+    for (int i = 0; i < RACES; i++)
+        hr_thread_future_unref(races[i].handle);
+    hr_loop_thread_free(worker);
 }
 
 /* Who was called, in order. */
