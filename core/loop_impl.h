@@ -60,8 +60,8 @@ struct hr_loop {
     /* From other threads: core/inbox.c. */
     _Atomic(struct hr__ready *) inbox;
     struct hr__ready_queue mail; /* taken out of it, for the passes to come */
-    atomic_bool sleeping; /* a post has to write to wake_fd */
-    atomic_uint wakers;   /* who may be about to; the loop stays open for them */
+    atomic_bool sleeping;        /* a post has to write to wake_fd */
+    atomic_uint wakers;          /* who may be about to; the loop stays open for them */
     struct hr__spin spin;
     bool had_mail; /* since it was last idle */
 

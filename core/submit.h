@@ -35,12 +35,11 @@ HR_PUBLIC hr_thread_future *hr_thread_future_unref(hr_thread_future *future);
 HR_PUBLIC void hr_thread_future_unrefp(hr_thread_future **future);
 
 /* Blocks the thread until the task is over, at most so long (HR_FOREVER: no limit; ≤ 0: only
- * looks), and returns its status; what it had written can be read then. A failed one's error
- * becomes the caller's record.
- *   -ETIMEDOUT        not over in time; it goes on
- *   -ECANCELED        the task was cancelled
- *   HR_ECLOSED        the loop closed before it started
- *   HR_EWRONGTHREAD   the loop's own thread would wait for itself */
+ * looks), and returns its status; what it had written can be read then. It looks for up to 20 µs
+ * before it sleeps where there is a second CPU, and seldom after looks in vain. A failed one's
+ * error becomes the caller's record. -ETIMEDOUT        not over in time; it goes on -ECANCELED the
+ * task was cancelled HR_ECLOSED        the loop closed before it started HR_EWRONGTHREAD   the
+ * loop's own thread would wait for itself */
 HR_PUBLIC int hr_thread_future_wait(hr_thread_future *future, hr_usec limit);
 
 /* Whether it is over, however it ended. */

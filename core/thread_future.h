@@ -46,8 +46,8 @@ struct hr_thread_future {
 /* With two references: the caller's, and the one that completing gives back. */
 void hr__thread_future_init(hr_thread_future *future, const struct hr__thread_future_ops *ops);
 
-/* Whether it is not done yet; then whoever completes it does not get further while the lock is
- * held. Never held over a call of the user's. */
+/* Whether it is not done yet; then whoever completes it waits, before he goes on, until the lock is
+ * free. Never held over a call of the user's. */
 bool hr__thread_future_lock(hr_thread_future *future);
 void hr__thread_future_unlock(hr_thread_future *future);
 
