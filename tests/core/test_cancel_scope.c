@@ -4,6 +4,7 @@
  */
 #include "core/cancel_scope.h"
 
+#include "core/condition.h"
 #include "core/gather.h"
 #include "core/group.h"
 #include "core/lock.h"
@@ -151,6 +152,34 @@ TEST(s3_12_cleanup_waits_in_a_shielded_scope)
     hr_shield_leave();
     ASSERT_ERR(hr_yield(), -ECANCELED);
     ASSERT_ERR(hr_cancel_scope_leave(&scope, -ECANCELED), 0);
+}
+
+static int hold_for_a_while(void *lock)
+{
+    ASSERT_ERR(hr_lock_acquire(lock), 0);
+    ASSERT_ERR(hr_sleep(hr_ms(10)), 0);
+    return hr_lock_release(lock);
+}
+
+TEST(s3_12_s15_5_a_conditions_wait_in_a_cancelled_scope_still_comes_back_with_the_lock)
+{
+    struct hr_cancel_scope scope = {0};
+    hr_lock lock;
+    hr_condition condition;
+    hr_lock_init(&lock);
+    hr_condition_init(&condition, &lock);
+    ASSERT_ERR(hr_lock_acquire(&lock), 0);
+    hr_task *holder = hr_create_task("holder", hold_for_a_while, &lock);
+    ASSERT_ERR(hr_cancel_scope_enter(&scope, hr_ms(5)), 0);
+    ASSERT_ERR(hr_condition_wait(&condition), -ECANCELED);
+    ASSERT_EQ(test_clock_now(), hr_ms(10));
+    ASSERT_ERR(hr_lock_try(&lock), -EBUSY);
+    ASSERT_ERR(hr_yield(), -ECANCELED);
+    ASSERT_ERR(hr_cancel_scope_leave(&scope, -ECANCELED), 0);
+    ASSERT_ERR(hr_lock_release(&lock), 0);
+    ASSERT_ERR(hr_join(holder), 0);
+    hr_condition_done(&condition);
+    hr_lock_done(&lock);
 }
 
 static int leave_it(void *scope)

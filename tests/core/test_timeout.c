@@ -491,3 +491,56 @@ TEST(s6_23_a_scope_cancelled_by_hand_acts_as_if_its_deadline_had_come)
     ASSERT_ERR(hr_timeout_leave(&limit, 3), 3); /* left before anything was waited for */
     ASSERT_ERR(hr_yield(), 0);
 }
+
+static int clean_up_slowly(void *arg)
+{
+    int r = hr_sleep(hr_seconds(60));
+    *(int *)arg = hr_sleep(hr_ms(10)); /* cleaning up */
+    return r;
+}
+
+struct limited {
+    int cleanup;
+    hr_usec limit;
+};
+
+static int wait_for_slow_one(void *arg)
+{
+    struct limited *limited = arg;
+    return hr_wait_for(hr_create_task("slow", clean_up_slowly, &limited->cleanup), limited->limit);
+}
+
+TEST(s6_2_s6_5_a_cancel_of_the_waiter_after_the_limit_is_a_cancel_and_reaches_the_inner)
+{
+    struct limited limited = {.limit = hr_ms(5)};
+    hr_task *waiter = hr_create_task("waiter", wait_for_slow_one, &limited);
+    ASSERT_ERR(hr_sleep(hr_ms(8)), 0);
+    ASSERT_TRUE(hr_task_cancel(waiter, NULL));
+    ASSERT_ERR(hr_join(waiter), -ECANCELED);
+    ASSERT_ERR(limited.cleanup, -ECANCELED);
+    ASSERT_EQ(test_clock_now(), hr_ms(8));
+}
+
+TEST(s6_5_each_cancel_of_the_waiter_goes_on_to_the_inner)
+{
+    struct limited limited = {.limit = hr_seconds(5)};
+    hr_task *waiter = hr_create_task("waiter", wait_for_slow_one, &limited);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_TRUE(hr_task_cancel(waiter, NULL));
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_TRUE(hr_task_cancel(waiter, NULL));
+    ASSERT_ERR(hr_join(waiter), -ECANCELED);
+    ASSERT_ERR(limited.cleanup, -ECANCELED);
+    ASSERT_EQ(test_clock_now(), hr_ms(2));
+}
+
+static int end_cancelled(void *arg)
+{
+    hr_task_cancel(hr_current_task(), "by itself");
+    return hr_yield();
+}
+
+TEST(s6_4_an_inner_that_is_cancelled_in_time_is_no_timeout)
+{
+    ASSERT_ERR(hr_wait_for(hr_create_task("inner", end_cancelled, NULL), hr_ms(5)), -ECANCELED);
+}
