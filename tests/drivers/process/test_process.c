@@ -41,7 +41,8 @@ TEST_REAL(arguments_are_not_a_shells)
 {
     hr_auto(hr_process_output_done) struct hr_process_output said = {0};
     struct hr_process_options options = {
-        .argv = (const char *const[]){"printf", "%s|", "a b", "$HOME; rm -rf", "*", NULL},
+        .file = "printf",
+        .argv = (const char *const[]){"a name", "%s|", "a b", "$HOME; rm -rf", "*", NULL},
         .streams[2] = {HR_CHILD_NULL  },
     };
     ASSERT_ERR(hr_process_run(&options, &said), 0);
@@ -112,6 +113,26 @@ TEST_REAL(past_its_limit_it_is_ended_with_its_children)
     fclose(file);
     remove(path);
     test_wait_until_dead(atoi(text));
+}
+
+TEST_REAL(past_its_limit_it_is_asked_to_end_first)
+{
+    char path[] = "/tmp/hr-process-XXXXXX", script[128], text[32] = "";
+    close(mkstemp(path));
+    snprintf(script, sizeof(script), "trap 'echo asked >%s; exit' TERM; sleep 100 & wait", path);
+    struct hr_process_output said;
+    /* Until it has come as far as its trap before the limit. */
+    for (hr_usec limit = hr_ms(40); !text[0] && limit < hr_seconds(20); limit *= 2) {
+        struct hr_process_options options = {
+            .argv = SH(script), .limit = limit, .grace = hr_seconds(20)};
+        ASSERT_ERR(hr_process_run(&options, &said), -ETIMEDOUT);
+        FILE *file = fopen(path, "re");
+        if (!fgets(text, sizeof(text), file))
+            text[0] = '\0';
+        fclose(file);
+    }
+    remove(path);
+    ASSERT_STR(text, "asked\n");
 }
 
 static int run_for_ever(void *arg)
@@ -221,7 +242,9 @@ TEST_REAL(stopping_asks_first_and_then_kills)
     options.grace = hr_ms(20);
     process = hr_process_start(&options);
     ASSERT_EQ(hr_process_read_line(process, 1, &line, NULL), 1);
+    hr_usec start = hr_now();
     ASSERT_ERR(hr_process_stop(process, &end), 0);
+    ASSERT_TRUE(hr_now() - start < test_patience(hr_ms(1900))); /* the default's is 2 s */
     ASSERT_EQ(end.signal, SIGKILL);
     hr_process_free(process);
 }
