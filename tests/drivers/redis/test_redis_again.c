@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "drivers/redis.h"
+#include "drivers/redis/client.h"
 #include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
@@ -39,6 +39,41 @@ TEST(r3_what_was_sent_is_not_sent_again_by_itself)
     ASSERT_ERR(hr_redis_command(redis, NULL, "INCR n"), HR_ELOST);
     ASSERT_TRUE(hr_last_error()->sent);
     ASSERT_EQ(m.commands, 1);
+    fake_client_end(redis, &fake);
+}
+
+/* Answers nobody but the first, and hangs up on his command. */
+static void serve_once(struct fake_peer *peer)
+{
+    if (peer->number == 1 && fake_introduce(peer))
+        (void)fake_next(peer);
+}
+
+TEST(r3_what_was_sent_once_is_not_called_unsent_since_it_could_not_be_sent_again)
+{
+    struct fake_redis fake;
+    fake_start(&fake, serve_once, NULL);
+    hr_redis *redis = fake_client(&fake, NULL);
+    ASSERT_ERR(hr_redis_command_repeat(redis, NULL, 3, "INCR n"), HR_ELOST);
+    ASSERT_TRUE(hr_last_error()->sent);
+    fake_client_end(redis, &fake);
+}
+
+TEST(r3_what_had_not_left_when_the_connection_was_lost_was_never_sent)
+{
+    struct fake_redis fake;
+    fake_start(&fake, fake_introduce_only, NULL);
+    hr_redis *redis = fake_client(&fake, NULL);
+    struct hr__redis_conn *conn = NULL;
+    ASSERT_ERR(hr__redis_get_conn(redis, &conn), 0);
+    hr_future *left = hr_redis_command_future(redis, "INCR n");
+    test_passes(3);
+    hr_future *stays = hr_redis_command_future(redis, "INCR n");
+    hr__redis_conn_fail(conn, -ECONNRESET, 0);
+    ASSERT_ERR(hr_join(left), HR_ELOST);
+    ASSERT_TRUE(hr_last_error()->sent);
+    ASSERT_ERR(hr_join(stays), -ENOTCONN);
+    ASSERT_FALSE(hr_last_error()->sent);
     fake_client_end(redis, &fake);
 }
 

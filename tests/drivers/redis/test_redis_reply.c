@@ -208,6 +208,17 @@ TEST_PLAIN(s22_12_a_reply_larger_than_the_limit_is_refused)
     }
 }
 
+TEST_PLAIN(s22_12_a_status_counts_towards_the_size_of_a_reply_as_well)
+{
+    struct hr__redis_reader *reader = reader_new(100);
+    hr_reply *reply = NULL;
+    char text[160];
+    size_t len = (size_t)snprintf(text, sizeof(text), "+%0120d\r\n", 7);
+    hr__redis_reader_feed(reader, text, len);
+    ASSERT_ERR(hr__redis_reader_next(reader, &reply), -EMSGSIZE);
+    hr__redis_reader_free(reader);
+}
+
 TEST_PLAIN(many_small_elements_count_against_the_limit)
 {
     struct hr__redis_reader *reader = reader_new(64 * 1024);
