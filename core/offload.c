@@ -29,6 +29,7 @@
 
 struct hr__port {
     /* The loop's thread only. */
+    unsigned forks;            /* hr__forks where it was made */
     hr_executor *pool;         /* the default one; NULL before its first use */
     struct hr_list waited_for; /* jobs whose future may be completed */
     unsigned submitted;
@@ -300,9 +301,11 @@ static void port_close(struct hr__port *port)
         if (hr__executor_remove(job->executor, &job->base))
             job_free(job);
     }
-    pthread_mutex_lock(&port->lock);
+    if (port->forks == hr__forks)
+        pthread_mutex_lock(&port->lock); /* else no thread is there that might have it */
     port->loop = NULL;
-    pthread_mutex_unlock(&port->lock);
+    if (port->forks == hr__forks)
+        pthread_mutex_unlock(&port->lock);
 
     struct job *next;
     for (struct job *job = port_take(port, &closed_mark); job; job = next) {
@@ -318,9 +321,11 @@ bool hr__loop_has_jobs(const hr_loop *loop)
     return loop->port && !hr_list_empty(&loop->port->waited_for);
 }
 
+/* A forked child gets a port of its own: the parent's is left as it was, as a thread may have been
+ * at it that is not there to go on. */
 static struct hr__port *port_of(hr_loop *loop)
 {
-    if (loop->port)
+    if (loop->port && loop->port->forks == hr__forks)
         return loop->port;
     struct hr__port *port = NULL;
     if (posix_memalign((void **)&port, CACHE_LINE, sizeof *port) != 0) {
@@ -329,6 +334,7 @@ static struct hr__port *port_of(hr_loop *loop)
     }
     memset(port, 0, sizeof *port);
     port->refs = 1;
+    port->forks = hr__forks;
     port->loop = loop;
     pthread_mutex_init(&port->lock, NULL);
     hr_list_init(&port->waited_for);
@@ -339,7 +345,7 @@ static struct hr__port *port_of(hr_loop *loop)
 
 static hr_executor *default_pool(struct hr__port *port)
 {
-    if (!port->pool || !hr__executor_here(port->pool)) {
+    if (!port->pool) {
         cpu_set_t cores;
         int n = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
         port->pool = hr_executor_new("pool", n + 4 < POOL_MAX ? (unsigned)n + 4 : POOL_MAX);
