@@ -134,6 +134,7 @@ TEST_REAL(mysql_refuses_what_does_not_fit_instead_of_bending_it)
         {"INSERT INTO t (s) VALUES ('four')",       1406},
         {"INSERT INTO t (d) VALUES ('2026-02-30')", 1292},
         {"INSERT INTO t (d) VALUES ('0000-00-00')", 1292},
+        {"INSERT INTO t (d) VALUES ('2026-00-10')", 1292},
         {"INSERT INTO t (i) VALUES ('x')",          1366},
         {"INSERT INTO t (i) VALUES (1 / 0)",        1365},
     };
