@@ -51,6 +51,7 @@ struct writers {
     unsigned acknowledged, unknown, refused, other;
     unsigned since; /* acknowledged since the master died */
     int64_t last[50];
+    int64_t sure; /* the last that a replica has confirmed */
 };
 struct writer {
     struct writers *all;
@@ -87,8 +88,33 @@ static int write_on(void *arg)
     return 0;
 }
 
+/* Writes what a replica has confirmed, on a connection of its own: WAIT holds it up. */
+static int write_surely(void *arg)
+{
+    struct writers *all = arg;
+    for (int64_t value = 1; !all->stop; value++) {
+        hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
+        hr_auto(hr_reply_freep) hr_reply *replicas = NULL;
+        int r = hr_redis_acquire(all->redis, &conn);
+        if (r >= 0)
+            r = hr_redis_conn_command(conn, NULL, 0, "SET sure %lld", (long long)value);
+        if (r >= 0)
+            r = hr_redis_conn_command(conn, &replicas, hr_ms(50), "WAIT 1 50");
+        if (r >= 0 && hr_reply_int(replicas) > 0)
+            all->sure = value;
+        r = hr_sleep(hr_ms(2));
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 static void check_written(struct writers *all)
 {
+    hr_auto(hr_reply_freep) hr_reply *sure = NULL;
+    ASSERT_ERR(hr_redis_command(all->redis, &sure, "GET sure"), 0);
+    ASSERT_TRUE(all->sure > 0);
+    ASSERT_TRUE(hr_reply_int(sure) >= all->sure); /* this one is a promise, unlike the others */
     for (unsigned i = 0; i < HR_ARRAY_LEN(all->last); i++) {
         hr_auto(hr_reply_freep) hr_reply *reply = NULL;
         ASSERT_ERR(hr_redis_command(all->redis, &reply, "GET w:%u", i), 0);
@@ -120,7 +146,8 @@ static void run_failover(struct test_set *set, void (*fail)(struct test_set *set
         writers[i] = (struct writer){&all, i};
         tasks[i] = hr_create_task("writer", write_on, &writers[i]);
     }
-    while (all.acknowledged < 500)
+    hr_task *surely = hr_create_task("surely", write_surely, &all);
+    while (all.acknowledged < 500 || all.sure == 0)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
 
     fail(set);
@@ -132,6 +159,7 @@ static void run_failover(struct test_set *set, void (*fail)(struct test_set *set
     all.stop = true;
     for (unsigned i = 0; i < HR_ARRAY_LEN(tasks); i++)
         ASSERT_ERR(hr_join(tasks[i]), 0);
+    ASSERT_ERR(hr_join(surely), 0);
     ASSERT_EQ(all.other, 0);
     check_written(&all);
     end_client(all.redis);
