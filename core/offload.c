@@ -288,11 +288,25 @@ bool hr__job_begun(const hr_future *future)
     return false;
 }
 
+/* In a forked child: threads of the parent may have been at the lock and at the jobs, so these stay
+ * as they are. Who waits for one is told. */
+static void port_abandon(struct hr__port *port)
+{
+    hr_list_foreach_safe (at, &port->waited_for) {
+        struct job *job = hr_list_entry(at, struct job, link);
+        hr_future *future = hr_future_ref(job->future);
+        job_forget(job);
+        hr_future_set_error(future, HR_ESHUTDOWN, "the executor's threads are in another process");
+        hr_future_unref(future);
+    }
+}
+
 /* The loop is closing: no task is left, so nobody can wait for what still comes. */
 static void port_close(struct hr__port *port)
 {
+    bool here = port->forks == hr__forks;
     hr_usec limit = port->loop->shutdown_limit ? port->loop->shutdown_limit : POOL_PATIENCE;
-    if (port->pool && !hr__executor_close(port->pool, limit))
+    if (here && port->pool && !hr__executor_close(port->pool, limit))
         hr__report(port->loop, "default executor: a job still runs; leaving it behind", NULL, "");
 
     hr_list_foreach_safe (at, &port->waited_for) {
@@ -301,11 +315,11 @@ static void port_close(struct hr__port *port)
         if (hr__executor_remove(job->executor, &job->base))
             job_free(job);
     }
-    if (port->forks == hr__forks)
-        pthread_mutex_lock(&port->lock); /* else no thread is there that might have it */
+    if (!here)
+        return;
+    pthread_mutex_lock(&port->lock);
     port->loop = NULL;
-    if (port->forks == hr__forks)
-        pthread_mutex_unlock(&port->lock);
+    pthread_mutex_unlock(&port->lock);
 
     struct job *next;
     for (struct job *job = port_take(port, &closed_mark); job; job = next) {
@@ -321,8 +335,6 @@ bool hr__loop_has_jobs(const hr_loop *loop)
     return loop->port && !hr_list_empty(&loop->port->waited_for);
 }
 
-/* A forked child gets a port of its own: the parent's is left as it was, as a thread may have been
- * at it that is not there to go on. */
 static struct hr__port *port_of(hr_loop *loop)
 {
     if (loop->port && loop->port->forks == hr__forks)
@@ -339,6 +351,8 @@ static struct hr__port *port_of(hr_loop *loop)
     pthread_mutex_init(&port->lock, NULL);
     hr_list_init(&port->waited_for);
     port->call.run = port_called;
+    if (loop->port)
+        port_abandon(loop->port);
     loop->close_port = port_close;
     return loop->port = port;
 }

@@ -242,6 +242,30 @@ TEST_REAL(l3_a_child_leaves_executors_of_its_parent_alone)
     expect_fine(child);
 }
 
+static int when_told(void *arg, void **ret_value)
+{
+    char byte;
+    return read(*(int *)arg, &byte, 1) == 1 ? 42 : -EIO;
+}
+
+TEST_REAL(l3_a_job_that_is_under_way_at_a_fork_ends_in_the_parent_and_is_an_error_in_the_child)
+{
+    int told[2];
+    ASSERT_EQ(pipe2(told, O_CLOEXEC), 0);
+    hr_future *job = hr_run_in_executor(NULL, when_told, &told[0], NULL);
+    pid_t child = begin_child();
+    if (child == 0) {
+        OR_DIE(hr_join(hr_run_in_executor(NULL, forty_two, NULL, NULL)) == 42);
+        OR_DIE(hr_join(job) == HR_ESHUTDOWN);
+        _exit(FINE);
+    }
+    expect_fine(child);
+    ASSERT_EQ(write(told[1], "x", 1), 1);
+    ASSERT_ERR(hr_join(job), 42);
+    close(told[0]);
+    close(told[1]);
+}
+
 static void say_hello(void *arg)
 {
     (void)!write(((struct ends *)arg)->peer, "x", 1);
