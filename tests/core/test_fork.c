@@ -227,13 +227,14 @@ static int forty_two(void *arg, void **ret_value)
     return 42;
 }
 
-TEST_REAL(l3_a_child_leaves_executors_of_its_parent_alone)
+TEST_REAL(l3_a_childs_loop_has_a_default_pool_of_its_own_and_leaves_other_executors_alone)
 {
     hr_auto(hr_executor_freep) hr_executor *executor = hr_executor_new("mine", 1);
     ASSERT_ERR(hr_join(hr_run_in_executor(NULL, forty_two, NULL, NULL)), 42);
     ASSERT_ERR(hr_join(hr_run_in_executor(executor, forty_two, NULL, NULL)), 42);
     pid_t child = begin_child();
     if (child == 0) {
+        OR_DIE(hr_join(hr_run_in_executor(NULL, forty_two, NULL, NULL)) == 42);
         OR_DIE(hr_join(hr_run_in_executor(executor, forty_two, NULL, NULL)) == HR_ESHUTDOWN);
         hr_executor_shutdown(executor, HR_SHUTDOWN_WAIT);
         hr_executor_freep(&executor);
