@@ -44,7 +44,7 @@ static void unwatch(hr_child *child)
 {
     if (!child->loop)
         return;
-    hr__poll_remove(child->loop, child->event);
+    hr_loop_event_free(child->loop, child->event);
     hr_list_remove(&child->link);
     child->loop->watches--;
     child->loop = NULL;

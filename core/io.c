@@ -67,7 +67,7 @@ hr_io *hr_io_new(int fd)
 
 static void side_free(hr_loop *loop, struct side *side)
 {
-    hr__poll_remove(loop, side->event);
+    hr_loop_event_free(loop, side->event);
     hr_list_remove(&side->fake.link);
     if (side->waiter) {
         hr__wake(side->waiter, HR_ECLOSED);

@@ -21,6 +21,7 @@
 #include "core/future.h"
 #include "core/task.h"
 
+struct event;
 struct event_base;
 struct hr_world;
 typedef struct hr_handle hr_handle;
@@ -117,6 +118,11 @@ HR_PUBLIC int hr_call_soon_threadsafe(hr_loop *loop, hr_callback *callback, void
  * on it may complete futures and spawn tasks, and must not run or free the base. A forked child
  * asks for it before it touches events there; NULL, with a record, when it cannot have its own. */
 HR_PUBLIC struct event_base *hr_loop_event_base(hr_loop *loop);
+
+/* Ends an event on that base and frees it; NULL is fine. Its callback is not called any more. In a
+ * forked child that cannot have a base of its own the event is lost instead, and the base with it,
+ * for good: nothing may touch the parent's. */
+HR_PUBLIC void hr_loop_event_free(hr_loop *loop, struct event *event);
 
 /* What gets errors that nobody received, slow slices, leftovers at close. NULL: standard error. */
 struct hr_report {

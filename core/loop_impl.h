@@ -226,9 +226,6 @@ static inline int hr__poll_own(struct hr_loop *loop)
                : hr__poll_renew(loop);
 }
 
-/* Ends an event of the loop's and frees it; NULL is fine. */
-void hr__poll_remove(struct hr_loop *loop, struct event *event);
-
 /* Looks around between two passes: descriptors, inbox, clock, timers. Sleeps when nothing is
  * ready. True when it should be called again before the next pass: much time has gone by since the
  * last look, or the clock is virtual. */

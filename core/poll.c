@@ -102,6 +102,7 @@ static void forked(void)
     hr_loop *loop = hr__loop_running;
     if (loop) {
         hr__loop_at_home(loop);
+        hr__poll_soon(loop); /* no slice runs before a look */
         event_base_loopbreak(loop->base);
     }
 }
@@ -172,12 +173,13 @@ int hr__poll_renew(hr_loop *loop)
     return 0;
 }
 
-/* An event that cannot be taken out of its base without a parent's epoll being told stays in it. */
-void hr__poll_remove(hr_loop *loop, struct event *event)
+/* Only one that the kernel watches is taken out of an epoll, and out of a parent's it must not be.
+ */
+void hr_loop_event_free(hr_loop *loop, struct event *event)
 {
     if (!event)
         return;
-    if (hr__poll_own(loop) == 0)
+    if (!event_pending(event, EV_READ | EV_WRITE | EV_CLOSED, NULL) || hr__poll_own(loop) == 0)
         event_free(event);
     else
         loop->stranded = true;

@@ -116,7 +116,7 @@ static struct watch *find(hr_loop *loop, int fd, int direction)
 
 static void give_up(struct watch *watch)
 {
-    hr__poll_remove(watch->loop, watch->event);
+    hr_loop_event_free(watch->loop, watch->event);
     hr_list_remove(&watch->fake.link);
     hr_list_remove(&watch->link);
     watch->removed = true;

@@ -93,12 +93,22 @@ static void ready(evutil_socket_t fd, short events, void *arg)
     hr_future_set_status(arg, 1);
 }
 
+/* Sets errno for one of our codes. */
+static int failed(int code)
+{
+    errno = code > -1000 ? -code : EIO;
+    return -1;
+}
+
 /* Has the loop watch a descriptor. False, and errno. */
 static bool watch(struct wait *wait, int fd, short events)
 {
-    wait->event = event_new(hr_loop_event_base(wait->loop), fd, events, ready, wait->future);
-    errno = ENOMEM;
-    return wait->event && event_add(wait->event, NULL) == 0;
+    struct event_base *base = hr_loop_event_base(wait->loop);
+    wait->event = base ? event_new(base, fd, events, ready, wait->future) : NULL;
+    if (wait->event && event_add(wait->event, NULL) == 0)
+        return true;
+    failed(base ? -ENOMEM : hr_last_error()->code);
+    return false;
 }
 
 /* What poll(2) and epoll(7) call alike; the rest they report unasked. */
@@ -171,8 +181,7 @@ static bool begin(struct wait *wait, const struct pollfd *fds, size_t count)
 
 static void end(struct wait *wait)
 {
-    if (wait->event)
-        event_free(wait->event);
+    hr_loop_event_free(wait->loop, wait->event);
     if (wait->set >= 0)
         hr__plain()->close(wait->set);
     for (size_t i = 0; i < wait->count; i++)
@@ -180,13 +189,6 @@ static void end(struct wait *wait)
     if (wait->watched != &wait->one)
         free(wait->watched);
     hr_future_unref(wait->future);
-}
-
-/* Sets errno for one of our codes. */
-static int failed(int code)
-{
-    errno = code > -1000 ? -code : EIO;
-    return -1;
 }
 
 int hr__patch_wait(const struct pollfd *fds, size_t count, struct hr__patch_limit *limit)
@@ -231,8 +233,7 @@ static void end_waits(int fd)
         if (watched->fd != fd || wait->closed || wait->loop != loop || getpid() != process)
             continue;
         wait->closed = true;
-        if (wait->event)
-            event_del(wait->event);
+        hr_loop_event_free(loop, hr_take(wait->event));
         hr_future_set_status(wait->future, 1);
     }
 }
