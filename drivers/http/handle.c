@@ -78,7 +78,7 @@ static bool arm_sweeper(hr_http_session *session);
 static void sweep(void *arg)
 {
     hr_http_session *session = arg;
-    session->sweeper = NULL;
+    session->sweeper = hr_handle_unref(session->sweeper);
     drop(session, session->spare_least);
     session->spare_least = session->spare_count;
     bool any = session->spare_count > 0 || !hr_list_empty(&session->transfers);
@@ -89,7 +89,7 @@ static void sweep(void *arg)
 static bool arm_sweeper(hr_http_session *session)
 {
     if (!session->sweeper)
-        session->sweeper = hr_call_later(hr__http_handle_life, sweep, session);
+        session->sweeper = hr_handle_ref(hr_call_later(hr__http_handle_life, sweep, session));
     return session->sweeper;
 }
 
@@ -149,8 +149,7 @@ void hr__http_handles_end(hr_http_session *session)
 {
     drop(session, session->spare_count);
     free(hr_take(session->spares));
-    if (session->sweeper)
-        hr_handle_cancel(session->sweeper);
-    session->sweeper = NULL;
+    hr_handle_cancel(session->sweeper);
+    session->sweeper = hr_handle_unref(session->sweeper);
     session->spare_room = 0;
 }

@@ -22,14 +22,14 @@ struct hr_http_session {
     hr_loop *loop;
     CURLM *multi;
     CURLSH *share; /* cookies and TLS sessions */
-    hr_handle *timer;
+    hr_handle *timer; /* a reference: the session may outlive its loop */
     hr_semaphore turns;
     hr_key_limiter *hosts;    /* NULL: no limit a host */
     struct hr_list transfers; /* under way */
     CURL **spares;            /* ready handles */
     size_t spare_count, spare_room;
     size_t spare_least; /* that there were since sweeper ran last: nobody wanted these */
-    hr_handle *sweeper;
+    hr_handle *sweeper; /* a reference as well */
     struct hr_http_stats stats;
     struct hr_http_options options; /* with every default put in; strings are the session's */
     char *texts[6];

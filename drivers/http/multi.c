@@ -58,7 +58,7 @@ static void fired(evutil_socket_t fd, short events, void *arg)
 static void due(void *arg)
 {
     hr_http_session *session = arg;
-    session->timer = NULL;
+    session->timer = hr_handle_unref(session->timer);
     act(session, CURL_SOCKET_TIMEOUT, 0);
 }
 
@@ -83,26 +83,30 @@ static bool watch(hr_http_session *session, curl_socket_t fd, int what, struct e
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void *mine)
 {
     hr_http_session *session = cookie;
-    if (!hr_loop_event_base(session->loop)) { /* a forked child got none */
-        session->starved = true;
-    } else if (what != CURL_POLL_REMOVE) {
-        session->starved = !watch(session, fd, what, mine) || session->starved;
-    } else if (mine) {
-        event_free(mine);
+    if (what == CURL_POLL_REMOVE) {
+        hr_loop_event_free(session->loop, mine);
         curl_multi_assign(session->multi, fd, NULL);
+    } else if (!hr_loop_event_base(session->loop)) { /* a forked child got none */
+        session->starved = true;
+    } else {
+        session->starved = !watch(session, fd, what, mine) || session->starved;
     }
     return 0;
+}
+
+static void disarm_timer(hr_http_session *session)
+{
+    hr_handle_cancel(session->timer);
+    session->timer = hr_handle_unref(session->timer);
 }
 
 static int on_timer(CURLM *multi, long ms, void *cookie)
 {
     hr_http_session *session = cookie;
-    if (session->timer)
-        hr_handle_cancel(session->timer);
-    session->timer = NULL;
+    disarm_timer(session);
     if (ms < 0)
         return 0;
-    session->timer = hr_call_later(hr_ms(ms), due, session);
+    session->timer = hr_handle_ref(hr_call_later(hr_ms(ms), due, session));
     session->starved = !session->timer || session->starved;
     return 0;
 }
@@ -145,9 +149,7 @@ void hr__http_multi_end(hr_http_session *session)
     if (session->share)
         curl_share_cleanup(session->share);
     session->share = NULL;
-    if (session->timer)
-        hr_handle_cancel(session->timer);
-    session->timer = NULL;
+    disarm_timer(session);
 }
 
 int hr__http_multi_add(hr_http_response *t)

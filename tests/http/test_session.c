@@ -457,3 +457,22 @@ TEST_REAL(a_request_that_is_none_is_refused)
     hr_http_session_freep(&session);
     test_http_stop(&server);
 }
+
+static hr_http_session *survivor;
+
+static int leave_a_session(void *arg)
+{
+    test_http_start(&server, serve_plain);
+    survivor = hr_http_session_new(NULL);
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    ASSERT_ERR(hr_http_get(survivor, url("/"), &response), 0);
+    hr_http_closep(&response);
+    test_http_stop(&server);
+    return 0;
+}
+
+TEST_PLAIN(a_session_may_outlive_its_loop)
+{
+    ASSERT_ERR(hr_run(leave_a_session, NULL), 0);
+    survivor = hr_http_session_free(survivor);
+}
