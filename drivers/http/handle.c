@@ -64,7 +64,8 @@ void hr__http_handle_verify(CURL *easy, enum hr_tls_verify verify)
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify == HR_TLS_FULL ? 2L : 0L);
 }
 
-hr_usec hr__http_handle_life = 10000000;
+/* One call's share, so that what a burst leaves behind does not hold the loop up. */
+#define SWEPT_AT_A_TIME 64
 
 static void drop(hr_http_session *session, size_t n)
 {
@@ -72,24 +73,26 @@ static void drop(hr_http_session *session, size_t n)
         curl_easy_cleanup(session->spares[--session->spare_count]);
 }
 
-static bool arm_sweeper(hr_http_session *session);
+static bool arm_sweeper(hr_http_session *session, hr_usec span);
 
 /* With none left nor under way there is nothing to sweep until one is made. */
 static void sweep(void *arg)
 {
     hr_http_session *session = arg;
+    size_t unwanted = session->spare_least;
+    bool more = unwanted > SWEPT_AT_A_TIME;
     session->sweeper = hr_handle_unref(session->sweeper);
-    drop(session, session->spare_least);
-    session->spare_least = session->spare_count;
+    drop(session, more ? SWEPT_AT_A_TIME : unwanted);
+    session->spare_least = more ? unwanted - SWEPT_AT_A_TIME : session->spare_count;
     bool any = session->spare_count > 0 || !hr_list_empty(&session->transfers);
-    if (any && !arm_sweeper(session))
+    if (any && !arm_sweeper(session, more ? hr_ms(1) : session->spare_life))
         drop(session, session->spare_count);
 }
 
-static bool arm_sweeper(hr_http_session *session)
+static bool arm_sweeper(hr_http_session *session, hr_usec span)
 {
     if (!session->sweeper)
-        session->sweeper = hr_handle_ref(hr_call_later(hr__http_handle_life, sweep, session));
+        session->sweeper = hr_handle_ref(hr_call_later(span, sweep, session));
     return session->sweeper;
 }
 
@@ -103,7 +106,7 @@ int hr__http_handle_take(hr_http_response *t)
         return 0;
     }
     session->spare_least = 0;
-    CURL *easy = arm_sweeper(session) ? curl_easy_init() : NULL;
+    CURL *easy = arm_sweeper(session, session->spare_life) ? curl_easy_init() : NULL;
     if (!easy || !make_ready(easy, session)) {
         curl_easy_cleanup(easy);
         return -ENOMEM;

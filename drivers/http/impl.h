@@ -21,7 +21,7 @@ struct hr_http_session {
     bool starved; /* a callback of libcurl's found no memory */
     hr_loop *loop;
     CURLM *multi;
-    CURLSH *share; /* cookies and TLS sessions */
+    CURLSH *share;    /* cookies and TLS sessions */
     hr_handle *timer; /* a reference: the session may outlive its loop */
     hr_semaphore turns;
     hr_key_limiter *hosts;    /* NULL: no limit a host */
@@ -29,6 +29,7 @@ struct hr_http_session {
     CURL **spares;            /* ready handles */
     size_t spare_count, spare_room;
     size_t spare_least; /* that there were since sweeper ran last: nobody wanted these */
+    hr_usec spare_life; /* of one that nobody wants, or up to twice as long */
     hr_handle *sweeper; /* a reference as well */
     struct hr_http_stats stats;
     struct hr_http_options options; /* with every default put in; strings are the session's */
@@ -107,9 +108,6 @@ void hr__http_multi_settle(hr_http_session *session);
 int hr__http_handle_take(hr_http_response *t);
 void hr__http_handle_give(hr_http_response *t);
 void hr__http_handles_end(hr_http_session *session);
-
-/* How long one is kept that nobody wants; twice as long at most. */
-extern hr_usec hr__http_handle_life;
 
 /* How the handle's server is verified. */
 void hr__http_handle_verify(CURL *easy, enum hr_tls_verify verify);

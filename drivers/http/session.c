@@ -108,7 +108,8 @@ hr_http_session *hr_http_session_new(const struct hr_http_options *options)
         hr_fail(-ENOMEM, "no memory for an HTTP session");
         return NULL;
     }
-    *session = (hr_http_session){.refs = 1, .loop = loop, .options = o};
+    *session =
+        (hr_http_session){.refs = 1, .loop = loop, .options = o, .spare_life = hr_seconds(10)};
     hr_list_init(&session->transfers);
     hr_semaphore_init(&session->turns, o.limit, true);
     if (begin(session) < 0) {
