@@ -36,8 +36,8 @@ struct hr_redis_options {
     struct hr_tls_options sentinel_tls; /* zeros: as for the servers */
     const char *client_name;            /* CLIENT SETNAME; NULL: none */
     unsigned protocol;       /* 2, 3; 0: RESP3 where the server speaks it. Getters do not mind. One
-                                that hangs up on HELLO costs two attempts once in ten minutes: 2
-                                spares them */
+                                that hangs up on HELLO costs two attempts, again after a second and
+                                ever more seldom, at last once in ten minutes: 2 spares them */
     unsigned connections;    /* of one's own, at most; 0: 4. The shared one comes on top */
     hr_usec connect_timeout; /* whole way to ready; 0: 3 s */
     hr_usec command_timeout; /* one command on the shared connection; 0: 5 s */

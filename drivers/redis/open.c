@@ -42,21 +42,40 @@ static hr_async int open_wire(const struct hr__redis_target *target, struct hr__
 
 /* --- servers that hang up on HELLO */
 
-/* So long it is not tried again. */
-#define DEAF_FOR hr_seconds(600)
+/* So long HELLO is not said there, at first and at most: it may hang up for another reason, and one
+ * address may stand for many servers. */
+#define DEAF_FIRST  hr_seconds(1)
+#define DEAF_MOST   hr_seconds(600)
+#define DEAF_FACTOR 4
+
+static bool is_same_place(const struct hr__redis_deaf *one, const struct hr__redis_deaf *other)
+{
+    return one->len > 0 && one->len == other->len &&
+           memcmp(&one->address, &other->address, one->len) == 0;
+}
 
 static bool is_deaf(const struct hr__redis_deaf *deaf, const struct hr__redis_deaf *there)
 {
-    return deaf && deaf->len > 0 && hr_now() < deaf->until && there->len == deaf->len &&
-           memcmp(&there->address, &deaf->address, deaf->len) == 0;
+    return deaf && hr_now() < deaf->until && is_same_place(deaf, there);
 }
 
 static void note_deaf(struct hr__redis_deaf *deaf, const struct hr__redis_deaf *there)
 {
     if (!deaf)
         return;
+    hr_usec span = is_same_place(deaf, there) ? deaf->span : DEAF_FIRST;
+    if (is_same_place(deaf, there) && hr_now() >= deaf->until) /* not once more at the same time */
+        span *= DEAF_FACTOR;
     *deaf = *there;
-    deaf->until = hr_later(hr_now(), DEAF_FOR);
+    deaf->span = span < DEAF_MOST ? span : DEAF_MOST;
+    deaf->until = hr_later(hr_now(), deaf->span);
+}
+
+/* It has answered HELLO. */
+static void forget_deaf(struct hr__redis_deaf *deaf, const struct hr__redis_deaf *there)
+{
+    if (deaf && is_same_place(deaf, there))
+        *deaf = (struct hr__redis_deaf){0};
 }
 
 /* An attempt at a connection. */
@@ -92,12 +111,15 @@ static int open_and_greet(struct attempt *attempt, bool hello, struct hr__redis_
         hr__redis_conn_unref(conn);
         return r;
     }
+    if (target.protocol == 0)
+        forget_deaf(target.deaf, &attempt->there);
     *ret = conn;
     return 0;
 }
 
 /* A proxy that does not know HELLO may hang up on it instead of saying so: then all is said once
- * more without it, on another connection. */
+ * more without it, on another connection. Where a host has several addresses that may lead to
+ * another server, which tells nothing about the first. */
 static int open_in_time(const struct hr__redis_target *target, struct hr__redis_conn **ret,
                         struct hr__redis_identity *ret_who)
 {
@@ -106,8 +128,9 @@ static int open_in_time(const struct hr__redis_target *target, struct hr__redis_
     bool by_server = attempt.hung_up && (r == HR_ELOST || r == -ENOTCONN); /* no cancel as well */
     if (!by_server)
         return r;
+    struct hr__redis_deaf first = attempt.there;
     r = open_and_greet(&attempt, false, ret);
-    if (r == 0)
+    if (r == 0 && is_same_place(&first, &attempt.there))
         note_deaf(target->deaf, &attempt.there);
     return r;
 }

@@ -17,11 +17,12 @@ struct hr__tls_context;
 struct hr__redis_sentinel;
 
 /* Who hangs up on HELLO, as a proxy may that has never heard of it: it is greeted without, so that
- * a connection costs one attempt. Only this address, and only for a while: it may learn. */
+ * a connection costs one attempt. Only this address, and only for a while, which grows as it hangs
+ * up again: it may learn. */
 struct hr__redis_deaf {
     struct sockaddr_storage address;
     socklen_t len; /* 0: nobody */
-    hr_usec until;
+    hr_usec span, until;
 };
 
 struct hr__redis_target {

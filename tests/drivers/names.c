@@ -28,6 +28,8 @@ static int look_up(const char *node, const char *service, const struct addrinfo 
     int r = __real_getaddrinfo("127.0.0.1", service, hints, res);
     if (r == 0 && strcmp(node, "two.test") == 0)
         r = __real_getaddrinfo("::1", service, hints, &(*res)->ai_next);
+    if (r == 0 && strcmp(node, "pair.test") == 0)
+        r = __real_getaddrinfo("127.0.0.2", service, hints, &(*res)->ai_next);
     return r;
 }
 

@@ -6,6 +6,7 @@
  *   gone.test   does not exist
  *   down.test   has no server that would know
  *   two.test    has two addresses, 127.0.0.1 and ::1
+ *   pair.test   has 127.0.0.1 and 127.0.0.2
  *   slow.test   takes until test_names_stuck is lifted
  *   dead.test   the same, and after half a second nobody has answered
  */

@@ -176,17 +176,24 @@ static void listen_at(struct fake_redis *fake, int fd, void (*serve)(struct fake
     ASSERT_TRUE(fake->listener);
 }
 
-void fake_start_tcp(struct fake_redis *fake, void (*serve)(struct fake_peer *peer), void *arg)
+void fake_start_at(struct fake_redis *fake, const char *place, uint16_t port,
+                   void (*serve)(struct fake_peer *peer), void *arg)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = inet_addr(place), .sin_port = htons(port)};
     socklen_t len = sizeof(address);
     memset(fake, 0, sizeof(*fake));
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     ASSERT_EQ(bind(fd, (struct sockaddr *)&address, len), 0);
     ASSERT_EQ(getsockname(fd, (struct sockaddr *)&address, &len), 0);
     fake->port = ntohs(address.sin_port);
-    snprintf(fake->url, sizeof(fake->url), "redis://127.0.0.1:%u", fake->port);
+    snprintf(fake->url, sizeof(fake->url), "redis://%s:%u", place, fake->port);
     listen_at(fake, fd, serve, arg);
+}
+
+void fake_start_tcp(struct fake_redis *fake, void (*serve)(struct fake_peer *peer), void *arg)
+{
+    fake_start_at(fake, "127.0.0.1", 0, serve, arg);
 }
 
 void fake_start(struct fake_redis *fake, void (*serve)(struct fake_peer *peer), void *arg)
@@ -226,6 +233,12 @@ void fake_end(struct fake_redis *fake)
         unlink(fake->path);
         rmdir(fake->dir);
     }
+}
+
+void fake_refuse(struct fake_redis *fake)
+{
+    hr_task_cancel(fake->listener, NULL);
+    ASSERT_EQ(shutdown(fake->fd, SHUT_RDWR), 0);
 }
 
 hr_redis *fake_client(const struct fake_redis *fake, const struct hr_redis_options *options)

@@ -37,7 +37,12 @@ struct fake_redis {
 /* Speaks serve(peer) on each connection, in a task; the connection is closed when it returns. */
 void fake_start(struct fake_redis *fake, void (*serve)(struct fake_peer *peer), void *arg);
 void fake_start_tcp(struct fake_redis *fake, void (*serve)(struct fake_peer *peer), void *arg);
+void fake_start_at(struct fake_redis *fake, const char *place, uint16_t port,
+                   void (*serve)(struct fake_peer *peer), void *arg);
 void fake_end(struct fake_redis *fake);
+
+/* Refuses connections from now on; those that it has go on. */
+void fake_refuse(struct fake_redis *fake);
 
 /* The next command, its words joined by blanks; NULL when the client is gone. Valid until the next
  * call. */

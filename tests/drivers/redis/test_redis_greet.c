@@ -132,13 +132,20 @@ TEST(a_server_that_hangs_up_on_hello_is_spoken_to_in_resp2)
     fake_client_end(redis, &fake);
 }
 
-static void open_and_close(const struct hr__redis_target *target)
+/* Opens a connection and closes it. */
+static unsigned protocol_of(const struct hr__redis_target *target)
 {
     struct hr__redis_conn *conn = NULL;
     ASSERT_ERR(hr__redis_open(target, &conn, NULL), 0);
-    ASSERT_EQ(hr__redis_conn_protocol(conn), 2);
+    unsigned protocol = hr__redis_conn_protocol(conn);
     hr__redis_conn_fail(conn, HR_ECLOSED, 0);
     hr__redis_conn_unref(conn);
+    return protocol;
+}
+
+static void open_and_close(const struct hr__redis_target *target)
+{
+    ASSERT_EQ(protocol_of(target), 2);
 }
 
 TEST(that_a_server_hangs_up_on_hello_is_remembered_for_a_while_and_of_its_address)
@@ -163,6 +170,72 @@ TEST(that_a_server_hangs_up_on_hello_is_remembered_for_a_while_and_of_its_addres
     ASSERT_EQ(fake.accepted, 7); /* it may have learnt meanwhile */
     fake_end(&other);
     fake_client_end(redis, &fake);
+}
+
+/* Speaks RESP3, but hangs up on HELLO so many times before. */
+static void hang_up_at_times(struct fake_peer *peer)
+{
+    int *times = peer->arg;
+    const char *words;
+    while ((words = fake_next(peer))) {
+        bool hello = strncmp(words, "HELLO", 5) == 0;
+        if (hello && *times > 0) {
+            --*times;
+            return;
+        }
+        if (!fake_say(peer, hello ? proto3 : "+OK\r\n"))
+            return;
+    }
+}
+
+TEST(a_server_that_hung_up_on_hello_is_asked_again_ever_more_seldom)
+{
+    static const int spans[] = {1, 4, 16, 64, 256, 600, 600}; /* seconds */
+    int times = 100, accepted = 0;
+    struct fake_redis fake;
+    fake_start(&fake, hang_up_at_times, &times);
+    hr_redis *redis = fake_client(&fake, NULL);
+    for (size_t i = 0; i < HR_ARRAY_LEN(spans); i++) {
+        open_and_close(&redis->target);
+        ASSERT_ERR(hr_sleep(hr_seconds(spans[i]) - hr_ms(1)), 0);
+        open_and_close(&redis->target);
+        ASSERT_EQ(fake.accepted, accepted += 3);
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    }
+
+    /* It has learnt: what was held against it is forgotten. */
+    times = 0;
+    ASSERT_EQ(protocol_of(&redis->target), 3);
+    times = 100;
+    open_and_close(&redis->target);
+    ASSERT_ERR(hr_sleep(hr_seconds(1)), 0);
+    times = 0;
+    ASSERT_EQ(protocol_of(&redis->target), 3);
+    fake_client_end(redis, &fake);
+}
+
+/* Dies of the first client. */
+static void die_of_hello(struct fake_peer *peer)
+{
+    (void)fake_next(peer);
+    fake_refuse(peer->arg);
+}
+
+/* The second attempt comes to the other address of the same host. */
+TEST_REAL(one_address_is_not_held_to_what_another_of_its_host_has_done)
+{
+    struct fake_redis dying, other;
+    int never = 0;
+    fake_start_at(&dying, "127.0.0.1", 0, die_of_hello, &dying);
+    fake_start_at(&other, "127.0.0.2", dying.port, hang_up_at_times, &never);
+    snprintf(dying.url, sizeof(dying.url), "redis://pair.test:%u", dying.port);
+    hr_redis *redis = fake_client(&dying, NULL);
+    ASSERT_EQ(protocol_of(&redis->target), 2);
+    ASSERT_EQ(dying.accepted, 1);
+    ASSERT_EQ(other.accepted, 1);
+    ASSERT_EQ(protocol_of(&redis->target), 3);
+    fake_end(&other);
+    fake_client_end(redis, &dying);
 }
 
 static hr_event hung_up;
