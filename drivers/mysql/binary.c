@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How values become text: each as the server itself writes it where a statement has no arguments.
+ * How values become text: each as the server itself writes it where a statement has no arguments,
+ * also where libmariadb would write it otherwise.
  *
  * Numbers with ZEROFILL are padded to their column's width. Of dates, what is left out of a value
  * at its end is zero. Floating point numbers come in drivers/mysql/real.c.
@@ -12,10 +13,11 @@
 
 #include "drivers/mysql/real.h"
 
-#define DIGITS_MAX   20
-#define WIDTH_MAX    255 /* of a column of numbers */
-#define MOMENT_MAX   28  /* "2026-11-21 20:41:34.123456", or a negative span, and a NUL */
-#define MICRO_PLACES 6
+#define DIGITS_MAX    20
+#define WIDTH_MAX     255 /* of a column of numbers */
+#define MOMENT_MAX    28  /* "2026-11-21 20:41:34.123456", or a negative span, and a NUL */
+#define MICRO_PLACES  6
+#define SPAN_DAYS_MAX 34 /* 838 hours */
 
 enum kind { UNKNOWN, TEXT, INTEGER, REAL, DATE, DATETIME, SPAN };
 
@@ -142,10 +144,10 @@ static struct moment read_moment(const struct hr__mysql_binary *value)
 }
 
 /* So that every part has its usual room. */
-static bool is_sound(const struct moment *m)
+static bool is_sound(const struct moment *m, unsigned days)
 {
-    return m->year <= 9999 && m->month <= 12 && m->day <= 40 && m->hour <= 23 && m->minute <= 59 &&
-           m->second <= 59 && m->microsecond <= 999999;
+    return m->year <= 9999 && m->month <= 12 && m->day <= days && m->hour <= 23 &&
+           m->minute <= 59 && m->second <= 59 && m->microsecond <= 999999;
 }
 
 static bool is_moment(enum kind kind, const struct hr__mysql_binary *value)
@@ -160,7 +162,7 @@ static bool is_moment(enum kind kind, const struct hr__mysql_binary *value)
             return false;
         moment = read_moment(value);
     }
-    return is_sound(&moment);
+    return is_sound(&moment, kind == SPAN ? SPAN_DAYS_MAX : 31);
 }
 
 static bool read_number(struct hr__mysql_span *in, const struct hr__mysql_column *column,
@@ -172,7 +174,7 @@ static bool read_number(struct hr__mysql_span *in, const struct hr__mysql_column
     if (kind == REAL && !hr__mysql_real_is_known(in->p, (unsigned)len))
         return false;
     if (kind == REAL)
-        room = hr__mysql_real_room(column->decimals);
+        room = hr__mysql_real_room(in->p, (unsigned)len, column->decimals);
     if (is_padded(column) && room < column->length + 1)
         room = column->length + 1;
     *ret = (struct hr__mysql_binary){.at = in->p, .len = len, .room = room, .kind = kind};

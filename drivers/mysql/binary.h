@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A value of a prepared statement's row, as the text that libmariadb would make of it. (Protocol:
- * MariaDB's documentation, "Resultset row", binary rows.)
+ * A value of a prepared statement's row, as the text that the server would have sent for it.
+ * (Protocol: MariaDB's documentation, "Resultset row", binary rows.)
  */
 #pragma once
 

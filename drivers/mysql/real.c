@@ -7,6 +7,7 @@
 #include "drivers/mysql/real.h"
 
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,9 +46,20 @@ bool hr__mysql_real_is_known(const unsigned char *at, unsigned bytes)
     return isfinite(value_of(at, bytes));
 }
 
-size_t hr__mysql_real_room(unsigned places)
+/* How many digits its whole part has at most, also when it is rounded up: 13 bits are not quite
+ * four of them. */
+static int whole_digits(double value)
 {
-    return places >= PLACES_ANY ? ROOM_ANY : 1 + WHOLE_MAX + 1 + places + 1;
+    int exponent;
+    (void)frexp(value, &exponent);
+    return exponent > 0 ? exponent * 4 / 13 + 2 : 1;
+}
+
+size_t hr__mysql_real_room(const unsigned char *at, unsigned bytes, unsigned places)
+{
+    if (places >= PLACES_ANY)
+        return ROOM_ANY;
+    return sizeof("-.") + (size_t)whole_digits(value_of(at, bytes)) + places;
 }
 
 /* Takes apart what printf() made of a number with %e. */
@@ -186,7 +198,10 @@ size_t hr__mysql_real_text(const unsigned char *at, unsigned bytes, unsigned pla
         return put_any(&decimal, to);
     if (decimal.len - decimal.point <= (int)places)
         return put_places(&decimal, (int)places, to);
-    snprintf(to, hr__mysql_real_room(places), "%.*f", (int)places, value);
-    hr__put_point(to);
-    return strlen(to);
+    char printed[1 + WHOLE_MAX + MB_LEN_MAX + PLACES_ANY + 1];
+    snprintf(printed, sizeof(printed), "%.*f", (int)places, value);
+    hr__put_point(printed); /* until then it may be longer than there is room */
+    size_t len = strlen(printed);
+    memcpy(to, printed, len + 1);
+    return len;
 }

@@ -3,10 +3,13 @@
  * Small results of prepared statements, which are read past libmariadb: they are what it would
  * read.
  */
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "drivers/mysql/conn.h"
+#include "drivers/mysql/real.h"
 #include "drivers/mysql/result.h"
 #include "tests/drivers/mysql/mysql_test.h"
 
@@ -142,6 +145,46 @@ TEST_REAL(s23_3_small_results_have_floating_point_numbers_as_the_server_writes_t
     }
     hr_mysql_release(conn);
     mysql_test_done(pool);
+}
+
+static void check_room(double value, unsigned places)
+{
+    float narrow = (float)value;
+    char text[400];
+    struct {
+        const void *at;
+        unsigned bytes;
+    } forms[] = {
+        {&value,  sizeof(value) },
+        {&narrow, sizeof(narrow)}
+    };
+    for (size_t i = 0; i < HR_ARRAY_LEN(forms); i++) {
+        if (!hr__mysql_real_is_known(forms[i].at, forms[i].bytes))
+            continue;
+        size_t room = hr__mysql_real_room(forms[i].at, forms[i].bytes, places);
+        size_t len = hr__mysql_real_text(forms[i].at, forms[i].bytes, places, text);
+        ASSERT_EQ(strlen(text), len);
+        ASSERT_TRUE(len < room);
+        ASSERT_TRUE(places > 30 || room <= len + 11); /* of 309 digits' bits, a few are lost */
+    }
+}
+
+TEST_PLAIN(a_floating_point_number_takes_the_room_of_its_digits)
+{
+    for (int exponent = -1074; exponent <= 1023; exponent += 7) {
+        for (unsigned places = 0; places <= 31; places += places == 0 ? 1 : 15) {
+            double value = ldexp(1, exponent);
+            check_room(value, places);
+            check_room(-(value * (1 - DBL_EPSILON)), places);
+        }
+    }
+    double power = 1;
+    for (int i = 0; i < 308; i++, power *= 10) {
+        check_room(-power, 2);
+        check_room(power * (1 - DBL_EPSILON), 2);
+        check_room(power - 0.0001, 2);
+    }
+    check_room(-DBL_MAX, 30);
 }
 
 TEST_REAL(s23_3_small_results_have_the_rest_of_values_as_the_server_writes_them)
