@@ -51,6 +51,10 @@ static inline hr_usec hr_later(hr_usec moment, hr_usec span)
  */
 #define hr_async __attribute__((warn_unused_result))
 
+/* Marks a call whose handle is the caller's: dropped, it is never freed, nor is an error in it ever
+ * reported. */
+#define hr_owned __attribute__((warn_unused_result))
+
 /* Declares what the shared libraries export, also for C++. Everything else stays hidden. */
 #ifdef __cplusplus
 #define HR_PUBLIC extern "C" __attribute__((visibility("default")))

@@ -8,7 +8,7 @@
  *
  * Where a call may land there is a landing pad for branch target identification (a hint, nothing on
  * older processors). The way out is a return, which needs none. Return addresses are not signed
- * here; those of C functions may be, since each coroutine keeps the stack that they are signed with.
+ * here; those of C functions may be: each coroutine keeps the stack that they are signed with.
  */
     .text
 

@@ -51,11 +51,11 @@ HR_PUBLIC void hr_executor_freep(hr_executor **executor);
  * When the loop closes, its default pool drops what is queued there and waits for running jobs (ten
  * seconds, or the loop's shutdown_limit), then reports and goes on. What comes for a closed loop is
  * dropped in silence. */
-HR_PUBLIC hr_future *hr_run_in_executor(hr_executor *executor, hr_job_fn *fn, void *arg,
-                                        hr_free_fn *free_value);
+HR_PUBLIC hr_owned hr_future *hr_run_in_executor(hr_executor *executor, hr_job_fn *fn, void *arg,
+                                                 hr_free_fn *free_value);
 
 /* On the default pool, with the caller's task-local values (core/local.h) inside the job. */
-HR_PUBLIC hr_future *hr_to_thread(hr_job_fn *fn, void *arg, hr_free_fn *free_value);
+HR_PUBLIC hr_owned hr_future *hr_to_thread(hr_job_fn *fn, void *arg, hr_free_fn *free_value);
 
 /* Queues fn for each of count args at once and adds the futures in their order: wait for them one
  * after the other, under one limit for all if need be. A job that cannot be queued marks the array
@@ -79,8 +79,9 @@ struct hr_outcomes {
  * copied. A call that fails stops no other; it leaves its code, and no record. Cancelling the
  * future begins no more chunks. Fails with HR_ESHUTDOWN if calls were dropped. NULL, with a record,
  * as hr_run_in_executor(). */
-HR_PUBLIC hr_future *hr_executor_map_chunks(hr_executor *executor, hr_job_fn *fn, void *const *args,
-                                            size_t count, size_t chunk, hr_free_fn *free_value);
+HR_PUBLIC hr_owned hr_future *hr_executor_map_chunks(hr_executor *executor, hr_job_fn *fn,
+                                                     void *const *args, size_t count, size_t chunk,
+                                                     hr_free_fn *free_value);
 
 struct hr_job_options {
     hr_executor *executor;  /* NULL: the loop's default pool */
@@ -90,8 +91,8 @@ struct hr_job_options {
 };
 
 /* As hr_run_in_executor(), for an arg that has to go away with a job that is dropped. */
-HR_PUBLIC hr_future *hr_run_in_executor_with(const struct hr_job_options *options, hr_job_fn *fn,
-                                             void *arg);
+HR_PUBLIC hr_owned hr_future *hr_run_in_executor_with(const struct hr_job_options *options,
+                                                      hr_job_fn *fn, void *arg);
 
 /* Without a loop: queues fn(arg) and yields a handle that a thread can block on (core/submit.h),
  * whose status and value are the job's. Cancelling it takes back a job that waits, and is refused
@@ -99,7 +100,7 @@ HR_PUBLIC hr_future *hr_run_in_executor_with(const struct hr_job_options *option
  * run in the thread that ran or dropped the job, or took it back. By any thread. NULL, with a
  * record and arg still the caller's: -ENOMEM, HR_ESHUTDOWN, -EAGAIN (no thread to be had), -EINVAL
  * (the executor is NULL: a default pool belongs to a loop). */
-HR_PUBLIC hr_thread_future *hr_executor_submit(hr_executor *executor, hr_job_fn *fn, void *arg,
-                                               hr_free_fn *free_value);
-HR_PUBLIC hr_thread_future *hr_executor_submit_with(const struct hr_job_options *options,
-                                                    hr_job_fn *fn, void *arg);
+HR_PUBLIC hr_owned hr_thread_future *hr_executor_submit(hr_executor *executor, hr_job_fn *fn,
+                                                        void *arg, hr_free_fn *free_value);
+HR_PUBLIC hr_owned hr_thread_future *hr_executor_submit_with(const struct hr_job_options *options,
+                                                             hr_job_fn *fn, void *arg);

@@ -34,9 +34,10 @@ enum hr_gather_flags {
 
 /* Waits for all members (0 at once for an array without any); results stand in the futures, in
  * order. 0, or the first error (others go on, unless HR_CANCEL_REST, and their errors are dropped
- * in silence); or -ECANCELED      the task was cancelled: all members were, and are over. Also as a
- * first error -ENOMEM         or the code of a failed array: counts as a first error HR_EWRONGLOOP
- * · HR_ESELFAWAIT · HR_ENOTASK      misuse; nobody was waited for */
+ * in silence); or
+ *   -ECANCELED      the task was cancelled: all members were, and are over. Also as a first error
+ *   -ENOMEM         or the code of a failed array: counts as a first error
+ *   HR_EWRONGLOOP · HR_ESELFAWAIT · HR_ENOTASK      misuse; nobody was waited for */
 HR_PUBLIC hr_async int hr_gather(struct hr_futures *futures, int flags);
 
 enum hr_wait_until { HR_ALL_COMPLETED, HR_FIRST_COMPLETED, HR_FIRST_ERROR };

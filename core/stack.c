@@ -161,18 +161,21 @@ static bool has_guard_regions(char *page)
 }
 
 /* Makes guard regions of the next strides; yields how many. */
-static unsigned install_guards(const struct hr__stacks *stacks, const struct hr__slab *slab)
+static unsigned install_guards(struct hr__stacks *stacks, const struct hr__slab *slab)
 {
     struct iovec guards[GUARDS_AT_ONCE];
-    unsigned count = 0;
-    for (; count < GUARDS_AT_ONCE && slab->guarded + count < slab->strides; count++) {
+    unsigned count = 0, most = stacks->one_by_one ? 1 : GUARDS_AT_ONCE;
+    for (; count < most && slab->guarded + count < slab->strides; count++) {
         guards[count].iov_base = slab->base + (slab->guarded + count) * stacks->stride;
         guards[count].iov_len = stacks->guard;
     }
-    long done =
-        syscall(SYS_process_madvise, PIDFD_SELF_THREAD, guards, count, MADV_GUARD_INSTALL, 0);
-    if (done >= (long)stacks->guard)
-        return (unsigned)((size_t)done / stacks->guard);
+    if (!stacks->one_by_one) {
+        long done =
+            syscall(SYS_process_madvise, PIDFD_SELF_THREAD, guards, count, MADV_GUARD_INSTALL, 0);
+        if (done >= (long)stacks->guard)
+            return (unsigned)((size_t)done / stacks->guard);
+        stacks->one_by_one = true;
+    }
     return madvise(guards[0].iov_base, stacks->guard, MADV_GUARD_INSTALL) == 0;
 }
 

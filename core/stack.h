@@ -28,7 +28,8 @@ struct hr__stacks {
     struct hr_list slabs; /* ranges of strides; those with room stand first */
     unsigned idle_slabs;  /* of which no stack is in use */
     enum hr__guard how;
-    bool closing; /* all goes in a moment: stacks that come back are left as they are */
+    bool one_by_one; /* the kernel, or an emulator, makes no guards of several at once */
+    bool closing;    /* all goes in a moment: stacks that come back are left as they are */
 };
 
 /* size includes the guard, which is a quarter of it, 64 KiB at most; both are whole pages, and 16

@@ -26,7 +26,8 @@ typedef void hr_thread_callback(hr_thread_future *future, void *cookie);
 /* Has the loop run fn(arg) as a task, and returns at once. A loop that does not run yet keeps it
  * until it does; one that closes before the task has started completes the handle with HR_ECLOSED.
  * NULL, with a record and arg still the caller's: HR_ECLOSED, -ENOMEM. */
-HR_PUBLIC hr_thread_future *hr_submit(hr_loop *loop, const char *name, hr_task_fn *fn, void *arg);
+HR_PUBLIC hr_owned hr_thread_future *hr_submit(hr_loop *loop, const char *name, hr_task_fn *fn,
+                                               void *arg);
 
 /* References; unref returns NULL. Letting go of the handle leaves the task running, and an error
  * that nobody asks for is nobody's. */
@@ -37,9 +38,11 @@ HR_PUBLIC void hr_thread_future_unrefp(hr_thread_future **future);
 /* Blocks the thread until the task is over, at most so long (HR_FOREVER: no limit; ≤ 0: only
  * looks), and returns its status; what it had written can be read then. It looks for up to 20 µs
  * before it sleeps where there is a second CPU, and seldom after looks in vain. A failed one's
- * error becomes the caller's record. -ETIMEDOUT        not over in time; it goes on -ECANCELED the
- * task was cancelled HR_ECLOSED        the loop closed before it started HR_EWRONGTHREAD   the
- * loop's own thread would wait for itself */
+ * error becomes the caller's record.
+ *   -ETIMEDOUT        not over in time; it goes on
+ *   -ECANCELED        the task was cancelled
+ *   HR_ECLOSED        the loop closed before it started
+ *   HR_EWRONGTHREAD   the loop's own thread would wait for itself */
 HR_PUBLIC int hr_thread_future_wait(hr_thread_future *future, hr_usec limit);
 
 /* Whether it is over, however it ended. */

@@ -20,7 +20,7 @@ typedef int hr_task_fn(void *arg);
  * -EAGAIN at the kernel's limit of mappings.
  * The handle is the caller's: whoever does not want it calls hr_spawn(), or hr_future_unref() at
  * once. One that is forgotten is never freed, and its task's error is never reported. */
-HR_PUBLIC hr_task *hr_create_task(const char *name, hr_task_fn *fn, void *arg);
+HR_PUBLIC hr_owned hr_task *hr_create_task(const char *name, hr_task_fn *fn, void *arg);
 
 /* A stack is address space, memory only as touched. Its lower end is a guard that ends the program
  * when it is touched: a quarter of the size, 64 KiB at most, so that 192 of 256 KiB can be used.
@@ -35,8 +35,8 @@ struct hr_task_options {
 
 /* As hr_create_task(), with everything that can be said about a task; also HR_EWRONGTHREAD, seen in
  * debug mode only, for a loop that runs in another thread: hr_submit() is the way there. */
-HR_PUBLIC hr_task *hr_create_task_with(const struct hr_task_options *options, hr_task_fn *fn,
-                                       void *arg);
+HR_PUBLIC hr_owned hr_task *hr_create_task_with(const struct hr_task_options *options,
+                                                hr_task_fn *fn, void *arg);
 
 /* Spawns and lets go of the handle: 0, or the error that hr_create_task() would have recorded. */
 HR_PUBLIC int hr_spawn(const char *name, hr_task_fn *fn, void *arg);
@@ -44,11 +44,12 @@ HR_PUBLIC int hr_spawn(const char *name, hr_task_fn *fn, void *arg);
 /* As hr_create_task(), but the body runs inside this call until it first suspends or ends, with the
  * new task as the current one; the caller's slice goes on afterwards. Good where most bodies need
  * not wait: the handle of one that is over is done. In a destructor it only queues the task. */
-HR_PUBLIC hr_task *hr_start_task(const char *name, hr_task_fn *fn, void *arg);
+HR_PUBLIC hr_owned hr_task *hr_start_task(const char *name, hr_task_fn *fn, void *arg);
 
 /* For calls that take a future or a function: a reference to the future where there is one, else a
  * new task. NULL, with a record: as hr_create_task(), or HR_EWRONGLOOP. */
-HR_PUBLIC hr_future *hr_ensure_task(hr_future *future, const char *name, hr_task_fn *fn, void *arg);
+HR_PUBLIC hr_owned hr_future *hr_ensure_task(hr_future *future, const char *name, hr_task_fn *fn,
+                                             void *arg);
 
 /* Called inside a task: gives it a value besides its status, as hr_future_set_result() would.
  * Called again, it destroys the value before. It ends the program outside of one. */

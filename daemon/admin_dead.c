@@ -49,7 +49,8 @@ static int count_letters(const struct queue *queue, uint64_t *ret)
 }
 
 #define CLASSES                                                                                    \
-    "(there are: row, size, unknown, decode, expect, expression, precision, max_payload, crash)"
+    "(there are: row, size, unknown, decode, expect, expression, precision, max_payload, crash, "  \
+    "transient, environment)"
 
 static bool is_class(const char *name)
 {

@@ -194,3 +194,5 @@ HR_PUBLIC size_t hr_mysql_max_packet(const hr_mysql_conn *conn); /* server's max
  * after a statement that commits on its own (DDL, some procedures). On a connection that was
  * acquired: as the latest reply said. */
 HR_PUBLIC bool hr_mysql_in_transaction(const hr_mysql_conn *conn);
+
+#include "drivers/mysql/row.h" /* what a query returns */

@@ -102,6 +102,8 @@ stage_format()
 {
     decides clang-format || return 0
     sources | grep -v '\.S$' | xargs clang-format --dry-run -Werror
+    # Comments are left as they are, so that lists in them stay lists.
+    ! sources | LC_ALL=C.UTF-8 xargs grep -nP '^(?=.{101})\s*(/\*| \*|//)'
 }
 
 stage_shell()

@@ -5,6 +5,7 @@
  */
 #include "drivers/mysql/row.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,9 +28,20 @@ const char *hr_mysql_column_name(const hr_mysql_result *result, size_t column)
     return result->bytes + result->fields[column].name.at;
 }
 
+static __attribute__((noinline, noreturn)) void no_such_cell(const hr_mysql_result *result,
+                                                             size_t row, size_t column)
+{
+    fprintf(stderr,
+            "headrace: a result of %zu rows and %zu columns was asked for row %zu, column %zu "
+            "(both begin at 0)\n",
+            result->rows, result->columns, row, column);
+    abort();
+}
+
 const char *hr_mysql_text(const hr_mysql_result *result, size_t row, size_t column, size_t *len)
 {
-    hr_assert(row < result->rows && column < result->columns);
+    if (hr_unlikely(row >= result->rows || column >= result->columns))
+        no_such_cell(result, row, column);
     const struct hr__mysql_cell *cell = &result->cells[row * result->columns + column];
     if (len)
         *len = cell->len;
