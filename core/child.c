@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/child_impl.h"
+#include "core/fork.h"
 #include "core/park.h"
 #include "core/timeout.h"
 
@@ -29,8 +30,9 @@ struct hr_child {
     enum hr_child_group group;
     bool end_group;
     bool over;
-    bool freed; /* by its owner: it goes with its end */
-    int code;   /* once over: 0, or -ECHILD */
+    unsigned forks; /* hr__forks where it was made */
+    bool freed;     /* by its owner: it goes with its end */
+    int code;       /* once over: 0, or -ECHILD */
     struct hr_child_exit exit;
 };
 
@@ -59,6 +61,21 @@ static void destroy(hr_child *child)
             close(child->pipes[i]);
     }
     free(child);
+}
+
+static void wake_waiters(hr_child *child, int result);
+
+/* In a forked child it is over: it is its parent's, and nobody's here. */
+static bool is_over(hr_child *child)
+{
+    if (child->over || hr__is_here(child->forks))
+        return child->over;
+    child->over = true;
+    child->code = -ECHILD;
+    unwatch(child);
+    hr__child_end_leave(&child->end);
+    wake_waiters(child, child->code);
+    return true;
 }
 
 static int kill_group(const hr_child *child, int signal)
@@ -116,9 +133,20 @@ static void close_all(hr_loop *loop)
         unwatch(child);
         if (!child->freed)
             continue;
-        hr__child_end_poll(&child->end, HR_FOREVER);
-        reap(child);
+        if (!is_over(child)) {
+            hr__child_end_poll(&child->end, HR_FOREVER);
+            reap(child);
+        }
         destroy(child);
+    }
+}
+
+void hr__children_forked(hr_loop *loop)
+{
+    hr_list_foreach_safe (node, &loop->children) {
+        hr_child *child = hr_list_entry(node, hr_child, link);
+        if (is_over(child) && child->freed)
+            destroy(child);
     }
 }
 
@@ -181,6 +209,7 @@ hr_child *hr_child_spawn(const struct hr_child_options *options)
     *child = (hr_child){
         .end.fd = -1,
         .pipes = {-1, -1, -1},
+        .forks = hr__forks,
         .group = options->group,
         .end_group = options->end_group,
     };
@@ -202,7 +231,7 @@ hr_child *hr_child_free(hr_child *child)
     if (!child)
         return NULL;
     wake_waiters(child, HR_ECLOSED);
-    if (child->over) {
+    if (is_over(child)) {
         destroy(child);
         return NULL;
     }
@@ -261,7 +290,8 @@ const char *hr_child_exit_text(const struct hr_child_exit *end, char *text, size
 static int outcome(int code, const struct hr_child_exit *exit, struct hr_child_exit *ret)
 {
     if (code == -ECHILD)
-        return hr_fail(code, "a child is over, and its status was taken by somebody else");
+        return hr_fail(code, "a child is over, and its status was taken by somebody else, "
+                             "or it is the parent's");
     if (code == HR_ECLOSED)
         return hr_fail(code, "the child was freed meanwhile");
     if (code == 0 && ret)
@@ -284,7 +314,7 @@ int hr_child_wait(hr_child *child, struct hr_child_exit *ret)
     int r = hr__waiter_init(&waiting.waiter);
     if (r < 0)
         return r;
-    if (child->over)
+    if (is_over(child))
         return outcome(child->code, &child->exit, ret);
     hr_loop *loop = waiting.waiter.task->loop;
     if (!child->loop)
@@ -299,7 +329,7 @@ int hr_child_wait(hr_child *child, struct hr_child_exit *ret)
 
 int hr_child_wait_blocking(hr_child *child, hr_usec limit, struct hr_child_exit *ret)
 {
-    if (!child->over && (!hr__child_end_poll(&child->end, limit) || !reap(child)))
+    if (!is_over(child) && (!hr__child_end_poll(&child->end, limit) || !reap(child)))
         return hr_fail(-ETIMEDOUT, "process %d is not over yet", (int)child->end.pid);
     wake_waiters(child, child->code);
     return outcome(child->code, &child->exit, ret);
@@ -307,7 +337,7 @@ int hr_child_wait_blocking(hr_child *child, hr_usec limit, struct hr_child_exit 
 
 bool hr_child_over(const hr_child *child)
 {
-    return child->over;
+    return child->over || !hr__is_here(child->forks);
 }
 
 static int sent(const hr_child *child, int signal, int r)
@@ -319,18 +349,18 @@ static int sent(const hr_child *child, int signal, int r)
 
 int hr_child_kill(hr_child *child, int signal)
 {
-    return sent(child, signal, child->over ? -ESRCH : hr__child_end_signal(&child->end, signal));
+    return sent(child, signal, is_over(child) ? -ESRCH : hr__child_end_signal(&child->end, signal));
 }
 
 int hr_child_kill_group(hr_child *child, int signal)
 {
-    return sent(child, signal, child->over ? -ESRCH : kill_group(child, signal));
+    return sent(child, signal, is_over(child) ? -ESRCH : kill_group(child, signal));
 }
 
 int hr_child_stop(hr_child *child, hr_usec grace, struct hr_child_exit *ret)
 {
     struct hr_timeout limit = {0};
-    if (!child->over)
+    if (!is_over(child))
         kill_group(child, SIGTERM);
     int r = hr_timeout_enter(&limit, grace);
     if (r < 0)
@@ -338,7 +368,7 @@ int hr_child_stop(hr_child *child, hr_usec grace, struct hr_child_exit *ret)
     r = hr_timeout_leave(&limit, hr_child_wait(child, ret));
     if (r != -ETIMEDOUT && r != -ECANCELED)
         return r;
-    if (!child->over)
+    if (!is_over(child))
         kill_all(child);
     return r == -ETIMEDOUT ? hr_child_wait(child, ret) : r;
 }

@@ -12,7 +12,9 @@
  *
  * Its end comes by a descriptor of its own (a pidfd; where there is none, a thread that waits for
  * this one process), never by SIGCHLD: a program's own children and handlers are left alone. A
- * child belongs to the loop that runs where it is spawned, or without one to its caller.
+ * child belongs to the loop that runs where it is spawned, or without one to its caller. In a
+ * process that is forked off it is over: waiting for it is -ECHILD, a signal to it -ESRCH, and
+ * freeing it does nothing to its parent's.
  */
 #pragma once
 

@@ -89,6 +89,12 @@ void hr__child_end_close(struct hr__child_end *end)
         pthread_join(end->thread, NULL);
 }
 
+void hr__child_end_leave(struct hr__child_end *end)
+{
+    end->by_thread = false;
+    hr__child_end_close(end);
+}
+
 bool hr__child_end_poll(const struct hr__child_end *end, hr_usec limit)
 {
     struct hr_clock *clock = hr_clock_monotonic();

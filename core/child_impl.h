@@ -21,6 +21,9 @@ struct hr__child_end {
 int hr__child_end_open(struct hr__child_end *end, pid_t pid);
 void hr__child_end_close(struct hr__child_end *end);
 
+/* The same in a forked child, where the thread is not. */
+void hr__child_end_leave(struct hr__child_end *end);
+
 /* Blocks until fd can be read. False when the limit passed. */
 bool hr__child_end_poll(const struct hr__child_end *end, hr_usec limit);
 

@@ -90,6 +90,8 @@ hr_executor *hr_executor_new(const char *name, unsigned threads)
 
 void hr_executor_set_spin(hr_executor *executor, hr_usec span)
 {
+    if (!hr__executor_here(executor))
+        return;
     pthread_mutex_lock(&executor->lock);
     executor->span = hr__spin_span(span);
     pthread_mutex_unlock(&executor->lock);
@@ -97,7 +99,7 @@ void hr_executor_set_spin(hr_executor *executor, hr_usec span)
 
 bool hr__executor_here(const hr_executor *executor)
 {
-    return executor->forks == hr__forks;
+    return hr__is_here(executor->forks);
 }
 
 unsigned hr__executor_threads(const hr_executor *executor)

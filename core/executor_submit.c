@@ -59,9 +59,11 @@ static bool take_back(hr_thread_future *future)
 
 /* A thread of the executor that blocks is one that does no work; whether that is one too many is
  * not known here. */
-static bool never(hr_thread_future *future)
+static int may_wait(hr_thread_future *future)
 {
-    return false;
+    if (hr__executor_here(submitted(future)->options.executor))
+        return 0;
+    return hr_fail(HR_ESHUTDOWN, "the executor's threads are in another process");
 }
 
 static const char *state(hr_thread_future *future)
@@ -79,7 +81,7 @@ static void submitted_free(hr_thread_future *future)
     free(self);
 }
 
-static const struct hr__thread_future_ops ops = {never, take_back, state, submitted_free};
+static const struct hr__thread_future_ops ops = {may_wait, take_back, state, submitted_free};
 
 hr_thread_future *hr_executor_submit_with(const struct hr_job_options *options, hr_job_fn *fn,
                                           void *arg)

@@ -40,6 +40,23 @@ static void call_run(struct hr__ready *entry, bool drop)
     fn(arg);
 }
 
+/* Who was about to wake a loop when this process was forked is not here and never goes, so who
+ * comes first in a process begins to count anew: it stands in the upper half. */
+#define WAKERS_MAX 0xffffU
+
+static unsigned of_this_process(void)
+{
+    return hr__forks * (WAKERS_MAX + 1);
+}
+
+static void come_to_wake(hr_loop *loop)
+{
+    unsigned mine = of_this_process(), there = atomic_load(&loop->wakers);
+    while (!atomic_compare_exchange_weak(&loop->wakers, &there,
+                                         ((there & ~WAKERS_MAX) == mine ? there : mine) + 1))
+        ;
+}
+
 static void wake(hr_loop *loop)
 {
     if (atomic_exchange(&loop->sleeping, false))
@@ -60,7 +77,7 @@ int hr__inbox_post(hr_loop *loop, struct hr__ready *entry)
         if (head == &closed_mark)
             break;
         if (!head && !kept) {
-            atomic_fetch_add(&loop->wakers, 1);
+            come_to_wake(loop);
             kept = true;
         }
         entry->next = head;
@@ -121,6 +138,9 @@ void hr__inbox_close(hr_loop *loop)
 {
     take_all(loop, &closed_mark);
     hr__ready_splice(&loop->ready, &loop->mail);
-    while (atomic_load(&loop->wakers) > 0)
+    for (unsigned there; (there = atomic_load(&loop->wakers)) & WAKERS_MAX;) {
+        if ((there & ~WAKERS_MAX) != of_this_process())
+            return;
         sched_yield();
+    }
 }

@@ -107,7 +107,7 @@ static int enter(hr_loop *loop)
     hr__coro_init_thread(&loop->main);
     hr__overflow_watch(&loop->fault_stack);
     loop->errno_place = &errno;
-    if (loop->home != hr__forks)
+    if (!hr__is_here(loop->home))
         hr__loop_at_home(loop);
     loop->running = true;
     hr__loop_running = loop;

@@ -8,13 +8,16 @@
  * polling is left out of some passes: after slices that were quick up to 64 more may run unseen.
  *
  * A child that a task forks goes on in a copy of that task and of the loop, which watches and
- * sleeps by itself; what it does there the parent does not notice. It gets its own descriptors when
- * it first uses the loop, so one that only runs another program pays nothing. Without descriptors,
- * waits for one fail with that code, and the rest goes on. A loop that no thread ran can be run in
- * the child, too. One that another thread ran is lost there: running or closing it is -EBUSY,
- * posting to it HR_ECLOSED, and free leaves it as it is. So are jobs and executors (HR_ESHUTDOWN),
- * but for the default pool, which is made anew. All that holds for fork(); what clones a process
- * behind libc's back has to leave the runtime alone.
+ * sleeps by itself; its parent's loops, programs, pools and threads do not notice what it does
+ * there, nor how it leaves. It gets its own descriptors when it first uses the loop, so one that
+ * only runs another program pays nothing. Without descriptors, waits for one fail with that code,
+ * and the rest goes on. A loop that no thread ran can be run in the child, too. One that another
+ * thread has is lost there: running or closing it is -EBUSY, posting to it HR_ECLOSED, and free
+ * leaves it as it is. Lost are also jobs, executors and process pools (HR_ESHUTDOWN), but for the
+ * default pool, which is made anew, and programs (-ECHILD): who waits for one is told when the
+ * child's loop first looks around. What was queued at the fork, and what is readable on a shared
+ * descriptor, both processes find. All that holds for fork(); what clones a process behind libc's
+ * back has to leave the runtime alone.
  */
 #pragma once
 

@@ -46,13 +46,14 @@ struct hr_loop {
     struct hr__timers timers;
     hr_usec lag;
 
-    /* Polling: core/poll.c. */
+    /* Polling: core/poll.c and core/loop_base.c. */
     atomic_uint forks; /* hr__forks when what follows was made; not the same: it is our parent's */
     bool stranded;     /* an event was left in the parent's base: there is no other any more */
     struct hr_clock *clock;
     struct event_base *base;
     struct event *wake_event, *timer_event;
     int wake_fd, timer_fd;
+    int highest_fd;    /* which the latest base and its two had, as a rule */
     hr_usec timer_set; /* when the kernel's timer will fire; HR_FOREVER: never */
     hr_usec polled;    /* when descriptors were last looked at */
     size_t watches;
@@ -61,13 +62,16 @@ struct hr_loop {
     _Atomic(struct hr__ready *) inbox;
     struct hr__ready_queue mail; /* taken out of it, for the passes to come */
     atomic_bool sleeping;        /* a post has to write to wake_fd */
-    atomic_uint wakers;          /* who may be about to; the loop stays open for them */
+    atomic_uint wakers;          /* who may be about to, in the process of so many forks; the loop
+                                    stays open for them */
     struct hr__spin spin;
     bool had_mail; /* since it was last idle */
 
     /* Life. */
     atomic_bool running;
-    atomic_uint home; /* hr__forks in the process that has the thread that runs it */
+    atomic_uint home;     /* hr__forks in the process that has the thread that runs it */
+    atomic_bool threaded; /* it has a thread of its own, which may not have come to it yet */
+    bool inherited;       /* of a parent, and not looked around yet */
     bool closing, closed;
     bool debug;
     unsigned close_round;
@@ -181,19 +185,30 @@ static inline void hr__demand_own_thread(const struct hr_loop *loop, const char 
 /* How many forks lie between this process and the one that the runtime was loaded in. */
 extern unsigned hr__forks;
 
-/* Whether another thread ran the loop when this process was forked, and is not here. */
-static inline bool hr__loop_lost(const struct hr_loop *loop)
+/* Whether what was made after so many forks is this process's, and not its parent's. */
+static inline bool hr__is_here(unsigned forks)
 {
-    return hr_unlikely(atomic_load_explicit(&loop->home, memory_order_relaxed) != hr__forks) &&
-           atomic_load_explicit(&loop->running, memory_order_relaxed);
+    return hr_likely(forks == hr__forks);
 }
 
-/* This process runs it from now on. Who was about to wake it is not here. */
+/* Whether another thread had the loop when this process was forked, and is not here. */
+static inline bool hr__loop_lost(const struct hr_loop *loop)
+{
+    return !hr__is_here(atomic_load_explicit(&loop->home, memory_order_relaxed)) &&
+           (atomic_load_explicit(&loop->running, memory_order_relaxed) ||
+            atomic_load_explicit(&loop->threaded, memory_order_relaxed));
+}
+
+/* This process runs it from now on. */
 static inline void hr__loop_at_home(struct hr_loop *loop)
 {
     loop->home = hr__forks;
-    loop->wakers = 0;
+    loop->inherited = true;
 }
+
+/* Before a forked child's loop first looks around: whoever waits there for what is the parent's is
+ * told. core/fork.c. */
+void hr__loop_take_over(struct hr_loop *loop);
 
 /* Drops the loop's struct once it was freed and no future needs it any more. */
 void hr__loop_release(struct hr_loop *loop);
@@ -212,7 +227,7 @@ void hr__sched_run(struct hr_loop *loop);
 /* Gives up what is queued, without running it. */
 void hr__sched_drop(struct hr_loop *loop);
 
-/* core/poll.c: descriptors, the kernel's timer, sleeping. */
+/* core/loop_base.c: descriptors, the kernel's timer. */
 int hr__poll_open(struct hr_loop *loop, const char *backend);
 void hr__poll_close(struct hr_loop *loop);
 
@@ -221,14 +236,14 @@ void hr__poll_close(struct hr_loop *loop);
 int hr__poll_renew(struct hr_loop *loop);
 static inline int hr__poll_own(struct hr_loop *loop)
 {
-    return hr_likely(atomic_load_explicit(&loop->forks, memory_order_relaxed) == hr__forks)
+    return hr__is_here(atomic_load_explicit(&loop->forks, memory_order_relaxed))
                ? 0
                : hr__poll_renew(loop);
 }
 
-/* Looks around between two passes: descriptors, inbox, clock, timers. Sleeps when nothing is
- * ready. True when it should be called again before the next pass: much time has gone by since the
- * last look, or the clock is virtual. */
+/* core/poll.c: looks around between two passes: descriptors, inbox, clock, timers. Sleeps when
+ * nothing is ready. True when it should be called again before the next pass: much time has gone by
+ * since the last look, or the clock is virtual. */
 bool hr__poll(struct hr_loop *loop);
 
 /* Reads the clock on whatever stack runs. True when that was all there is to a look: little time
@@ -313,7 +328,6 @@ bool hr__signal_remove(struct hr_loop *loop, int number, hr_callback *fn);
 /* Queues the callbacks of signals that came. */
 void hr__signals_deliver(struct hr_loop *loop);
 
-/* Tells the handler the descriptor that wakes the loop now, if signals are this loop's; NULL: that
- * nobody is to be woken, for the time being. */
+/* Tells the handler the descriptor that wakes the loop now, if signals are this loop's. */
 void hr__signals_wake(struct hr_loop *loop);
 void hr__signals_close(struct hr_loop *loop);

@@ -41,8 +41,11 @@ hr_loop_thread *hr_loop_thread_new(const char *name, const struct hr_loop_option
     }
     snprintf(self->name, sizeof(self->name), "%s", name ? name : "loop");
     self->loop = hr_loop_new(options);
-    if (self->loop && start(self) == 0)
-        return self;
+    if (self->loop) {
+        self->loop->threaded = true;
+        if (start(self) == 0)
+            return self;
+    }
     hr_loop_free(self->loop);
     free(self);
     return NULL;
@@ -61,7 +64,7 @@ static void stop(void *loop)
 hr_loop_thread *hr_loop_thread_free(hr_loop_thread *self)
 {
     static const struct timespec moment = {.tv_nsec = 1000000};
-    if (!self || self->loop->home != hr__forks) /* the thread is our parent's */
+    if (!self || !hr__is_here(self->loop->home)) /* the thread is our parent's */
         return NULL;
     while (hr_call_soon_threadsafe(self->loop, stop, self->loop) == -ENOMEM)
         nanosleep(&moment, NULL); /* there is no other way in */

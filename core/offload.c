@@ -18,6 +18,7 @@
 
 #include "core/error_impl.h"
 #include "core/executor_impl.h"
+#include "core/fork.h"
 #include "core/local_impl.h"
 #include "core/park.h"
 
@@ -288,10 +289,13 @@ bool hr__job_begun(const hr_future *future)
     return false;
 }
 
-/* In a forked child: threads of the parent may have been at the lock and at the jobs, so these stay
- * as they are. Who waits for one is told. */
-static void port_abandon(struct hr__port *port)
+/* Threads of the parent may have been at the lock and at the jobs, so these stay as they are. Who
+ * waits for one is told. */
+void hr__port_forked(hr_loop *loop)
 {
+    struct hr__port *port = loop->port;
+    if (!port || hr__is_here(port->forks))
+        return;
     hr_list_foreach_safe (at, &port->waited_for) {
         struct job *job = hr_list_entry(at, struct job, link);
         hr_future *future = hr_future_ref(job->future);
@@ -304,7 +308,7 @@ static void port_abandon(struct hr__port *port)
 /* The loop is closing: no task is left, so nobody can wait for what still comes. */
 static void port_close(struct hr__port *port)
 {
-    bool here = port->forks == hr__forks;
+    bool here = hr__is_here(port->forks);
     hr_usec limit = port->loop->shutdown_limit ? port->loop->shutdown_limit : POOL_PATIENCE;
     if (here && port->pool && !hr__executor_close(port->pool, limit))
         hr__report(port->loop, "default executor: a job still runs; leaving it behind", NULL, "");
@@ -337,7 +341,7 @@ bool hr__loop_has_jobs(const hr_loop *loop)
 
 static struct hr__port *port_of(hr_loop *loop)
 {
-    if (loop->port && loop->port->forks == hr__forks)
+    if (loop->port && hr__is_here(loop->port->forks))
         return loop->port;
     struct hr__port *port = NULL;
     if (posix_memalign((void **)&port, CACHE_LINE, sizeof *port) != 0) {
@@ -351,8 +355,7 @@ static struct hr__port *port_of(hr_loop *loop)
     pthread_mutex_init(&port->lock, NULL);
     hr_list_init(&port->waited_for);
     port->call.run = port_called;
-    if (loop->port)
-        port_abandon(loop->port);
+    hr__port_forked(loop);
     loop->close_port = port_close;
     return loop->port = port;
 }

@@ -78,7 +78,8 @@ struct hr__worker {
 
 hr__keeper *hr__keeper_new(const char *name);
 
-/* Ends the workers, none of which is in use any more, and the keeper. */
+/* Ends the workers, none of which is in use any more, and the keeper. In a forked child, whose
+ * parent has them, it leaves them all alone. */
 void hr__keeper_free(hr__keeper *keeper);
 
 /* An idle worker, or else a new one, for the calling thread alone. 0, HR_EBROKEN, or why none could
@@ -92,8 +93,8 @@ void hr__keeper_return(hr__keeper *keeper, struct hr__worker *worker, bool retir
  * pool broken. Returns HR_EBROKEN, with a record that says how it ended. */
 int hr__keeper_return_dead(hr__keeper *keeper, struct hr__worker *worker, int code);
 
-/* 0, or HR_EBROKEN with a record. */
+/* 0, HR_EBROKEN, or HR_ESHUTDOWN (a forked child asks), with a record. */
 int hr__keeper_check(hr__keeper *keeper);
 
-/* Breaks the pool and kills all workers. */
+/* Breaks the pool and kills all workers; in a forked child nothing. */
 void hr__keeper_kill(hr__keeper *keeper);

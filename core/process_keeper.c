@@ -21,6 +21,7 @@
 #include "core/child_impl.h"
 #include "core/clock.h"
 #include "core/list.h"
+#include "core/loop_impl.h"
 #include "core/process_impl.h"
 #include "core/thread.h"
 
@@ -46,6 +47,7 @@ struct request {
 };
 
 struct hr__keeper {
+    unsigned forks; /* hr__forks where it was made */
     char name[16];
     char title[32]; /* for messages: "process pool NAME" */
     pthread_t thread;
@@ -247,6 +249,7 @@ hr__keeper *hr__keeper_new(const char *name)
         hr_fail(-ENOMEM, "no memory for a process pool");
         return NULL;
     }
+    keeper->forks = hr__forks;
     snprintf(keeper->name, sizeof(keeper->name), "%s", name ? name : "pool");
     snprintf(keeper->title, sizeof(keeper->title), "process pool%s%s", name ? " " : "",
              name ? keeper->name : "");
@@ -267,6 +270,8 @@ hr__keeper *hr__keeper_new(const char *name)
 void hr__keeper_free(hr__keeper *keeper)
 {
     struct hr_clock *clock = hr_clock_monotonic();
+    if (!hr__is_here(keeper->forks))
+        return;
     pthread_mutex_lock(&keeper->lock);
     keeper->stopping = keeper->patient = true;
     keeper->patience = clock->now(clock) + PATIENCE;
@@ -290,6 +295,8 @@ static int broken(hr__keeper *keeper)
 
 int hr__keeper_check(hr__keeper *keeper)
 {
+    if (!hr__is_here(keeper->forks))
+        return hr_fail(HR_ESHUTDOWN, "%s: its workers are another process's", keeper->title);
     pthread_mutex_lock(&keeper->lock);
     int r = keeper->broken ? broken(keeper) : 0;
     pthread_mutex_unlock(&keeper->lock);
@@ -370,6 +377,8 @@ int hr__keeper_return_dead(hr__keeper *keeper, struct hr__worker *worker, int co
 
 void hr__keeper_kill(hr__keeper *keeper)
 {
+    if (!hr__is_here(keeper->forks))
+        return;
     pthread_mutex_lock(&keeper->lock);
     break_pool(keeper, "%s: killed", keeper->title);
     kill_all(keeper);

@@ -8,8 +8,9 @@
 
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
-#include "core/loop_impl.h"
+#include "core/fork.h"
 
 #define SIGNALS 65
 
@@ -19,7 +20,8 @@ struct slot {
     void *arg;
     struct sigaction before;
     bool set, queued;
-    atomic_bool pending;
+    atomic_int pending; /* the process that it came to: a child forked meanwhile is another */
+    pid_t process;      /* while queued: the same */
 };
 
 static struct slot slots[SIGNALS];
@@ -30,7 +32,7 @@ static size_t slots_set;
 static void on_signal(int number)
 {
     int saved_errno = errno;
-    atomic_store(&slots[number].pending, true);
+    atomic_store(&slots[number].pending, getpid());
     eventfd_write(atomic_load(&owner_fd), 1);
     errno = saved_errno;
 }
@@ -39,7 +41,7 @@ static void slot_run(struct hr__ready *entry, bool drop)
 {
     struct slot *slot = hr_container_of(entry, struct slot, ready);
     slot->queued = false;
-    if (!slot->set || drop)
+    if (!slot->set || drop || slot->process != getpid())
         return;
     hr__slice_of((const void *)slot->fn);
     slot->fn(slot->arg);
@@ -53,7 +55,7 @@ void hr__signals_deliver(hr_loop *loop)
         struct slot *slot = &slots[number];
         if (!atomic_load_explicit(&slot->pending, memory_order_relaxed) || slot->queued)
             continue;
-        atomic_store(&slot->pending, false);
+        slot->process = atomic_exchange(&slot->pending, 0);
         slot->queued = true;
         hr__ready_append(&loop->ready, &slot->ready);
     }
@@ -61,12 +63,15 @@ void hr__signals_deliver(hr_loop *loop)
 
 void hr__signals_wake(hr_loop *loop)
 {
-    if (!loop) {
-        atomic_store(&owner_fd, -1);
-    } else if (atomic_load(&owner) == loop) {
-        atomic_store(&owner_fd, loop->wake_fd);
-        eventfd_write(loop->wake_fd, 1); /* for what came meanwhile */
-    }
+    if (atomic_load(&owner) != loop)
+        return;
+    atomic_store(&owner_fd, loop->wake_fd);
+    eventfd_write(loop->wake_fd, 1); /* for what came meanwhile */
+}
+
+void hr__signals_forked(void)
+{
+    atomic_store(&owner_fd, -1);
 }
 
 int hr__signal_add(hr_loop *loop, int number, int flags, hr_callback *fn, void *arg)
@@ -115,7 +120,7 @@ bool hr__signal_remove(hr_loop *loop, int number, hr_callback *fn)
         return false;
     sigaction(number, &slot->before, NULL);
     slot->set = false;
-    atomic_store(&slot->pending, false);
+    atomic_store(&slot->pending, 0);
     if (--slots_set == 0)
         atomic_store(&owner, NULL);
     return true;

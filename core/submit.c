@@ -129,9 +129,14 @@ static bool ask_to_cancel(hr_thread_future *future)
     return asked;
 }
 
-static bool is_own_thread(hr_thread_future *future)
+static int may_wait(hr_thread_future *future)
 {
-    return hr__loop_running == submission(future)->loop;
+    const hr_loop *loop = submission(future)->loop;
+    if (hr__loop_running == loop)
+        return hr_fail(HR_EWRONGTHREAD, "the loop's own thread would wait for itself");
+    if (hr__loop_lost(loop))
+        return hr_fail(HR_ECLOSED, "the loop's thread is in another process");
+    return 0;
 }
 
 static const char *state(hr_thread_future *future)
@@ -144,8 +149,7 @@ static void submission_free(hr_thread_future *future)
     hr__piece_free(submission(future), submission(future)->place);
 }
 
-static const struct hr__thread_future_ops ops = {is_own_thread, ask_to_cancel, state,
-                                                 submission_free};
+static const struct hr__thread_future_ops ops = {may_wait, ask_to_cancel, state, submission_free};
 
 hr_thread_future *hr_submit(hr_loop *loop, const char *name, hr_task_fn *fn, void *arg)
 {

@@ -13,10 +13,12 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/clock.h"
 #include "core/error_impl.h"
+#include "core/fork.h"
 #include "core/spin.h"
 
 struct hr__thread_callback {
@@ -26,12 +28,21 @@ struct hr__thread_callback {
 };
 
 /* Where threads wait. */
-static struct place {
+struct place {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a handle that somebody waits for is done */
-} places[16] = {
+};
+
+static const struct place fresh = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER};
+static struct place places[16] = {
     [0 ... 15] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER}
 };
+
+void hr__thread_futures_forked(void)
+{
+    for (size_t i = 0; i < HR_ARRAY_LEN(places); i++)
+        memcpy(&places[i], &fresh, sizeof(fresh));
+}
 
 static struct place *place_of(const hr_thread_future *future)
 {
@@ -180,8 +191,9 @@ int hr_thread_future_wait(hr_thread_future *future, hr_usec limit)
         return hr__missing("a handle to wait for");
     if (is_done(future))
         return outcome(future);
-    if (limit > 0 && future->ops->blocks_itself(future))
-        return hr_fail(HR_EWRONGTHREAD, "the loop's own thread would wait for itself");
+    int r = limit > 0 ? future->ops->may_wait(future) : 0;
+    if (r < 0)
+        return r;
     if (limit > 0 && (done_at_once(future, limit) || wait_until_done(future, limit)))
         return outcome(future);
     return hr_fail(-ETIMEDOUT, "what was submitted is not over yet");

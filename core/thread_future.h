@@ -18,10 +18,10 @@ enum {
 };
 
 struct hr__thread_future_ops {
-    bool (*blocks_itself)(hr_thread_future *future); /* the caller would wait for itself */
-    bool (*cancel)(hr_thread_future *future);        /* false: it is over, or goes on anyway */
-    const char *(*state)(hr_thread_future *future);  /* of one that is not done */
-    void (*free)(hr_thread_future *future);          /* the struct around it */
+    int (*may_wait)(hr_thread_future *future);      /* 0, or why that would never end, recorded */
+    bool (*cancel)(hr_thread_future *future);       /* false: it is over, or goes on anyway */
+    const char *(*state)(hr_thread_future *future); /* of one that is not done */
+    void (*free)(hr_thread_future *future);         /* the struct around it */
 };
 
 /* The first member of a larger struct. */
@@ -33,7 +33,7 @@ struct hr_thread_future {
     int status;
     const struct hr__thread_future_ops *ops;
     struct hr__thread_callback *callbacks; /* newest first */
-    union {
+    union { /* nobody may read the name once it can be completed: it is the outcome then */
         struct hr__outcome {
             void *value; /* once it is done: with the lock held */
             hr_free_fn *free_value;
