@@ -6,13 +6,12 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/io.h"
 #include "core/loop.h"
 #include "core/timeout.h"
-#include "tests/support/hrtest.h"
+#include "tests/support/forks.h"
 
 struct pair {
     int mine, peer;
@@ -90,27 +89,14 @@ TEST_REAL(l2_a_descriptor_that_is_closed_and_reused_in_one_pass_gets_no_events_o
     }
 }
 
-/* ThreadSanitizer forgets at a fork what other stacks of the thread have done, and tells races. */
-#ifdef __has_feature
-#if __has_feature(thread_sanitizer)
-#define FORKS_CONFUSE_THE_SANITIZER
-#endif
-#endif
 #ifndef FORKS_CONFUSE_THE_SANITIZER
 
-/* What fails in a child ends it: no report, no other test. */
-#define OR_DIE(cond)                                                                               \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            _exit(1);                                                                              \
-    } while (0)
 #define PATIENCE test_patience(hr_seconds(5))
 
 /* Frees what it inherited, watches and sleeps: all with its copy of the loop. */
 static _Noreturn void live_as_a_child(struct pair *inherited)
 {
     int fds[2];
-    alarm((unsigned)(PATIENCE / hr_seconds(1)));
     if (inherited) {
         hr_io_free(inherited->io);
         close(inherited->mine);
@@ -125,17 +111,7 @@ static _Noreturn void live_as_a_child(struct pair *inherited)
     OR_DIE(write(own.peer, "x", 1) == 1);
     OR_DIE(hr_io_wait(own.io, HR_READ) == HR_READ);
     OR_DIE(hr_sleep(hr_ms(1)) == 0);
-    _exit(7);
-}
-
-/* Its alarm ends a child that does nothing. */
-static void expect_a_good_life(pid_t child)
-{
-    int status = 0;
-    ASSERT_TRUE(child > 0);
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFEXITED(status));
-    ASSERT_EQ(WEXITSTATUS(status), 7);
+    _exit(FINE);
 }
 
 /* A descriptor that becomes readable some time, without the loop's timer. */
@@ -168,10 +144,10 @@ TEST_REAL(l3_a_forked_child_does_not_disturb_its_parents_loop)
     hr_task *sleeper = hr_create_task("sleeper", sleep_long, NULL);
     hr_task *watcher = hr_create_task("watcher", watch_clock, &end);
     ASSERT_ERR(hr_wait_fd(soon, HR_READ), HR_READ); /* all wait in the kernel, the timer is set */
-    pid_t child = fork();
+    pid_t child = begin_child();
     if (child == 0)
         live_as_a_child(&pair);
-    expect_a_good_life(child);
+    expect_fine(child);
 
     ASSERT_ERR(hr_join(sleeper), 0);
     ASSERT_FALSE(hr_future_done(watcher));
@@ -195,10 +171,10 @@ TEST_REAL(l3_a_child_sleeps_as_long_as_it_wants_also_when_a_timer_was_due_at_the
     hr_task *sleeper = hr_create_task("sleeper", sleep_briefly, NULL);
     ASSERT_ERR(hr_wait_fd(soon, HR_READ), HR_READ);
     usleep(3000); /* past what the timer is set to */
-    pid_t child = fork();
+    pid_t child = begin_child();
     if (child == 0)
         live_as_a_child(NULL);
-    expect_a_good_life(child);
+    expect_fine(child);
     ASSERT_ERR(hr_join(sleeper), 0);
     close(soon);
 }

@@ -17,7 +17,7 @@
 #include "core/cancel_scope.h"
 #include "core/timeout.h"
 #include "tests/patch/witness.h"
-#include "tests/support/hrtest.h"
+#include "tests/support/forks.h"
 #include "tests/support/starve.h"
 
 static int ends[2];
@@ -276,3 +276,32 @@ TEST(without_memory_a_call_fails_and_leaves_nothing_behind)
     ASSERT_TRUE(failed > 5);
     close_ends();
 }
+
+#ifndef FORKS_CONFUSE_THE_SANITIZER
+
+static int read_one(void *arg)
+{
+    char byte;
+    return read(ends[0], &byte, 1) == 1 ? 1 : -errno;
+}
+
+TEST_REAL(l3_a_child_that_ends_its_copy_of_a_patched_wait_leaves_its_parents_alone)
+{
+    open_ends();
+    hr_task *reader = hr_create_task("reader", read_one, NULL);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    for (int pass = 0; pass < 1000; pass++)
+        ASSERT_ERR(hr_sleep(0), 0); /* the next few are run without a look */
+    pid_t child = begin_child();
+    if (child == 0) {
+        hr_task_cancel(reader, NULL);
+        OR_DIE(hr_join(reader) < 0);
+        _exit(FINE);
+    }
+    expect_fine(child);
+    ASSERT_EQ(write(ends[1], "x", 1), 1);
+    ASSERT_ERR(hr_join(reader), 1);
+    close_ends();
+}
+
+#endif
