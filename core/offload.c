@@ -301,6 +301,7 @@ void hr__port_forked(hr_loop *loop)
         hr_future *future = hr_future_ref(job->future);
         job_forget(job);
         hr_future_set_error(future, HR_ESHUTDOWN, "the executor's threads are in another process");
+        future->error_seen = true; /* who does not wait for it need not hear of it */
         hr_future_unref(future);
     }
 }
