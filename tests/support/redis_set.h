@@ -25,7 +25,7 @@ struct test_set {
     char dir[32];
     size_t count;
     bool cluster, tls;
-    bool steady;          /* no master is replaced, however slow a busy machine makes it */
+    bool steady;          /* no master is replaced but by order, however busy the machine is */
     const char *password; /* of the servers, or NULL */
     struct test_set_server servers[TEST_SET_MAX];
 };
@@ -34,6 +34,7 @@ struct test_set {
  * both; the master is called "main". password: of the servers, or NULL. */
 #define TEST_SET_SENTINEL 2
 void test_set_start_sentinels(struct test_set *set, const char *password);
+void test_set_start_sentinels_steady(struct test_set *set);
 void test_set_start_sentinels_tls(struct test_set *set); /* steady */
 
 /* Masters 0 to 2, with a third of the slots each, and their replicas 3 to 5. */
