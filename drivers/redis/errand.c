@@ -152,8 +152,8 @@ static int ask_once(struct errand *e, hr_reply **ret, enum verdict *ret_verdict)
     return r;
 }
 
-/* Waits before the next attempt. False: there is no time for it, or the task was cancelled: the
- * record says so. */
+/* Waits before the next attempt. 0; code, whose record stands, where there is no time for it; or
+ * -ECANCELED. */
 static int wait_a_while(struct errand *e, int code)
 {
     hr_usec pause = hr_backoff_next(&e->backoff);
