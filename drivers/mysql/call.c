@@ -8,8 +8,6 @@
  */
 #include "drivers/mysql/call.h"
 
-#include <errmsg.h>
-#include <mysqld_error.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -9,8 +9,6 @@
  */
 #include "drivers/mysql/conn.h"
 
-#include <errmsg.h>
-#include <mysqld_error.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -4,9 +4,8 @@
  */
 #pragma once
 
-#include <mysql.h>
-
 #include "drivers/mysql.h"
+#include "drivers/mysql/library.h"
 #include "drivers/mysql/server.h"
 #include "drivers/mysql/stmt.h"
 #include "drivers/mysql/wait.h"

@@ -9,9 +9,8 @@
  */
 #pragma once
 
-#include <mysql.h>
-
 #include "core/base.h"
+#include "drivers/mysql/library.h"
 
 /* The number that the next packet bears: the library counts those that it has sent and read. It
  * starts anew with each request, so packets that it did not see leave no gap. */

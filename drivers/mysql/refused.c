@@ -5,7 +5,6 @@
  */
 #include "drivers/mysql/refused.h"
 
-#include <mysqld_error.h>
 #include <stdlib.h>
 #include <string.h>
 

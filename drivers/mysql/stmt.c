@@ -8,7 +8,6 @@
  */
 #include "drivers/mysql/stmt.h"
 
-#include <mysqld_error.h>
 #include <string.h>
 
 #include "drivers/mysql/call.h"

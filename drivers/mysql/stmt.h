@@ -4,10 +4,9 @@
  */
 #pragma once
 
-#include <mysql.h>
-
 #include "core/list.h"
 #include "drivers/mysql.h"
+#include "drivers/mysql/library.h"
 
 /* The server counts the statements of all its clients (max_prepared_stmt_count, 16382). */
 #define HR__MYSQL_STMTS 64

@@ -6,8 +6,6 @@
  */
 #include "drivers/mysql/transaction.h"
 
-#include <mysqld_error.h>
-
 #include "core/task.h"
 #include "drivers/backoff.h"
 #include "drivers/mysql/conn.h"
