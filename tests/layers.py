@@ -69,6 +69,18 @@ def check_includes():
                         yield f"{path}: <{name}> belongs to {', '.join(allowed)}"
 
 
+def check_places():
+    """Each call of a Redis header that waits has its macro, which names the caller's place; but those
+    that end a client, and the one that asks others for the caller."""
+    for path in [Path("drivers/redis.h"), *sorted(Path("drivers/redis").glob("*.h"))]:
+        text = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.S)
+        named = set(re.findall(r"^#define (\w+)\(\.\.\.\)\s+hr_from_here\(", text, re.MULTILINE))
+        calls = set(re.findall(r"HR_PUBLIC hr_async [\w *]*?(hr_\w+)\(", text))
+        for call in sorted(calls ^ named):
+            if not call.endswith(("_close", "_each")):
+                yield f"{path}: {call} is a call that waits, or a macro, but not both"
+
+
 def symbols(library):
     """Returns what a library defines for others and what it wants from elsewhere."""
     text = subprocess.run(["nm", "-g", library], check=True, capture_output=True, text=True).stdout
@@ -117,7 +129,7 @@ def check_exports(build):
 
 
 def main(build):
-    mistakes = [*check_includes(), *check_symbols(build), *check_exports(build)]
+    mistakes = [*check_includes(), *check_places(), *check_symbols(build), *check_exports(build)]
     for mistake in mistakes:
         print(mistake)
     return 1 if mistakes else 0
