@@ -48,7 +48,8 @@ struct hr__http_headers {
 struct hr_http_response {
     struct hr_list link; /* in the session's transfers while under way */
     hr_http_session *session;
-    CURL *easy; /* NULL once over */
+    CURL *easy;                     /* NULL once over */
+    struct hr__http_socket *socket; /* the one libcurl watches for it, or NULL */
     struct curl_slist *lines;
     char *what; /* "GET http://host/path", for messages */
     char *host; /* whose turn it has, or NULL */
@@ -97,6 +98,9 @@ void hr__http_multi_end(hr_http_session *session);
 /* Starts and stops a transfer whose handle is made. A negative code without a record. */
 int hr__http_multi_add(hr_http_response *t);
 void hr__http_multi_remove(hr_http_response *t);
+
+/* Has its socket watched anew, since it was paused or goes on. */
+void hr__http_multi_look(hr_http_response *t);
 
 /* Ends who is under way with -ENOMEM, where something they wait for could not be set up. */
 void hr__http_multi_settle(hr_http_session *session);

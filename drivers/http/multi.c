@@ -6,6 +6,9 @@
  * What libcurl calls while it works completes nothing and frees nothing: it sets an event at most,
  * and the tasks that it wakes run later. So libcurl is never entered a second time from inside.
  *
+ * While a response is paused libcurl does not hear what comes for it over HTTP/1: some versions,
+ * 8.5 for one, ask for that all the same, and would read on and keep what nobody wants yet.
+ *
  * Nor does it hear of a callback that found no memory, since it would declare the whole session
  * dead for that. The session remembers, and who is under way then fails for want of memory: they
  * could wait for ever for an event or a timer that is not there.
@@ -14,6 +17,14 @@
 #include <event2/event.h>
 
 #include "drivers/http/impl.h"
+
+/* What libcurl wants to know of a socket. */
+struct hr__http_socket {
+    hr_http_session *session;
+    hr_http_response *user; /* that it was asked for last, while under way; or NULL */
+    struct event *event;
+    short wanted, watched; /* EV_READ, EV_WRITE */
+};
 
 /* Takes in which transfers are over. */
 static void collect(hr_http_session *session)
@@ -51,7 +62,8 @@ static void act(hr_http_session *session, curl_socket_t fd, int events)
 
 static void fired(evutil_socket_t fd, short events, void *arg)
 {
-    act(arg, fd,
+    const struct hr__http_socket *at = arg;
+    act(at->session, fd,
         (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
@@ -62,36 +74,88 @@ static void due(void *arg)
     act(session, CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* Registers what libcurl wants to know of a socket; event is NULL for a new one. */
-static bool watch(hr_http_session *session, curl_socket_t fd, int what, struct event *event)
+/* Over HTTP/1 the connection is the one response's alone; the others are paused by libcurl, which
+ * goes on reading for those that share one. */
+static bool is_held_back(const hr_http_response *t)
 {
-    short events =
-        (short)((what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
+    return t && t->paused & CURLPAUSE_RECV && t->version < 20;
+}
+
+static bool watch(struct hr__http_socket *at)
+{
+    short events = (short)(at->wanted & (is_held_back(at->user) ? ~EV_READ : ~0));
+    struct event_base *base = hr_loop_event_base(at->session->loop);
+    if (!base) /* a forked child got none */
+        return false;
+    if (events == at->watched)
+        return true;
+    event_del(at->event);
+    event_assign(at->event, base, event_get_fd(at->event), events | EV_PERSIST, fired, at);
+    at->watched = events;
+    return events == 0 || event_add(at->event, NULL) == 0;
+}
+
+static void use(struct hr__http_socket *at, hr_http_response *t)
+{
+    if (at && at->user)
+        at->user->socket = NULL;
+    if (t && t->socket)
+        t->socket->user = NULL;
+    if (at)
+        at->user = t;
+    if (t)
+        t->socket = at;
+}
+
+static struct hr__http_socket *socket_new(hr_http_session *session, curl_socket_t fd)
+{
     struct event_base *base = hr_loop_event_base(session->loop);
-    if (event) {
-        event_del(event);
-        event_assign(event, base, fd, events | EV_PERSIST, fired, session);
-    } else {
-        event = event_new(base, fd, events | EV_PERSIST, fired, session);
-        if (!event)
-            return false;
-        curl_multi_assign(session->multi, fd, event);
+    struct hr__http_socket *at = base ? malloc(sizeof(*at)) : NULL;
+    if (!at)
+        return NULL;
+    *at = (struct hr__http_socket){.session = session};
+    at->event = event_new(base, fd, EV_PERSIST, fired, at);
+    if (!at->event) {
+        free(at);
+        return NULL;
     }
-    return event_add(event, NULL) == 0;
+    curl_multi_assign(session->multi, fd, at);
+    return at;
+}
+
+static void socket_free(struct hr__http_socket *at)
+{
+    if (!at)
+        return;
+    use(at, NULL);
+    hr_loop_event_free(at->session->loop, at->event);
+    free(at);
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void *mine)
 {
     hr_http_session *session = cookie;
+    hr_http_response *t = NULL;
     if (what == CURL_POLL_REMOVE) {
-        hr_loop_event_free(session->loop, mine);
+        socket_free(mine);
         curl_multi_assign(session->multi, fd, NULL);
-    } else if (!hr_loop_event_base(session->loop)) { /* a forked child got none */
-        session->starved = true;
-    } else {
-        session->starved = !watch(session, fd, what, mine) || session->starved;
+        return 0;
     }
+    struct hr__http_socket *at = mine ? mine : socket_new(session, fd);
+    if (at) {
+        curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
+        use(at, t);
+        at->wanted =
+            (short)((what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
+    }
+    session->starved = !at || !watch(at) || session->starved;
     return 0;
+}
+
+void hr__http_multi_look(hr_http_response *t)
+{
+    if (t->socket && !watch(t->socket))
+        t->session->starved = true;
 }
 
 static void disarm_timer(hr_http_session *session)
@@ -161,4 +225,5 @@ int hr__http_multi_add(hr_http_response *t)
 void hr__http_multi_remove(hr_http_response *t)
 {
     curl_multi_remove_handle(t->session->multi, t->easy);
+    use(NULL, t);
 }

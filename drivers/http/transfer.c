@@ -80,6 +80,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *cookie)
         return refuse(t, -EMSGSIZE);
     if (have > 0 && have + size > t->room) {
         t->paused |= CURLPAUSE_RECV;
+        hr__http_multi_look(t);
         return CURL_WRITEFUNC_PAUSE;
     }
     return hr_buf_append(&t->body, bytes, size) < 0 ? refuse(t, -ENOMEM) : size;
@@ -177,6 +178,7 @@ void hr__http_transfer_resume(hr_http_response *t, int which)
     if (t->over || !(t->paused & which))
         return;
     t->paused &= ~which;
+    hr__http_multi_look(t);
     CURLcode code = curl_easy_pause(t->easy, t->paused);
     if (code != CURLE_OK && !t->over)
         hr__http_transfer_over(t, hr__http_outcome(t, code));

@@ -2,7 +2,10 @@
 /*
  * Bodies, semantics 24.6, 24.12 and 24.13: how they end, compressed ones, streams both ways, files.
  */
+#include <curl/curl.h>
 #include <dirent.h>
+#include <dlfcn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -199,6 +202,77 @@ TEST_REAL(a_body_that_nobody_reads_holds_its_server_back)
     hr_http_closep(&response);
     ASSERT_ERR(hr_http_get(session, url("/1"), &response), 0);
     ASSERT_EQ(server.connections, 1);
+    hr_http_closep(&response);
+    end();
+}
+
+/* libcurl 8.5 asks to hear of what comes for a paused transfer, too, and reads it when it does.
+ * Where it would have a socket forgotten, this one asks the same once; what it is told is counted.
+ */
+static struct greedy {
+    bool on;
+    CURL *easy;
+    curl_socket_t fd;
+    void *mine;
+    unsigned told;
+} greedy;
+static curl_socket_callback real_callback;
+
+static int ask_for_more(CURL *easy, curl_socket_t fd, int what, void *cookie, void *mine)
+{
+    if (greedy.on && what == CURL_POLL_REMOVE && !greedy.mine) {
+        greedy.easy = easy;
+        greedy.fd = fd;
+        greedy.mine = mine;
+        what = CURL_POLL_IN;
+    }
+    return real_callback(easy, fd, what, cookie, mine);
+}
+
+#undef curl_multi_setopt
+__attribute__((visibility("default"))) CURLMcode curl_multi_setopt(CURLM *multi, CURLMoption option,
+                                                                   ...)
+{
+    __typeof__(&curl_multi_setopt) real = (__typeof__(real))dlsym(RTLD_NEXT, "curl_multi_setopt");
+    va_list args;
+    va_start(args, option);
+    void *value = va_arg(args, void *); /* or a long, which is as long */
+    va_end(args);
+    if (option != CURLMOPT_SOCKETFUNCTION)
+        return real(multi, option, value);
+    real_callback = (curl_socket_callback)value;
+    return real(multi, option, ask_for_more);
+}
+
+__attribute__((visibility("default"))) CURLMcode
+curl_multi_socket_action(CURLM *multi, curl_socket_t fd, int events, int *running)
+{
+    __typeof__(&curl_multi_socket_action) real =
+        (__typeof__(real))dlsym(RTLD_NEXT, "curl_multi_socket_action");
+    greedy.told += greedy.mine && fd == greedy.fd && events & CURL_CSELECT_IN;
+    return real(multi, fd, events, running);
+}
+
+TEST_REAL(libcurl_is_not_told_what_comes_for_a_body_that_nobody_reads)
+{
+    begin(serve_long, (struct hr_http_options){0});
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    static char bytes[100000];
+    size_t got = 0, before;
+    greedy = (struct greedy){.on = true};
+    ASSERT_ERR(hr_http_get(session, url("/8"), &response), 0);
+    do {
+        before = said_so_far;
+        ASSERT_ERR(hr_sleep(hr_ms(20)), 0);
+    } while (said_so_far > before);
+    ASSERT_EQ(greedy.told, 0);
+    greedy.on = false;
+    if (greedy.mine) /* it is forgotten after all, where libcurl is not 8.5 itself */
+        real_callback(greedy.easy, greedy.fd, CURL_POLL_REMOVE, session, greedy.mine);
+    greedy.mine = NULL;
+    for (ssize_t n; (n = hr_http_read(response, bytes, sizeof(bytes))) != 0; got += (size_t)n)
+        ASSERT_TRUE(n > 0);
+    ASSERT_EQ(got, 8 * MIB);
     hr_http_closep(&response);
     end();
 }
