@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bodies, semantics 24.6, 24.12 and 24.13: how they end, compressed ones, streams both ways, files.
+ * Bodies, semantics 24.6, 24.12, 24.13 and 24.15: how they end, compressed ones, streams both ways,
+ * files, and what nobody reads.
  */
 #include <curl/curl.h>
 #include <dirent.h>
@@ -181,7 +182,7 @@ static bool serve_long(struct test_conn *conn)
     return ok;
 }
 
-TEST_REAL(a_body_that_nobody_reads_holds_its_server_back)
+TEST_REAL(s24_15_a_body_that_nobody_reads_holds_its_server_back)
 {
     begin(serve_long, (struct hr_http_options){0});
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
@@ -253,7 +254,7 @@ curl_multi_socket_action(CURLM *multi, curl_socket_t fd, int events, int *runnin
     return real(multi, fd, events, running);
 }
 
-TEST_REAL(libcurl_is_not_told_what_comes_for_a_body_that_nobody_reads)
+TEST_REAL(s24_15_libcurl_is_not_told_what_comes_for_a_body_that_nobody_reads)
 {
     begin(serve_long, (struct hr_http_options){0});
     hr_auto(hr_http_closep) hr_http_response *response = NULL;

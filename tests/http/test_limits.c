@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Limits, semantics 24.7 and 24.11: of time and of descriptors. A task that ticks shows that the
- * loop goes on.
+ * Limits, semantics 24.7, 24.11 and 24.16: of time, of descriptors, and of what is kept. A task
+ * that ticks shows that the loop goes on.
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -367,7 +367,7 @@ static void get_together(void)
     ASSERT_ERR(hr_gather(&tasks, 0), 0);
 }
 
-TEST_REAL(handles_are_kept_for_as_long_as_somebody_wants_them)
+TEST_REAL(s24_16_handles_are_kept_for_as_long_as_somebody_wants_them)
 {
     begin(serve_slowly, (struct hr_http_options){0});
     get_together();

@@ -471,7 +471,7 @@ static int leave_a_session(void *arg)
     return 0;
 }
 
-TEST_PLAIN(a_session_may_outlive_its_loop)
+TEST_PLAIN(s24_16_a_session_may_outlive_its_loop)
 {
     ASSERT_ERR(hr_run(leave_a_session, NULL), 0);
     survivor = hr_http_session_free(survivor);
