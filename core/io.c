@@ -4,7 +4,8 @@
  * armed when its waiter has been woken, since the next wait mostly follows at once; if the
  * descriptor becomes readable while nobody waits, it is disarmed until somebody does. The write
  * event fires once and is armed anew for each wait. A direction of which the loop's world knows
- * better has no event: it stands in the loop's list instead.
+ * better has no event: it stands in the loop's list instead. A loop that closes takes back all that
+ * is watched on it, so that to free an hr_io afterwards is to give back memory.
  */
 #include "core/io.h"
 
@@ -27,6 +28,7 @@ struct side {
 
 struct hr_io {
     hr_loop *loop;
+    struct hr_list link; /* in the loop's list */
     int fd;
     struct side read, write;
 };
@@ -39,6 +41,24 @@ static bool kernel_watches(int fd)
     if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
         return hr_fail(-EPERM, "descriptor %d is a file: the kernel cannot watch it", fd) == 0;
     return true;
+}
+
+static void unwatch(hr_loop *loop, struct side *side)
+{
+    hr_loop_event_free(loop, hr_take(side->event));
+    hr_list_remove(&side->fake.link);
+    side->armed = false;
+}
+
+/* Tasks that were left at the end of the loop never run again. */
+static void close_all(hr_loop *loop)
+{
+    for (struct hr_list *node; (node = hr_list_pop(&loop->ios));) {
+        hr_io *io = hr_list_entry(node, hr_io, link);
+        unwatch(loop, &io->read);
+        unwatch(loop, &io->write);
+        io->read.waiter = io->write.waiter = NULL;
+    }
 }
 
 hr_io *hr_io_new(int fd)
@@ -61,14 +81,15 @@ hr_io *hr_io_new(int fd)
     };
     hr_list_init(&io->read.fake.link);
     hr_list_init(&io->write.fake.link);
+    hr_list_append(&loop->ios, &io->link);
+    loop->close_ios = close_all;
     loop->watches++;
     return io;
 }
 
 static void side_free(hr_loop *loop, struct side *side)
 {
-    hr_loop_event_free(loop, side->event);
-    hr_list_remove(&side->fake.link);
+    unwatch(loop, side);
     if (side->waiter) {
         hr__wake(side->waiter, HR_ECLOSED);
         side->waiter->result = HR_ECLOSED; /* also if it was woken before and has not run yet */
@@ -79,10 +100,13 @@ hr_io *hr_io_free(hr_io *io)
 {
     if (!io)
         return NULL;
-    side_free(io->loop, &io->read);
-    side_free(io->loop, &io->write);
-    io->loop->watches--;
+    hr_loop *loop = io->loop;
+    side_free(loop, &io->read);
+    side_free(loop, &io->write);
+    hr_list_remove(&io->link);
     free(io);
+    loop->watches--;
+    hr__loop_release(loop);
     return NULL;
 }
 
@@ -151,10 +175,18 @@ static int arm(hr_io *io, struct side *side)
     return 0;
 }
 
+int hr__io_check_loop(const hr_io *io)
+{
+    if (hr_likely(io->loop == hr__loop_running))
+        return 0;
+    return hr_fail(HR_EWRONGLOOP, "the descriptor is watched by another loop");
+}
+
 static int check(hr_io *io, int directions)
 {
-    if (io->loop != hr__loop_running)
-        return hr_fail(HR_EWRONGLOOP, "the descriptor is watched by another loop");
+    int r = hr__io_check_loop(io);
+    if (r < 0)
+        return r;
     if (!directions || (directions & ~(HR_READ | HR_WRITE)))
         return hr_fail(-EINVAL, "no such direction: %d", directions);
     if ((directions & HR_READ && io->read.waiter) || (directions & HR_WRITE && io->write.waiter))

@@ -3,8 +3,8 @@
  * A loop's life: made, run, stopped, run again, closed.
  *
  * How it works: sched.c runs passes, poll.c looks around between them; here is who may call that,
- * and in which order a loop is taken down. The struct outlives the loop for as long as a future of
- * it does.
+ * and in which order a loop is taken down. The struct outlives the loop for as long as a future or
+ * an hr_io of it does.
  */
 #include "core/loop.h"
 
@@ -14,6 +14,8 @@
 #define DEFAULT_STACK (256u << 10)
 
 _Thread_local struct hr_loop *hr__loop_running;
+
+static _Atomic(uint64_t) numbers;
 
 static void loop_free(hr_loop *loop)
 {
@@ -34,6 +36,7 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
         hr_fail(-ENOMEM, "no memory for a loop");
         return NULL;
     }
+    loop->number = 1 + atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed);
     loop->wake_fd = loop->timer_fd = -1;
     loop->slow_slice = options->slow_slice;
     loop->debug = options->debug;
@@ -51,6 +54,7 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     hr_list_init(&loop->generators);
     hr_list_init(&loop->faked);
     hr_list_init(&loop->children);
+    hr_list_init(&loop->ios);
     hr__timers_init(&loop->timers, loop->now);
     hr__fibers_init(&loop->fibers, options->stack_size ? options->stack_size : DEFAULT_STACK,
                     HR__GUARD_AUTO);
@@ -64,6 +68,11 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
 hr_loop *hr_running_loop(void)
 {
     return hr__loop_running;
+}
+
+uint64_t hr_running_loop_number(void)
+{
+    return hr__loop_running ? hr__loop_running->number : 0;
 }
 
 struct hr_loop *hr__loop_for(hr_loop *loop)
@@ -204,6 +213,8 @@ static void wind_up(hr_loop *loop)
     hr__world_gather(loop);
     hr__timers_run(&loop->timers, HR_FOREVER); /* all go into the ready queue */
     hr__sched_drop(loop);
+    if (loop->close_ios)
+        loop->close_ios(loop);
 
     if (loop->abandoned) { /* their stacks stay */
         abandon(loop);
@@ -234,7 +245,7 @@ int hr_loop_close(hr_loop *loop)
 
 void hr__loop_release(hr_loop *loop)
 {
-    if (loop->freed && loop->futures == 0)
+    if (loop->freed && loop->futures == 0 && loop->watches == 0)
         loop_free(loop);
 }
 

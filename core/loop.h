@@ -55,8 +55,8 @@ HR_PUBLIC hr_loop *hr_loop_new(const struct hr_loop_options *options);
  * what they hold stay where they are, for whoever points there. NULL is fine. */
 HR_PUBLIC int hr_loop_close(hr_loop *loop);
 
-/* Closes it if need be (so no loop may run in this thread) and gives its memory back; futures that
- * are still held keep the little they need. Returns NULL. */
+/* Closes it if need be (so no loop may run in this thread) and gives its memory back; futures and
+ * hr_ios that are still held keep the little they need. Returns NULL. */
 HR_PUBLIC hr_loop *hr_loop_free(hr_loop *loop);
 HR_PUBLIC void hr_loop_freep(hr_loop **loop);
 
@@ -80,6 +80,10 @@ HR_PUBLIC void hr_loop_stop(hr_loop *loop);
 
 /* The loop that runs in this thread, inside tasks and callbacks; else NULL. */
 HR_PUBLIC hr_loop *hr_running_loop(void);
+
+/* Its number, which no other loop of this process ever has: for what may outlive its loop, since a
+ * later loop may get the address. 0: none runs. */
+HR_PUBLIC uint64_t hr_running_loop_number(void);
 
 /* Its clock: monotonic, unaffected by clock changes. It shows the moment of the latest poll, so it
  * stands still while a task blocks. NULL: the running loop's; where none runs, the monotonic clock

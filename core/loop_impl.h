@@ -34,6 +34,7 @@ struct hr_loop {
     bool away;        /* a fiber runs, not the loop's own stack */
     hr_usec slow_slice;
     uint64_t passes;
+    uint64_t number;      /* from 1 on; no other loop has it */
     struct hr__coro main; /* the stack that runs callbacks and libevent */
 
     struct hr__fibers fibers;       /* of the default stack size */
@@ -56,7 +57,7 @@ struct hr_loop {
     int highest_fd;    /* which the latest base and its two had, as a rule */
     hr_usec timer_set; /* when the kernel's timer will fire; HR_FOREVER: never */
     hr_usec polled;    /* when descriptors were last looked at */
-    size_t watches;
+    size_t watches;    /* those of core/io.h may outlive the loop; they keep the struct */
 
     /* From other threads: core/inbox.c. */
     _Atomic(struct hr__ready *) inbox;
@@ -80,7 +81,7 @@ struct hr_loop {
     bool abandoned; /* the limit passed: tasks are left */
     struct hr_loop *next_abandoned;
     size_t futures; /* alive; they keep the struct */
-    bool freed;     /* free the struct with the last future */
+    bool freed;     /* free the struct with the last future and watch */
     struct hr__fault_stack fault_stack;
     int fatal; /* the fatal code that stopped it */
     struct hr_error fatal_error;
@@ -102,6 +103,10 @@ struct hr_loop {
     /* Generators that were started and are not over: core/generator.c. */
     struct hr_list generators;
     void (*close_generators)(struct hr_loop *loop);
+
+    /* Descriptors that tasks wait for: core/io.c. */
+    struct hr_list ios;
+    void (*close_ios)(struct hr_loop *loop);
 
     /* Callbacks on descriptors: core/watch.c. */
     struct hr__watches *watched; /* NULL: none yet */
@@ -210,7 +215,7 @@ static inline void hr__loop_at_home(struct hr_loop *loop)
  * told. core/fork.c. */
 void hr__loop_take_over(struct hr_loop *loop);
 
-/* Drops the loop's struct once it was freed and no future needs it any more. */
+/* Drops the loop's struct once it was freed and no future or hr_io needs it any more. */
 void hr__loop_release(struct hr_loop *loop);
 
 /* core/sched.c: who runs next. */
@@ -298,6 +303,10 @@ int hr__inbox_post(struct hr_loop *loop, struct hr__ready *entry);
 bool hr__inbox_empty(struct hr_loop *loop);
 void hr__inbox_drain(struct hr_loop *loop);
 void hr__inbox_close(struct hr_loop *loop);
+
+/* core/io.c: 0, or HR_EWRONGLOOP. */
+struct hr_io;
+int hr__io_check_loop(const struct hr_io *io);
 
 /* core/report.c */
 void hr__report(struct hr_loop *loop, const char *message, const struct hr_error *error,

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/loop_impl.h"
+
 static ssize_t write_with_signal_blocked(int fd, const void *bytes, size_t size)
 {
     static const struct timespec at_once;
@@ -40,6 +42,9 @@ ssize_t hr_write_quietly(int fd, const void *bytes, size_t size)
 
 ssize_t hr_io_read(hr_io *io, void *bytes, size_t size)
 {
+    int wrong = hr__io_check_loop(io);
+    if (wrong < 0)
+        return wrong;
     for (;;) {
         ssize_t n = read(hr_io_fd(io), bytes, size);
         if (n >= 0)
@@ -58,6 +63,9 @@ ssize_t hr_io_read(hr_io *io, void *bytes, size_t size)
 int hr_io_write(hr_io *io, const void *bytes, size_t size, size_t *written)
 {
     const char *next = bytes;
+    int wrong = hr__io_check_loop(io);
+    if (wrong < 0)
+        return wrong;
     while (size > 0) {
         ssize_t n = hr_write_quietly(hr_io_fd(io), next, size);
         if (n >= 0) {

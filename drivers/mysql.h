@@ -54,7 +54,9 @@ struct hr_mysql_options {
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */
 HR_PUBLIC hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options);
 
-/* As hr_pool_close() and, for who will not wait until loans come back by themselves, as
+/* A pool belongs to the first loop that it is used on: another gets HR_EWRONGLOOP, from close as
+ * well. free, also after the loop's end, drops all that is open.
+ * As hr_pool_close() and, for who will not wait until loans come back by themselves, as
  * hr_pool_terminate() in front of it. */
 HR_PUBLIC hr_async int hr_mysql_pool_close(hr_mysql_pool *pool);
 HR_PUBLIC void hr_mysql_pool_terminate(hr_mysql_pool *pool);
@@ -93,7 +95,7 @@ HR_PUBLIC void hr_mysql_pool_flush(hr_mysql_pool *pool);
  *   -EPROTO      what the server says makes no sense; the connection is closed
  *   -EBUSY       another task's call on this connection is under way, or a cursor's rows are left
  *                to be fetched
- *   HR_ECLOSED · -ENOMEM · -EINVAL · HR_ENOTASK
+ *   HR_ECLOSED · -ENOMEM · -EINVAL · HR_ENOTASK · HR_EWRONGLOOP
  * client errors (2002, 2013, …) stand in native as well. */
 
 /* Borrows a connection in autocommit mode. release never waits; a connection with an open

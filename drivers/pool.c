@@ -78,14 +78,29 @@ void hr__pool_close_idle(hr_pool *pool)
 
 static void stop_timer(hr_handle **timer)
 {
-    if (*timer)
-        hr_handle_cancel(*timer);
-    *timer = NULL;
+    hr_handle_cancel(*timer); /* the loop may have dropped it */
+    *timer = hr_handle_unref(*timer);
 }
 
-bool hr__pool_outdated(const hr_pool *pool, const struct hr__pool_entry *entry)
+bool hr__pool_at_home(hr_pool *pool)
 {
-    return pool->closed || entry->generation != pool->generation || hr_now() >= entry->retire;
+    uint64_t here = hr_running_loop_number();
+    if (pool->home == 0)
+        pool->home = here;
+    return here != 0 && here == pool->home;
+}
+
+int hr_pool_check_loop(hr_pool *pool)
+{
+    if (!hr_running_loop() || hr__pool_at_home(pool))
+        return 0;
+    return hr_fail(HR_EWRONGLOOP, "%s: the pool belongs to another loop", pool->ops->name);
+}
+
+bool hr__pool_outdated(hr_pool *pool, const struct hr__pool_entry *entry)
+{
+    return pool->closed || !hr__pool_at_home(pool) || entry->generation != pool->generation ||
+           hr_now() >= entry->retire;
 }
 
 static void lend(hr_pool *pool, struct hr__pool_entry *entry)
@@ -223,8 +238,11 @@ int hr_pool_acquire(hr_pool *pool, void **ret)
 {
     if (!hr_current_task())
         return hr_fail(HR_ENOTASK, "%s: only a task can borrow from a pool", pool->ops->name);
+    int r = hr_pool_check_loop(pool);
+    if (r < 0)
+        return r;
     pool->refs++; /* its owner may free it while we wait */
-    int r = acquire(pool, ret);
+    r = acquire(pool, ret);
     hr__pool_unref(pool);
     return r;
 }
@@ -250,7 +268,7 @@ void hr_pool_release(hr_pool *pool, void *conn, enum hr_pool_return state)
         hr__pool_destroy(pool, entry, false);
     } else if (state == HR_POOL_CLEAN) {
         hr__pool_offer(pool, entry);
-    } else if (!pool->ops->reset || hr__pool_outdated(pool, entry) || !hr_running_loop() ||
+    } else if (!pool->ops->reset || hr__pool_outdated(pool, entry) ||
                hr__pool_start_reset(pool, entry) < 0) {
         hr__pool_destroy(pool, entry, true);
     } else {
@@ -284,10 +302,13 @@ static void shut(hr_pool *pool)
 
 int hr_pool_close(hr_pool *pool)
 {
+    int r = hr_pool_check_loop(pool);
+    if (r < 0)
+        return r;
     if (!pool->closed)
         shut(pool);
     pool->refs++;
-    int r = hr_event_wait(&pool->quiet);
+    r = hr_event_wait(&pool->quiet);
     hr__pool_unref(pool);
     return r;
 }

@@ -50,8 +50,13 @@ enum hr_pool_return {
     HR_POOL_BROKEN, /* of no use */
 };
 
+/* A pool belongs to the first loop that it is used on. 0, or HR_EWRONGLOOP when another one runs.
+ */
+HR_PUBLIC int hr_pool_check_loop(hr_pool *pool);
+
 /* Borrows a connection, waiting in order for one: lent ones coming back, or one that a task of the
  * pool opens (a borrower that is cancelled does not waste it). 0; -ECANCELED; HR_ECLOSED;
+ * HR_EWRONGLOOP;
  * -ETIMEDOUT when none came free within patience; or what open said, when nothing is lent that
  * could be waited for. After a failure the next opening waits for the backoff, and borrowers
  * meanwhile get the last error at once, so that nobody hammers a server that is down. */
@@ -70,8 +75,8 @@ HR_PUBLIC void hr_pool_flush(hr_pool *pool);
 HR_PUBLIC void hr_pool_terminate(hr_pool *pool);
 
 /* Refuses new loans, waits for those out, closes all. 0, or -ECANCELED: may be called again. Then
- * free. free alone drops what idles; what is lent is closed when it comes back. Both while the loop
- * exists. */
+ * free. free alone drops what idles; what is lent is closed when it comes back. After the loop's
+ * end free drops all there is; close on another loop is HR_EWRONGLOOP. */
 HR_PUBLIC hr_async int hr_pool_close(hr_pool *pool);
 HR_PUBLIC void hr_pool_free(hr_pool *pool);
 

@@ -39,6 +39,7 @@ struct hr_pool {
     void *driver;
     struct hr_pool_options options;
     unsigned refs;
+    uint64_t home; /* the number of its loop; 0 until first used */
 
     struct hr_list idle; /* most recently used first */
     struct hr_list lent;
@@ -48,9 +49,9 @@ struct hr_pool {
     unsigned n_asked; /* connections that are pinged for a borrower of their own */
 
     uint64_t generation;
-    struct hr_error error; /* why the latest opening failed */
-    hr_usec retry_at;      /* no opening before */
-    hr_handle *retry_timer;
+    struct hr_error error;  /* why the latest opening failed */
+    hr_usec retry_at;       /* no opening before */
+    hr_handle *retry_timer; /* referred to, as the next: they may outlive the loop */
     hr_handle *idle_timer;
 
     hr_event quiet; /* set whenever nothing is out; who closes waits for it */
@@ -68,7 +69,11 @@ unsigned hr__pool_count(const hr_pool *pool);
 /* Wakes who waits in hr_pool_close() once nothing is out. */
 void hr__pool_check_quiet(hr_pool *pool);
 
-bool hr__pool_outdated(const hr_pool *pool, const struct hr__pool_entry *entry);
+/* Whether the loop that runs is the pool's, which is the first that it is used on. */
+bool hr__pool_at_home(hr_pool *pool);
+
+/* Not to be lent again; elsewhere than on the pool's loop none is. */
+bool hr__pool_outdated(hr_pool *pool, const struct hr__pool_entry *entry);
 struct hr__pool_entry *hr__pool_take_idle(hr_pool *pool, struct hr_list *node);
 void hr__pool_destroy(hr_pool *pool, struct hr__pool_entry *entry, bool polite);
 void hr__pool_close_idle(hr_pool *pool);

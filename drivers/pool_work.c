@@ -15,7 +15,8 @@ void hr__pool_arm_idle_timer(hr_pool *pool)
     if (pool->idle_timer || pool->options.idle == HR_FOREVER || hr_list_empty(&pool->idle))
         return;
     struct hr__pool_entry *oldest = hr_list_entry(pool->idle.prev, struct hr__pool_entry, link);
-    pool->idle_timer = hr_call_at(hr_later(oldest->used, pool->options.idle), idle_due, pool);
+    pool->idle_timer =
+        hr_handle_ref(hr_call_at(hr_later(oldest->used, pool->options.idle), idle_due, pool));
 }
 
 /* Up to a tenth less than max_age, so that connections of one start do not all end at once. */
@@ -163,7 +164,7 @@ static int start_worker(hr_pool *pool, hr_task_fn *fn, struct hr__pool_entry *en
 static void retry_due(void *arg)
 {
     hr_pool *pool = arg;
-    pool->retry_timer = NULL;
+    pool->retry_timer = hr_handle_unref(pool->retry_timer);
     hr__pool_serve(pool);
 }
 
@@ -181,7 +182,8 @@ static void serve_during_backoff(hr_pool *pool)
         hr__pool_refuse_all(pool, pool->error.code);
     bool wanted = !hr_list_empty(&pool->borrowers) || count_missing(pool) > 0;
     if (wanted && !pool->retry_timer)
-        pool->retry_timer = hr_call_at(pool->retry_at, retry_due, pool); /* or the next return */
+        pool->retry_timer = /* or the next return */
+            hr_handle_ref(hr_call_at(pool->retry_at, retry_due, pool));
 }
 
 static bool wants_more(const hr_pool *pool, unsigned borrowers)
@@ -196,7 +198,7 @@ void hr__pool_serve(hr_pool *pool)
     unsigned borrowers = 0;
     hr_list_foreach (node, &pool->borrowers)
         borrowers++;
-    if (pool->closed || !hr_running_loop() || (borrowers == 0 && count_missing(pool) == 0))
+    if (pool->closed || (borrowers == 0 && count_missing(pool) == 0) || !hr__pool_at_home(pool))
         return;
     if (hr_now() < pool->retry_at) {
         serve_during_backoff(pool);
@@ -232,7 +234,7 @@ static void tend_idle(hr_pool *pool, struct hr__pool_entry *entry)
 static void idle_due(void *arg)
 {
     hr_pool *pool = arg;
-    pool->idle_timer = NULL;
+    pool->idle_timer = hr_handle_unref(pool->idle_timer);
     while (!hr_list_empty(&pool->idle)) {
         struct hr__pool_entry *oldest = hr_list_entry(pool->idle.prev, struct hr__pool_entry, link);
         if (hr_later(oldest->used, pool->options.idle) > hr_now())

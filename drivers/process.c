@@ -15,6 +15,7 @@
 #include "drivers/process/lines.h"
 
 struct hr_process {
+    uint64_t home; /* the number of its loop */
     hr_child *child;
     hr_usec grace;
     struct stream {
@@ -70,6 +71,7 @@ hr_process *hr_process_start(const struct hr_process_options *options)
     }
     for (int i = 0; i < 3; i++)
         process->streams[i].fd = -1;
+    process->home = hr_running_loop_number();
     process->grace = options->grace > 0 ? options->grace : hr_seconds(2);
     process->child = hr_child_spawn(&child);
     if (!process->child) {
@@ -106,12 +108,22 @@ pid_t hr_process_pid(const hr_process *process)
 
 /* --- its streams */
 
+static int check_home(const hr_process *process)
+{
+    uint64_t here = hr_running_loop_number();
+    if (here == 0 || here == process->home)
+        return 0;
+    return hr_fail(HR_EWRONGLOOP, "the program's streams belong to another loop");
+}
+
 static int find_output(hr_process *process, int i, struct stream **ret)
 {
     if (i < 1 || i > 2 || process->streams[i].fd < 0)
         return hr_fail(-EINVAL, "stream %d is no pipe to read", i);
-    *ret = &process->streams[i];
-    return 0;
+    int r = check_home(process);
+    if (r == 0)
+        *ret = &process->streams[i];
+    return r;
 }
 
 /* Receives what there is into the stream's buffer: 1, 0 at the end, or a code. */
@@ -170,7 +182,8 @@ int hr_process_write(hr_process *process, const void *bytes, size_t size)
 {
     if (process->streams[0].fd < 0)
         return hr_fail(-EINVAL, "the program's input is no pipe, or closed");
-    return hr_io_write(process->streams[0].io, bytes, size, NULL);
+    int r = check_home(process);
+    return r < 0 ? r : hr_io_write(process->streams[0].io, bytes, size, NULL);
 }
 
 void hr_process_close_input(hr_process *process)

@@ -39,7 +39,8 @@ struct hr_process_options {
 HR_PUBLIC hr_process *hr_process_start(const struct hr_process_options *options);
 
 /* Kills it and its group at once if it is not over, closes its streams; never waits and leaves no
- * zombie. Before the loop ends. NULL is fine; returns NULL. */
+ * zombie. Also after the loop's end, when it can be awaited and ended on another loop, too, while
+ * its streams are of no more use there (HR_EWRONGLOOP). NULL is fine; returns NULL. */
 HR_PUBLIC hr_process *hr_process_free(hr_process *process);
 HR_PUBLIC void hr_process_freep(hr_process **process);
 

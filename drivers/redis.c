@@ -191,9 +191,12 @@ hr_redis *hr__redis_new_beside(const hr_redis *pattern, const struct hr__redis_a
 
 int hr_redis_close(hr_redis *redis)
 {
+    int r = hr_running_loop() ? hr__redis_check_loop(redis) : 0;
+    if (r < 0)
+        return r;
     hr__redis_ref(redis);
     hr__redis_shut(redis);
-    int r = hr_event_wait(&redis->ended);
+    r = hr_event_wait(&redis->ended);
     if (r >= 0)
         r = hr_pool_close(redis->pool);
     if (r >= 0)

@@ -57,8 +57,9 @@ struct hr_redis_options {
 HR_PUBLIC hr_redis *hr_redis_new(const struct hr_redis_options *options);
 
 /* Fails what is pending with HR_ECLOSED, hangs up, waits for connections of one's own to come
- * back. Then free. close may be called twice; free alone drops everything. Both while the loop
- * exists. */
+ * back. Then free. close may be called twice; free alone drops everything, also after
+ * the loop's end. A client belongs to the first loop that it is used on: another gets
+ * HR_EWRONGLOOP, from close as well. */
 HR_PUBLIC hr_async int hr_redis_close(hr_redis *redis);
 HR_PUBLIC hr_redis *hr_redis_free(hr_redis *redis);
 HR_PUBLIC void hr_redis_freep(hr_redis **redis);
@@ -77,7 +78,7 @@ HR_PUBLIC void hr_redis_freep(hr_redis **redis);
  *   -ETIMEDOUT   no reply in command_timeout; the record's sent tells whether it left
  *   -ECANCELED   the task was cancelled; the record's sent likewise
  *   HR_ECLOSED · -ENOBUFS (longer than max_pending) · -ENOMEM · -EINVAL (format, or a command that
- *   others on the connection would suffer from) · HR_ENOTASK · HR_ENOLOOP
+ *   others on the connection would suffer from) · HR_ENOTASK · HR_ENOLOOP · HR_EWRONGLOOP
  * What is not sent when its caller leaves is taken back and never will be. */
 HR_PUBLIC hr_async int hr_redis_command(hr_redis *redis, hr_reply **ret, const char *fmt, ...);
 HR_PUBLIC hr_async int hr_redis_command_argv(hr_redis *redis, hr_reply **ret, size_t argc,

@@ -36,7 +36,7 @@ struct lookup {
 
 struct cached {
     char host[NAME_MAX_LEN];
-    hr_loop *loop; /* whose clock expires is on */
+    uint64_t loop; /* the number of that whose clock expires is on */
     hr_usec expires;
     struct answer answer; /* code 0: the place is free */
 };
@@ -129,8 +129,9 @@ static const struct answer *find(const char *host)
     for (size_t i = 0; i < CACHE_SIZE; i++) {
         struct cached *cached = &cache[i];
         if (cached->answer.code != 0 && strcmp(cached->host, host) == 0)
-            return cached->loop == hr_running_loop() && hr_now() < cached->expires ? &cached->answer
-                                                                                   : NULL;
+            return cached->loop == hr_running_loop_number() && hr_now() < cached->expires
+                       ? &cached->answer
+                       : NULL;
     }
     return NULL;
 }
@@ -145,7 +146,7 @@ static void keep(const struct lookup *lookup)
     }
     place->answer = lookup->answer;
     memcpy(place->host, lookup->host, sizeof(place->host));
-    place->loop = hr_running_loop();
+    place->loop = hr_running_loop_number();
     place->expires = hr_now() + (lookup->answer.code < 0 ? KEEP_FAILURES : KEEP_ANSWERS);
 }
 

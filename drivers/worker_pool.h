@@ -54,13 +54,14 @@ HR_PUBLIC hr_worker_pool *hr_worker_pool_new(const struct hr_worker_pool_options
  *   -ENOENT · -EACCES · -EMFILE · …   no worker can be started: see hr_process_start()
  *   -ENOTCONN    three workers or more in a row ended without an answer, and the backoff lasts; no
  *                worker has seen the request, and the record says how the latest ended
- *   HR_ECLOSED · -ENOMEM · HR_ENOTASK */
+ *   HR_ECLOSED · -ENOMEM · HR_ENOTASK · HR_EWRONGLOOP */
 HR_PUBLIC hr_async int hr_worker_pool_ask(hr_worker_pool *pool, const char *line, size_t size,
                                           char **ret, size_t *ret_size);
 
 /* Refuses new requests, waits for those at work, ends the workers' input and waits until all are
  * over, killing who is not after grace. 0, or -ECANCELED: may be called again. Then free; free
- * alone kills them. Both while the loop exists. */
+ * alone kills them, also after the loop's end. A pool belongs to the first loop that it is used on:
+ * another gets HR_EWRONGLOOP, from close as well. */
 HR_PUBLIC hr_async int hr_worker_pool_close(hr_worker_pool *pool);
 HR_PUBLIC hr_worker_pool *hr_worker_pool_free(hr_worker_pool *pool);
 HR_PUBLIC void hr_worker_pool_freep(hr_worker_pool **pool);

@@ -175,8 +175,11 @@ int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec li
     if (conn->held)
         return hr_fail(-EBUSY, "mysql %s: a cursor has rows of this connection left to fetch",
                        conn->host->name);
+    int r = conn->pool ? hr_pool_check_loop(conn->pool) : 0; /* one that is opened has none yet */
+    if (r < 0)
+        return r;
     *call = (struct hr__mysql_call){.conn = conn};
-    int r = hr_timeout_enter(&call->limit, limit);
+    r = hr_timeout_enter(&call->limit, limit);
     if (r < 0)
         return r;
     conn->busy = true;

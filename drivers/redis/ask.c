@@ -11,14 +11,14 @@
 
 int hr__redis_check_loop(struct hr_redis *redis)
 {
-    hr_loop *loop = hr_running_loop();
-    if (hr_likely(loop && redis->loop == loop))
+    uint64_t here = hr_running_loop_number();
+    if (hr_likely(here && redis->home == here))
         return 0;
-    if (!loop)
+    if (!here)
         return hr_fail(HR_ENOLOOP, "redis: no loop runs in this thread");
-    if (redis->loop)
+    if (redis->home)
         return hr_fail(HR_EWRONGLOOP, "redis: the client belongs to another loop");
-    redis->loop = loop;
+    redis->home = here;
     return 0;
 }
 

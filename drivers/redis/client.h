@@ -28,7 +28,7 @@ struct hr_redis {
     hr_usec command_timeout, patience;
     unsigned repeats;
     size_t late_bytes;      /* of commands that are to be futures and wait to be asked */
-    hr_loop *loop;          /* NULL until first used */
+    uint64_t home;          /* the number of its loop; 0 until first used */
     hr_pool *pool;          /* connections of one's own */
     struct hr_list pubsubs; /* subscribers, which end with the client */
 

@@ -26,7 +26,6 @@ struct hr__redis_node {
 struct hr_redis_cluster {
     unsigned refs;
     hr_redis *pattern; /* never connects: it holds the options */
-    hr_loop *loop;
     bool closed;
 
     struct hr_list nodes;

@@ -53,7 +53,7 @@ void hr__cluster_leave(struct hr__redis_node *node)
         return;
     struct hr_task_options options = {.name = "redis-node", .free_arg = bury_arg};
     hr_task *task = NULL;
-    if (node->redis && node->redis->loop)
+    if (node->redis && node->redis->home)
         task = hr_create_task_with(&options, close_node, node);
     if (!task)
         bury(node);

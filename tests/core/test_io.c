@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/transfer.h"
 #include "tests/support/hrtest.h"
 
 struct pair {
@@ -235,4 +236,43 @@ TEST_REAL(connect_waits_for_a_unix_listener_that_is_behind)
     close(first);
     close(second);
     close(b.listener);
+}
+
+static int make_io(void *arg)
+{
+    struct pair *pair = arg;
+    *pair = open_pair();
+    say(pair);
+    int r = hr_io_wait(pair->io, HR_READ);
+    return r < 0 ? r : hr_io_wait(pair->io, HR_WRITE);
+}
+
+/* There is a byte to be read. */
+static int use_io(void *arg)
+{
+    struct pair *pair = arg;
+    char byte = 'x';
+    ASSERT_ERR(hr_io_wait(pair->io, HR_READ), HR_EWRONGLOOP);
+    ASSERT_ERR((int)hr_io_read(pair->io, &byte, 1), HR_EWRONGLOOP);
+    ASSERT_ERR(hr_io_write(pair->io, &byte, 1, NULL), HR_EWRONGLOOP);
+    return 0;
+}
+
+static int close_io(void *arg)
+{
+    close_pair(arg);
+    return 0;
+}
+
+TEST_PLAIN(a_descriptor_is_of_no_use_to_a_later_loop_and_may_be_freed_after_its_own)
+{
+    struct pair pair;
+    for (int inside = 0; inside < 2; inside++) {
+        ASSERT_EQ(hr_run(make_io, &pair), HR_WRITE);
+        ASSERT_ERR(hr_run(use_io, &pair), 0);
+        if (inside)
+            ASSERT_ERR(hr_run(close_io, &pair), 0);
+        else
+            close_pair(&pair);
+    }
 }

@@ -516,3 +516,18 @@ TEST(an_hour_of_virtual_time_takes_no_time)
 {
     ASSERT_EQ(hour_of_timeouts(), hr_seconds(3600));
 }
+
+static int note_number(void *arg)
+{
+    *(uint64_t *)arg = hr_running_loop_number();
+    return 0;
+}
+
+TEST_PLAIN(no_two_loops_have_the_same_number)
+{
+    uint64_t first, second;
+    ASSERT_EQ(hr_running_loop_number(), 0);
+    ASSERT_ERR(hr_run(note_number, &first), 0);
+    ASSERT_ERR(hr_run(note_number, &second), 0);
+    ASSERT_TRUE(first > 0 && second > first);
+}
