@@ -94,20 +94,27 @@ static int open_own(hr_loop *loop)
     return 0;
 }
 
-/* The descriptors come first: what the kernel no longer knows by these numbers is taken from no
- * epoll, neither ours, which has lost it with them, nor a parent's. */
-static void close_own(hr_loop *loop)
+static void free_own_events(hr_loop *loop)
 {
-    if (loop->wake_fd >= 0)
-        close(loop->wake_fd);
-    if (loop->timer_fd >= 0)
-        close(loop->timer_fd);
     if (loop->wake_event)
         event_free(loop->wake_event);
     if (loop->timer_event)
         event_free(loop->timer_event);
     loop->wake_event = loop->timer_event = NULL;
+}
+
+/* Of a base that is a parent's the descriptors go first: what the kernel no longer knows by these
+ * numbers is taken from no epoll. */
+static void close_own(hr_loop *loop, bool parents)
+{
+    if (!parents)
+        free_own_events(loop);
+    if (loop->wake_fd >= 0)
+        close(loop->wake_fd);
+    if (loop->timer_fd >= 0)
+        close(loop->timer_fd);
     loop->wake_fd = loop->timer_fd = -1;
+    free_own_events(loop);
 }
 
 int hr__poll_open(hr_loop *loop, const char *backend)
@@ -137,7 +144,7 @@ int hr__poll_renew(hr_loop *loop)
 {
     if (loop->stranded)
         return hr_fail(-EMFILE, "there was no descriptor for a forked child's loop");
-    close_own(loop); /* two numbers are free then */
+    close_own(loop, true); /* two numbers are free then */
     int r = loop->base ? check_descriptors(needed_anew(loop)) : HR_ECLOSED;
     if (r < 0)
         return r;
@@ -165,7 +172,7 @@ void hr_loop_event_free(hr_loop *loop, struct event *event)
 void hr__poll_close(hr_loop *loop)
 {
     bool own = loop->base && hr__poll_own(loop) == 0;
-    close_own(loop);
+    close_own(loop, !own);
     if (own)
         event_base_free(loop->base);
     loop->base = NULL;

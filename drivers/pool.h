@@ -50,16 +50,14 @@ enum hr_pool_return {
     HR_POOL_BROKEN, /* of no use */
 };
 
-/* A pool belongs to the first loop that it is used on. 0, or HR_EWRONGLOOP when another one runs.
- */
+/* A pool belongs to the first loop that it is used on. 0; HR_EWRONGLOOP when another one runs. */
 HR_PUBLIC int hr_pool_check_loop(hr_pool *pool);
 
 /* Borrows a connection, waiting in order for one: lent ones coming back, or one that a task of the
  * pool opens (a borrower that is cancelled does not waste it). 0; -ECANCELED; HR_ECLOSED;
- * HR_EWRONGLOOP;
- * -ETIMEDOUT when none came free within patience; or what open said, when nothing is lent that
- * could be waited for. After a failure the next opening waits for the backoff, and borrowers
- * meanwhile get the last error at once, so that nobody hammers a server that is down. */
+ * HR_EWRONGLOOP; -ETIMEDOUT when none came free within patience; or what open said, when nothing is
+ * lent that could be waited for. After a failure the next opening waits for the backoff, and
+ * borrowers meanwhile get the last error at once, so that nobody hammers a server that is down. */
 HR_PUBLIC hr_async int hr_pool_acquire(hr_pool *pool, void **ret);
 
 /* Gives it back; never waits. Dirty ones are reset by a task of the pool before anyone sees them.
