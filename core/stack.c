@@ -176,7 +176,8 @@ static unsigned install_guards(struct hr__stacks *stacks, const struct hr__slab 
             return (unsigned)((size_t)done / stacks->guard);
         stacks->one_by_one = true;
     }
-    return madvise(guards[0].iov_base, stacks->guard, MADV_GUARD_INSTALL) == 0;
+    char *lowest = slab->base + slab->guarded * stacks->stride;
+    return madvise(lowest, stacks->guard, MADV_GUARD_INSTALL) == 0;
 }
 
 /* Sees to it that the next stride to be carved has its guard. */

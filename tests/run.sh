@@ -170,10 +170,12 @@ stage_aarch64()
     }
     compile aarch64
     # What qemu-user cannot do: run the program again (process pools), keep a fork of a process with
-    # threads whole (s12_14), have a child in its group by the time spawn returns, as its vfork() is
-    # a fork, and leave two signals alone that it takes for itself.
+    # threads whole that starts threads itself (s12_14, three of l3), have a child in its group by
+    # the time spawn returns, as its vfork() is a fork, and leave two signals alone that it takes
+    # for itself.
     unit_tests aarch64 --timeout-multiplier 4 \
-        --test-args='-test_process_ -test_torture_processes -s12_14 -its_group_is_its_own -signals_are_at'
+        --test-args='-test_process_ -test_torture_processes -s12_14 -its_group_is_its_own -signals_are_at
+                     -l3_a_childs_loop_has -l3_a_job_that -l3_threads_that'
 }
 
 stage_layers()

@@ -38,7 +38,7 @@ static int mind_a_program(void *arg)
         .streams = {{HR_CHILD_FD, wait->pipe[0]}},
         .end_group = true,
     };
-    struct hr_child_exit end;
+    struct hr_child_exit end = {0};
     hr_auto(hr_child_freep) hr_child *program = hr_child_spawn(&options);
     int r = program ? hr_child_wait(program, &end) : hr_last_error()->code;
     return r < 0 ? r : end.signal || end.status ? -EIO : DONE;
