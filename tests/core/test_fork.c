@@ -360,6 +360,7 @@ TEST_PLAIN(l6_a_loop_that_gets_only_some_of_its_descriptors_is_an_error_and_not_
             OR_DIE(loop || hr_last_error()->code == -EMFILE);
         }
         OR_DIE(loop && count > 4);
+        hr_loop_free(loop);
         _exit(FINE);
     }
     expect_fine(child);

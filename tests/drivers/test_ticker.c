@@ -9,13 +9,17 @@
 
 #define MS INT64_C(1000000)
 
-static void work(clockid_t clock, long ms)
+static int64_t nanoseconds(clockid_t clock)
 {
-    struct timespec start, now;
-    clock_gettime(clock, &start);
-    do {
-        clock_gettime(clock, &now);
-    } while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / MS < ms);
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static void work(clockid_t clock, int ms)
+{
+    for (int64_t end = nanoseconds(clock) + ms * MS; nanoseconds(clock) < end;)
+        ;
 }
 
 static struct ticker beside(void (*body)(void))
