@@ -5,6 +5,7 @@
 #include "drivers/redis/cluster.h"
 
 #include "drivers/redis/cluster_impl.h"
+#include "drivers/redis/manners.h"
 #include "drivers/redis/script_impl.h"
 
 hr_redis_cluster *hr_redis_cluster_new(const struct hr_redis_options *options)
@@ -77,7 +78,9 @@ static int ask(struct hr_redis_cluster *cluster, hr_reply **ret,
 {
     hr_auto(hr_buf_done) struct hr_buf bytes;
     hr_buf_init(&bytes, SIZE_MAX);
-    int r = hr__redis_format(&bytes, request);
+    int r = hr__redis_check_manners(request);
+    if (r == 0)
+        r = hr__redis_format(&bytes, request);
     return r < 0 ? r : hr__cluster_ask(cluster, ret, &bytes, slot);
 }
 
@@ -144,7 +147,9 @@ static int start_late(struct hr_redis_cluster *cluster, const struct hr__redis_r
         return hr_fail(-ENOMEM, "redis: no memory for the command");
     late->cluster = hr__cluster_ref(cluster);
     hr_buf_init(&late->bytes, SIZE_MAX);
-    int r = hr__redis_format(&late->bytes, request);
+    int r = hr__redis_check_manners(request);
+    if (r == 0)
+        r = hr__redis_format(&late->bytes, request);
     if (r == 0) {
         struct hr_task_options options = {.name = "redis-command", .free_arg = free_late};
         *ret = hr_create_task_with(&options, ask_late, late);

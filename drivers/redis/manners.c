@@ -4,6 +4,7 @@
  */
 #include "drivers/redis/manners.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -17,36 +18,36 @@
 #define OWN       "hr_redis_conn_command() on a connection of one's own"
 
 static const struct hr__redis_manner manners[] = {
-    {"ASKING",       "hr_redis_cluster_command()", false},
-    {"AUTH",         URL,                          false},
-    {"BLMOVE",       OWN,                          true },
-    {"BLMPOP",       OWN,                          true },
-    {"BLPOP",        OWN,                          true },
-    {"BRPOP",        OWN,                          true },
-    {"BRPOPLPUSH",   OWN,                          true },
-    {"BZMPOP",       OWN,                          true },
-    {"BZPOPMAX",     OWN,                          true },
-    {"BZPOPMIN",     OWN,                          true },
-    {"DISCARD",      EXEC,                         false},
-    {"EXEC",         EXEC,                         false},
-    {"HELLO",        URL,                          false},
-    {"MONITOR",      "redis-cli",                  false},
-    {"MULTI",        EXEC,                         false},
-    {"PSUBSCRIBE",   SUBSCRIBE,                    false},
-    {"PUNSUBSCRIBE", "hr_redis_unsubscribe()",     false},
-    {"QUIT",         "hr_redis_close()",           false},
-    {"READONLY",     OWN,                          false},
-    {"READWRITE",    OWN,                          false},
-    {"RESET",        OWN,                          false},
-    {"SELECT",       URL,                          false},
-    {"SSUBSCRIBE",   SUBSCRIBE,                    false},
-    {"SUBSCRIBE",    SUBSCRIBE,                    false},
-    {"SUNSUBSCRIBE", "hr_redis_unsubscribe()",     false},
-    {"UNSUBSCRIBE",  "hr_redis_unsubscribe()",     false},
-    {"UNWATCH",      WATCH,                        false},
-    {"WAIT",         OWN,                          true },
-    {"WAITAOF",      OWN,                          true },
-    {"WATCH",        WATCH,                        false},
+    {"ASKING",       "a hr_redis_cluster",     false},
+    {"AUTH",         URL,                      false},
+    {"BLMOVE",       OWN,                      true },
+    {"BLMPOP",       OWN,                      true },
+    {"BLPOP",        OWN,                      true },
+    {"BRPOP",        OWN,                      true },
+    {"BRPOPLPUSH",   OWN,                      true },
+    {"BZMPOP",       OWN,                      true },
+    {"BZPOPMAX",     OWN,                      true },
+    {"BZPOPMIN",     OWN,                      true },
+    {"DISCARD",      EXEC,                     false},
+    {"EXEC",         EXEC,                     false},
+    {"HELLO",        URL,                      false},
+    {"MONITOR",      "redis-cli",              false},
+    {"MULTI",        EXEC,                     false},
+    {"PSUBSCRIBE",   SUBSCRIBE,                false},
+    {"PUNSUBSCRIBE", "hr_redis_unsubscribe()", false},
+    {"QUIT",         "hr_redis_close()",       false},
+    {"READONLY",     OWN,                      false},
+    {"READWRITE",    OWN,                      false},
+    {"RESET",        OWN,                      false},
+    {"SELECT",       URL,                      false},
+    {"SSUBSCRIBE",   SUBSCRIBE,                false},
+    {"SUBSCRIBE",    SUBSCRIBE,                false},
+    {"SUNSUBSCRIBE", "hr_redis_unsubscribe()", false},
+    {"UNSUBSCRIBE",  "hr_redis_unsubscribe()", false},
+    {"UNWATCH",      WATCH,                    false},
+    {"WAIT",         OWN,                      true },
+    {"WAITAOF",      OWN,                      true },
+    {"WATCH",        WATCH,                    false},
 };
 
 #define LETTER(c) (1U << ((c)&31))
@@ -75,63 +76,113 @@ static int refuse(const struct hr__redis_manner *manner, const char *whom)
                    manner->blocks ? "hold up" : "change the commands of", whom, manner->instead);
 }
 
-/* CLIENT REPLY OFF or SKIP: a command without a reply would get the next one's. */
-static bool is_client_reply(const char *first, const char *second)
+/* The first two words of a command; the second is empty where there is none. */
+struct opening {
+    const char *first, *second;
+    size_t first_len, second_len;
+};
+
+static bool is_word(const char *word, size_t len, const char *name)
 {
-    return second && strncasecmp(first, "CLIENT", 6) == 0 && strncasecmp(second, "REPLY", 5) == 0;
+    return len == strlen(name) && strncasecmp(word, name, len) == 0;
 }
 
-static int refuse_client_reply(void)
+static struct opening opening_of_format(const char *fmt)
 {
+    struct opening words = {.first = fmt + strspn(fmt, " ")};
+    words.first_len = strcspn(words.first, " ");
+    words.second = words.first + words.first_len;
+    words.second += strspn(words.second, " ");
+    words.second_len = strcspn(words.second, " ");
+    return words;
+}
+
+static struct opening opening_of_array(const struct hr__redis_request *request)
+{
+    struct opening words = {.first = request->argv[0], .second = ""};
+    words.first_len = request->lens ? request->lens[0] : strlen(words.first);
+    if (request->argc > 1) {
+        words.second = request->argv[1];
+        words.second_len = request->lens ? request->lens[1] : strlen(words.second);
+    }
+    return words;
+}
+
+/* Of a command as it is sent: "*2", "$6", the word, "$5", the word, each with CR LF behind it. */
+static struct opening opening_of_bytes(const char *at)
+{
+    struct opening words = {.second = ""};
+    unsigned long count = strtoul(at + 1, NULL, 10);
+    at = strchr(at, '$') + 1;
+    words.first_len = strtoul(at, NULL, 10);
+    words.first = strchr(at, '\n') + 1;
+    if (count > 1) {
+        at = words.first + words.first_len + 3;
+        words.second_len = strtoul(at, NULL, 10);
+        words.second = strchr(at, '\n') + 1;
+    }
+    return words;
+}
+
+/* CLIENT REPLY OFF or SKIP: a command without a reply would get the next one's. */
+static int check_client_reply(const struct opening *words)
+{
+    if (!is_word(words->first, words->first_len, "CLIENT") ||
+        !is_word(words->second, words->second_len, "REPLY"))
+        return 0;
     return hr_fail(-EINVAL, "redis: CLIENT REPLY would give a command the reply of another one");
 }
 
-static const char *second_word(const char *word)
+static int check_shared(const struct opening *words)
 {
-    word += strcspn(word, " ");
-    return word + strspn(word, " ");
+    const struct hr__redis_manner *manner = hr__redis_manner_of(words->first, words->first_len);
+    return manner ? refuse(manner, "everybody on the shared connection")
+                  : check_client_reply(words);
 }
 
-/* The first word, or NULL: it is not known. */
-static const char *first_word(const struct hr__redis_request *request)
+static int check_own(const struct opening *words)
 {
-    if (!request->fmt)
-        return request->argc > 0 ? request->argv[0] : NULL;
-    const char *word = request->fmt;
-    while (*word == ' ')
-        word++;
-    return word;
+    const struct hr__redis_manner *manner = hr__redis_manner_of(words->first, words->first_len);
+    if (manner && (strstr(manner->name, "SUBSCRIBE") || strcmp(manner->name, "MONITOR") == 0))
+        return refuse(manner, "the connection's next borrower");
+    return check_client_reply(words);
 }
 
-static int check_word(const struct hr__redis_request *request, const char *word)
+/* What a format puts in is known when it is written. */
+static int check_format(const struct hr__redis_request *request,
+                        int (*check)(const struct opening *words))
 {
-    const char *second = NULL;
-    size_t len;
-    if (request->fmt) {
-        len = strcspn(word, " ");
-        second = second_word(word);
-    } else {
-        len = request->lens ? request->lens[0] : strlen(word);
-        second = request->argc > 1 ? request->argv[1] : NULL;
-    }
-    const struct hr__redis_manner *manner = hr__redis_manner_of(word, len);
-    if (manner)
-        return refuse(manner, "everybody on the shared connection");
-    return is_client_reply(word, second) ? refuse_client_reply() : 0;
+    struct opening words = opening_of_format(request->fmt);
+    bool is_client = is_word(words.first, words.first_len, "CLIENT");
+    if (!memchr(words.first, '%', words.first_len) &&
+        !(is_client && memchr(words.second, '%', words.second_len)))
+        return check(&words);
+
+    hr_auto(hr_buf_done) struct hr_buf sent;
+    hr_buf_init(&sent, SIZE_MAX);
+    int r = hr__redis_format(&sent, request);
+    if (r < 0)
+        return r;
+    words = opening_of_bytes(hr_buf_data(&sent));
+    return check(&words);
 }
 
 int hr__redis_check_manners(const struct hr__redis_request *request)
 {
-    const char *word = first_word(request);
-    bool suspect = word && (letters | LETTER('C')) & LETTER(word[0]);
-    return suspect ? check_word(request, word) : 0;
+    if (request->fmt) {
+        const char *word = request->fmt;
+        while (*word == ' ')
+            word++;
+        bool suspect = *word == '%' || (letters | LETTER('C')) & LETTER(*word);
+        return suspect ? check_format(request, check_shared) : 0;
+    }
+    if (request->argc == 0)
+        return 0;
+    struct opening words = opening_of_array(request);
+    return check_shared(&words);
 }
 
-int hr__redis_check_own_manners(const char *fmt)
+int hr__redis_check_own_manners(const struct hr__redis_request *request)
 {
-    const char *word = fmt + strspn(fmt, " ");
-    const struct hr__redis_manner *manner = hr__redis_manner_of(word, strcspn(word, " "));
-    if (manner && (strstr(manner->name, "SUBSCRIBE") || strcmp(manner->name, "MONITOR") == 0))
-        return refuse(manner, "the connection's next borrower");
-    return is_client_reply(word, second_word(word)) ? refuse_client_reply() : 0;
+    return check_format(request, check_own);
 }

@@ -18,9 +18,9 @@ const struct hr__redis_manner *hr__redis_manner_of(const char *word, size_t len)
 
 struct hr__redis_request;
 
-/* 0, or -EINVAL and a record that says what to call instead. Of a format that begins with a
- * conversion, and of bytes, nothing is known: 0. */
+/* 0, or -EINVAL (also a format that is none) and a record that says what to call instead, or
+ * -ENOMEM. Of bytes nothing is known: 0. */
 int hr__redis_check_manners(const struct hr__redis_request *request);
 
 /* The same for a connection of one's own, where only those do harm whose replies are no replies. */
-int hr__redis_check_own_manners(const char *fmt);
+int hr__redis_check_own_manners(const struct hr__redis_request *request);

@@ -166,13 +166,12 @@ static void leave_blocked(struct hr_redis_conn *own, struct hr__redis_call *call
 int(hr_redis_conn_command)(hr_redis_conn *conn, hr_reply **ret, hr_usec block, const char *fmt, ...)
 {
     struct hr__redis_call call = {0};
-    int checked = hr__redis_check_own_manners(fmt);
-    if (checked < 0)
-        return checked;
     va_list args;
     va_start(args, fmt);
     struct hr__redis_request request = {.fmt = fmt, .args = &args};
-    int r = hr__redis_call_begin(&call, conn->conn, &request,
+    int r = hr__redis_check_own_manners(&request);
+    if (r >= 0)
+        r = hr__redis_call_begin(&call, conn->conn, &request,
                                  hr_later(block, conn->redis->command_timeout));
     va_end(args);
     if (r < 0)

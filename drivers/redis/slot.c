@@ -60,6 +60,7 @@ struct rule {
 
 static const struct rule by_default = {"", KEYS_RANGE, 1, 1, 1};
 
+/* In the order of strcasecmp(), for which '_' stands before all letters. */
 static const struct rule rules[] = {
     {"ACL",               KEYS_NONE,    0, 0,  0},
     {"AUTH",              KEYS_NONE,    0, 0,  0},
@@ -83,9 +84,9 @@ static const struct rule rules[] = {
     {"DEL",               KEYS_RANGE,   1, 0,  1},
     {"ECHO",              KEYS_NONE,    0, 0,  0},
     {"EVAL",              KEYS_COUNTED, 0, 2,  0},
+    {"EVAL_RO",           KEYS_COUNTED, 0, 2,  0},
     {"EVALSHA",           KEYS_COUNTED, 0, 2,  0},
     {"EVALSHA_RO",        KEYS_COUNTED, 0, 2,  0},
-    {"EVAL_RO",           KEYS_COUNTED, 0, 2,  0},
     {"EXISTS",            KEYS_RANGE,   1, 0,  1},
     {"FCALL",             KEYS_COUNTED, 0, 2,  0},
     {"FCALL_RO",          KEYS_COUNTED, 0, 2,  0},
@@ -238,7 +239,7 @@ struct keys {
     size_t deaf; /* words before this one are arguments, whatever they say */
 };
 
-/* Options whose arguments may look like options: of SORT, and of MIGRATE. */
+/* Options whose arguments may look like options: of SORT, MIGRATE and XREADGROUP. */
 static const struct {
     const char *name;
     size_t words;
@@ -247,6 +248,7 @@ static const struct {
     {"AUTH2", 2},
     {"BY",    1},
     {"GET",   1},
+    {"GROUP", 2},
     {"LIMIT", 2},
 };
 
@@ -284,9 +286,12 @@ static void heed_word(const struct rule *rule, const struct walk *walk, const st
         keys->first = number + 1;
         keys->last = count < walk->count ? number + count : walk->count - 1;
     }
-    if (rule->where == KEYS_STREAMS && keys->first == SIZE_MAX && is_word(word, "STREAMS")) {
-        keys->first = number + 1;
-        keys->last = number + (walk->count - number - 1) / 2;
+    if (rule->where == KEYS_STREAMS && keys->first == SIZE_MAX && number >= keys->deaf) {
+        if (is_word(word, "STREAMS")) {
+            keys->first = number + 1;
+            keys->last = number + (walk->count - number - 1) / 2;
+        }
+        skip_arguments(word, number, keys);
     }
     if (rule->where == KEYS_STORED || rule->where == KEYS_MIGRATE)
         heed_option(rule, walk, word, keys);

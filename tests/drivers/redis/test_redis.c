@@ -418,12 +418,19 @@ TEST_REAL(what_others_would_suffer_from_is_refused_on_the_shared_connection)
     }
     const char *const argv[] = {"multi"};
     ASSERT_ERR(hr_redis_command_argv(redis, NULL, 1, argv, NULL), -EINVAL);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "%s", "MULTI"), -EINVAL);
+    ASSERT_ERR(hr_redis_command(redis, NULL, " %b %s", "subscribed", (size_t)9, "c"), -EINVAL);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "B%sPOP none 60", "L"), -EINVAL);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "client %s OFF", "reply"), -EINVAL);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "%s %s", "CLIENT", "LIST"), 0);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "%s", "PING"), 0);
     ASSERT_ERR(hr_redis_command(redis, NULL, "MULTIPLY 3"), HR_EREPLY);
     ASSERT_ERR(hr_redis_command(redis, NULL, "SET multi exec"), 0);
     ASSERT_ERR(hr_redis_command(redis, NULL, "CLIENT LIST"), 0);
     hr_redis_conn *conn = NULL;
     ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
     ASSERT_ERR(hr_redis_conn_command(conn, NULL, 0, "SUBSCRIBE c"), -EINVAL);
+    ASSERT_ERR(hr_redis_conn_command(conn, NULL, 0, "%s c", "PSUBSCRIBE"), -EINVAL);
     ASSERT_ERR(hr_redis_conn_command(conn, NULL, 0, "SELECT 3"), 0);
     hr_redis_release(conn);
     ASSERT_ERR(hr_redis_close(redis), 0);

@@ -83,6 +83,9 @@ TEST_REAL(commands_of_a_cluster_find_their_nodes)
     ASSERT_ERR(use_every_form(cluster), 0);
     ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "MGET a b"), -EINVAL);
     ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "PING"), 0);
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "MULTI"), -EINVAL);
+    ASSERT_ERR(hr_redis_cluster_command_by(cluster, NULL, "k", 1, "CLIENT REPLY SKIP"), -EINVAL);
+    ASSERT_ERR(hr_join(hr_redis_cluster_command_future(cluster, "BLPOP k 60")), -EINVAL);
     ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "LPUSH k:1 x"), HR_EREPLY);
     ASSERT_STR(hr_last_error()->kind, "WRONGTYPE");
     struct hr_redis_cluster_stats stats;
