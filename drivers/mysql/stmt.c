@@ -146,6 +146,8 @@ static int read_stmt_result(MYSQL *m)
         return 1;
     if (conn->whole && hr__mysql_read_whole(conn, conn->running, conn->whole))
         return conn->ahead_error < 0;
+    /* What the library reads may tell it of other columns, of which the server says no more. */
+    conn->running->shape = hr_mysql_result_free(conn->running->shape);
     int failed = conn->read_stmt_result(m);
     return failed || conn->ahead_error < 0;
 }

@@ -33,9 +33,11 @@ hr_redis_cluster *hr_redis_cluster_new(const struct hr_redis_options *options)
 
 int hr_redis_cluster_close(hr_redis_cluster *cluster)
 {
+    int r = hr__redis_check_loop(cluster->pattern);
+    if (r < 0)
+        return r;
     hr__cluster_ref(cluster);
     hr__cluster_shut(cluster);
-    int r = 0;
     while (r >= 0 && cluster->learner)
         r = hr_event_wait(&cluster->told);
     if (r >= 0)

@@ -28,65 +28,70 @@ static bool read_address(const hr_reply *node, const struct hr__redis_address *a
     return hr__redis_address_set(ret, host, hr_reply_int(hr_reply_at(node, 1)));
 }
 
-/* Notes that a node belongs to the cluster. 0, also when it has no address, or -ENOMEM. */
-static int note_node(struct hr_redis_cluster *cluster, const hr_reply *entry, bool master,
-                     const struct hr__redis_address *asked)
+/* A range is [first, last, master, replica …]. */
+static int check_range(const hr_reply *range)
 {
-    struct hr__redis_address address;
-    if (!read_address(entry, asked, &address))
-        return 0;
-    hr_auto(hr__cluster_leavep) struct hr__redis_node *node = NULL;
-    int r = hr__cluster_meet(cluster, &address, &node);
-    if (r < 0)
-        return r;
-    node->known = true;
-    node->master = node->master || master;
+    int64_t first = hr_reply_int(hr_reply_at(range, 0)), last = hr_reply_int(hr_reply_at(range, 1));
+    if (hr_reply_len(range) < 3 || first < 0 || first > last || last >= HR__REDIS_SLOTS)
+        return hr_fail(-EBADMSG, "redis: the map of the cluster makes no sense");
     return 0;
 }
 
-/* [first, last, master, replica …] */
-static int note_range(struct hr_redis_cluster *cluster, const hr_reply *range,
+/* Makes a node of each in the range that is new and has an address. */
+static int meet_range(struct hr_redis_cluster *cluster, const hr_reply *range,
                       const struct hr__redis_address *asked)
 {
-    int r = hr_reply_len(range) < 3 ? -EBADMSG : 0;
-    int64_t first = hr_reply_int(hr_reply_at(range, 0)), last = hr_reply_int(hr_reply_at(range, 1));
-    if (r < 0 || first < 0 || first > last || last >= HR__REDIS_SLOTS)
-        return hr_fail(-EBADMSG, "redis: the map of the cluster makes no sense");
-    for (size_t i = 2; r == 0 && i < hr_reply_len(range); i++)
-        r = note_node(cluster, hr_reply_at(range, i), i == 2, asked);
+    int r = 0;
+    for (size_t i = 2; r == 0 && i < hr_reply_len(range); i++) {
+        struct hr__redis_address address;
+        hr_auto(hr__cluster_leavep) struct hr__redis_node *node = NULL;
+        if (read_address(hr_reply_at(range, i), asked, &address))
+            r = hr__cluster_meet(cluster, &address, &node);
+    }
     return r;
 }
 
 static void assign_range(struct hr_redis_cluster *cluster, const hr_reply *range,
                          const struct hr__redis_address *asked)
 {
-    struct hr__redis_address address;
-    struct hr__redis_node *node = NULL;
-    if (read_address(hr_reply_at(range, 2), asked, &address))
-        node = hr__cluster_node_at(cluster, &address);
+    struct hr__redis_node *master = NULL;
+    for (size_t i = 2; i < hr_reply_len(range); i++) {
+        struct hr__redis_address address;
+        struct hr__redis_node *node = NULL;
+        if (read_address(hr_reply_at(range, i), asked, &address))
+            node = hr__cluster_node_at(cluster, &address);
+        if (!node)
+            continue;
+        node->known = true;
+        if (i == 2) {
+            node->master = true;
+            master = node;
+        }
+    }
     int64_t last = hr_reply_int(hr_reply_at(range, 1));
     for (int64_t slot = hr_reply_int(hr_reply_at(range, 0)); slot <= last; slot++)
-        cluster->slots[slot] = node;
+        cluster->slots[slot] = master;
 }
 
-/* Takes in a map. First the nodes, which may fail and then changes nothing that matters; then the
- * slots. */
+/* Takes in a map: all of it, or nothing when it makes no sense. */
 static int take_map(struct hr_redis_cluster *cluster, const hr_reply *map,
                     const struct hr__redis_address *asked)
 {
     size_t count = hr_reply_len(map);
     if (count == 0)
         return hr_fail(-EBADMSG, "redis %s:%u: it knows no slots", asked->host, asked->port);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = check_range(hr_reply_at(map, i));
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = meet_range(cluster, hr_reply_at(map, i), asked);
+    if (r < 0)
+        return r;
+
     hr_list_foreach (link, &cluster->nodes) {
         struct hr__redis_node *node = hr_list_entry(link, struct hr__redis_node, link);
         node->known = node->master = false;
     }
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < count; i++)
-        r = note_range(cluster, hr_reply_at(map, i), asked);
-    if (r < 0)
-        return r;
-
     memset(cluster->slots, 0, sizeof(cluster->slots));
     for (size_t i = 0; i < count; i++)
         assign_range(cluster, hr_reply_at(map, i), asked);

@@ -137,6 +137,9 @@ int hr__cluster_find(struct hr_redis_cluster *cluster, unsigned slot, hr_usec de
         return r;
     struct hr__redis_node *node =
         slot == HR__REDIS_NO_SLOT ? some_master(cluster) : cluster->slots[slot];
+    if (!node && slot == HR__REDIS_NO_SLOT)
+        return hr_fail_native(-ENOTCONN, 0, NULL, "CLUSTERDOWN", false,
+                              "redis: no master of the cluster is known");
     if (!node)
         return hr_fail_native(-ENOTCONN, 0, NULL, "CLUSTERDOWN", false,
                               "redis: no node of the cluster has the slot %u", slot);

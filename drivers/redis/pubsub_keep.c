@@ -177,6 +177,7 @@ static int connect_and_serve(struct hr_redis_pubsub *pubsub, struct hr_backoff *
         return r;
     if (r < 0) {
         pubsub->failed++;
+        hr_error_done(&pubsub->error);
         hr_error_copy(&pubsub->error, hr_last_error());
         announce(pubsub);
         return hr_sleep(hr_backoff_next(backoff));

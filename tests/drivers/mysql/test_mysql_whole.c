@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "drivers/mysql/conn.h"
+#include "drivers/mysql/cursor.h"
 #include "drivers/mysql/real.h"
 #include "drivers/mysql/result.h"
 #include "tests/drivers/mysql/mysql_test.h"
@@ -225,6 +226,21 @@ TEST_REAL(small_results_follow_a_change_of_their_columns)
     mariadb_server_sql(mariadb_server_shared(), "ALTER TABLE t MODIFY a TINYINT UNSIGNED");
     for (int i = 0; i < 3; i++)
         ASSERT_STR(mysql_test_value(conn, select, HR_ARGS(hr_i(1))), "7");
+    mariadb_server_sql(mariadb_server_shared(), "ALTER TABLE t MODIFY a BIGINT");
+    for (int i = 0; i < 2; i++)
+        ASSERT_STR(mysql_test_value(conn, select, HR_ARGS(hr_i(1))), "7");
+    /* A cursor hears of the change first. */
+    static const char *const types[] = {"DOUBLE", "BIGINT UNSIGNED", "DOUBLE"};
+    for (size_t i = 0; i < HR_ARRAY_LEN(types); i++) {
+        char alter[80];
+        snprintf(alter, sizeof(alter), "ALTER TABLE t MODIFY a %s", types[i]);
+        mariadb_server_sql(mariadb_server_shared(), alter);
+        hr_mysql_cursor *cursor = hr_mysql_cursor_new(conn);
+        ASSERT_ERR(hr_mysql_execute(cursor, select, HR_ARGS(hr_i(1))), 0);
+        ASSERT_ERR(hr_mysql_cursor_close(cursor), 0);
+        hr_mysql_cursor_free(cursor);
+        ASSERT_STR(mysql_test_value(conn, select, HR_ARGS(hr_i(1))), "7");
+    }
     /* Arguments of other types, which some columns take their own from. */
     for (int i = 0; i < 2; i++) {
         ASSERT_STR(mysql_test_value(conn, "SELECT ?", HR_ARGS(hr_i(-3))), "-3");

@@ -208,6 +208,25 @@ TEST(maps_that_make_no_sense_say_why_there_is_no_connection)
     }
 }
 
+TEST(a_later_map_that_makes_no_sense_changes_nothing)
+{
+    struct node a, b;
+    hr_redis_cluster *cluster = start_two(&a, &b);
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), 0);
+    snprintf(a.map, sizeof(a.map), "*1\r\n*2\r\n:0\r\n:1\r\n");
+    snprintf(b.map, sizeof(b.map), "%s", a.map);
+    redirect(a.replies[1], "MOVED", "k", &b);
+    snprintf(a.replies[2], 80, "+OK\r\n");
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), 0);
+    ASSERT_ERR(hr_sleep(hr_seconds(5)), 0);
+    struct hr_redis_cluster_stats stats;
+    hr_redis_cluster_get_stats(cluster, &stats);
+    ASSERT_EQ(stats.maps, 1);
+    ASSERT_EQ(stats.masters, 1);
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "PING"), 0);
+    end_two(cluster, &a, &b);
+}
+
 /* A slot that nobody has, and a node without an address that can be used. */
 TEST(a_slot_of_nobody_is_no_connection)
 {
