@@ -2,12 +2,11 @@
 /*
  * One queue, one lock, threads that are started on demand.
  *
- * A small job costs less than a lock that others want, and far less than waking a thread. So jobs
- * come in over a lock-free stack, which threads move to the end of the queue, and whoever submits
- * takes the lock only when a thread has to be called. One call is on its way at a time; a thread
- * that was called calls the next one if it leaves jobs behind when it takes its own, so that no job
- * waits while a thread sleeps. A thread without work looks around for a moment before it sleeps,
- * one of them at a time.
+ * A small job costs less than a lock that others want, and far less than waking a thread. So
+ * whoever submits adds to the queue without the lock (core/job_queue.h), and takes it only when a
+ * thread has to be called. One call is on its way at a time; a thread that was called calls the
+ * next one if it leaves jobs behind when it takes its own, so that no job waits while a thread
+ * sleeps. A thread without work looks around for a moment before it sleeps, one of them at a time.
  */
 #include "core/executor.h"
 
@@ -23,7 +22,6 @@
 #include "core/thread.h"
 
 #define THREAD_NAME_MAX 16 /* the kernel's limit, NUL included */
-#define CACHE_LINE      64
 
 struct hr_executor {
     atomic_uint refs; /* the owner's, one a thread, one a job */
@@ -31,14 +29,10 @@ struct hr_executor {
     unsigned forks;     /* hr__forks where it was made */
     atomic_bool wanted; /* who puts a job in has to call a thread */
 
-    alignas(CACHE_LINE) _Atomic(struct hr_list *) incoming; /* newest first, linked by next;
-                                                               closed_mark at the end */
-
-    alignas(CACHE_LINE) pthread_mutex_t lock;
+    struct hr__jobs jobs;
+    pthread_mutex_t lock;
     pthread_cond_t work; /* a job was queued, or the end has come */
     pthread_cond_t gone; /* the last thread has ended */
-    struct hr_list jobs;
-    atomic_size_t queued; /* written with the lock held */
     unsigned alive, started, maximum;
     unsigned fresh;  /* started, and not at their first job yet */
     unsigned asleep; /* and not called */
@@ -49,8 +43,6 @@ struct hr_executor {
     hr_usec span;         /* for the next one */
     pthread_t threads[];  /* those started */
 };
-
-static struct hr_list closed_mark;
 
 /* It is held for an instant only: whoever meets a holder looks again before he sleeps. */
 static void init_lock(pthread_mutex_t *lock)
@@ -70,7 +62,7 @@ hr_executor *hr_executor_new(const char *name, unsigned threads)
     }
     hr_executor *executor = NULL;
     size_t size = sizeof *executor + threads * sizeof executor->threads[0];
-    if (posix_memalign((void **)&executor, CACHE_LINE, size) != 0) {
+    if (posix_memalign((void **)&executor, alignof(hr_executor), size) != 0) {
         hr_fail(-ENOMEM, "executor: out of memory");
         return NULL;
     }
@@ -84,7 +76,7 @@ hr_executor *hr_executor_new(const char *name, unsigned threads)
     init_lock(&executor->lock);
     pthread_cond_init(&executor->work, NULL);
     pthread_cond_init(&executor->gone, NULL);
-    hr_list_init(&executor->jobs);
+    hr__jobs_init(&executor->jobs);
     return executor;
 }
 
@@ -141,41 +133,6 @@ static int start_thread(hr_executor *executor)
 
 /* The functions from here to next_job() are called with the lock held. */
 
-static bool has_incoming(hr_executor *executor)
-{
-    struct hr_list *newest = atomic_load(&executor->incoming);
-    return newest && newest != &closed_mark;
-}
-
-/* Nobody else writes it: no need for a locked instruction. */
-static void count(hr_executor *executor, size_t queued)
-{
-    atomic_store_explicit(&executor->queued, queued, memory_order_relaxed);
-}
-
-/* Moves what came in to the end of the queue; leave takes its place. */
-static void take_in(hr_executor *executor, struct hr_list *leave)
-{
-    struct hr_list *where = &executor->jobs, *next;
-    size_t n = 0;
-    for (struct hr_list *node = atomic_exchange(&executor->incoming, leave); node; node = next) {
-        next = node->next;
-        hr_list_insert_before(where, node);
-        hr_list_entry(node, struct hr__job, link)->queued = true;
-        where = node;
-        n++;
-    }
-    if (n > 0)
-        count(executor, executor->queued + n);
-}
-
-static void unqueue(hr_executor *executor, struct hr__job *job)
-{
-    hr_list_remove(&job->link);
-    job->queued = false;
-    count(executor, executor->queued - 1);
-}
-
 static void say_what_is_wanted(hr_executor *executor)
 {
     bool wanted = !executor->looking && executor->called == 0 &&
@@ -190,9 +147,9 @@ static int call_thread(hr_executor *executor)
 {
     int r = 0;
     do {
-        if (has_incoming(executor))
-            take_in(executor, NULL);
-        if (executor->queued > executor->fresh && executor->called == 0 && !executor->looking) {
+        if (hr__jobs_incoming(&executor->jobs))
+            hr__jobs_move(&executor->jobs, false);
+        if (executor->jobs.count > executor->fresh && executor->called == 0 && !executor->looking) {
             if (executor->asleep > 0) {
                 executor->asleep--;
                 executor->called++;
@@ -203,14 +160,14 @@ static int call_thread(hr_executor *executor)
         }
         say_what_is_wanted(executor);
         /* Who came before that was said has called nobody. */
-    } while (executor->wanted && has_incoming(executor));
+    } while (executor->wanted && hr__jobs_incoming(&executor->jobs));
     return r;
 }
 
 static bool something_came(void *arg)
 {
     hr_executor *executor = arg;
-    return executor->incoming || executor->queued > 0;
+    return hr__jobs_changed(&executor->jobs);
 }
 
 /* Looks whether a job comes at once; the lock is let go meanwhile. */
@@ -232,7 +189,7 @@ static void sleep_until_called(hr_executor *executor)
 {
     executor->asleep++;
     say_what_is_wanted(executor);
-    if (executor->called == 0 && has_incoming(executor)) { /* before that was said */
+    if (executor->called == 0 && hr__jobs_incoming(&executor->jobs)) { /* before that was said */
         executor->asleep--;
         return;
     }
@@ -246,17 +203,16 @@ static void sleep_until_called(hr_executor *executor)
 static struct hr__job *next_job(hr_executor *executor, bool *ret_call)
 {
     for (;;) {
-        if (has_incoming(executor))
-            take_in(executor, NULL);
-        if (executor->queued > 0)
+        if (hr__jobs_incoming(&executor->jobs))
+            hr__jobs_move(&executor->jobs, false);
+        if (executor->jobs.count > 0)
             break;
         if (executor->stopping)
             return NULL;
         if (!look_around(executor))
             sleep_until_called(executor);
     }
-    struct hr__job *job = hr_list_entry(executor->jobs.next, struct hr__job, link);
-    unqueue(executor, job);
+    struct hr__job *job = hr__jobs_take(&executor->jobs);
     *ret_call = call_thread(executor) > 0;
     return job;
 }
@@ -284,24 +240,12 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* False: closed. */
-static bool put_in(hr_executor *executor, struct hr__job *job)
-{
-    struct hr_list *newest = atomic_load(&executor->incoming);
-    do {
-        if (newest == &closed_mark)
-            return false;
-        job->link.next = newest;
-    } while (!atomic_compare_exchange_weak(&executor->incoming, &newest, &job->link));
-    return true;
-}
-
 int hr__executor_submit(hr_executor *executor, struct hr__job *job)
 {
     if (!hr__executor_here(executor))
         return hr_fail(HR_ESHUTDOWN, "executor %s: its threads are in another process",
                        executor->name);
-    if (!put_in(executor, job))
+    if (!hr__jobs_add(&executor->jobs, job))
         return hr_fail(HR_ESHUTDOWN, "executor %s: shut down", executor->name);
     if (!executor->wanted)
         return 0;
@@ -309,7 +253,7 @@ int hr__executor_submit(hr_executor *executor, struct hr__job *job)
     pthread_mutex_lock(&executor->lock);
     int r = call_thread(executor);
     if (r < 0 && executor->alive == 0 && job->queued)
-        unqueue(executor, job);
+        hr__jobs_remove(&executor->jobs, job);
     else if (r < 0)
         r = 0; /* a thread that is there will come to it */
     pthread_mutex_unlock(&executor->lock);
@@ -323,11 +267,11 @@ bool hr__executor_remove(hr_executor *executor, struct hr__job *job)
     if (!hr__executor_here(executor))
         return false;
     pthread_mutex_lock(&executor->lock);
-    if (has_incoming(executor))
-        take_in(executor, NULL);
+    if (hr__jobs_incoming(&executor->jobs))
+        hr__jobs_move(&executor->jobs, false);
     bool queued = job->queued;
     if (queued)
-        unqueue(executor, job);
+        hr__jobs_remove(&executor->jobs, job);
     pthread_mutex_unlock(&executor->lock);
     return queued;
 }
@@ -340,13 +284,10 @@ static void stop(hr_executor *executor, bool drop)
 
     pthread_mutex_lock(&executor->lock);
     if (!executor->stopping)
-        take_in(executor, &closed_mark);
+        hr__jobs_move(&executor->jobs, true);
     executor->stopping = true;
     if (drop) {
-        hr_list_foreach (node, &executor->jobs)
-            hr_list_entry(node, struct hr__job, link)->queued = false;
-        hr_list_splice(&dropped, &executor->jobs);
-        executor->queued = 0;
+        hr__jobs_take_all(&executor->jobs, &dropped);
     } else { /* who put a job in just before may not have come to calling a thread */
         (void)call_thread(executor);
     }

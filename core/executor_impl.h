@@ -5,16 +5,9 @@
 #pragma once
 
 #include "core/executor.h"
-#include "core/list.h"
+#include "core/job_queue.h"
 
-/* A job, embedded in a larger struct. Exactly one of these happens to a job that was submitted: it
- * is run, dropped, or removed. */
-struct hr__job {
-    struct hr_list link;
-    void (*run)(struct hr__job *job);  /* in a thread of the executor */
-    void (*drop)(struct hr__job *job); /* in the thread that frees the executor */
-    bool queued;                       /* under the executor's lock */
-};
+#define HR__POOL_MAX 32 /* threads of a default pool, at most */
 
 /* Queues a job. 0, HR_ESHUTDOWN, -EAGAIN. */
 int hr__executor_submit(hr_executor *executor, struct hr__job *job);

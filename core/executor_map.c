@@ -14,7 +14,6 @@
 
 #define CHUNKS_A_THREAD 8 /* so that all threads are busy until the end, more or less */
 #define CHUNK_MAX       1024
-#define POOL_MAX        32 /* threads of a default pool, at most */
 #define NOT_RUN         INT_MIN
 
 /* Shared: the outcomes, the mapping and each job have a reference. */
@@ -198,7 +197,7 @@ static bool start_workers(struct mapping *mapping, hr_executor *executor, size_t
 hr_future *hr_executor_map_chunks(hr_executor *executor, hr_job_fn *fn, void *const *args,
                                   size_t count, size_t chunk, hr_free_fn *free_value)
 {
-    size_t threads = executor ? hr__executor_threads(executor) : POOL_MAX;
+    size_t threads = executor ? hr__executor_threads(executor) : HR__POOL_MAX;
     if (chunk == 0)
         chunk = count / threads / CHUNKS_A_THREAD;
     chunk = chunk == 0 ? 1 : chunk > CHUNK_MAX ? CHUNK_MAX : chunk;

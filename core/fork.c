@@ -37,6 +37,6 @@ __attribute__((constructor)) static void expect_forks(void)
 void hr__loop_take_over(hr_loop *loop)
 {
     loop->inherited = false;
-    hr__port_forked(loop);
+    hr__offload_forked(loop);
     hr__children_forked(loop);
 }

@@ -13,4 +13,4 @@ void hr__thread_futures_forked(void); /* core/thread_future.c: nobody waits or h
 
 /* When it looks around for the first time, in a loop that it has of its parent: */
 void hr__children_forked(hr_loop *loop); /* core/child.c: they are the parent's */
-void hr__port_forked(hr_loop *loop);     /* core/offload.c: so are jobs */
+void hr__offload_forked(hr_loop *loop);  /* core/offload.c: so are jobs */

@@ -201,8 +201,8 @@ static void wind_up(hr_loop *loop)
         loop->close_generators(loop);
         hr__tasks_close(loop);
     }
-    if (loop->close_port)
-        loop->close_port(hr_take(loop->port));
+    if (loop->close_offload)
+        loop->close_offload(hr_take(loop->offload));
     hr__signals_close(loop);
     if (loop->close_watched)
         loop->close_watched(loop);

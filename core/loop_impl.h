@@ -95,9 +95,9 @@ struct hr_loop {
     uint64_t slow_slices;
     hr_usec longest;
 
-    /* Where executors bring what they finished: made and closed by core/offload.c. */
-    struct hr__port *port;
-    void (*close_port)(struct hr__port *port);
+    /* Its jobs in executors: core/offload.c. */
+    struct hr__offload *offload; /* NULL: none yet */
+    void (*close_offload)(struct hr__offload *here);
     size_t jobs; /* under way in executors, and waited for */
 
     /* Generators that were started and are not over: core/generator.c. */

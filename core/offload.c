@@ -3,47 +3,32 @@
  * run_in_executor: a future of the loop for a job of an executor.
  *
  * Threads know the job, the loop's thread knows the job's future; what connects them is the loop's
- * port. A finished job is put down there without a lock, and the first one since the port was last
- * emptied calls the loop, so that a batch of completions costs one wake-up. Whoever submits a lot
- * empties the port himself now and then: the jobs that are over make room for those to come. The
- * port outlives the loop as long as there are jobs: a thread that finds it closed destroys what it
- * brings.
+ * port (core/port.h). Whoever submits a lot empties it himself now and then: the jobs that are over
+ * make room for those to come.
  */
-#include <pthread.h>
 #include <sched.h>
-#include <stdalign.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/error_impl.h"
 #include "core/executor_impl.h"
 #include "core/fork.h"
 #include "core/local_impl.h"
 #include "core/park.h"
+#include "core/port.h"
 
 #define POOL_PATIENCE hr_seconds(10)
-#define POOL_MAX      32
 #define EMPTY_EVERY   64   /* submissions */
 #define SPARES_MAX    1024 /* beside as many as are out */
-#define CACHE_LINE    64
 
-struct hr__port {
-    /* The loop's thread only. */
+/* What a loop knows of its jobs; but for the port, its thread's only. */
+struct hr__offload {
+    struct hr__port port;
     unsigned forks;            /* hr__forks where it was made */
     hr_executor *pool;         /* the default one; NULL before its first use */
     struct hr_list waited_for; /* jobs whose future may be completed */
     unsigned submitted;
-    struct job *spare; /* for jobs to come, each with its reference to the port */
+    struct hr__parcel *spare; /* of jobs to come, each with its reference to the port */
     size_t spares;
-
-    atomic_uint refs;   /* the loop's, one a job, one a call on its way */
-    atomic_bool called; /* the loop will come and look */
-    struct hr__ready call;
-    pthread_mutex_t lock; /* between that call and the end of the loop */
-    hr_loop *loop;        /* NULL: closed */
-
-    alignas(CACHE_LINE) _Atomic(struct job *) done; /* newest first; closed_mark at the end */
 };
 
 /* In the order of who touches it: what both threads do not need stands at the end. */
@@ -53,8 +38,7 @@ struct job {
     void *arg;
     struct hr__locals *locals; /* a reference */
 
-    struct hr__port *port;
-    struct job *next;  /* at the port */
+    struct hr__parcel parcel;
     atomic_bool begun; /* by a thread, which may be at it still */
     int status;
     void *value;
@@ -67,16 +51,6 @@ struct job {
     struct hr__watch watch;
     struct hr_list link; /* in waited_for */
 };
-
-static struct job closed_mark;
-
-static void port_unref(struct hr__port *port)
-{
-    if (--port->refs > 0)
-        return;
-    pthread_mutex_destroy(&port->lock);
-    free(port);
-}
 
 /* What belongs to a job, its memory and the port excepted. */
 static void job_release(struct job *job)
@@ -92,7 +66,7 @@ static void job_release(struct job *job)
 
 static void job_destroy(struct job *job)
 {
-    port_unref(job->port);
+    hr__port_unref(job->parcel.port);
     free(job);
 }
 
@@ -102,41 +76,46 @@ static void job_free(struct job *job)
     job_destroy(job);
 }
 
+static struct job *job_of(struct hr__parcel *parcel)
+{
+    return hr_container_of(parcel, struct job, parcel);
+}
+
 /* As job_free(), in the loop's thread. Who submits a lot may need as many as he ever had out, so
  * what is too much goes later. */
-static void job_spare(struct hr__port *port, struct job *job)
+static void job_spare(struct hr__offload *here, struct job *job)
 {
     job_release(job);
-    job->next = port->spare;
-    port->spare = job;
-    port->spares++;
+    job->parcel.next = here->spare;
+    here->spare = &job->parcel;
+    here->spares++;
 }
 
-static struct job *spare_take(struct hr__port *port)
+static struct job *spare_take(struct hr__offload *here)
 {
-    struct job *job = port->spare;
-    if (job) {
-        port->spare = job->next;
-        port->spares--;
-    }
-    return job;
+    struct hr__parcel *parcel = here->spare;
+    if (!parcel)
+        return NULL;
+    here->spare = parcel->next;
+    here->spares--;
+    return job_of(parcel);
 }
 
-static void spares_trim(struct hr__port *port, size_t most)
+static void spares_trim(struct hr__offload *here, size_t most)
 {
-    while (port->spares > most)
-        job_destroy(spare_take(port));
+    while (here->spares > most)
+        job_destroy(spare_take(here));
 }
 
-static struct job *job_new(struct hr__port *port)
+static struct job *job_new(struct hr__offload *here)
 {
-    struct job *job = spare_take(port);
+    struct job *job = spare_take(here);
     if (job)
         return job;
     job = malloc(sizeof *job);
     if (job) {
-        job->port = port;
-        port->refs++;
+        job->parcel.port = &here->port;
+        hr__port_ref(&here->port);
     }
     return job;
 }
@@ -146,7 +125,7 @@ static void job_forget(struct job *job)
 {
     hr_list_remove(&job->watch.link);
     hr_list_remove(&job->link);
-    job->port->loop->jobs--;
+    job->parcel.port->loop->jobs--;
     job->future = hr_future_unref(job->future);
 }
 
@@ -166,77 +145,30 @@ static void job_complete(struct job *job)
     hr_future_unref(future);
 }
 
-/* What is done, the oldest first; leave takes its place. */
-static struct job *port_take(struct hr__port *port, struct job *leave)
+static void empty(struct hr__offload *here)
 {
-    struct job *ordered = NULL, *newest = atomic_exchange(&port->done, leave);
-    while (newest) {
-        struct job *next = newest->next;
-        newest->next = ordered;
-        ordered = newest;
-        newest = next;
-    }
-    return ordered;
-}
-
-static void port_empty(struct hr__port *port)
-{
-    struct job *next;
-    for (struct job *job = port_take(port, NULL); job; job = next) {
-        next = job->next;
+    struct hr__parcel *next;
+    for (struct hr__parcel *parcel = hr__port_take(&here->port); parcel; parcel = next) {
+        struct job *job = job_of(parcel);
+        next = parcel->next;
         if (job->future)
             job_complete(job);
-        job_spare(port, job);
+        job_spare(here, job);
     }
 }
 
-/* The loop has come. Who brings something after this mark is taken back calls it anew. */
-static void port_called(struct hr__ready *entry, bool drop)
+static void visit(struct hr__port *port)
 {
-    struct hr__port *port = hr_container_of(entry, struct hr__port, call);
-    atomic_store(&port->called, false);
-    if (!drop) {
-        port_empty(port);
-        spares_trim(port, SPARES_MAX + port->loop->jobs);
-    }
-    port_unref(port);
+    struct hr__offload *here = hr_container_of(port, struct hr__offload, port);
+    empty(here);
+    spares_trim(here, SPARES_MAX + port->loop->jobs);
 }
 
-static void port_call(struct hr__port *port)
-{
-    if (atomic_exchange(&port->called, true))
-        return;
-    port->refs++;
-    pthread_mutex_lock(&port->lock);
-    bool posted = port->loop && hr__inbox_post(port->loop, &port->call) == 0;
-    pthread_mutex_unlock(&port->lock);
-    if (!posted)
-        port_unref(port);
-}
-
-/* Puts a job down at its loop's port; in any thread. Who finds nothing there calls the loop, and
- * keeps the port until he has: by then his job may be gone. */
+/* Sends a job home that is over; in any thread. */
 static void job_deliver(struct job *job)
 {
-    struct hr__port *port = job->port;
-    struct job *newest = atomic_load(&port->done);
-    bool kept = false;
-
-    do {
-        if (newest == &closed_mark)
-            break;
-        if (!newest && !kept) {
-            port->refs++;
-            kept = true;
-        }
-        job->next = newest;
-    } while (!atomic_compare_exchange_weak(&port->done, &newest, job));
-    if (newest == &closed_mark)
+    if (!hr__port_put(&job->parcel))
         job_free(job);
-    else if (!newest)
-        port_call(port);
-    if (kept)
-        port_unref(port);
 }
 
 static void job_run(struct hr__job *base)
@@ -291,12 +223,12 @@ bool hr__job_begun(const hr_future *future)
 
 /* Threads of the parent may have been at the lock and at the jobs, so these stay as they are. Who
  * waits for one is told. */
-void hr__port_forked(hr_loop *loop)
+void hr__offload_forked(hr_loop *loop)
 {
-    struct hr__port *port = loop->port;
-    if (!port || hr__is_here(port->forks))
+    struct hr__offload *here = loop->offload;
+    if (!here || hr__is_here(here->forks))
         return;
-    hr_list_foreach_safe (at, &port->waited_for) {
+    hr_list_foreach_safe (at, &here->waited_for) {
         struct job *job = hr_list_entry(at, struct job, link);
         hr_future *future = hr_future_ref(job->future);
         job_forget(job);
@@ -306,85 +238,86 @@ void hr__port_forked(hr_loop *loop)
     }
 }
 
-/* The loop is closing: no task is left, so nobody can wait for what still comes. */
-static void port_close(struct hr__port *port)
+static void close_pool(struct hr__offload *here)
 {
-    bool here = hr__is_here(port->forks);
-    hr_usec limit = port->loop->shutdown_limit ? port->loop->shutdown_limit : POOL_PATIENCE;
-    if (here && port->pool && !hr__executor_close(port->pool, limit))
-        hr__report(port->loop, "default executor: a job still runs; leaving it behind", NULL, "");
+    hr_loop *loop = here->port.loop;
+    hr_usec limit = loop->shutdown_limit ? loop->shutdown_limit : POOL_PATIENCE;
+    if (here->pool && !hr__executor_close(here->pool, limit))
+        hr__report(loop, "default executor: a job still runs; leaving it behind", NULL, "");
+}
 
-    hr_list_foreach_safe (at, &port->waited_for) {
+/* The loop is closing: no task is left, so nobody can wait for what still comes. */
+static void offload_close(struct hr__offload *here)
+{
+    bool mine = hr__is_here(here->forks);
+    if (mine)
+        close_pool(here);
+    hr_list_foreach_safe (at, &here->waited_for) {
         struct job *job = hr_list_entry(at, struct job, link);
         job_forget(job);
         if (hr__executor_remove(job->executor, &job->base))
             job_free(job);
     }
-    if (!here)
+    if (!mine)
         return;
-    pthread_mutex_lock(&port->lock);
-    port->loop = NULL;
-    pthread_mutex_unlock(&port->lock);
 
-    struct job *next;
-    for (struct job *job = port_take(port, &closed_mark); job; job = next) {
-        next = job->next;
-        job_free(job);
+    struct hr__parcel *next;
+    for (struct hr__parcel *parcel = hr__port_close(&here->port); parcel; parcel = next) {
+        next = parcel->next;
+        job_free(job_of(parcel));
     }
-    spares_trim(port, 0);
-    port_unref(port);
+    spares_trim(here, 0);
+    hr__port_unref(&here->port);
 }
 
 bool hr__loop_has_jobs(const hr_loop *loop)
 {
-    return loop->port && !hr_list_empty(&loop->port->waited_for);
+    return loop->offload && !hr_list_empty(&loop->offload->waited_for);
 }
 
-static struct hr__port *port_of(hr_loop *loop)
+static struct hr__offload *offload_of(hr_loop *loop)
 {
-    if (loop->port && hr__is_here(loop->port->forks))
-        return loop->port;
-    struct hr__port *port = NULL;
-    if (posix_memalign((void **)&port, CACHE_LINE, sizeof *port) != 0) {
+    if (loop->offload && hr__is_here(loop->offload->forks))
+        return loop->offload;
+    struct hr__offload *here = NULL;
+    if (posix_memalign((void **)&here, HR__PORT_LINE, sizeof *here) != 0) {
         hr_fail(-ENOMEM, "executor: out of memory");
         return NULL;
     }
-    memset(port, 0, sizeof *port);
-    port->refs = 1;
-    port->forks = hr__forks;
-    port->loop = loop;
-    pthread_mutex_init(&port->lock, NULL);
-    hr_list_init(&port->waited_for);
-    port->call.run = port_called;
-    hr__port_forked(loop);
-    loop->close_port = port_close;
-    return loop->port = port;
+    memset(here, 0, sizeof *here);
+    hr__port_init(&here->port, loop, visit);
+    here->forks = hr__forks;
+    hr_list_init(&here->waited_for);
+    hr__offload_forked(loop);
+    loop->close_offload = offload_close;
+    return loop->offload = here;
 }
 
-static hr_executor *default_pool(struct hr__port *port)
+static hr_executor *default_pool(struct hr__offload *here)
 {
-    if (!port->pool) {
+    if (!here->pool) {
         cpu_set_t cores;
         int n = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
-        port->pool = hr_executor_new("pool", n + 4 < POOL_MAX ? (unsigned)n + 4 : POOL_MAX);
+        here->pool = hr_executor_new("pool", n + 4 < HR__POOL_MAX ? (unsigned)n + 4 : HR__POOL_MAX);
     }
-    return port->pool;
+    return here->pool;
 }
 
-static hr_future *offload(struct hr__port *port, const struct hr_job_options *options,
+static hr_future *offload(struct hr__offload *here, const struct hr_job_options *options,
                           hr_job_fn *fn, void *arg)
 {
-    hr_executor *executor = options->executor ? options->executor : default_pool(port);
+    hr_executor *executor = options->executor ? options->executor : default_pool(here);
     if (!executor)
         return NULL;
-    if (++port->submitted % EMPTY_EVERY == 0 && atomic_load(&port->done))
-        port_empty(port);
-    struct job *job = job_new(port);
+    if (++here->submitted % EMPTY_EVERY == 0 && hr__port_has_parcels(&here->port))
+        empty(here);
+    struct job *job = job_new(here);
     if (!job) {
         hr_fail(-ENOMEM, "executor: no memory for a job");
         return NULL;
     }
-    hr_future *future = hr_future_new(port->loop);
+    hr_loop *loop = here->port.loop;
+    hr_future *future = hr_future_new(loop);
     if (!future) {
         job_destroy(job);
         return NULL;
@@ -396,14 +329,14 @@ static hr_future *offload(struct hr__port *port, const struct hr_job_options *op
         .arg = arg,
         .free_arg = options->free_arg,
         .free_value = options->free_value,
-        .port = port,
+        .parcel.port = &here->port,
         .future = future,
         .watch.done = future_over,
     };
-    if (options->with_locals && port->loop->current)
-        job->locals = hr__locals_ref(port->loop->current->locals);
-    port->loop->jobs++;
-    hr_list_append(&port->waited_for, &job->link);
+    if (options->with_locals && loop->current)
+        job->locals = hr__locals_ref(loop->current->locals);
+    loop->jobs++;
+    hr_list_append(&here->waited_for, &job->link);
     hr__future_watch(future, &job->watch);
 
     hr_future_ref(future);
@@ -419,8 +352,8 @@ static hr_future *offload(struct hr__port *port, const struct hr_job_options *op
 hr_future *hr_run_in_executor_with(const struct hr_job_options *options, hr_job_fn *fn, void *arg)
 {
     hr_loop *loop = hr__loop_for(NULL);
-    struct hr__port *port = loop ? port_of(loop) : NULL;
-    return port ? offload(port, options, fn, arg) : NULL;
+    struct hr__offload *here = loop ? offload_of(loop) : NULL;
+    return here ? offload(here, options, fn, arg) : NULL;
 }
 
 hr_future *hr_run_in_executor(hr_executor *executor, hr_job_fn *fn, void *arg,
