@@ -16,11 +16,15 @@ const struct hr_conf_node *hr_conf_get(const struct hr_conf_node *map, const cha
 {
     if (!map || map->kind != HR_CONF_MAP)
         return NULL;
+    const struct hr_conf_node *meant = NULL;
     for (size_t i = 0; i < map->n; i++) {
-        if (strcmp(map->items[i]->key, key) == 0)
-            return map->items[i];
+        const struct hr_conf_node *item = map->items[i];
+        if (strcmp(item->key, key) == 0)
+            return item;
+        if (!meant && item->meant && strcmp(item->meant, key) == 0)
+            meant = item;
     }
-    return NULL;
+    return meant;
 }
 
 const struct hr_conf_node *hr_conf_merge(struct hr_conf *conf, const struct hr_conf_node *under,

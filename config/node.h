@@ -39,6 +39,7 @@ struct hr_conf_node {
     unsigned key_line, key_column;     /* of the key, in a map */
     const struct hr_conf_node *parent; /* in its own file; NULL at the root */
     const char *key;                   /* in a map, else NULL */
+    const char *meant;                 /* the key that it is a mistake for; NULL: none */
     size_t index;                      /* in a list */
 
     /* scalar */
@@ -52,7 +53,7 @@ struct hr_conf_node {
     size_t n;
 };
 
-/* The entry of a map with this key, or NULL. */
+/* The entry of a map with this key, else one whose key is a mistake for it, else NULL. */
 const struct hr_conf_node *hr_conf_get(const struct hr_conf_node *map, const char *key);
 
 /* Whose place a merged map takes: the one that a person would call "the" map. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "config/conf.h"
+#include "config/keys.h"
 #include "config/scalar.h"
 #include "config/suggest.h"
 
@@ -103,10 +104,20 @@ static int read_bool(struct hr_conf *conf, const struct hr_conf_node *node, bool
     return how ? not_a(conf, node, "true or false", how) : 0;
 }
 
+/* Where an empty text comes from the environment or a file, that has to be said. */
+static int report_empty(struct hr_conf *conf, const struct hr_conf_node *node)
+{
+    char quoted[HR_CONF_QUOTE_SIZE];
+    if (!node->substituted)
+        return hr_conf_error(conf, node, "is an empty text");
+    hr_conf_quote(node, quoted, sizeof(quoted));
+    return hr_conf_error(conf, node, "%s is an empty text", quoted);
+}
+
 static int read_str(struct hr_conf *conf, const struct hr_conf_node *node, const char **ret)
 {
     if (!node->text[0])
-        return hr_conf_error(conf, node, "is an empty text");
+        return report_empty(conf, node);
     const char *braces = strstr(node->text, "{{");
     if (braces) {
         return hr_conf_error_at(conf, node, (size_t)(braces - node->text),
@@ -181,7 +192,7 @@ static int read_scalar(struct hr_conf *conf, const struct hr_conf_field *f,
         return r;
     case HR_CONF_TYPE_SECRET:
         if (!node->text[0])
-            return hr_conf_error(conf, node, "is an empty text");
+            return report_empty(conf, node);
         *(const char **)target = node->text;
         return 0;
     default:
@@ -279,6 +290,16 @@ static int read_default(struct hr_conf *conf, const struct hr_conf_field *f,
     return read_value(conf, f, node, object);
 }
 
+static int report_missing(struct hr_conf *conf, const struct hr_conf_field *f,
+                          const struct hr_conf_node *map)
+{
+    char keys[200];
+    if (!f->section || !f->section->one_of)
+        return hr_conf_error(conf, map, "%s is missing", f->key);
+    hr__conf_list_keys(f->section, keys, sizeof(keys));
+    return hr_conf_error(conf, map, "%s is missing (one of %s)", f->key, keys);
+}
+
 static int fill_field(struct hr_conf *conf, const struct hr_conf_field *f,
                       const struct hr_conf_node *map, const struct hr_conf_node *node, char *object)
 {
@@ -286,7 +307,7 @@ static int fill_field(struct hr_conf *conf, const struct hr_conf_field *f,
         *(int *)(object + f->tag_offset) = f->tag;
     int r = 0;
     if (!node && map && f->required)
-        r = hr_conf_error(conf, map, "%s is missing", f->key);
+        r = report_missing(conf, f, map);
     if (f->type == HR_CONF_TYPE_SECTION)
         return worse(r, hr_conf_fill(conf, node, f->section, object + f->offset));
     if (node)
@@ -296,78 +317,17 @@ static int fill_field(struct hr_conf *conf, const struct hr_conf_field *f,
     return r;
 }
 
-static const struct hr_conf_field *find_field(const struct hr_conf_section *section,
-                                              const char *key)
-{
-    for (const struct hr_conf_field *f = section->fields; f->key; f++) {
-        if (strcmp(f->key, key) == 0)
-            return f;
-    }
-    return NULL;
-}
-
-/* "redis_list, lines" */
-static size_t list_keys(const struct hr_conf_section *section, char *buf, size_t size)
-{
-    size_t n = 0, len = 0;
-    buf[0] = '\0';
-    for (const struct hr_conf_field *f = section->fields; f->key; f++, n++) {
-        if (len < size)
-            len += (size_t)snprintf(buf + len, size - len, "%s%s", n ? ", " : "", f->key);
-    }
-    return n;
-}
-
-static int report_unknown(struct hr_conf *conf, const struct hr_conf_section *section,
-                          const struct hr_conf_node *node)
-{
-    char keys[300];
-    size_t n = list_keys(section, keys, sizeof(keys));
-    const char *meant = hr_conf_suggest(node->key, section->fields, n, sizeof(*section->fields));
-    if (strcmp(node->key, "<<") == 0)
-        return hr_conf_error_key(conf, node,
-                                 "merge keys are not used here (defaults and drop-ins "
-                                 "are merged)");
-    if (meant)
-        return hr_conf_error_key(conf, node, "unknown key (did you mean %s?)", meant);
-    return hr_conf_error_key(conf, node, "unknown key (known here: %s)", keys);
-}
-
-/* Which of a one_of section's kinds is given, or NULL after saying what is wrong. */
-static const struct hr_conf_node *only_kind(struct hr_conf *conf, const struct hr_conf_node *map,
-                                            const struct hr_conf_section *section)
-{
-    const struct hr_conf_node *given = NULL;
-    char keys[200];
-    list_keys(section, keys, sizeof(keys));
-    for (size_t i = 0; i < map->n; i++) {
-        if (!find_field(section, map->items[i]->key))
-            continue;
-        if (given) {
-            hr_conf_error_key(conf, map->items[i], "only one of %s may be given, and %s is", keys,
-                              given->key);
-            return NULL;
-        }
-        given = map->items[i];
-    }
-    if (!given && map->n == 0)
-        hr_conf_error(conf, map, "one of %s is missing", keys);
-    return given;
-}
-
 int hr_conf_fill(struct hr_conf *conf, const struct hr_conf_node *map,
                  const struct hr_conf_section *section, void *object)
 {
     int r = map ? want_kind(conf, map, HR_CONF_MAP) : 0;
     if (r < 0 || (map && is_null(map)))
         map = NULL;
-    for (size_t i = 0; map && i < map->n; i++) {
-        if (!find_field(section, map->items[i]->key))
-            r = worse(r, report_unknown(conf, section, map->items[i]));
-    }
+    if (map)
+        r = worse(r, hr__conf_check_keys(conf, map, section));
     if (section->one_of) {
-        const struct hr_conf_node *given = map ? only_kind(conf, map, section) : NULL;
-        const struct hr_conf_field *f = given ? find_field(section, given->key) : NULL;
+        const struct hr_conf_node *given = map ? hr__conf_only_kind(conf, map, section) : NULL;
+        const struct hr_conf_field *f = given ? hr__conf_field(section, given) : NULL;
         if (f)
             r = worse(r, fill_field(conf, f, map, given, object));
         else if (map)

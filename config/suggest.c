@@ -49,8 +49,8 @@ const char *hr_conf_suggest(const char *word, const void *names, size_t n, size_
 {
     size_t len = strlen(word);
     const char *best = NULL;
-    /* A third of the letters may be wrong; beyond that a guess is noise. */
-    unsigned best_distance = (unsigned)(len + 2) / 3 + 1;
+    /* A third of the letters may be wrong, but not all of them; beyond that a guess is noise. */
+    unsigned best_distance = len < 2 ? 1 : (unsigned)(len + 2) / 3 + 1;
     for (size_t i = 0; len <= WORD_MAX && i < n; i++) {
         const char *name = *(const char *const *)((const char *)names + i * stride);
         if (!name)

@@ -151,7 +151,7 @@ static int read_listen(struct hr_conf *conf, const struct hr_conf_node *node, vo
 static int keep_node(struct hr_conf *conf, const struct hr_conf_node *node, void *target)
 {
     if (node->kind != HR_CONF_MAP)
-        return hr_conf_error(conf, node, "has to be a map");
+        return hr_conf_error(conf, node, "has to be a map, not %s", hr_conf_kind_name(node->kind));
     *(const struct hr_conf_node **)target = node;
     return 0;
 }
@@ -250,7 +250,9 @@ static void check_lists(struct hr_conf *conf, const struct settings *s,
             const struct source_conf *b = &s->jobs[k].source;
             if (b->server == a->server && b->key && strcmp(a->key, b->key) == 0) {
                 hr_conf_error(conf, hr_conf_get(files[i].node, "source"),
-                              "the job %s reads this list already", s->jobs[k].name);
+                              "the job %s reads this list already (limits.concurrency says how "
+                              "many of its batches are under way at a time)",
+                              s->jobs[k].name);
                 break;
             }
         }

@@ -186,7 +186,7 @@ static int read_drop_ins(struct collection *c, const char *dir, const char *name
         if (r < 0)
             continue;
         if (node->kind != HR_CONF_MAP) {
-            hr_conf_error(conf, node, "has to be a map");
+            hr_conf_error(conf, node, "has to be a map, not %s", hr_conf_kind_name(node->kind));
             continue;
         }
         job->node = hr_conf_merge(conf, job->node, node, HR_CONF_PLACE_UNDER);

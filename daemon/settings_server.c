@@ -192,10 +192,27 @@ static const char *kind_name(enum server_kind kind)
     return kind == SERVER_REDIS ? "redis" : "mysql";
 }
 
-static int report_unknown_server(struct hr_conf *conf, const struct hr_conf_node *node)
+/* The names of the servers of a kind: "queue, archive". How many there are. */
+static size_t list_servers(const struct settings *s, enum server_kind kind, char *buf, size_t size)
+{
+    size_t n = 0, len = 0;
+    buf[0] = '\0';
+    for (size_t i = 0; i < s->n_servers; i++) {
+        if (s->servers[i].kind != kind)
+            continue;
+        if (len < size)
+            len +=
+                (size_t)snprintf(buf + len, size - len, "%s%s", n ? ", " : "", s->servers[i].name);
+        n++;
+    }
+    return n;
+}
+
+static int report_unknown_server(struct hr_conf *conf, const struct hr_conf_node *node,
+                                 enum server_kind kind)
 {
     const struct settings *s = ((const struct loading *)conf->user)->settings;
-    char quoted[HR_CONF_QUOTE_SIZE];
+    char quoted[HR_CONF_QUOTE_SIZE], names[200];
     hr_conf_quote(node, quoted, sizeof(quoted));
     const char *meant = node->substituted ? NULL
                                           : hr_conf_suggest(node->text, s->servers, s->n_servers,
@@ -203,7 +220,12 @@ static int report_unknown_server(struct hr_conf *conf, const struct hr_conf_node
     if (meant)
         return hr_conf_error(conf, node, "no server is called %s (did you mean %s?)", quoted,
                              meant);
-    return hr_conf_error(conf, node, "no server is called %s (servers: in headrace.yaml)", quoted);
+    if (list_servers(s, kind, names, sizeof(names)) == 0)
+        return hr_conf_error(conf, node,
+                             "no server is called %s (servers in headrace.yaml names no %s server)",
+                             quoted, kind_name(kind));
+    return hr_conf_error(conf, node, "no server is called %s (%s servers in headrace.yaml: %s)",
+                         quoted, kind_name(kind), names);
 }
 
 static int read_server(struct hr_conf *conf, const struct hr_conf_node *node, void *target,
@@ -227,7 +249,7 @@ static int read_server(struct hr_conf *conf, const struct hr_conf_node *node, vo
         *(const struct server_conf **)target = &s->servers[i];
         return 0;
     }
-    return report_unknown_server(conf, node);
+    return report_unknown_server(conf, node, kind);
 }
 
 int read_redis_server(struct hr_conf *conf, const struct hr_conf_node *node, void *target)
