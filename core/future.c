@@ -105,6 +105,7 @@ void hr__future_free(hr_future *future)
         free(future->is_task ? (void *)hr__task(future) : future);
         hr__loop_release(loop);
     } else if (future->is_task) {
+        future->state = HR__GONE;
         hr__task_free(loop, hr__task(future));
     } else {
         free(future);
@@ -302,6 +303,9 @@ hr_loop *hr_future_loop(const hr_future *future)
 
 int hr__future_receive(hr_future *future)
 {
+    if (future->state == HR__GONE)
+        return hr_fail(HR_EINVALIDSTATE, "the task's handle was given back already (as hr_join() "
+                                         "and hr_future_unref() do)");
     const struct hr_error *error = hr_future_error(future);
     if (error)
         return hr_error_raise(error);

@@ -93,7 +93,10 @@ HR_PUBLIC hr_loop *hr_future_loop(const hr_future *future);
  * record then; -EINVAL when nothing has failed. */
 HR_PUBLIC hr_async int hr_await(hr_future *future);
 
-/* As hr_await(), giving the reference back afterwards: for a value nobody reads. */
+/* As hr_await(), giving the reference back afterwards: for a value nobody reads. The handle is gone
+ * then, as memory is after free(). Who waits for a task by one that is gone gets HR_EINVALIDSTATE,
+ * unless the task's memory is another's by then: no program can rely on it. Whoever wants the
+ * outcome again keeps his reference and uses hr_await(), which gives the same one each time. */
 HR_PUBLIC hr_async int hr_join(hr_future *future);
 
 /* Copies the outcome of source to destination when it comes; cancelling destination cancels source.

@@ -9,7 +9,8 @@
 
 struct hr__waiter;
 
-enum hr__future_state { HR__PENDING, HR__FINISHED, HR__CANCELLED };
+/* HR__GONE: a task's whose last reference was given back, until its struct serves another one. */
+enum hr__future_state { HR__PENDING, HR__FINISHED, HR__CANCELLED, HR__GONE };
 
 struct hr_future {
     hr_loop *loop;

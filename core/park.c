@@ -228,6 +228,8 @@ static inline int await_outcome(hr_future *future)
 
 static __attribute__((noinline)) int await_later(hr_future *future)
 {
+    if (hr_unlikely(future && future->state == HR__GONE))
+        return hr__future_receive(future);
     hr_future_ref(future); /* whoever lets go of it meanwhile */
     int r = await_outcome(future);
     hr_future_unref(future);

@@ -2,6 +2,8 @@
 /*
  * What holds for every call, semantics 0.
  */
+#include <string.h>
+
 #include "core/headrace.h"
 
 #include "tests/support/hrtest.h"
@@ -101,6 +103,33 @@ TEST(s0_4_misuse_has_its_code_and_changes_nothing)
     ASSERT_ERR(hr_lock_release(&lock), -EINVAL);
     ASSERT_ERR(hr_lock_try(&lock), 0);
 }
+
+static int fails(void *arg)
+{
+    return hr_fail(-EIO, "no");
+}
+
+#ifndef HR_NO_SPARES /* a sanitizer says so by itself, and ends the program */
+TEST(s0_4_a_task_is_not_waited_for_by_a_handle_that_was_given_back)
+{
+    hr_task_fn *const bodies[] = {seven, fails};
+    for (int i = 0; i < 2; i++) {
+        hr_task *task = hr_create_task(NULL, bodies[i], NULL);
+        ASSERT_ERR(hr_join(task), i == 0 ? 7 : -EIO);
+        for (int n = 0; n < 3; n++) {
+            ASSERT_ERR(hr_join(task), HR_EINVALIDSTATE);
+            ASSERT_TRUE(strstr(hr_last_error()->message, "given back"));
+            ASSERT_ERR(hr_await(task), HR_EINVALIDSTATE);
+        }
+    }
+    hr_task *a = hr_create_task(NULL, seven, NULL), *b = hr_create_task(NULL, seven, NULL);
+    ASSERT_TRUE(a != b);
+    ASSERT_ERR(hr_await(a), 7);
+    ASSERT_ERR(hr_await(a), 7);
+    ASSERT_ERR(hr_join(a), 7);
+    ASSERT_ERR(hr_join(b), 7);
+}
+#endif
 
 static int nothing(void *arg, void **ret_value)
 {
