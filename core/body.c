@@ -9,6 +9,20 @@
 #include "core/park.h"
 #include "core/sched_impl.h"
 
+_Static_assert(offsetof(struct hr__task, shielded) ==
+                   offsetof(struct hr__task, rare) + HR__TASK_END_WORD * sizeof(uint64_t),
+               "the word starts there");
+
+/* In a scope, which would go on in memory that is no longer its own, or while the loop closes. */
+static __attribute__((noinline)) void end_specially(struct hr__task *task)
+{
+    hr_loop *loop = task->future.loop;
+    if (task->scopes || task->shielded)
+        hr__task_ended_inside(task);
+    if (task->close_round == loop->close_round && --loop->close_left == 0)
+        hr__sched_stop(loop);
+}
+
 /* Completes a task that has left its stack, and lets go of the loop's reference. */
 static inline __attribute__((always_inline)) void end(struct hr__task *task, int status)
 {
@@ -19,9 +33,8 @@ static inline __attribute__((always_inline)) void end(struct hr__task *task, int
         hr__locals_unref(task->locals);
         task->locals = NULL;
     }
-    if (hr_unlikely(task->close_round) && task->close_round == loop->close_round &&
-        --loop->close_left == 0)
-        hr__sched_stop(loop);
+    if (hr_unlikely(task->rare[HR__TASK_END_WORD]))
+        end_specially(task);
     if (hr_likely(status >= 0))
         hr__future_complete(&task->future, HR__FINISHED, status);
     else if (status == -ECANCELED)

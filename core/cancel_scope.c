@@ -17,7 +17,8 @@ int hr_cancel_scope_enter(struct hr_cancel_scope *scope, hr_usec limit)
 {
     if (scope->entered)
         return hr_fail(-EBUSY, "cancel scope: entered already");
-    int r = hr__request_init(&scope->request, "cancel scope");
+    int r =
+        hr__request_init(&scope->request, "hr_cancel_scope_enter()", __builtin_return_address(0));
     if (r < 0)
         return r;
     scope->entered = true;
@@ -52,8 +53,15 @@ int hr_cancel_scope_leave(struct hr_cancel_scope *scope, int code)
     hr__timer_disarm(&scope->request.task->loop->timers, &scope->timer);
     if (scope->cancelled && --task->standing == 0)
         task->must_cancel &= (unsigned char)~HR__CANCEL_STANDS;
+    hr__request_over(&scope->request);
     bool foreign = hr__request_settle(&scope->request);
     return code == -ECANCELED && scope->cancelled && !foreign ? 0 : code;
+}
+
+void hr_cancel_scope_done(struct hr_cancel_scope *scope)
+{
+    if (scope->entered && hr_cancel_scope_leave(scope, 0) < 0)
+        hr__request_misused("hr_cancel_scope_done()");
 }
 
 bool hr_cancel_scope_cancelled(const struct hr_cancel_scope *scope)

@@ -17,7 +17,9 @@
 #include "core/request.h"
 #include "core/timer.h"
 
-/* Lives on the task's stack and starts with { 0 }; may be entered again after it was left. */
+/* Lives on the task's stack and starts with { 0 }; may be entered again after it was left. Every way
+ * out has to pass leave, or hr_auto(hr_cancel_scope_done): a task that ends inside one ends the
+ * program, which says where the scope was entered. */
 struct hr_cancel_scope {
     struct hr__timer timer;
     struct hr__request request;
@@ -38,6 +40,10 @@ HR_PUBLIC void hr_cancel_scope_cancel(struct hr_cancel_scope *scope, const char 
  * of -ECANCELED when the scope was cancelled and nobody else has asked the task to end. -EINVAL
  * when the running task has not entered it. */
 HR_PUBLIC int hr_cancel_scope_leave(struct hr_cancel_scope *scope, int code);
+
+/* For hr_auto(): leaves a scope that is entered. Nothing becomes of what leave would return: an
+ * -ECANCELED that the function returns stays one. By another task it ends the program. */
+HR_PUBLIC void hr_cancel_scope_done(struct hr_cancel_scope *scope);
 
 /* Whether it was cancelled, by time or by hand; also after it was left. */
 HR_PUBLIC bool hr_cancel_scope_cancelled(const struct hr_cancel_scope *scope);

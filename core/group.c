@@ -34,7 +34,7 @@ int hr_task_group_enter(struct hr_task_group *group)
         return hr_fail(-EBUSY, "task group: entered already");
 
     *group = (struct hr_task_group){0};
-    int r = hr__request_init(&group->request, "task group");
+    int r = hr__request_init(&group->request, "hr_task_group_enter()", __builtin_return_address(0));
     if (r < 0)
         return r;
     struct hr__task *task = hr__task(group->request.task);
@@ -295,9 +295,31 @@ int hr_task_group_leave(struct hr_task_group *group, int code)
     bool cancelled = wait_for_children(group);
     group->entered = false;
     task->group = group->outer;
+    hr__request_over(&group->request);
 
     int r = outcome(group, code, cancelled);
     hr_error_done(&group->error);
     hr__error_free(hr_take(group->members));
     return r;
+}
+
+/* Its own request is settled inside; one that comes while the children end is somebody else's and
+ * goes on, as the caller returns what it was about to. */
+void hr_task_group_done(struct hr_task_group *group)
+{
+    if (!group->entered)
+        return;
+    hr_auto(hr_error_done) struct hr_error before = {0};
+    hr_error_copy(&before, hr_last_error());
+    struct hr__task *task = hr__task(group->request.task);
+    unsigned asked = task->cancelling - group->request.made;
+    int r = hr_task_group_leave(group, -ECANCELED);
+    if (group->entered)
+        hr__request_misused("hr_task_group_done()");
+    if (task->cancelling > asked)
+        task->must_cancel |= HR__CANCEL_ASKED;
+    if (r < 0 && r != -ECANCELED)
+        hr__report(task->future.loop, "a group was left on an early way out, and its error with it",
+                   hr_last_error(), hr__task_name(task));
+    hr_error_raise(&before);
 }

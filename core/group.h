@@ -9,6 +9,12 @@
  *     r = hr_task_group_leave(&group, r);
  *
  * A child that fails cancels its siblings and the body; a cancelled child affects nobody.
+ *
+ * Every way out has to pass leave: children that outlive their scope would count into memory that
+ * has become somebody else's, so a task that ends inside a group ends the program, which says where
+ * the group was entered. Where there may be a return in between,
+ *     hr_auto(hr_task_group_done) struct hr_task_group group = { 0 };
+ * leaves it by itself.
  */
 #pragma once
 
@@ -75,3 +81,10 @@ HR_PUBLIC void hr_task_group_cancel(struct hr_task_group *group);
  *                the next suspension
  *   -EINVAL      not entered, by another task, or before a group that was entered later */
 HR_PUBLIC hr_async int hr_task_group_leave(struct hr_task_group *group, int code);
+
+/* For hr_auto(): leaves a group that is entered, and does nothing to one that was left or never
+ * entered. It cancels the children and waits for them; the function returns what it was about to,
+ * and its error record stays. The error of a child is reported; a cancel that comes meanwhile is
+ * delivered at the next suspension. By another task, or before a group inside, it ends the program.
+ */
+HR_PUBLIC void hr_task_group_done(struct hr_task_group *group);

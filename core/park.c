@@ -118,6 +118,8 @@ void hr__task_hold_cancels(hr_task *handle, bool hold)
     struct hr__task *task = hr__task(handle);
     if (!hold && task->shielded == 0)
         hr__misused("hr_shield_leave() without hr_shield_enter() before it");
+    if (hold && task->shielded == USHRT_MAX)
+        hr__misused("hr_shield_enter() without hr_shield_leave() after it, many times over");
     if (hold)
         task->shielded++;
     else

@@ -12,10 +12,18 @@ struct hr__request {
     hr_task *task;
     unsigned before; /* requests at entry that had been delivered */
     bool made;
+    const char *outer;      /* the scope that the task was in before, */
+    const void *outer_site; /* and where that was entered */
 };
 
-/* At the entry of a scope of the running task: HR_ENOTASK outside of one. */
-int hr__request_init(struct hr__request *request, const char *what);
+/* At the entry of a scope of the running task, which counts it until hr__request_over(). name is
+ * that of the call, site where it returns to. HR_ENOTASK outside of a task. */
+int hr__request_init(struct hr__request *request, const char *name, const void *site);
+void hr__request_over(struct hr__request *request);
+
+/* For cleanups that find their scope entered by another task, or one inside that was entered later:
+ * they end the program. */
+_Noreturn void hr__request_misused(const char *call);
 
 void hr__request_make(struct hr__request *request, const char *reason);
 

@@ -15,13 +15,20 @@ struct hr__locals;
 struct hr_task_group;
 struct hr__waiter;
 
+/* A scope by its name, and where its enter returns to. */
+struct hr__scope {
+    const char *name;
+    const void *site;
+};
+
 /* Why the next suspension gives -ECANCELED; 0: it does not. */
 enum {
     HR__CANCEL_ASKED = 1,  /* a request waits to be delivered, once */
     HR__CANCEL_STANDS = 2, /* the task is in a cancelled scope: delivered each time */
 };
 
-#define HR__TASK_RARE 8
+#define HR__TASK_RARE     8
+#define HR__TASK_END_WORD 1
 
 /* What a wait and a wake touch stands first, in two cache lines. */
 struct hr__task {
@@ -38,7 +45,9 @@ struct hr__task {
             unsigned short standing;   /* cancelled scopes that it is in */
             unsigned char patient;     /* depth of waits that only a new request may interrupt */
             unsigned char must_cancel; /* HR__CANCEL_… */
-            unsigned shielded;         /* depth of shielded scopes: no cancel is delivered in one */
+            /* What the end of a task looks at, in a word: HR__TASK_END_WORD. */
+            unsigned short shielded; /* depth of shielded scopes: no cancel is delivered in one */
+            unsigned short scopes;   /* timeouts, groups and cancel scopes that it is in */
             unsigned close_round; /* the round of the loop's closing that cancelled it; 0: none */
             struct hr_task_group *group; /* the innermost one that it has entered; NULL: none */
             hr_free_fn *free_arg;
@@ -52,9 +61,10 @@ struct hr__task {
     bool reached;              /* asked since this was last set to false */
     hr_task_fn *fn;
     void *arg;
-    const void *site;   /* where the call that has made it returns to */
-    uint64_t number;    /* for the generated name */
-    struct hr_list all; /* in the loop's list of unfinished tasks, in spawn order */
+    const void *site;       /* where the call that has made it returns to */
+    uint64_t number;        /* for the generated name */
+    struct hr_list all;     /* in the loop's list of unfinished tasks, in spawn order */
+    struct hr__scope scope; /* the innermost of its scopes, while it is in one */
 };
 
 /* The task behind a handle. */
@@ -97,6 +107,9 @@ int hr__await_check(const hr_future *future, struct hr__task *task);
 
 /* The ready queue's entry of a task; fibers compare with it. */
 void hr__task_run(struct hr__ready *entry, bool drop);
+
+/* Ends the program, as the body of that task returned inside a scope. core/request.c. */
+_Noreturn void hr__task_ended_inside(struct hr__task *task);
 
 /* Ends a task that never got a stack. */
 void hr__task_end_unstarted(struct hr__task *task, int code);

@@ -100,11 +100,11 @@ static void arm(struct hr_timeout *scope, hr_usec deadline, hr_usec now)
         hr__loop_arm(loop, &scope->timer, deadline);
 }
 
-static int enter(struct hr_timeout *scope, hr_usec deadline, hr_usec now)
+static int enter(struct hr_timeout *scope, hr_usec deadline, hr_usec now, const void *site)
 {
     if (scope->entered)
         return hr_fail(-EBUSY, "timeout: entered already");
-    int r = hr__request_init(&scope->request, "timeout");
+    int r = hr__request_init(&scope->request, "hr_timeout_enter()", site);
     if (r < 0)
         return r;
 
@@ -123,13 +123,13 @@ static hr_usec now_here(void)
 
 int hr_timeout_enter_at(struct hr_timeout *scope, hr_usec moment)
 {
-    return enter(scope, moment, now_here());
+    return enter(scope, moment, now_here(), __builtin_return_address(0));
 }
 
 int hr_timeout_enter(struct hr_timeout *scope, hr_usec limit)
 {
     hr_usec now = now_here();
-    return enter(scope, limit > 0 ? hr_later(now, limit) : now, now);
+    return enter(scope, limit > 0 ? hr_later(now, limit) : now, now, __builtin_return_address(0));
 }
 
 int hr_timeout_reschedule(struct hr_timeout *scope, hr_usec limit)
@@ -177,6 +177,7 @@ int hr_timeout_leave(struct hr_timeout *scope, int code)
 
     scope->entered = false;
     hr__timer_disarm(&scope->request.task->loop->timers, &scope->timer);
+    hr__request_over(&scope->request);
     bool foreign = hr__request_settle(&scope->request);
     if (!scope->expired || code >= 0)
         return code;
@@ -184,6 +185,12 @@ int hr_timeout_leave(struct hr_timeout *scope, int code)
         return foreign ? code : took_too_long(scope->limit);
     add_timeout_to_causes(code, scope->limit);
     return code;
+}
+
+void hr_timeout_done(struct hr_timeout *scope)
+{
+    if (hr_timeout_leave(scope, 0) < 0)
+        hr__request_misused("hr_timeout_done()");
 }
 
 bool hr_timeout_expired(const struct hr_timeout *scope)

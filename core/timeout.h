@@ -24,7 +24,12 @@ HR_PUBLIC hr_async int hr_wait_for(hr_future *future, hr_usec limit);
  *     hr_timeout_enter(&limit, hr_seconds(2));
  *     int r = talk_to_somebody();
  *     r = hr_timeout_leave(&limit, r);    → -ETIMEDOUT when this limit, and nobody else, cut it
- */
+ *
+ * Every way out has to pass leave: a scope that is not left would fire into memory that has become
+ * somebody else's, so a task that ends inside one ends the program, which then says where it was
+ * entered. Where there may be a return in between,
+ *     hr_auto(hr_timeout_done) struct hr_timeout limit = { 0 };
+ * leaves it by itself. */
 struct hr_timeout {
     struct hr__timer timer;
     struct hr__request request;
@@ -50,6 +55,12 @@ HR_PUBLIC int hr_timeout_leave(struct hr_timeout *scope, int code);
  * hr_timeout_expired() tells. */
 HR_PUBLIC int hr_timeout_move_on(struct hr_timeout *scope, int code);
 
+/* For hr_auto(): leaves a scope that is entered, and does nothing to one that was left or never
+ * entered. Nothing becomes of what leave would return: an -ECANCELED that this limit brought about,
+ * and that the function returns, stays one; the error record is left alone. Call leave where the
+ * outcome counts. By another task it ends the program. */
+HR_PUBLIC void hr_timeout_done(struct hr_timeout *scope);
+
 /* As if the deadline came now; by any task or callback of the loop. 0; HR_EINVALIDSTATE when the
  * scope is not entered or has expired. */
 HR_PUBLIC int hr_timeout_cancel(struct hr_timeout *scope);
@@ -72,3 +83,18 @@ HR_PUBLIC hr_async int hr_shield(hr_future *future);
  * cleanup that has to wait; hr_wait_for() works inside and puts a limit on it. */
 HR_PUBLIC void hr_shield_enter(void);
 HR_PUBLIC void hr_shield_leave(void);
+
+/* As enter, for a scope that leaves on every way out; a task that ends inside one ends the program.
+ *     hr_auto(hr_shield_done) bool shielded = hr_shield_hold(); */
+static inline bool hr_shield_hold(void)
+{
+    hr_shield_enter();
+    return true;
+}
+
+static inline void hr_shield_done(bool *shielded)
+{
+    if (*shielded)
+        hr_shield_leave();
+    *shielded = false;
+}

@@ -4,6 +4,8 @@
  */
 #include "core/group.h"
 
+#include <string.h>
+
 #include "core/task.h"
 #include "core/timeout.h"
 #include "tests/support/hrtest.h"
@@ -524,4 +526,57 @@ TEST(s9_20_other_tasks_may_spawn_into_the_group_and_memory_does_not_grow_with_th
     ASSERT_EQ(group.running, 0);
     ASSERT_TRUE(hr_list_empty(&group.children));
     ASSERT_ERR(hr_task_group_leave(&group, 0), 0);
+}
+
+/* Starts a child, lets it begin and goes, as if it had seen something that it cannot handle. */
+static int start_and_go(struct child *c, hr_usec after, int code)
+{
+    hr_auto(hr_task_group_done) struct hr_task_group group = {0};
+    ASSERT_ERR(hr_task_group_enter(&group), 0);
+    add(&group, "child", c);
+    ASSERT_ERR(hr_sleep(after), 0);
+    return code < 0 ? hr_fail(code, "seen enough") : code;
+}
+
+TEST(s17_16_a_group_is_left_by_its_cleanup)
+{
+    struct child c = {.span = hr_seconds(60), .cleanup = hr_ms(5)};
+    ASSERT_ERR(start_and_go(&c, hr_ms(1), -ENOENT), -ENOENT);
+    ASSERT_STR(hr_last_error()->message, "seen enough");
+    ASSERT_TRUE(c.finished);
+    ASSERT_EQ(c.cancels, 1);
+    ASSERT_EQ(test_clock_now(), hr_ms(6));
+    ASSERT_PTR(test_report(), NULL);
+    ASSERT_ERR(hr_yield(), 0);
+
+    struct hr_task_group group = {0};
+    hr_task_group_done(&group); /* not entered */
+}
+
+TEST(s17_16_an_error_that_a_cleanup_finds_is_reported)
+{
+    struct child c = {.span = hr_seconds(60), .cleanup = hr_ms(5), .at_cancel = -EIO};
+    ASSERT_ERR(start_and_go(&c, hr_ms(1), 3), 3);
+    const char *report = test_report();
+    ASSERT_TRUE(report && strstr(report, "a group was left on an early way out"));
+    ASSERT_TRUE(strstr(report, "child: no luck"));
+    ASSERT_ERR(hr_yield(), 0);
+}
+
+static int goes_early(void *arg)
+{
+    int r = start_and_go(arg, 0, 4);
+    ASSERT_ERR(r, 4);
+    ASSERT_ERR(hr_yield(), -ECANCELED);
+    return r;
+}
+
+TEST(s17_16_a_cancel_that_a_cleanup_meets_comes_after_it)
+{
+    struct child c = {.span = hr_seconds(60), .cleanup = hr_ms(5)};
+    hr_task *task = hr_create_task("early", goes_early, &c);
+    ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
+    hr_task_cancel(task, "now");
+    ASSERT_ERR(hr_join(task), 4);
+    ASSERT_TRUE(c.finished);
 }

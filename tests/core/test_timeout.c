@@ -4,6 +4,7 @@
  */
 #include "core/timeout.h"
 
+#include "core/cancel_scope.h"
 #include "core/event.h"
 #include "core/task.h"
 #include "tests/support/hrtest.h"
@@ -543,4 +544,48 @@ static int end_cancelled(void *arg)
 TEST(s6_4_an_inner_that_is_cancelled_in_time_is_no_timeout)
 {
     ASSERT_ERR(hr_wait_for(hr_create_task("inner", end_cancelled, NULL), hr_ms(5)), -ECANCELED);
+}
+
+/* Returns out of the middle of a scope, of this kind and with this code. */
+static int hurry(int kind, int code)
+{
+    hr_auto(hr_timeout_done) struct hr_timeout limit = {0};
+    hr_auto(hr_cancel_scope_done) struct hr_cancel_scope scope = {0};
+    hr_auto(hr_shield_done) bool shielded = false;
+    if (kind == 0)
+        ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(5)), 0);
+    else if (kind == 1)
+        ASSERT_ERR(hr_cancel_scope_enter(&scope, hr_ms(5)), 0);
+    else
+        shielded = hr_shield_hold();
+    return code < 0 ? hr_fail(code, "in a hurry") : code;
+}
+
+TEST(s17_16_a_scope_is_left_by_its_cleanup)
+{
+    for (int kind = 0; kind < 3; kind++) {
+        ASSERT_ERR(hurry(kind, 7), 7);
+        ASSERT_ERR(hurry(kind, -ENOENT), -ENOENT);
+        ASSERT_STR(hr_last_error()->message, "in a hurry");
+        ASSERT_ERR(hr_sleep(hr_ms(20)), 0); /* none of them is there to fire */
+    }
+    hr_task_cancel(hr_current_task(), NULL);
+    ASSERT_ERR(hr_yield(), -ECANCELED); /* nor a shield */
+    hr_task_uncancel(hr_current_task());
+}
+
+TEST(s17_16_a_cleanup_takes_the_request_of_its_limit_back)
+{
+    {
+        hr_auto(hr_timeout_done) struct hr_timeout limit = {0};
+        ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(5)), 0);
+        ASSERT_ERR(hr_sleep(hr_ms(10)), -ECANCELED);
+    }
+    ASSERT_EQ(hr_task_cancelling(hr_current_task()), 0);
+    {
+        hr_auto(hr_timeout_done) struct hr_timeout left = {0};
+        ASSERT_ERR(hr_timeout_enter(&left, hr_ms(5)), 0);
+        ASSERT_ERR(hr_timeout_leave(&left, hr_sleep(hr_ms(10))), -ETIMEDOUT);
+    }
+    ASSERT_ERR(hr_sleep(hr_ms(10)), 0);
 }
