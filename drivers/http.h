@@ -72,7 +72,8 @@ struct hr_http_request {
     const char *const *headers; /* "Name: value"; ends with NULL; NULL: none */
     const char *content_type;   /* of the body; NULL: none is said */
     const void *body;           /* copied; NULL: none */
-    size_t body_size;           /* of body, or of what hr_http_write() will send, when known */
+    size_t body_size;           /* of body, or of all that hr_http_write() will send; 0 there:
+                                 * not known, and it goes in chunks */
     bool stream;                /* the body comes by hr_http_write() */
     bool idempotent;            /* may be sent again when a kept connection turns out dead; of
                                  * methods other than POST and PATCH that is assumed */
@@ -82,7 +83,7 @@ struct hr_http_request {
 
 /* Waits for a turn, sends a request and waits for the answer's status and headers; the body is left
  * to the calls below. *ret is the caller's, for hr_http_close(). 0, or
- *   -EINVAL      the URL, its scheme, a header or the method is none
+ *   -EINVAL      the URL, its scheme, a header or the method is none; HEAD with a body
  *   -ENOTCONN    never sent: no such host, refused, unreachable; the record says why, and its
  *                native is errno where there is one
  *   -EMFILE · -ENFILE · -ENOBUFS     no descriptor or socket for this request, also never sent
@@ -92,7 +93,9 @@ struct hr_http_request {
  *   -ELOOP       too many redirects
  *   -EBADMSG     the answer is no HTTP
  *   -EMSGSIZE    its headers take more than 256 KiB
- *   HR_ECLOSED · -ECANCELED (it is taken back) · -ENOMEM · HR_ENOTASK · HR_EWRONGLOOP */
+ *   HR_ECLOSED · -ECANCELED (it is taken back) · -ENOMEM · HR_ENOTASK · HR_EWRONGLOOP
+ * Redirects (301, 302, 303, 307, 308) are followed: method and body go along, but 303 is followed
+ * with GET, and so is a POST at 301 and 302. */
 HR_PUBLIC hr_async int hr_http_send(hr_http_session *session, const struct hr_http_request *request,
                                     hr_http_response **ret);
 
@@ -108,8 +111,10 @@ HR_PUBLIC hr_async int hr_http_post(hr_http_session *session, const char *url,
  *     r = hr_http_write(response, bytes, size);            as often as it takes
  *     r = hr_http_finish(response);                        status and headers are there
  * write waits while a window's worth is on its way; -EPIPE: the server has answered already, and
- * wants no more. finish ends the body and gives the codes of hr_http_send(); after a failure the
- * response is still to be closed. A redirect that wants the body again is an error: HR_ELOST. */
+ * wants no more; -EINVAL: it would be more than body_size (nothing of it goes). finish ends the
+ * body and gives the codes of hr_http_send(), -EINVAL also for less than body_size, which ends the
+ * request and its connection; after a failure the response is still to be closed. A redirect that
+ * wants the body again is an error: HR_ELOST. */
 HR_PUBLIC hr_async int hr_http_begin(hr_http_session *session,
                                      const struct hr_http_request *request, hr_http_response **ret);
 HR_PUBLIC hr_async int hr_http_write(hr_http_response *response, const void *bytes, size_t size);

@@ -18,8 +18,9 @@
 struct hr_http_session {
     unsigned refs; /* its owner, each response, each call that waits for a turn */
     bool closed;
-    bool starved; /* a callback of libcurl's found no memory */
-    hr_loop *loop;
+    bool starved;  /* a callback of libcurl's found no memory */
+    uint64_t home; /* the number of its loop, */
+    hr_loop *loop; /* which may be gone: to be used there alone */
     CURLM *multi;
     CURLSH *share;    /* cookies and TLS sessions */
     hr_handle *timer; /* a reference: the session may outlive its loop */
@@ -80,6 +81,8 @@ struct hr_http_response {
 
     struct hr_buf upload; /* given and not sent */
     bool streams;         /* the body comes by hr_http_write() */
+    size_t promised;      /* of it in all; 0: nobody said */
+    size_t given;
     bool upload_ended;
 
     struct hr_buf body; /* received and not read */
@@ -127,6 +130,9 @@ int hr__http_name(const char *method, const char *url, bool with_host, char **re
 
 /* GET, or POST with a body, unless it says otherwise. */
 const char *hr__http_method(const struct hr_http_request *request);
+
+/* Text as a message may show it: control characters as \xNN, cut to what fits. */
+const char *hr__http_show(const char *text, char *to, size_t size);
 
 /* Makes the handle for it. 0, -EINVAL, -ENOMEM, with a record. */
 int hr__http_request_set_up(hr_http_response *t, const struct hr_http_request *request);

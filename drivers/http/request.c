@@ -17,27 +17,42 @@ const char *hr__http_method(const struct hr_http_request *request)
     return request->body || request->stream ? "POST" : "GET";
 }
 
+const char *hr__http_show(const char *text, char *to, size_t size)
+{
+    size_t n = 0;
+    for (; *text && n + sizeof("\\x00") <= size; text++) {
+        bool control = (unsigned char)*text < ' ' || *text == 0x7f;
+        n += (size_t)snprintf(to + n, size - n, control ? "\\x%02x" : "%c", (unsigned char)*text);
+    }
+    to[n] = '\0';
+    return to;
+}
+
 /* How the body goes, and by which method; curl_easy_setopt() fails here for want of memory only. */
 static CURLcode set_body(hr_http_response *t, const struct hr_http_request *request,
                          const char *method)
 {
     CURL *easy = t->easy;
+    bool posts = strcmp(method, "POST") == 0;
     if (request->stream) {
-        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
         curl_off_t size = request->body_size > 0 ? (curl_off_t)request->body_size : -1;
-        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, size);
-        return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+        curl_easy_setopt(easy, posts ? CURLOPT_POST : CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(easy, posts ? CURLOPT_POSTFIELDSIZE_LARGE : CURLOPT_INFILESIZE_LARGE,
+                         size);
+        return posts ? CURLE_OK : curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
     }
     if (request->body) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
         CURLcode code = curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body);
-        if (code != CURLE_OK || strcmp(method, "POST") == 0)
+        if (code != CURLE_OK || posts)
             return code;
+        /* Only a POST turns into a GET there. */
+        curl_easy_setopt(easy, CURLOPT_POSTREDIR, CURL_REDIR_POST_301 | CURL_REDIR_POST_302);
     } else if (strcmp(method, "HEAD") == 0) {
         return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     } else if (strcmp(method, "GET") == 0) {
         return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-    } else if (strcmp(method, "POST") == 0) {
+    } else if (posts) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L);
         return curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, "");
     }
@@ -57,8 +72,10 @@ static int add_line(hr_http_response *t, const char *line)
 static int check_line(const char *line)
 {
     const char *colon = strchr(line, ':');
+    char shown[80];
     if (!colon || colon == line || line[strcspn(line, "\r\n")])
-        return hr_fail(-EINVAL, "this is no header: %.60s", line);
+        return hr_fail(-EINVAL, "http: this is no header: %s",
+                       hr__http_show(line, shown, sizeof(shown)));
     return 0;
 }
 

@@ -43,27 +43,53 @@ static int append(hr_http_response *t, const char *bytes, size_t size)
     return 0;
 }
 
-int hr_http_write(hr_http_response *response, const void *bytes, size_t size)
+/* Gives bytes as there is room for them; *left is how much was not given. */
+static int give(hr_http_response *t, const char *next, size_t *left)
 {
-    hr_http_response *t = response;
-    const char *next = bytes;
     size_t window = t->session->options.window;
-    if (!t->streams || t->upload_ended)
-        return hr_fail(-EINVAL, "%s: nothing more can be sent", t->what);
-    while (size > 0) {
+    while (*left > 0) {
         if (t->over && t->code < 0)
             return hr__http_transfer_outcome(t);
         if (t->answered)
             return hr_fail(-EPIPE, "%s: the server has answered already", t->what);
         size_t have = hr_buf_size(&t->upload);
-        size_t n = have >= window ? 0 : window - have < size ? window - have : size;
+        size_t n = have >= window ? 0 : window - have < *left ? window - have : *left;
         int r = n > 0 ? append(t, next, n) : hr__http_transfer_wait(t);
         if (r < 0)
             return r;
         next += n;
-        size -= n;
+        *left -= n;
     }
     return 0;
+}
+
+int hr_http_write(hr_http_response *response, const void *bytes, size_t size)
+{
+    hr_http_response *t = response;
+    if (!t->streams || t->upload_ended)
+        return hr_fail(-EINVAL, "%s: nothing more can be sent", t->what);
+    if (t->promised > 0 && size > t->promised - t->given)
+        return hr_fail(-EINVAL, "%s: more than the %zu bytes that body_size said", t->what,
+                       t->promised);
+    t->given += size;
+    int r = give(t, bytes, &size);
+    t->given -= size;
+    return r;
+}
+
+/* What the server takes next for the rest of the body must never be another request: libcurl does
+ * not count, and would keep the connection. */
+static int end_short(hr_http_response *t)
+{
+    curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+    if (t->answered)
+        return 0;
+    int r = hr__http_explain(t, -EINVAL, 0,
+                             "%zu bytes of a body were written where body_size said "
+                             "%zu",
+                             t->given, t->promised);
+    hr__http_transfer_over(t, r);
+    return hr__http_transfer_outcome(t);
 }
 
 int hr_http_finish(hr_http_response *response)
@@ -71,6 +97,9 @@ int hr_http_finish(hr_http_response *response)
     hr_http_response *t = response;
     if (t->streams && !t->upload_ended) {
         t->upload_ended = true;
+        int r = !t->over && t->given < t->promised ? end_short(t) : 0;
+        if (r < 0)
+            return r;
         hr__http_transfer_resume(t, CURLPAUSE_SEND);
     }
     while (!t->answered && !t->over) {

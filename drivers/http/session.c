@@ -108,8 +108,11 @@ hr_http_session *hr_http_session_new(const struct hr_http_options *options)
         hr_fail(-ENOMEM, "no memory for an HTTP session");
         return NULL;
     }
-    *session =
-        (hr_http_session){.refs = 1, .loop = loop, .options = o, .spare_life = hr_seconds(10)};
+    *session = (hr_http_session){.refs = 1,
+                                 .home = hr_running_loop_number(),
+                                 .loop = loop,
+                                 .options = o,
+                                 .spare_life = hr_seconds(10)};
     hr_list_init(&session->transfers);
     hr_semaphore_init(&session->turns, o.limit, true);
     if (begin(session) < 0) {
@@ -173,8 +176,12 @@ static int check_request(const struct hr_http_request *request)
     const char *method = request->method;
     if (!request->url)
         return hr_fail(-EINVAL, "http: no URL");
+    char shown[40];
     if (method && (!method[0] || method[strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-")]))
-        return hr_fail(-EINVAL, "http: this is no method: %.20s", method);
+        return hr_fail(-EINVAL, "http: this is no method: %s",
+                       hr__http_show(method, shown, sizeof(shown)));
+    if (method && strcmp(method, "HEAD") == 0 && (request->body || request->stream))
+        return hr_fail(-EINVAL, "http: HEAD has no body to send");
     return 0;
 }
 
@@ -192,6 +199,7 @@ static hr_http_response *response_new(hr_http_session *session,
         .deadline = hr_later(hr_now(), total),
         .room = session->options.window,
         .streams = request->stream,
+        .promised = request->stream ? request->body_size : 0,
         .over = true, /* until it has begun */
     };
     hr_list_init(&t->link);
@@ -273,7 +281,7 @@ int hr_http_begin(hr_http_session *session, const struct hr_http_request *reques
     hr_auto(hr_freep) char *host = NULL;
     if (!hr_current_task())
         return hr_fail(HR_ENOTASK, "only a task can wait");
-    if (session->loop != hr_running_loop())
+    if (session->home != hr_running_loop_number())
         return hr_fail(HR_EWRONGLOOP, "the HTTP session belongs to another loop");
     if (session->closed)
         return hr_fail(HR_ECLOSED, "the HTTP session was closed");

@@ -20,11 +20,21 @@ static size_t refuse(hr_http_response *t, int code)
     return 0;
 }
 
-/* A line that begins an answer: forgets the one before, of a redirect or an interim one. */
+static bool is_redirect(long status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* A line that begins an answer: forgets the one before, of a redirect or an interim one. libcurl
+ * would go wherever a status from 300 to 399 names a place, which 304 (not modified) may do. */
 static void begin_answer(hr_http_response *t)
 {
+    long status = 0;
     hr__http_headers_clear(&t->headers);
     t->redirecting = false;
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (t->following && status >= 300 && status < 400)
+        curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, is_redirect(status) ? 1L : 0L);
 }
 
 static void end_answer(hr_http_response *t)
@@ -35,7 +45,7 @@ static void end_answer(hr_http_response *t)
     if (status < 200)
         return;
     const char *place = hr__http_headers_get(&t->headers, "location");
-    t->redirecting = t->following && status >= 300 && status < 400 && place && place[0];
+    t->redirecting = t->following && is_redirect(status) && place && place[0];
     if (t->redirecting) {
         t->redirects++;
         t->talking = false;

@@ -453,14 +453,14 @@ static bool serve_nobody(struct test_conn *conn)
 }
 
 /* A server whose one connection is the test's own: nothing of what is sent is read. */
-static hr_http_response *begin_unread(int *ret_fd)
+static hr_http_response *begin_unread(size_t body_size, int *ret_fd)
 {
     hr_http_response *response = NULL;
     test_http_start(&server, serve_nobody);
     hr_task_cancel(server.acceptor, NULL);
     ASSERT_ERR(hr_join(server.acceptor), -ECANCELED);
     session = hr_http_session_new(&(struct hr_http_options){.read_timeout = hr_ms(100)});
-    struct hr_http_request request = {.url = url("/"), .stream = true};
+    struct hr_http_request request = {.url = url("/"), .stream = true, .body_size = body_size};
     ASSERT_ERR(hr_http_begin(session, &request, &response), 0);
     ASSERT_EQ(hr_wait_fd(server.fd, HR_READ), HR_READ);
     *ret_fd = accept4(server.fd, NULL, NULL, SOCK_CLOEXEC);
@@ -479,7 +479,7 @@ static void end_unread(hr_http_response *response, int fd)
 TEST_REAL(a_server_that_does_not_read_holds_the_sender_back)
 {
     int fd;
-    hr_http_response *response = begin_unread(&fd);
+    hr_http_response *response = begin_unread(0, &fd);
     ASSERT_ERR(write_for_ever(response), -ETIMEDOUT);
     ASSERT_TRUE(hr_last_error()->sent);
     end_unread(response, fd);
@@ -490,7 +490,7 @@ TEST_REAL(a_server_may_answer_before_it_has_read_the_body)
     static const char answer[] = "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!";
     const char *text;
     int fd;
-    hr_http_response *response = begin_unread(&fd);
+    hr_http_response *response = begin_unread(0, &fd);
     ASSERT_EQ(write(fd, answer, sizeof(answer) - 1), sizeof(answer) - 1);
     ASSERT_ERR(write_for_ever(response), -EPIPE);
     ASSERT_ERR(hr_http_finish(response), 0);
@@ -503,12 +503,69 @@ TEST_REAL(a_server_may_answer_before_it_has_read_the_body)
 TEST_REAL(a_server_that_hangs_up_while_it_is_sent_to_is_a_code_and_no_signal)
 {
     int fd;
-    hr_http_response *response = begin_unread(&fd);
+    hr_http_response *response = begin_unread(0, &fd);
     hr_task *writer = hr_create_task("write", write_for_ever, response);
     ASSERT_ERR(hr_sleep(hr_ms(20)), 0);
     close(fd);
     ASSERT_ERR(hr_join(writer), HR_ELOST);
     end_unread(response, dup(0));
+}
+
+static void put(size_t known, const char *body, int written, int finished)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *text;
+    struct hr_http_request request = {
+        .method = "PUT", .url = url("/"), .stream = true, .body_size = known};
+    ASSERT_ERR(hr_http_begin(session, &request, &response), 0);
+    ASSERT_ERR(hr_http_write(response, body, strlen(body)), written);
+    if (written < 0)
+        ASSERT_ERR(hr_http_write(response, body, known), 0);
+    const struct test_conn *conn = hr_list_entry(server.conns.next, struct test_conn, link);
+    while (finished < 0 && conn->body_size != known) /* it has begun */
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_ERR(hr_http_finish(response), finished);
+    if (finished < 0)
+        return;
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "PUT 0123456789 ");
+}
+
+TEST_REAL(a_body_of_another_length_than_was_said_is_no_part_of_another_request)
+{
+    char text[32];
+    begin(serve_echo, (struct hr_http_options){0});
+    put(10, "0123456789GET / HTTP/1.1\r\n\r\n", -EINVAL, 0);
+    put(10, "0123456789", 0, 0);
+    ASSERT_EQ(server.connections, 1);
+    put(12, "01234", 0, -EINVAL);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "5 bytes of a body"));
+    ASSERT_ERR(get("/", text, sizeof(text)), 0);
+    ASSERT_STR(text, "GET  ");
+    ASSERT_EQ(server.connections, 2);
+    ASSERT_EQ(server.requests, 3);
+    end();
+}
+
+TEST_REAL(a_body_that_ends_short_behind_an_early_answer_ends_its_connection)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes";
+    const char *text;
+    char raw[1024];
+    int fd;
+    hr_http_response *response = begin_unread(10, &fd);
+    ASSERT_ERR(hr_http_write(response, "01234", 5), 0);
+    ASSERT_EQ(write(fd, answer, sizeof(answer) - 1), sizeof(answer) - 1);
+    while (hr_http_status(response) == 0)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_ERR(hr_http_finish(response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "yes");
+    ssize_t n = recv(fd, raw, sizeof(raw), MSG_DONTWAIT);
+    ASSERT_TRUE(n > 9);
+    ASSERT_EQ(memcmp(raw + n - 9, "\r\n\r\n01234", 9), 0);
+    ASSERT_EQ(recv(fd, raw, sizeof(raw), MSG_DONTWAIT), 0); /* its end, and no next request */
+    end_unread(response, fd);
 }
 
 /* The first request of a connection is answered, and the next one's connection lost; elsewhere the

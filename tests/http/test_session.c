@@ -377,6 +377,24 @@ static void answer_after(hr_http_session *session, const char *method, int code,
     ASSERT_STR(hr_http_url(response), url("/end"));
 }
 
+static void answer_to_pieces(hr_http_session *session, const char *method, int code, size_t size,
+                             const char *expected)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    char path[32];
+    const char *text;
+    snprintf(path, sizeof(path), "/code/%d", code);
+    struct hr_http_request request = {
+        .method = method, .url = url(path), .stream = true, .body_size = size};
+    ASSERT_ERR(hr_http_begin(session, &request, &response), 0);
+    ASSERT_ERR(hr_http_write(response, "body", 4), 0);
+    ASSERT_ERR(hr_http_finish(response), expected ? 0 : HR_ELOST);
+    if (!expected)
+        return;
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, expected);
+}
+
 TEST_REAL(s24_8_redirects_are_followed_up_to_a_limit)
 {
     test_http_start(&server, serve_redirects);
@@ -397,13 +415,59 @@ TEST_REAL(s24_8_redirects_are_followed_up_to_a_limit)
     ASSERT_STR(text, "skip");
     hr_http_closep(&response);
 
-    answer_after(session, "POST", 302, "GET ");
-    answer_after(session, "POST", 303, "GET ");
-    answer_after(session, "PUT", 303, "GET ");
-    answer_after(session, "POST", 307, "POST body");
-    answer_after(session, "PUT", 308, "PUT body");
     hr_http_session_freep(&session);
     hr_http_session_freep(&none);
+    test_http_stop(&server);
+}
+
+TEST_REAL(s24_8_a_redirect_takes_method_and_body_along_where_it_should)
+{
+    static const struct {
+        const char *method;
+        int code;
+        const char *whole, *in_pieces; /* NULL: the body is gone */
+    } table[] = {
+        {"POST",   301, "GET ",        "GET "},
+        {"POST",   302, "GET ",        "GET "},
+        {"POST",   303, "GET ",        "GET "},
+        {"POST",   307, "POST body",   NULL  },
+        {"POST",   308, "POST body",   NULL  },
+        {"PUT",    301, "PUT body",    NULL  },
+        {"PUT",    302, "PUT body",    NULL  },
+        {"PUT",    303, "GET ",        "GET "},
+        {"PUT",    308, "PUT body",    NULL  },
+        {"PATCH",  301, "PATCH body",  NULL  },
+        {"DELETE", 302, "DELETE body", NULL  },
+    };
+    test_http_start(&server, serve_redirects);
+    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    for (size_t i = 0; i < HR_ARRAY_LEN(table); i++) {
+        const char *method = table[i].method;
+        answer_after(session, method, table[i].code, table[i].whole);
+        answer_to_pieces(session, method, table[i].code, 4, table[i].in_pieces);
+        answer_to_pieces(session, method, table[i].code, 0, table[i].in_pieces);
+    }
+    hr_http_session_freep(&session);
+    test_http_stop(&server);
+}
+
+TEST_REAL(s24_8_what_names_a_place_and_is_no_redirect_is_an_answer)
+{
+    test_http_start(&server, serve_redirects);
+    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    static const int codes[] = {304, 300, 304};
+    for (size_t i = 0; i < HR_ARRAY_LEN(codes); i++) {
+        char path[32];
+        snprintf(path, sizeof(path), "/code/%d", codes[i]);
+        ASSERT_ERR(hr_http_get(session, url(path), &response), 0);
+        ASSERT_EQ(hr_http_status(response), codes[i]);
+        ASSERT_EQ(hr_http_redirects(response), 0);
+        ASSERT_STR(hr_http_header(response, "location"), "/end");
+        hr_http_closep(&response);
+        says(session, "/code/302", "GET "); /* by the same handle */
+    }
+    hr_http_session_freep(&session);
     test_http_stop(&server);
 }
 
@@ -446,8 +510,14 @@ TEST_REAL(a_request_that_is_none_is_refused)
     const char *const lines[] = {"X: y\r\nZ: w", NULL};
     request = (struct hr_http_request){.url = url("/"), .headers = lines};
     ASSERT_ERR(hr_http_send(session, &request, &response), -EINVAL);
+    ASSERT_STR(hr_last_error()->message, "http: this is no header: X: y\\x0d\\x0aZ: w");
     request = (struct hr_http_request){.url = url("/"), .content_type = "a\r\nb"};
     ASSERT_ERR(hr_http_send(session, &request, &response), -EINVAL);
+    request =
+        (struct hr_http_request){.url = url("/"), .method = "HEAD", .body = "x", .body_size = 1};
+    ASSERT_ERR(hr_http_send(session, &request, &response), -EINVAL);
+    request = (struct hr_http_request){.url = url("/"), .method = "HEAD", .stream = true};
+    ASSERT_ERR(hr_http_begin(session, &request, &response), -EINVAL);
     ASSERT_EQ(server.requests, 0);
     ASSERT_ERR(hr_http_get(session, "http://127.0.0.1:1/", &response), -ENOTCONN);
     ASSERT_EQ(hr_last_error()->native, ECONNREFUSED);
@@ -471,8 +541,17 @@ static int leave_a_session(void *arg)
     return 0;
 }
 
+/* This loop lies mostly where the one before did. */
+static int ask_elsewhere(void *arg)
+{
+    hr_http_response *response = NULL;
+    ASSERT_ERR(hr_http_get(survivor, "http://127.0.0.1:1/", &response), HR_EWRONGLOOP);
+    return 0;
+}
+
 TEST_PLAIN(s24_16_a_session_may_outlive_its_loop)
 {
     ASSERT_ERR(hr_run(leave_a_session, NULL), 0);
+    ASSERT_ERR(hr_run(ask_elsewhere, NULL), 0);
     survivor = hr_http_session_free(survivor);
 }
