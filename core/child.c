@@ -158,11 +158,10 @@ static int watch(hr_child *child, hr_loop *loop)
     child->event = event_new(loop->base, child->end.fd, EV_READ | EV_PERSIST, ended, child);
     if (!child->event)
         return hr_fail(-ENOMEM, "no memory to watch a child");
-    errno = 0;
-    if (event_add(child->event, NULL) < 0) {
-        int code = errno ? -errno : -ENOMEM;
+    r = hr_loop_event_add(loop, child->event);
+    if (r < 0) {
         event_free(child->event);
-        return hr_fail(code, "the end of a child cannot be watched: %s", hr_error_text(code));
+        return r;
     }
     child->loop = loop;
     hr_list_append(&loop->children, &child->link);

@@ -12,12 +12,29 @@
 #include <event2/event.h>
 #include <pthread.h>
 
+#include "core/overflow.h"
+#include "core/stack_cache.h"
+
 unsigned hr__forks;
+
+/* A lock that another thread holds at the fork would stay held in the child for good. */
+static void hold_locks(void)
+{
+    hr__overflow_hold();
+    hr__stack_cache_hold();
+}
+
+static void let_go_of_locks(void)
+{
+    hr__stack_cache_let_go();
+    hr__overflow_let_go();
+}
 
 /* The loop that runs now may be calling events. Those that are left of them touch the base when
  * they are called, so they are called later; and no slice runs before a look. */
 static void forked(void)
 {
+    let_go_of_locks();
     hr__forks++;
     hr__signals_forked();
     hr__thread_futures_forked();
@@ -31,7 +48,7 @@ static void forked(void)
 
 __attribute__((constructor)) static void expect_forks(void)
 {
-    pthread_atfork(NULL, NULL, forked);
+    pthread_atfork(hold_locks, let_go_of_locks, forked);
 }
 
 void hr__loop_take_over(hr_loop *loop)

@@ -166,13 +166,9 @@ static int arm(hr_io *io, struct side *side)
         if (!side->event)
             return hr_fail(-ENOMEM, "no memory to watch a descriptor");
     }
-    errno = 0;
-    if (event_add(side->event, NULL) < 0) {
-        int code = errno ? -errno : -ENOMEM;
-        return hr_fail(code, "descriptor %d cannot be watched: %s", io->fd, hr_error_text(code));
-    }
-    side->armed = true;
-    return 0;
+    r = hr_loop_event_add(io->loop, side->event);
+    side->armed = r == 0;
+    return r;
 }
 
 int hr__io_check_loop(const hr_io *io)

@@ -14,7 +14,7 @@
 struct entry {
     struct hr_list link; /* in its bucket */
     uint64_t hash;
-    size_t users; /* holders and waiters */
+    size_t users, holders; /* users: holders and waiters */
     hr_semaphore semaphore;
     char key[];
 };
@@ -114,7 +114,7 @@ static struct entry *add(hr_key_limiter *limiter, const char *key, uint64_t hash
     if (limiter->keys >= limiter->bucket_count)
         grow(limiter);
     entry->hash = hash;
-    entry->users = 0;
+    entry->users = entry->holders = 0;
     memcpy(entry->key, key, size);
     hr_semaphore_init(&entry->semaphore, limiter->each, true);
     hr_list_append(&limiter->buckets[hash & (limiter->bucket_count - 1)], &entry->link);
@@ -144,15 +144,18 @@ int hr_key_limiter_acquire(hr_key_limiter *limiter, const char *key)
     int r = hr_semaphore_acquire(&entry->semaphore);
     if (r < 0)
         drop_user(limiter, entry);
+    else
+        entry->holders++;
     return r;
 }
 
 int hr_key_limiter_release(hr_key_limiter *limiter, const char *key)
 {
     struct entry *entry = find(limiter, key, hash_of(key));
-    int r = entry ? hr_semaphore_release(&entry->semaphore) : -EINVAL;
-    if (r < 0)
+    if (!entry || entry->holders == 0) /* who waits may have been called and not have run yet */
         return hr_fail(-EINVAL, "limiter: nobody holds %.40s", key);
+    entry->holders--;
+    (void)hr_semaphore_release(&entry->semaphore);
     drop_user(limiter, entry);
     return 0;
 }

@@ -31,7 +31,8 @@ typedef struct hr_handle hr_handle;
 typedef void hr_callback(void *arg);
 
 struct hr_loop_options {
-    const char *backend;    /* "epoll", "poll", "select"; NULL: libevent's choice */
+    const char *backend;    /* "epoll", "poll", "select" (descriptors below 1024 only); NULL:
+                             * libevent's choice, which is epoll where there is one */
     size_t stack_size;      /* default of tasks (see core/task.h); 0: 256 KiB */
     hr_usec slow_slice;     /* report slices longer than this, by the task's name or the callback's
                              * place in the program; 0: off */
@@ -125,6 +126,11 @@ HR_PUBLIC int hr_call_soon_threadsafe(hr_loop *loop, hr_callback *callback, void
  * on it may complete futures and spawn tasks, and must not run or free the base. A forked child
  * asks for it before it touches events there; NULL, with a record, when it cannot have its own. */
 HR_PUBLIC struct event_base *hr_loop_event_base(hr_loop *loop);
+
+/* Has the base watch an event's descriptor, as event_add() without a time limit does. 0; -EMFILE: a
+ * loop on select() takes descriptors below 1024 only; -EPERM (a regular file) and what else
+ * epoll_ctl() says, -ENOMEM. */
+HR_PUBLIC int hr_loop_event_add(hr_loop *loop, struct event *event);
 
 /* Ends an event on that base and frees it; NULL is fine. Its callback is not called any more. In a
  * forked child that cannot have a base of its own the event is lost instead, and the base with it,

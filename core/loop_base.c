@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -30,14 +31,10 @@ static void woken(evutil_socket_t fd, short events, void *arg)
         hr__signals_deliver(arg);
 }
 
-static struct event *watch(hr_loop *loop, int fd, event_callback_fn fn)
+static int watch(hr_loop *loop, int fd, event_callback_fn fn, struct event **ret)
 {
-    struct event *event = event_new(loop->base, fd, EV_READ | EV_PERSIST, fn, loop);
-    if (event && event_add(event, NULL) < 0) {
-        event_free(event);
-        return NULL;
-    }
-    return event;
+    *ret = event_new(loop->base, fd, EV_READ | EV_PERSIST, fn, loop);
+    return *ret ? hr_loop_event_add(loop, *ret) : hr_fail(-ENOMEM, "no memory for a loop");
 }
 
 /* What a base is made of: an epoll and a pair of pipes or sockets for signals. */
@@ -87,11 +84,8 @@ static int open_own(hr_loop *loop)
     if (loop->wake_fd < 0 || loop->timer_fd < 0)
         return hr_fail(-errno, "no descriptor for a loop: %s", hr_error_text(-errno));
     loop->highest_fd = loop->timer_fd > loop->wake_fd ? loop->timer_fd : loop->wake_fd;
-    loop->wake_event = watch(loop, loop->wake_fd, woken);
-    loop->timer_event = watch(loop, loop->timer_fd, timer_fired);
-    if (!loop->wake_event || !loop->timer_event)
-        return hr_fail(-ENOMEM, "no memory for a loop");
-    return 0;
+    int r = watch(loop, loop->wake_fd, woken, &loop->wake_event);
+    return r < 0 ? r : watch(loop, loop->timer_fd, timer_fired, &loop->timer_event);
 }
 
 static void free_own_events(hr_loop *loop)
@@ -155,6 +149,21 @@ int hr__poll_renew(hr_loop *loop)
     loop->forks = hr__forks;
     hr__signals_wake(loop);
     return 0;
+}
+
+/* libevent's select() writes beyond its sets, or ends the program, for a descriptor that they do not
+ * hold. */
+int hr_loop_event_add(hr_loop *loop, struct event *event)
+{
+    int fd = event_get_fd(event);
+    if (fd >= FD_SETSIZE && strcmp(event_base_get_method(loop->base), "select") == 0)
+        return hr_fail(-EMFILE, "descriptor %d cannot be watched: select takes those below %d", fd,
+                       FD_SETSIZE);
+    errno = 0;
+    if (event_add(event, NULL) == 0)
+        return 0;
+    int code = errno ? -errno : -ENOMEM;
+    return hr_fail(code, "descriptor %d cannot be watched: %s", fd, hr_error_text(code));
 }
 
 /* Only one that the kernel watches is taken out of an epoll, and out of a parent's it must not be.

@@ -103,6 +103,16 @@ static void unwatch(void)
     pthread_mutex_unlock(&lock);
 }
 
+void hr__overflow_hold(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void hr__overflow_let_go(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
 void hr__overflow_watch(struct hr__fault_stack *stack)
 {
     stack_t present;

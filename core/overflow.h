@@ -21,5 +21,9 @@ void hr__overflow_watch(struct hr__fault_stack *stack);
 /* Takes it back, in the same thread; may be given again. */
 void hr__overflow_unwatch(struct hr__fault_stack *stack);
 
+/* Around a fork, so that the child gets a handler that is whole and a lock that nobody holds. */
+void hr__overflow_hold(void);
+void hr__overflow_let_go(void);
+
 /* Frees its memory. */
 void hr__overflow_done(struct hr__fault_stack *stack);

@@ -50,6 +50,16 @@ static struct hr__stack_store *store_for(size_t size)
     return store;
 }
 
+void hr__stack_cache_hold(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void hr__stack_cache_let_go(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
 static void thread_ends(void *arg)
 {
     for (struct shelf *shelf = hr_take(shelves), *next; shelf; shelf = next) {

@@ -20,5 +20,9 @@ struct hr__lent_stack {
 /* Lends a stack of size bytes, guard included; 0: 256 KiB. 0, -ENOMEM, -EAGAIN (see stack.h). */
 int hr__stack_borrow(size_t size, struct hr__lent_stack *ret);
 
+/* Around a fork, so that the child gets stores that are whole and a lock that nobody holds. */
+void hr__stack_cache_hold(void);
+void hr__stack_cache_let_go(void);
+
 /* Takes it back; whatever stood on it is over or lost. Without one: nothing. */
 void hr__stack_return(struct hr__lent_stack *lent);

@@ -93,7 +93,7 @@ static void arm(struct hr_timeout *scope, hr_usec deadline, hr_usec now)
     struct hr_loop *loop = scope->request.task->loop;
 
     scope->deadline = deadline;
-    scope->limit = deadline < HR_FOREVER ? deadline - scope->since : HR_FOREVER;
+    scope->limit = deadline < HR_FOREVER ? hr_later(deadline, -scope->since) : HR_FOREVER;
     if (deadline <= now)
         expire(&scope->timer);
     else if (deadline < HR_FOREVER)

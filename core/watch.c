@@ -148,13 +148,10 @@ static int add_event(struct watch *watch)
     watch->event = event_new(watch->loop->base, watch->fd, events, fired, watch);
     if (!watch->event)
         return hr_fail(-ENOMEM, "no memory to watch a descriptor");
-    errno = 0;
-    if (event_add(watch->event, NULL) < 0) {
-        int code = errno ? -errno : -ENOMEM;
+    r = hr_loop_event_add(watch->loop, watch->event);
+    if (r < 0)
         event_free(watch->event);
-        return hr_fail(code, "descriptor %d cannot be watched: %s", watch->fd, hr_error_text(code));
-    }
-    return 0;
+    return r;
 }
 
 static int add(hr_loop *loop, int fd, int direction, hr_callback *fn, void *arg)

@@ -51,6 +51,16 @@ static void end_attempt(int fd, int flags)
     errno = saved;
 }
 
+void hr__patch_hold_attempts(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void hr__patch_let_go_of_attempts(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
 /* The outcome of a connection that was begun: 0, or -1 and errno. */
 static int finish(struct hr__patch_patience *patience)
 {

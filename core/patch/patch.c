@@ -14,10 +14,11 @@
 #include <string.h>
 
 #include "core/loop.h"
+#include "core/patch/connect.h"
 #include "core/patch/patch_impl.h"
 
 static atomic_uint families = HR_PATCH_ALL;
-static hr_loop *inherited; /* the loop that ran when this process was forked */
+static uint64_t inherited; /* the number of the loop that ran when this process was forked */
 
 static const struct {
     const char *word;
@@ -36,7 +37,7 @@ static const struct {
 bool hr__patch_on(enum hr_patch_family family)
 {
     return (atomic_load_explicit(&families, memory_order_relaxed) & family) && hr_current_task() &&
-           hr_running_loop() != inherited;
+           hr_running_loop_number() != inherited;
 }
 
 int hr_patch(unsigned wanted)
@@ -91,7 +92,8 @@ static void choose(const char *text)
 
 static void forked(void)
 {
-    inherited = hr_running_loop();
+    hr__patch_let_go_of_attempts();
+    inherited = hr_running_loop_number();
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -99,5 +101,5 @@ __attribute__((constructor)) static void begin(void)
     const char *text = secure_getenv("HEADRACE_PATCH");
     if (text)
         choose(text);
-    pthread_atfork(NULL, NULL, forked);
+    pthread_atfork(hr__patch_hold_attempts, hr__patch_let_go_of_attempts, forked);
 }

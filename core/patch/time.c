@@ -19,7 +19,7 @@ static hr_usec span_of(const struct timespec *spec)
 
 static bool valid(const struct timespec *spec)
 {
-    return spec->tv_sec >= 0 && spec->tv_nsec >= 0 && spec->tv_nsec < 1000000000;
+    return spec && spec->tv_sec >= 0 && spec->tv_nsec >= 0 && spec->tv_nsec < 1000000000;
 }
 
 /* Sleeps; 0, or the error and what is left. */
@@ -90,7 +90,6 @@ HR_PUBLIC int clock_nanosleep(clockid_t clock, int flags, const struct timespec 
         return sleep_telling(span_of(when), left);
     struct timespec now;
     clock_gettime(clock, &now);
-    hr_usec span =
-        (hr_usec)(when->tv_sec - now.tv_sec) * 1000000 + (when->tv_nsec - now.tv_nsec + 999) / 1000;
-    return sleep_telling(span, NULL);
+    hr_usec begin = hr_later(hr_seconds(now.tv_sec), now.tv_nsec / 1000);
+    return sleep_telling(hr_later(span_of(when), -begin), NULL);
 }

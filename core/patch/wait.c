@@ -105,9 +105,10 @@ static bool watch(struct wait *wait, int fd, short events)
 {
     struct event_base *base = hr_loop_event_base(wait->loop);
     wait->event = base ? event_new(base, fd, events, ready, wait->future) : NULL;
-    if (wait->event && event_add(wait->event, NULL) == 0)
+    int r = wait->event ? hr_loop_event_add(wait->loop, wait->event) : -ENOMEM;
+    if (r == 0)
         return true;
-    failed(base ? -ENOMEM : hr_last_error()->code);
+    failed(base ? r : hr_last_error()->code);
     return false;
 }
 

@@ -92,7 +92,7 @@ static bool watch(struct hr__http_socket *at)
     event_del(at->event);
     event_assign(at->event, base, event_get_fd(at->event), events | EV_PERSIST, fired, at);
     at->watched = events;
-    return events == 0 || event_add(at->event, NULL) == 0;
+    return events == 0 || hr_loop_event_add(at->session->loop, at->event) == 0;
 }
 
 static void use(struct hr__http_socket *at, hr_http_response *t)

@@ -177,6 +177,46 @@ TEST_PLAIN(l3_threads_that_wait_at_a_fork_wait_in_the_parent_alone)
     close(gate.pipe[1]);
 }
 
+static int nothing(void *arg)
+{
+    return 0;
+}
+
+static int run_once(hr_loop *loop)
+{
+    struct hr_task_options options = {.loop = loop};
+    return hr_loop_run_until_complete(loop, hr_create_task_with(&options, nothing, NULL));
+}
+
+/* Again and again into a loop and out of it, where its locks are taken. */
+static void *run_a_loop(void *stop)
+{
+    hr_loop *loop = hr_loop_new(NULL);
+    while (!atomic_load((atomic_bool *)stop))
+        ASSERT_ERR(run_once(loop), 0);
+    hr_loop_free(loop);
+    return NULL;
+}
+
+TEST_PLAIN(l3_a_lock_that_another_thread_holds_at_a_fork_is_free_in_the_child)
+{
+    atomic_bool stop = false;
+    pthread_t threads[3];
+    for (size_t i = 0; i < HR_ARRAY_LEN(threads); i++)
+        ASSERT_EQ(pthread_create(&threads[i], NULL, run_a_loop, &stop), 0);
+    for (int i = 0; i < 100; i++) {
+        pid_t child = begin_child();
+        if (child == 0) {
+            OR_DIE(hr_run(nothing, NULL) == 0);
+            _exit(FINE);
+        }
+        expect_fine(child);
+    }
+    atomic_store(&stop, true);
+    for (size_t i = 0; i < HR_ARRAY_LEN(threads); i++)
+        ASSERT_EQ(pthread_join(threads[i], NULL), 0);
+}
+
 static void hear(void *count)
 {
     ++*(int *)count;

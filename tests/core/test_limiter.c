@@ -181,3 +181,17 @@ TEST(many_keys_are_kept_apart)
     ASSERT_EQ(hr_key_limiter_keys(limiter), 0);
     hr_key_limiter_free(limiter);
 }
+
+TEST(a_release_of_nobodys_turn_leaves_the_waiter_its_own)
+{
+    hr_key_limiter *limiter = hr_key_limiter_new(1);
+    struct visit waiting = {limiter, "a", -1};
+    ASSERT_ERR(hr_key_limiter_acquire(limiter, "a"), 0);
+    hr_task *task = hr_create_task(NULL, visit, &waiting);
+    test_passes(1);
+    ASSERT_ERR(hr_key_limiter_release(limiter, "a"), 0);
+    ASSERT_ERR(hr_key_limiter_release(limiter, "a"), -EINVAL); /* it was called and has not run */
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_EQ(hr_key_limiter_keys(limiter), 0);
+    hr_key_limiter_free(limiter);
+}

@@ -5,8 +5,12 @@
 #include "core/watch.h"
 
 #include <event2/event.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -232,6 +236,38 @@ TEST_PLAIN(s11_18_whichever_way_the_kernel_is_asked_the_loop_sees_the_same)
         ASSERT_ERR(hr_loop_run_until_complete(loop, task), 0);
         hr_loop_free(loop);
     }
+}
+
+static int wait_for_high_number(void *arg)
+{
+    const char *backend = arg;
+    open_pipe();
+    int fd = fcntl(ends[0], F_DUPFD_CLOEXEC, FD_SETSIZE + 10);
+    ASSERT_TRUE(fd > FD_SETSIZE);
+    ASSERT_EQ(write(ends[1], "x", 1), 1);
+    bool refused = strcmp(backend, "select") == 0;
+    ASSERT_ERR(hr_wait_fd(fd, HR_READ), refused ? -EMFILE : HR_READ);
+    ASSERT_ERR(hr_watch_add(fd, HR_READ, count, NULL), refused ? -EMFILE : 0);
+    if (refused)
+        ASSERT_TRUE(strstr(hr_last_error()->message, "below 1024"));
+    (void)hr_watch_remove(fd, HR_READ);
+    close(fd);
+    close_pipe();
+    return 0;
+}
+
+TEST_PLAIN(s11_18_a_descriptor_that_select_cannot_take_is_an_error_and_not_the_end)
+{
+    struct rlimit limit;
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    struct rlimit higher = {limit.rlim_max, limit.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &higher), 0);
+    static const char *const backends[] = {"epoll", "poll", "select"};
+    for (size_t i = 0; i < HR_ARRAY_LEN(backends); i++) {
+        struct hr_loop_options options = {.backend = backends[i]};
+        ASSERT_ERR(hr_run_with(&options, wait_for_high_number, (void *)backends[i]), 0);
+    }
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 static int yield_thrice(void *arg)

@@ -304,4 +304,40 @@ TEST_REAL(l3_a_child_that_ends_its_copy_of_a_patched_wait_leaves_its_parents_alo
     close_ends();
 }
 
+static int sleep_a_while(void *arg)
+{
+    return usleep(20000);
+}
+
+static int sleep_side_by_side(void *ticks)
+{
+    hr_task *sleeper = hr_create_task("sleeper", sleep_a_while, NULL);
+    while (!hr_future_done(sleeper)) {
+        OR_DIE(hr_sleep(hr_ms(1)) == 0);
+        ++*(int *)ticks;
+    }
+    return hr_join(sleeper);
+}
+
+static int fork_a_child(void *is_child)
+{
+    *(pid_t *)is_child = begin_child();
+    return 0;
+}
+
+/* A later loop mostly gets the address of the one before. */
+TEST_PLAIN(l3_a_child_that_runs_loops_of_its_own_is_patched_again)
+{
+    pid_t child = -1;
+    ASSERT_ERR(hr_run(fork_a_child, &child), 0);
+    if (child == 0) {
+        for (int i = 0; i < 3; i++) {
+            int ticks = 0;
+            OR_DIE(hr_run(sleep_side_by_side, &ticks) == 0 && ticks > 2);
+        }
+        _exit(FINE);
+    }
+    expect_fine(child);
+}
+
 #endif

@@ -63,6 +63,22 @@ TEST(s19_11_a_sleep_of_nothing_lets_every_ready_task_run_once)
     ASSERT_EQ(test_clock_now(), 0);
 }
 
+static int sleep_for_ever(void *arg)
+{
+    const struct timespec never = {.tv_sec = INT64_MAX};
+    int error = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &never, NULL);
+    return -error;
+}
+
+TEST(a_moment_that_is_further_than_any_span_is_not_now)
+{
+    hr_task *sleeper = hr_create_task(NULL, sleep_for_ever, NULL);
+    ASSERT_ERR(hr_sleep(hr_seconds(1000)), 0);
+    ASSERT_FALSE(hr_future_done(sleeper));
+    hr_task_cancel(sleeper, NULL);
+    ASSERT_ERR(hr_join(sleeper), -ECANCELED);
+}
+
 TEST(every_sleep_is_as_long_as_it_says)
 {
     ASSERT_EQ(sleep(3), 0);
