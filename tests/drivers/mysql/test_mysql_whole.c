@@ -58,6 +58,22 @@ static int same_rows(hr_mysql_conn *conn, const char *select, bool whole)
     return n;
 }
 
+struct selected {
+    const char *sql;
+    int rows;
+    bool whole;
+};
+
+static void check_selects(const struct selected *selects, size_t n)
+{
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    for (size_t i = 0; i < n; i++)
+        ASSERT_EQ(same_rows(conn, selects[i].sql, selects[i].whole), selects[i].rows);
+    hr_mysql_release(conn);
+    mysql_test_done(pool);
+}
+
 TEST_REAL(small_results_with_arguments_are_as_without_23_3)
 {
     mysql_test_table("a TINYINT, b TINYINT UNSIGNED, c SMALLINT, d SMALLINT UNSIGNED, e MEDIUMINT, "
@@ -74,16 +90,15 @@ TEST_REAL(small_results_with_arguments_are_as_without_23_3)
         "(-1, 9, -1, 9, -1, 9, -1, 9, -1, 9, 0, NULL, NULL, NULL, NULL, NULL, NULL),"
         "(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "
         "NULL, NULL)");
-    hr_mysql_pool *pool = mysql_test_pool(NULL);
-    hr_mysql_conn *conn = mysql_test_acquire(pool);
-    ASSERT_EQ(same_rows(conn, "SELECT * FROM t", true), 4);
-    ASSERT_EQ(same_rows(conn, "SELECT * FROM t WHERE a = 5", true), 0);
-    ASSERT_EQ(same_rows(conn, "SELECT a, q, m FROM t WHERE a < 0", true), 2);
-    /* What is left to libmariadb: other kinds of values, and replies of several pieces. */
-    ASSERT_EQ(same_rows(conn, "SELECT NULL, a FROM t", false), 4);
-    ASSERT_EQ(same_rows(conn, "SELECT a, REPEAT('w', 20000) FROM t", false), 4);
-    hr_mysql_release(conn);
-    mysql_test_done(pool);
+    static const struct selected selects[] = {
+        {"SELECT * FROM t",                     4, true },
+        {"SELECT * FROM t WHERE a = 5",         0, true },
+        {"SELECT a, q, m FROM t WHERE a < 0",   2, true },
+ /* What is left to libmariadb: other kinds of values, and replies of several pieces. */
+        {"SELECT NULL, a FROM t",               4, false},
+        {"SELECT a, REPEAT('w', 20000) FROM t", 4, false},
+    };
+    check_selects(selects, HR_ARRAY_LEN(selects));
 }
 
 TEST_REAL(s23_3_small_results_have_dates_and_times_as_the_server_writes_them)
@@ -101,16 +116,12 @@ TEST_REAL(s23_3_small_results_have_dates_and_times_as_the_server_writes_them)
         "('2026-02-03', '2026-02-03 04:05', '2026-02-03 04:05:06', '2026-02-03 00:00:00.5', "
         "'2026-02-03', '-00:00:01', '-24:00:00.5', '-00:00:00.000001', 2155), "
         "(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)");
-    hr_mysql_pool *pool = mysql_test_pool(NULL);
-    hr_mysql_conn *conn = mysql_test_acquire(pool);
-    ASSERT_EQ(same_rows(conn, "SELECT * FROM t", true), 5);
-    ASSERT_EQ(same_rows(conn,
-                        "SELECT DATE '2026-02-28', TIME '-01:02:03.4', TIMESTAMP '2026-02-28 "
-                        "01:02:03.45', MAX(d), MIN(h), SUM(f), TIMEDIFF(f, h) FROM t GROUP BY i",
-                        true),
-              5);
-    hr_mysql_release(conn);
-    mysql_test_done(pool);
+    static const struct selected selects[] = {
+        {"SELECT * FROM t",                                                   5, true},
+        {"SELECT DATE '2026-02-28', TIME '-01:02:03.4', TIMESTAMP '2026-02-28 01:02:03.45', "
+         "MAX(d), MIN(h), SUM(f), TIMEDIFF(f, h) FROM t GROUP BY i", 5, true},
+    };
+    check_selects(selects, HR_ARRAY_LEN(selects));
 }
 
 TEST_REAL(s23_3_small_results_have_floating_point_numbers_as_the_server_writes_them)
@@ -202,11 +213,7 @@ TEST_REAL(s23_3_small_results_have_the_rest_of_values_as_the_server_writes_them)
         "'fe80::', '00000000-0000-0000-0000-000000000000', 16777215), "
         "(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "
         "NULL, NULL, NULL)");
-    hr_mysql_pool *pool = mysql_test_pool(NULL);
-    hr_mysql_conn *conn = mysql_test_acquire(pool);
-    ASSERT_EQ(same_rows(conn, "SELECT * FROM t", true), 3);
-    hr_mysql_release(conn);
-    mysql_test_done(pool);
+    check_selects(&(struct selected){"SELECT * FROM t", 3, true}, 1);
 }
 
 TEST_REAL(small_results_follow_a_change_of_their_columns)
