@@ -182,7 +182,7 @@ static int wait_served(hr_pool *pool, struct hr__pool_borrower *borrower)
     pool->counts.waited += waited;
     if (waited > pool->counts.longest_wait)
         pool->counts.longest_wait = waited;
-    if (r != -ETIMEDOUT || patience <= 0)
+    if (r != -ETIMEDOUT)
         return r;
     pool->counts.timeouts++;
     return hr_fail(r, "%s: no connection came free within %.3g s (%u lent, %u waiting)",

@@ -2,130 +2,10 @@
 /*
  * The life of connections, over a driver that only pretends (22.9).
  */
-#include "drivers/pool.h"
-
 #include <string.h>
 
 #include "core/event.h"
-#include "tests/support/hrtest.h"
-
-struct fake_conn {
-    int number;
-    bool dead, fails_ping, fails_reset;
-};
-
-static struct {
-    hr_usec opening_takes, reset_takes;
-    int fail_with; /* code of openings, 0: they work */
-    int opened, closed, polite, pinged, reset, in_flight, most_in_flight;
-} driver;
-
-static int fake_open(void *arg, void **ret)
-{
-    ASSERT_PTR(arg, &driver);
-    if (++driver.in_flight > driver.most_in_flight)
-        driver.most_in_flight = driver.in_flight;
-    int r = driver.opening_takes > 0 ? hr_sleep(driver.opening_takes) : 0;
-    driver.in_flight--;
-    if (r < 0)
-        return r;
-    if (driver.fail_with < 0)
-        return hr_fail_native(driver.fail_with, 1040, NULL, NULL, false, "too many");
-    struct fake_conn *conn = calloc(1, sizeof(*conn));
-    ASSERT_TRUE(conn);
-    conn->number = ++driver.opened;
-    *ret = conn;
-    return 0;
-}
-
-static void fake_close(void *conn, bool polite)
-{
-    driver.closed++;
-    driver.polite += polite;
-    free(conn);
-}
-
-static int fake_ping(void *conn)
-{
-    driver.pinged++;
-    int r = hr_sleep(hr_ms(1));
-    if (r < 0)
-        return r;
-    return ((struct fake_conn *)conn)->fails_ping ? -ECONNRESET : 0;
-}
-
-static int fake_reset(void *conn)
-{
-    driver.reset++;
-    int r = hr_sleep(driver.reset_takes);
-    if (r < 0)
-        return r;
-    return ((struct fake_conn *)conn)->fails_reset ? -EIO : 0;
-}
-
-static bool fake_alive(void *conn)
-{
-    return !((struct fake_conn *)conn)->dead;
-}
-
-static const struct hr_conn_ops ops = {.name = "fake",
-                                       .open = fake_open,
-                                       .close = fake_close,
-                                       .ping = fake_ping,
-                                       .reset = fake_reset,
-                                       .alive = fake_alive};
-
-static hr_pool *pool_new(unsigned limit)
-{
-    memset(&driver, 0, sizeof(driver));
-    struct hr_pool_options options = {
-        .limit = limit,
-        .idle = hr_seconds(60),
-        .max_age = HR_FOREVER,
-        .ping_after = hr_seconds(10),
-        .backoff = {.first = hr_ms(100), .max = hr_seconds(1), .factor = 2},
-    };
-    hr_pool *pool = hr_pool_new(&ops, &driver, &options);
-    ASSERT_TRUE(pool);
-    return pool;
-}
-
-static void pool_end(hr_pool *pool)
-{
-    ASSERT_ERR(hr_pool_close(pool), 0);
-    hr_pool_free(pool);
-    ASSERT_EQ(driver.opened, driver.closed);
-}
-
-static struct fake_conn *acquire(hr_pool *pool)
-{
-    void *conn = NULL;
-    ASSERT_ERR(hr_pool_acquire(pool, &conn), 0);
-    return conn;
-}
-
-/* A borrower in a task of its own. */
-struct borrower {
-    hr_pool *pool;
-    hr_usec keeps;
-    int *order, rank;
-    int code;
-    hr_usec got_at;
-};
-
-static int borrow(void *arg)
-{
-    struct borrower *b = arg;
-    void *conn = NULL;
-    b->code = hr_pool_acquire(b->pool, &conn);
-    b->got_at = test_clock_now();
-    if (b->code < 0)
-        return 0;
-    b->rank = ++*b->order;
-    int r = hr_sleep(b->keeps);
-    hr_pool_release(b->pool, conn, HR_POOL_CLEAN);
-    return r;
-}
+#include "tests/drivers/pool_driver.h"
 
 TEST(a_connection_that_came_back_is_lent_again)
 {
@@ -216,102 +96,6 @@ TEST(few_connections_are_opened_at_the_same_time)
     pool_end(pool);
 }
 
-TEST(a_failed_opening_is_told_at_once_to_everybody_until_the_backoff_is_over)
-{
-    hr_pool *pool = pool_new(4);
-    driver.fail_with = -ENOTCONN;
-    void *conn = NULL;
-    ASSERT_ERR(hr_pool_acquire(pool, &conn), -ENOTCONN);
-    ASSERT_STR(hr_last_error()->message, "too many");
-    ASSERT_EQ(hr_last_error()->native, 1040);
-    hr_usec failed_at = test_clock_now();
-
-    driver.fail_with = 0;
-    ASSERT_ERR(hr_sleep(hr_ms(99)), 0);
-    ASSERT_ERR(hr_pool_acquire(pool, &conn), -ENOTCONN);
-    ASSERT_EQ(hr_last_error()->native, 1040);
-    ASSERT_EQ(test_clock_now(), failed_at + hr_ms(99));
-    struct hr_pool_stats stats;
-    hr_pool_get_stats(pool, &stats);
-    ASSERT_FALSE(stats.up);
-    ASSERT_EQ(stats.failed, 1);
-
-    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
-    hr_pool_release(pool, acquire(pool), HR_POOL_CLEAN);
-    hr_pool_get_stats(pool, &stats);
-    ASSERT_TRUE(stats.up);
-    pool_end(pool);
-}
-
-TEST(the_backoff_grows_while_nothing_opens)
-{
-    hr_pool *pool = pool_new(4);
-    driver.fail_with = -ENOTCONN;
-    int attempts = 0;
-    for (hr_usec end = hr_seconds(3); test_clock_now() < end;) {
-        void *conn = NULL;
-        struct hr_pool_stats stats;
-        ASSERT_ERR(hr_pool_acquire(pool, &conn), -ENOTCONN);
-        hr_pool_get_stats(pool, &stats);
-        attempts = (int)stats.failed;
-        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
-    }
-    ASSERT_EQ(attempts, 6); /* at 0, 0.1, 0.3, 0.7, 1.5, 2.5 s */
-    pool_end(pool);
-}
-
-/* One is lent, no more opens, and somebody has waited for 30 ms. */
-struct drought {
-    hr_pool *pool;
-    struct fake_conn *lent;
-    int order;
-    struct borrower borrower;
-    hr_task *task;
-};
-
-static void begin_drought(struct drought *d)
-{
-    *d = (struct drought){.pool = pool_new(4)};
-    d->lent = acquire(d->pool);
-    driver.fail_with = -ENOTCONN;
-    d->borrower = (struct borrower){.pool = d->pool, .order = &d->order};
-    d->task = hr_create_task("borrower", borrow, &d->borrower);
-    ASSERT_ERR(hr_sleep(hr_ms(30)), 0);
-}
-
-TEST(borrowers_wait_on_for_what_is_lent_when_no_more_opens)
-{
-    struct drought d;
-    begin_drought(&d);
-    hr_pool_release(d.pool, d.lent, HR_POOL_CLEAN);
-    ASSERT_ERR(hr_join(d.task), 0);
-    ASSERT_ERR(d.borrower.code, 0);
-    ASSERT_EQ(d.borrower.got_at, hr_ms(30));
-    pool_end(d.pool);
-}
-
-TEST(they_try_again_after_the_backoff_all_the_same)
-{
-    struct drought d;
-    begin_drought(&d);
-    driver.fail_with = 0;
-    ASSERT_ERR(hr_join(d.task), 0);
-    ASSERT_EQ(d.borrower.got_at, hr_ms(100));
-    hr_pool_release(d.pool, d.lent, HR_POOL_CLEAN);
-    pool_end(d.pool);
-}
-
-TEST(they_fail_when_the_last_loan_comes_back_broken)
-{
-    struct drought d;
-    begin_drought(&d);
-    hr_pool_release(d.pool, d.lent, HR_POOL_BROKEN);
-    ASSERT_ERR(hr_join(d.task), 0);
-    ASSERT_ERR(d.borrower.code, -ENOTCONN);
-    ASSERT_EQ(d.borrower.got_at, hr_ms(30));
-    pool_end(d.pool);
-}
-
 TEST(a_broken_connection_is_not_used_again_22_9)
 {
     hr_pool *pool = pool_new(1);
@@ -326,7 +110,7 @@ TEST(a_broken_connection_is_not_used_again_22_9)
 
 TEST(a_dirty_one_is_reset_before_anybody_sees_it)
 {
-    hr_pool *pool = pool_new(1);
+    hr_pool *pool = pool_new(2);
     driver.reset_takes = hr_ms(20);
     struct fake_conn *conn = acquire(pool);
     hr_pool_release(pool, conn, HR_POOL_DIRTY);
@@ -375,6 +159,43 @@ TEST(one_that_idled_long_is_asked_first)
     pool_end(pool);
 }
 
+/* One has idled for long, and is being asked for a borrower. */
+static hr_task *begin_asking(struct borrower *borrower)
+{
+    hr_pool_release(borrower->pool, acquire(borrower->pool), HR_POOL_CLEAN);
+    ASSERT_ERR(hr_sleep(hr_seconds(11)), 0);
+    hr_task *task = hr_create_task("borrower", borrow, borrower);
+    test_passes(2);
+    ASSERT_EQ(driver.pinged, 1);
+    return task;
+}
+
+TEST(a_borrower_who_is_cancelled_while_one_is_asked_for_him_gets_none)
+{
+    hr_pool *pool = pool_new(2);
+    int order = 0;
+    struct borrower borrower = {.pool = pool, .order = &order};
+    hr_task *task = begin_asking(&borrower);
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_ERR(borrower.code, -ECANCELED);
+    ASSERT_EQ(driver.opened, 1);
+    pool_end(pool);
+}
+
+TEST(one_that_is_outdated_while_it_is_asked_is_not_lent)
+{
+    hr_pool *pool = pool_new(2);
+    int order = 0;
+    struct borrower borrower = {.pool = pool, .order = &order};
+    hr_task *task = begin_asking(&borrower);
+    hr_pool_flush(pool);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_ERR(borrower.code, 0);
+    ASSERT_EQ(driver.opened, 2);
+    pool_end(pool);
+}
+
 TEST(asking_one_that_idled_long_holds_nobody_else_up)
 {
     hr_pool *pool = pool_new(2);
@@ -411,7 +232,7 @@ TEST(old_connections_are_replaced_on_return)
     memset(&driver, 0, sizeof(driver));
     struct hr_pool_options options = {
         .limit = 1, .idle = HR_FOREVER, .max_age = hr_seconds(100), .ping_after = HR_FOREVER};
-    hr_pool *pool = hr_pool_new(&ops, &driver, &options);
+    hr_pool *pool = hr_pool_new(&fake_ops, &driver, &options);
     for (int i = 0; i < 100; i++) {
         struct fake_conn *conn = acquire(pool);
         ASSERT_ERR(hr_sleep(hr_seconds(1)), 0);

@@ -223,3 +223,50 @@ TEST(one_that_leads_elsewhere_retires_all_that_were_opened_before)
     hr_pool_release(pool, new, HR_POOL_CLEAN);
     pool_end(pool);
 }
+
+TEST(one_that_leads_elsewhere_ends_those_that_idle_at_once)
+{
+    hr_pool *pool = pool_new(0, 4, 0);
+    void *conn = acquire(pool);
+    struct borrower borrower = {.pool = pool};
+    hr_task *task = hr_create_task("borrower", borrow, &borrower);
+    test_passes(2);
+    driver.moves = true; /* the one that is being opened */
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_EQ(stats_of(pool).idle, 1);
+    ASSERT_ERR(hr_sleep(hr_ms(5)), 0);
+    ASSERT_EQ(driver.opened, 2);
+    ASSERT_EQ(driver.closed, 1);
+    ASSERT_EQ(stats_of(pool).idle, 1);
+    pool_end(pool);
+}
+
+TEST(those_that_are_kept_are_opened_again_after_a_flush)
+{
+    hr_pool *pool = pool_new(2, 4, 0);
+    ASSERT_ERR(hr_sleep(hr_ms(5)), 0);
+    hr_pool_flush(pool);
+    ASSERT_EQ(driver.closed, 2);
+    ASSERT_ERR(hr_sleep(hr_ms(5)), 0);
+    ASSERT_EQ(driver.opened, 4);
+    ASSERT_EQ(stats_of(pool).idle, 2);
+    pool_end(pool);
+}
+
+TEST(connections_of_one_age_do_not_all_end_at_once)
+{
+    enum { N = 32 };
+    memset(&driver, 0, sizeof(driver));
+    const struct hr_pool_options options = {
+        .limit = N, .idle = HR_FOREVER, .max_age = hr_seconds(100), .ping_after = HR_FOREVER};
+    hr_pool *pool = hr_pool_new(&ops, NULL, &options);
+    void *conns[N];
+    for (int i = 0; i < N; i++)
+        conns[i] = acquire(pool);
+    ASSERT_ERR(hr_sleep(hr_seconds(95)), 0);
+    for (int i = 0; i < N; i++)
+        hr_pool_release(pool, conns[i], HR_POOL_CLEAN);
+    ASSERT_TRUE(driver.closed > 0 && driver.closed < N);
+    pool_end(pool);
+}
