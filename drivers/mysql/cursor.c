@@ -147,9 +147,8 @@ static unsigned field_count(const hr_mysql_cursor *cursor)
 static struct status read_status(const hr_mysql_cursor *cursor)
 {
     MYSQL *m = cursor->conn->mysql;
-    uint64_t affected = mysql_affected_rows(m);
     return (struct status){
-        .affected = affected == UINT64_MAX ? 0 : affected,
+        .affected = mysql_affected_rows(m),
         .insert_id = mysql_insert_id(m),
         .warnings = mysql_warning_count(m),
     };
@@ -174,7 +173,6 @@ static hr_async int open_result(hr_mysql_cursor *cursor)
     }
     cursor->state = WITHOUT_ROWS;
     cursor->status = read_status(cursor);
-    hr__mysql_note(conn);
     return more_results(cursor) ? 0 : let_go(cursor, 0);
 }
 
@@ -280,11 +278,8 @@ static hr_async int execute(hr_mysql_cursor *cursor, const char *sql, struct hr_
         r = hr__mysql_stmt_exec(conn, sql, args, &cursor->stmt);
     else
         r = hr__mysql_text(conn, sql, strlen(sql));
-    if (r < 0) {
-        cursor->stmt = NULL;
-        return r;
-    }
-    r = open_result(cursor);
+    if (r >= 0)
+        r = open_result(cursor);
     return r < 0 ? r : hr__mysql_count(cursor->status.affected);
 }
 

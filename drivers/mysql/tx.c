@@ -48,7 +48,7 @@ static hr_async int begin(hr_mysql_conn *conn, const struct hr_mysql_tx_options 
     if (r < 0)
         return r;
     conn->transaction++;
-    conn->savepoints = conn->undo = 0;
+    conn->savepoints = 0;
     conn->scope = true;
     conn->ended = false;
     conn->closed_well = false;

@@ -156,6 +156,7 @@ TEST_REAL(a_procedure_gives_its_results_one_after_the_other)
         ASSERT_ERR(hr_mysql_exec(conn, "DO 1", HR_NO_ARGS), 0); /* it was the last with rows */
         ASSERT_EQ(hr_mysql_next_result(cursor), 1);
         ASSERT_EQ(hr_mysql_cursor_columns(cursor), 0);
+        ASSERT_FALSE(hr_mysql_cursor_is_out(cursor));
         ASSERT_EQ(hr_mysql_next_result(cursor), 0);
     }
     /* The next statement drops what was not fetched. */
@@ -167,6 +168,64 @@ TEST_REAL(a_procedure_gives_its_results_one_after_the_other)
     ASSERT_EQ(hr_mysql_int(row, 0, 0), 6);
     ASSERT_ERR(hr_mysql_cursor_close(cursor), 0);
     hr_mysql_release(conn);
+    mysql_test_done(pool);
+}
+
+TEST_REAL(a_cursor_knows_nothing_of_the_statement_before)
+{
+    mariadb_server_sql(mariadb_server_shared(),
+                       "CREATE OR REPLACE PROCEDURE test.one(n INT) SELECT n");
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    hr_auto(hr_mysql_cursor_freep) hr_mysql_cursor *cursor = cursor_on(conn);
+    hr_auto(hr_mysql_result_freep) hr_mysql_result *rows = NULL;
+    /* Its status is there behind its rows, and nobody asks for it. */
+    ASSERT_ERR(hr_mysql_execute(cursor, "CALL one(?)", HR_ARGS(hr_i(5))), 0);
+    ASSERT_EQ(hr_mysql_fetch_all(cursor, &rows), 1);
+    struct hr_mysql_counts before, after;
+    hr_mysql_pool_get_counts(pool, &before);
+    for (int i = 0; i < 2; i++) {
+        rows = hr_mysql_result_free(rows);
+        ASSERT_ERR(hr_mysql_execute(cursor, "SELECT ? + 1", HR_ARGS(hr_i(i))), 0);
+        ASSERT_EQ(hr_mysql_fetch_all(cursor, &rows), 1);
+        ASSERT_EQ(hr_mysql_int(rows, 0, 0), i + 1);
+        ASSERT_EQ(hr_mysql_next_result(cursor), 0);
+    }
+    hr_mysql_pool_get_counts(pool, &after);
+    ASSERT_EQ(after.prepared, before.prepared + 1);
+    ASSERT_EQ(after.reused, before.reused + 1);
+    hr_mysql_release(conn);
+    mysql_test_done(pool);
+}
+
+TEST_REAL(a_transaction_that_ends_under_a_cursor_is_over)
+{
+    mysql_test_table("id INT");
+    mariadb_server_sql(mariadb_server_shared(), "CREATE OR REPLACE PROCEDURE test.commits(n INT) "
+                                                "BEGIN SELECT n; COMMIT; END");
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    const struct {
+        const char *sql;
+        int way;
+    } ends[] = {
+        {"CALL commits(1)", 0},
+        {"CALL commits(?)", 1},
+        {"ANALYZE TABLE t", 0},
+        {"DROP TABLE t",    0},
+    };
+    for (size_t i = 0; i < HR_ARRAY_LEN(ends); i++) {
+        hr_auto(hr_mysql_tx_end) hr_mysql_tx *tx = NULL;
+        ASSERT_ERR(hr_mysql_begin(pool, &tx), 0);
+        ASSERT_ERR(hr_mysql_exec(tx, "INSERT INTO t VALUES (1)", HR_NO_ARGS), 1);
+        ASSERT_TRUE(hr_mysql_in_transaction(tx));
+        hr_auto(hr_mysql_cursor_freep) hr_mysql_cursor *cursor = cursor_on(tx);
+        hr_auto(hr_mysql_result_freep) hr_mysql_result *rows = NULL;
+        ASSERT_ERR(hr_mysql_execute(cursor, ends[i].sql, args_of(ends[i].way)), 0);
+        if (hr_mysql_cursor_columns(cursor) > 0)
+            ASSERT_EQ(hr_mysql_fetch_all(cursor, &rows), 1);
+        ASSERT_FALSE(hr_mysql_in_transaction(tx));
+        ASSERT_ERR(hr_mysql_commit(tx), -EINVAL);
+    }
     mysql_test_done(pool);
 }
 
@@ -245,6 +304,22 @@ TEST_REAL(a_cursor_closed_early_reads_a_little_and_gives_up_a_lot)
     hr_mysql_cursor_free(cursor);
     hr_mysql_release(conn);
     until_replaced(pool, 2);
+    mysql_test_done(pool);
+}
+
+TEST_REAL(a_cursor_closed_early_gives_up_a_lot_of_nothing_too)
+{
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    hr_mysql_cursor *cursor = cursor_on(conn);
+    char sql[5100] = "SELECT NULL";
+    for (size_t i = 0, len = strlen(sql); i < 999; i++)
+        len += (size_t)snprintf(sql + len, sizeof(sql) - len, ",NULL");
+    strcat(sql, " FROM seq_1_to_1100");
+    ASSERT_ERR(hr_mysql_execute(cursor, sql, HR_NO_ARGS), 0);
+    ASSERT_ERR(hr_mysql_cursor_close(cursor), -EMSGSIZE);
+    hr_mysql_cursor_free(cursor);
+    hr_mysql_release(conn);
     mysql_test_done(pool);
 }
 

@@ -102,6 +102,25 @@ TEST_REAL(a_savepoint_ends_with_its_transaction)
     mysql_test_done(pool);
 }
 
+TEST_REAL(a_transaction_rolled_back_does_not_go_back_to_its_savepoints_first)
+{
+    mysql_test_table("id INT PRIMARY KEY, v INT");
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    hr_mysql_tx *tx = mysql_test_begin(pool);
+    struct hr_mysql_savepoint savepoint = {0};
+    put(tx, 1);
+    ASSERT_ERR(hr_mysql_savepoint(tx, &savepoint), 0);
+    hr_mysql_savepoint_end(&savepoint);
+    ASSERT_ERR(hr_mysql_rollback(tx), 0);
+    ASSERT_STR(mysql_test_value(tx,
+                                "SELECT variable_value FROM information_schema.session_status "
+                                "WHERE variable_name = 'Com_rollback_to_savepoint'",
+                                HR_NO_ARGS),
+               "0");
+    hr_mysql_tx_end(&tx);
+    mysql_test_done(pool);
+}
+
 TEST_REAL(a_transaction_left_with_a_savepoint_open_leaves_nothing)
 {
     mysql_test_table("id INT PRIMARY KEY, v INT");

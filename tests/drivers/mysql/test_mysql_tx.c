@@ -94,6 +94,20 @@ TEST_REAL(a_statement_sent_ahead_goes_in_with_what_follows_it)
     mysql_test_done(pool);
 }
 
+TEST_REAL(several_statements_sent_ahead_go_in_one_after_the_other)
+{
+    mysql_test_table("id INT PRIMARY KEY");
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    hr_mysql_tx *tx = mysql_test_begin(pool);
+    ASSERT_ERR(hr_mysql_exec_ahead(tx, "INSERT INTO t VALUES (1), (2), (3)"), 0);
+    ASSERT_ERR(hr_mysql_exec_ahead(tx, "DELETE FROM t WHERE id = 2"), 0);
+    ASSERT_EQ(insert_two(tx, 4), 2);
+    ASSERT_STR(mysql_test_value(tx, "SELECT COUNT(*) FROM t", HR_NO_ARGS), "4");
+    ASSERT_ERR(hr_mysql_commit(tx), 0);
+    hr_mysql_tx_end(&tx);
+    mysql_test_done(pool);
+}
+
 TEST_REAL(a_statement_sent_ahead_that_is_refused_fails_the_next_call_and_dooms_the_transaction)
 {
     mysql_test_table("id INT PRIMARY KEY");
@@ -175,10 +189,15 @@ TEST_REAL(s23_7_a_transaction_rolled_back_can_be_begun_again)
     ASSERT_ERR(hr_mysql_restart(tx), 0);
     ASSERT_TRUE(hr_mysql_in_transaction(tx));
     insert(tx, 2);
+    ASSERT_ERR(hr_mysql_restart(tx), -EINVAL);
     ASSERT_ERR(hr_mysql_commit(tx), 0);
     ASSERT_ERR(hr_mysql_restart(tx), 0);
     insert(tx, 3);
     ASSERT_ERR(hr_mysql_commit(tx), 0);
+    /* Of a lost connection nobody is told that there is nothing to commit. */
+    ASSERT_ERR(hr_mysql_commit(tx), -EINVAL);
+    ASSERT_TRUE(hr_mysql_exec(tx, "KILL CONNECTION_ID()", HR_NO_ARGS) < 0);
+    ASSERT_ERR(hr_mysql_commit(tx), -ENOTCONN);
     hr_mysql_tx_end(&tx);
     ASSERT_EQ(mysql_test_number("SELECT GROUP_CONCAT(id ORDER BY id SEPARATOR '') FROM t"), 23);
     mysql_test_done(pool);
