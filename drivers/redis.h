@@ -109,8 +109,8 @@ HR_PUBLIC void hr_redis_releasep(hr_redis_conn **conn);
  * shared connection is down or goes to another server, as it may behind a balancer and after a
  * failover), the sending half of the connection is closed instead, and the call still waits for
  * what was popped before. What the server pops in the very turn in which it sees that is lost;
- * BLMOVE has it in its destination. To leave takes a few round trips; connect_timeout and three
- * times command_timeout at most, where every server involved has fallen silent. */
+ * BLMOVE has it in its destination. To leave takes a few round trips; twice
+ * command_timeout at most, where every server involved has fallen silent. */
 HR_PUBLIC hr_async int hr_redis_conn_command(hr_redis_conn *conn, hr_reply **ret, hr_usec block,
                                              const char *fmt, ...);
 

@@ -135,12 +135,14 @@ static bool is_same_server(const struct hr_redis_conn *own, struct hr__redis_con
     return r >= 0 && strcmp(server, own->who.server) == 0;
 }
 
-/* False: the server was not told, or did not listen. */
-static bool unblock(const struct hr_redis_conn *own)
+/* Tells the server to end what blocks there. 1; 0: it could not be told, or refused; or a code. */
+static int unblock(void *arg)
 {
+    const struct hr_redis_conn *own = arg;
     struct hr__redis_conn *shared = NULL;
-    if (own->who.id == 0 || hr__redis_get_conn(own->redis, &shared) < 0)
-        return false;
+    int r = hr__redis_get_conn(own->redis, &shared);
+    if (r < 0)
+        return r;
     hr__redis_conn_ref(shared);
     bool told = is_same_server(own, shared) &&
                 hr__redis_callf(shared, NULL, own->redis->command_timeout, "CLIENT UNBLOCK %jd",
@@ -149,13 +151,20 @@ static bool unblock(const struct hr_redis_conn *own)
     return told;
 }
 
+/* The same in a task of its own, which is what a time limit can end inside a shield. */
+static bool unblock_in_time(struct hr_redis_conn *own)
+{
+    return own->who.id != 0 && hr_wait_for(hr_create_task("redis-unblock", unblock, own),
+                                           own->redis->command_timeout) > 0;
+}
+
 /* The task was cancelled in a command that blocks. Leaves it in a way that loses no element. */
 static void leave_blocked(struct hr_redis_conn *own, struct hr__redis_call *call)
 {
     if (!call->in_line || hr__redis_call_take_back(call))
         return;
     hr_shield_enter();
-    if (!unblock(own))
+    if (!unblock_in_time(own))
         hr__redis_conn_end_asking(own->conn);
     hr__redis_call_hurry(call, own->redis->command_timeout);
     if (hr__redis_call_wait(call) < 0)

@@ -12,6 +12,8 @@ struct plan {
     const char *unblock;      /* the answer to CLIENT UNBLOCK, or NULL: silence */
     const char *blocked;      /* the reply of the blocked command, or NULL: none */
     hr_usec reply_after;      /* once CLIENT UNBLOCK has come */
+    hr_usec info_after;       /* until it answers INFO */
+    bool deaf;                /* once it blocks it neither hears nor says anything more */
     const char *shared, *own; /* which servers the connections end at; NULL: the same */
     char asked[64];           /* what CLIENT UNBLOCK said */
     bool is_blocked, unblocked;
@@ -27,7 +29,7 @@ static void serve_shared(struct fake_peer *peer, struct plan *plan)
             plan->unblocked = true;
             said = !plan->unblock || fake_say(peer, plan->unblock);
         } else if (strcmp(words, "INFO server") == 0) {
-            said = fake_say_server(peer);
+            said = hr_sleep(plan->info_after) == 0 && fake_say_server(peer);
         } else {
             said = fake_say(peer, "+OK\r\n");
         }
@@ -40,6 +42,8 @@ static void serve_blocked(struct fake_peer *peer, struct plan *plan)
 {
     while (fake_next(peer)) {
         plan->is_blocked = true;
+        if (plan->deaf && hr_sleep(hr_seconds(60)) < 0)
+            return;
         if (plan->own) /* nobody will be told: it goes on when the client has hung up */
             continue;
         while (!plan->unblocked) {
@@ -173,4 +177,14 @@ TEST(a_blocked_command_that_cannot_be_left_politely_is_left_all_the_same)
     ASSERT_ERR(result.code, -ECANCELED);
     ASSERT_TRUE(result.sent);
     ASSERT_EQ(result.at, hr_ms(400));
+}
+
+TEST(to_leave_a_blocked_command_takes_twice_its_timeout_where_everybody_has_fallen_silent)
+{
+    struct plan plan = {.info_after = hr_ms(300), .deaf = true};
+    struct result result = cancel_blocked(&plan);
+    ASSERT_STR(plan.asked, "CLIENT UNBLOCK 7");
+    ASSERT_ERR(result.code, -ECANCELED);
+    ASSERT_TRUE(result.sent);
+    ASSERT_EQ(result.at, hr_ms(800));
 }
