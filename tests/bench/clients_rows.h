@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#define CLIENTS_KEY    "key:0"
+#define CLIENTS_KEY    "key:__rand_int__" /* redis-benchmark knows no other */
 #define CLIENTS_VALUE  "sixteen bytes..."
 #define CLIENTS_ROWS   10000 /* in kv, with the keys 1 to 10000 */
 #define CLIENTS_BATCH  1000  /* rows of one bulk insert */

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from measure import Measure, draws
 
-KEY, VALUE = "key:0", b"sixteen bytes..."
+KEY, VALUE = "key:__rand_int__", b"sixteen bytes..."
 SELECT = "SELECT v FROM kv WHERE k = %s"
 
 

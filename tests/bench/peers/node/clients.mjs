@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 const require = createRequire(process.env.PEER_MODULES + '/');
 const [row, tasks, count, where] = [process.argv[2], +process.argv[3], +process.argv[4], process.argv[5]];
 const each = Math.floor(count / tasks);
-const KEY = 'key:0', VALUE = 'sixteen bytes...';
+const KEY = 'key:__rand_int__', VALUE = 'sixteen bytes...';
 
 async function measured(one) {
     const begun = process.hrtime.bigint(), used = process.cpuUsage();
