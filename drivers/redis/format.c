@@ -312,26 +312,31 @@ static int put_converted_word(struct formatter *f)
     return put_mixed_word(f);
 }
 
-/* Most words are short and stand in the format as they are: they are copied as they are read. */
+/* Most words are short and stand in the format as they are: they are copied as they are read.
+ * False, and nothing was put: it is another one. */
+static inline bool put_short_literal(struct formatter *f)
+{
+    if (hr_unlikely((size_t)(f->w.end - f->w.at) < LITERAL_SHORT + HEADER_MAX))
+        return false;
+    const char *from = f->at, *most = from + LITERAL_SHORT;
+    char *start = f->w.at, *to = start + LITERAL_GAP;
+    while (from < most && is_plain(*from))
+        *to++ = *from++;
+    if (hr_unlikely(from == most || *from == '%'))
+        return false;
+    (void)put_header(start, '$', (size_t)(from - f->at));
+    to[0] = '\r';
+    to[1] = '\n';
+    f->w.at = to + 2;
+    f->at = from;
+    return true;
+}
+
 static inline int put_word(struct formatter *f)
 {
-    const char *from = f->at;
-    if (hr_likely((size_t)(f->w.end - f->w.at) >= LITERAL_SHORT + HEADER_MAX)) {
-        char *start = f->w.at, *to = start + LITERAL_GAP;
-        const char *most = from + LITERAL_SHORT;
-        while (from < most && is_plain(*from))
-            *to++ = *from++;
-        if (hr_likely(from < most && *from != '%')) {
-            (void)put_header(start, '$', (size_t)(from - f->at));
-            to[0] = '\r';
-            to[1] = '\n';
-            f->w.at = to + 2;
-            f->at = from;
-            return 0;
-        }
-        from = f->at;
-    }
-    const char *end = end_of_literal(from);
+    if (hr_likely(put_short_literal(f)))
+        return 0;
+    const char *from = f->at, *end = end_of_literal(from);
     if (*end == '%')
         return put_converted_word(f);
     f->at = end;

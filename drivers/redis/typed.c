@@ -10,16 +10,6 @@
 #include "drivers/redis/client.h"
 #include "drivers/redis/words.h"
 
-/* Asks with the format and the arguments behind it of the function it stands in. */
-#define ask_formatted(redis, ret, fmt)                                                             \
-    ({                                                                                             \
-        va_list args;                                                                              \
-        va_start(args, fmt);                                                                       \
-        int asked = hr__redis_ask_v(redis, ret, fmt, &args);                                       \
-        va_end(args);                                                                              \
-        asked;                                                                                     \
-    })
-
 static int refuse(const char *what)
 {
     return hr_fail(-EPROTO, "redis: the reply is not %s", what);
@@ -28,7 +18,10 @@ static int refuse(const char *what)
 int(hr_redis_command_int)(hr_redis *redis, int64_t *ret, const char *fmt, ...)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    int r = ask_formatted(redis, &reply, fmt);
+    va_list args;
+    va_start(args, fmt);
+    int r = hr__redis_ask_v(redis, &reply, fmt, &args);
+    va_end(args);
     if (r < 0 || hr_reply_is_nil(reply))
         return r;
     return hr_reply_get_int(reply, ret) < 0 ? refuse("an integer") : 1;
@@ -37,7 +30,10 @@ int(hr_redis_command_int)(hr_redis *redis, int64_t *ret, const char *fmt, ...)
 int(hr_redis_command_double)(hr_redis *redis, double *ret, const char *fmt, ...)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    int r = ask_formatted(redis, &reply, fmt);
+    va_list args;
+    va_start(args, fmt);
+    int r = hr__redis_ask_v(redis, &reply, fmt, &args);
+    va_end(args);
     if (r < 0 || hr_reply_is_nil(reply))
         return r;
     return hr_reply_get_double(reply, ret) < 0 ? refuse("a number") : 1;
@@ -46,7 +42,10 @@ int(hr_redis_command_double)(hr_redis *redis, double *ret, const char *fmt, ...)
 int(hr_redis_command_text)(hr_redis *redis, char **ret, size_t *ret_len, const char *fmt, ...)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    int r = ask_formatted(redis, &reply, fmt);
+    va_list args;
+    va_start(args, fmt);
+    int r = hr__redis_ask_v(redis, &reply, fmt, &args);
+    va_end(args);
     if (r < 0 || hr_reply_is_nil(reply))
         return r;
     size_t len = 0;
@@ -119,7 +118,10 @@ int hr_redis_pairs_of(hr_reply *reply, struct hr_redis_pairs *ret)
 int(hr_redis_command_pairs)(hr_redis *redis, struct hr_redis_pairs *ret, const char *fmt, ...)
 {
     hr_reply *reply = NULL;
-    int r = ask_formatted(redis, &reply, fmt);
+    va_list args;
+    va_start(args, fmt);
+    int r = hr__redis_ask_v(redis, &reply, fmt, &args);
+    va_end(args);
     return r < 0 ? r : hr_redis_pairs_of(reply, ret);
 }
 
