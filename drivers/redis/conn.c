@@ -28,43 +28,9 @@ struct hr__redis_conn *hr__redis_conn_ref(struct hr__redis_conn *conn)
     return conn;
 }
 
-struct hr__redis_census *hr__redis_census_new(void)
-{
-    struct hr__redis_census *census = calloc(1, sizeof(*census));
-    if (!census)
-        return NULL;
-    census->refs = 1;
-    hr_event_init(&census->none);
-    hr_event_set(&census->none);
-    return census;
-}
-
-void hr__redis_census_unref(struct hr__redis_census *census)
-{
-    if (!census || --census->refs > 0)
-        return;
-    hr_event_done(&census->none);
-    free(census);
-}
-
-static void enter_census(struct hr__redis_conn *conn, struct hr__redis_census *census)
-{
-    conn->census = census;
-    census->refs++;
-    census->conns++;
-    hr_event_clear(&census->none);
-}
-
-static void leave_census(struct hr__redis_census *census)
-{
-    if (--census->conns == 0)
-        hr_event_set(&census->none);
-    hr__redis_census_unref(census);
-}
-
 static void free_conn(struct hr__redis_conn *conn)
 {
-    leave_census(conn->census);
+    hr__redis_census_leave(conn->census);
     hr__redis_reader_free(conn->reader);
     hr__redis_line_done(&conn->line);
     hr_buf_done(&conn->out);
@@ -412,7 +378,7 @@ struct hr__redis_conn *hr__redis_conn_new(struct hr__wire *wire, const char *nam
     conn->flush_at = FLUSH_FIRST;
     conn->wire = *wire;
     conn->limits = *limits;
-    enter_census(conn, census);
+    conn->census = hr__redis_census_enter(census);
     snprintf(conn->name, sizeof(conn->name), "%s", name);
     hr_buf_init(&conn->out, SIZE_MAX);
     hr_event_init(&conn->asked);

@@ -16,6 +16,7 @@
 
 #include "core/event.h"
 #include "core/list.h"
+#include "drivers/redis/census.h"
 #include "drivers/redis/format.h"
 #include "drivers/redis/reply.h"
 
@@ -26,15 +27,6 @@ struct hr__redis_limits {
     size_t max_pending; /* bytes asked and not yet written before callers wait */
     size_t max_reply;
 };
-
-/* How many connections exist, their tasks included: who closes a client waits until all are gone.
- * Each holds a reference, since it may outlive the client. */
-struct hr__redis_census {
-    unsigned refs, conns;
-    hr_event none; /* set while there is none */
-};
-struct hr__redis_census *hr__redis_census_new(void);
-void hr__redis_census_unref(struct hr__redis_census *census);
 
 /* A command on its way, and afterwards how it ended. On the stack of the task that waits, or on
  * the heap when a future stands for it. The caller sets future, parts and patience, if only to 0;
