@@ -9,9 +9,11 @@
  */
 #include <core/headrace.h>
 #include <drivers/redis/pipeline.h>
+#include <drivers/redis/pubsub.h>
 #include <drivers/redis/typed.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* A command and what its reply has to be, in one call: 1 there is a value, 0 there is none. */
 static int show_person(hr_redis *redis)
@@ -68,6 +70,41 @@ static int take_one(hr_redis *redis)
     return r;
 }
 
+/* Reads what is said on a channel, until somebody says "bye". */
+static int read_news(hr_redis_pubsub *news)
+{
+    int r = 0;
+    bool over = false;
+    while (r >= 0 && !over) {
+        hr_auto(hr_redis_message_done) struct hr_redis_message message = {0};
+        r = hr_redis_pubsub_next(news, &message);
+        if (r == HR_ELOST) { /* the connection: it subscribes again by itself */
+            puts("some news may be missing");
+            r = 0;
+        } else if (r >= 0) {
+            if (message.missed > 0)
+                printf("%" PRIu64 " came faster than they were read\n", message.missed);
+            printf("%s: %s\n", message.channel, message.data);
+            over = strcmp(message.data, "bye") == 0;
+        }
+    }
+    return r;
+}
+
+static int hear_news(hr_redis *redis)
+{
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *news =
+        hr_redis_pubsub_new(redis, &(struct hr_redis_pubsub_options){.max_messages = 100});
+    if (!news)
+        return hr_last_error()->code;
+    int r = hr_redis_subscribe(news, HR_REDIS_CHANNEL, "tour:news");
+    if (r >= 0) /* from now on nothing is missed */
+        r = hr_redis_command(redis, NULL, "PUBLISH tour:news %s", "Ada has a program");
+    if (r >= 0)
+        r = hr_redis_command(redis, NULL, "PUBLISH tour:news bye");
+    return r < 0 ? r : read_news(news);
+}
+
 static int tour(void *url)
 {
     hr_auto(hr_redis_freep) hr_redis *redis =
@@ -84,6 +121,8 @@ static int tour(void *url)
     int64_t left;
     if (r >= 0 && (r = hr_redis_command_int(redis, &left, "GET tour:stock")) > 0)
         printf("%" PRId64 " left\n", left);
+    if (r >= 0)
+        r = hear_news(redis);
     if (r >= 0)
         r = hr_redis_command(redis, NULL,
                              "DEL tour:ada tour:stock tour:orders tour:visits:1 tour:visits:2 "

@@ -45,7 +45,8 @@ def test_redis_tour_shows_what_it_did(redis):
     tour = os.path.join(BUILD, "docs", "examples", "redis_tour")
     done = subprocess.run([tour, redis.url], capture_output=True, text=True, timeout=30, check=False)
     assert (done.stdout, done.stderr, done.returncode) == (
-        "name: Ada\nborn: 1815\nthere is no stock\npage 1: 10\npage 2: 20\npage 3: 30\n4 left\n", "", 0)
+        "name: Ada\nborn: 1815\nthere is no stock\npage 1: 10\npage 2: 20\npage 3: 30\n4 left\n"
+        "tour:news: Ada has a program\ntour:news: bye\n", "", 0)
     assert redis.client.keys("tour:*") == []
 
 
