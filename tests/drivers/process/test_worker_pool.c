@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/timeout.h"
 #include "drivers/process/worker.h"
 #include "tests/support/hrtest.h"
 
@@ -67,6 +68,7 @@ static struct hr_worker_pool_stats stats_of(const hr_worker_pool *pool)
     "long) head -c 100000 /dev/zero | tr '\\0' x; echo ;; "                                        \
     "kill) kill -9 $$ ;; "                                                                         \
     "pid) echo $$ ;; "                                                                             \
+    "nap) sleep 0.05; echo woke ;; "                                                               \
     "talk) echo one >&2; echo two >&2; echo said ;; "                                              \
     "*) echo \"<$line>\" ;; esac; done"
 
@@ -206,6 +208,7 @@ TEST_REAL(a_megabyte_goes_in_while_a_megabyte_comes_out)
         ASSERT_EQ(memcmp(answer, line, MIB), 0);
     }
     ASSERT_ERR(hr_worker_pool_ask(pool, line, MIB + 1, &line, NULL), -EMSGSIZE);
+    ASSERT_FALSE(hr_last_error()->sent);
     ASSERT_EQ(stats_of(pool).started, 1);
     end(pool);
 }
@@ -299,6 +302,87 @@ TEST_REAL(a_worker_that_answers_makes_up_for_those_before_it)
     end(pool);
 }
 
+/* What would wait for another worker to be started is told apart from what does not. */
+static int ask_at_once(hr_worker_pool *pool, const char *line, const char *expected)
+{
+    struct hr_timeout limit = {0};
+    ASSERT_ERR(hr_timeout_enter(&limit, test_patience(hr_seconds(5))), 0);
+    return hr_timeout_leave(&limit, ask(pool, line, expected));
+}
+
+static hr_worker_pool *hesitant(unsigned workers, hr_usec first)
+{
+    return hr_worker_pool_new(&(struct hr_worker_pool_options){
+        SH(WORKER),
+        .workers = workers,
+        .backoff = {.first = first, .max = hr_seconds(100), .factor = 100000},
+    });
+}
+
+TEST_REAL(only_workers_that_end_before_any_answer_make_the_next_wait_and_an_answer_forgets_them)
+{
+    hr_worker_pool *pool = hesitant(1, hr_ms(1));
+    ASSERT_ERR(ask_at_once(pool, "exit 3", ""), HR_ELOST);
+    for (int i = 0; i < 2; i++) {
+        ASSERT_ERR(ask_at_once(pool, "next", "<next>"), 0);
+        ASSERT_ERR(ask_at_once(pool, "exit 3", ""), HR_ELOST);
+        ASSERT_ERR(ask_at_once(pool, "exit 3", ""), HR_ELOST);
+    }
+    ASSERT_ERR(ask_at_once(pool, "next", "<next>"), 0);
+    end(pool);
+}
+
+static int ask_nap(void *pool)
+{
+    return ask(pool, "nap", "woke");
+}
+
+static hr_task *keep_one_busy(hr_worker_pool *pool)
+{
+    hr_task *task = hr_create_task("nap", ask_nap, pool);
+    while (stats_of(pool).busy < 1)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    return task;
+}
+
+TEST_REAL(an_answer_of_another_worker_ends_the_wait_for_the_next)
+{
+    hr_worker_pool *pool = hesitant(2, hr_seconds(100));
+    hr_task *first = keep_one_busy(pool);
+    ASSERT_ERR(ask_at_once(pool, "exit 3", ""), HR_ELOST);
+    ASSERT_ERR(hr_join(first), 0);
+    hr_task *second = keep_one_busy(pool);
+    ASSERT_ERR(ask_at_once(pool, "next", "<next>"), 0);
+    ASSERT_EQ(stats_of(pool).started, 3); /* it has not waited for the other one either */
+    ASSERT_ERR(hr_join(second), 0);
+    end(pool);
+}
+
+TEST_REAL(an_answer_to_half_a_request_is_none)
+{
+    hr_worker_pool *pool = POOL(SH("echo early; sleep 100"));
+    hr_auto(hr_freep) char *line = malloc(MIB);
+    char *answer = NULL;
+    memset(line, 'x', MIB);
+    ASSERT_ERR(hr_worker_pool_ask(pool, line, MIB, &answer, NULL), HR_ELOST);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "before it had read its request"));
+    end(pool);
+}
+
+TEST_REAL(a_worker_that_is_replaced_or_closed_ends_by_itself)
+{
+    said[0] = '\0';
+    hr_worker_pool *pool = POOL(SH("while read -r line; do echo \"$line\"; done; echo bye >&2"),
+                                .max_requests = 2, .grace = hr_seconds(100), .said = listen_to);
+    for (int i = 0; i < 3; i++)
+        ASSERT_ERR(ask(pool, "x", "x"), 0);
+    struct hr_timeout limit = {0};
+    ASSERT_ERR(hr_timeout_enter(&limit, test_patience(hr_seconds(5))), 0);
+    ASSERT_ERR(hr_timeout_leave(&limit, hr_worker_pool_close(pool)), 0);
+    hr_worker_pool_free(pool);
+    ASSERT_STR(said, "[bye][bye]");
+}
+
 TEST_REAL(closing_ends_workers_that_do_not_end_by_themselves)
 {
     hr_worker_pool *pool =
@@ -317,6 +401,16 @@ TEST_REAL(freeing_kills_who_is_at_work)
     ASSERT_ERR(ask(pool, "x", "<x>"), 0);
     hr_worker_pool_free(pool);
     ASSERT_ERR(hr_sleep(hr_ms(20)), 0); /* what is left of it ends by itself */
+}
+
+TEST_REAL(freeing_fails_the_request_of_who_is_killed)
+{
+    hr_worker_pool *pool = POOL(SH(WORKER));
+    hr_task *task = hr_create_task("silent", ask_silent, pool);
+    while (stats_of(pool).busy < 1)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    hr_worker_pool_free(pool);
+    ASSERT_ERR(hr_wait_for(task, test_patience(hr_seconds(5))), HR_ELOST);
 }
 
 static int ask_number_once(void *arg)
