@@ -75,6 +75,8 @@ static void leave(struct hr_redis *redis)
     struct hr__redis_conn *conn = hr_take(redis->conn);
     struct hr_error why = {0};
     hr_error_copy(&why, hr_last_error());
+    (void)hr_fail(-ENOTCONN, "%s: it was left for another server", redis->target.name);
+    note_error(redis, hr_last_error()); /* for who asks while the keeper rests */
     if (redis->target.url.host)
         hr_resolve_forget(redis->target.url.host);
     set_state(redis, HR__REDIS_CONNECTING);

@@ -71,6 +71,7 @@ static void announce(struct told *told, const char *channel, const char *text)
     snprintf(message, sizeof(message), "*3\r\n$7\r\nmessage\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n",
              strlen(channel), channel, strlen(text), text);
     ASSERT_TRUE(fake_say(told->subscriber, message));
+    test_passes(5); /* it is heard before the next one */
 }
 
 static hr_redis *client_of(uint16_t one, uint16_t other)
@@ -206,6 +207,51 @@ TEST(a_master_that_is_announced_is_gone_to_at_once)
     fake_end(&sentinel);
     fake_end(&first);
     fake_end(&second);
+}
+
+TEST(who_asks_just_after_a_young_connection_was_left_is_told_so)
+{
+    struct fake_redis sentinel, first, second;
+    struct told told = {0};
+    char text[100];
+    fake_start_tcp(&first, serve, (void *)MASTER);
+    fake_start_tcp(&second, serve, (void *)MASTER);
+    tell_port(&told, first.port);
+    fake_start_tcp(&sentinel, serve_sentinel, &told);
+    hr_redis *redis = client_of(sentinel.port, sentinel.port);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
+    while (told.subscribed < 2)
+        ASSERT_ERR(hr_yield(), 0);
+    test_passes(50);
+    tell_port(&told, second.port);
+    snprintf(text, sizeof(text), "main 127.0.0.1 %u 127.0.0.1 %u", first.port, second.port);
+    announce(&told, "+switch-master", text);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), -ENOTCONN);
+    ASSERT_FALSE(hr_last_error()->sent);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "it was left for another server"));
+    ASSERT_ERR(hr_sleep(hr_ms(200)), 0);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
+    ASSERT_EQ(second.accepted, 1);
+    end_client(redis);
+    fake_end(&sentinel);
+    fake_end(&first);
+    fake_end(&second);
+}
+
+TEST(a_sentinel_that_does_not_name_the_others_is_listened_to_all_the_same)
+{
+    struct fake_redis sentinel, master;
+    struct told told = {.others = "-NOPERM this user may not\r\n"};
+    fake_start_tcp(&master, serve, (void *)MASTER);
+    tell_port(&told, master.port);
+    fake_start_tcp(&sentinel, serve_sentinel, &told);
+    hr_redis *redis = client_of(sentinel.port, sentinel.port);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
+    ASSERT_ERR(hr_sleep(hr_ms(50)), 0);
+    ASSERT_EQ(told.subscribed, 2);
+    end_client(redis);
+    fake_end(&sentinel);
+    fake_end(&master);
 }
 
 TEST(a_move_that_nobody_heard_of_is_found_when_listening_begins_again)
