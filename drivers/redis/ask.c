@@ -22,13 +22,16 @@ int hr__redis_check_loop(struct hr_redis *redis)
     return 0;
 }
 
-void hr__redis_heed_refusal(struct hr_redis *redis, int r)
+bool hr__redis_heed_refusal(struct hr_redis *redis, int r)
 {
     static const char *const kinds[] = {"READONLY", "MASTERDOWN", "LOADING"};
     for (size_t i = 0; r == HR_EREPLY && i < HR_ARRAY_LEN(kinds); i++) {
-        if (strcmp(hr_last_error()->kind, kinds[i]) == 0)
+        if (strcmp(hr_last_error()->kind, kinds[i]) == 0) {
             hr__redis_leave_server(redis);
+            return true;
+        }
     }
+    return false;
 }
 
 /* A command on its way through the client. */

@@ -69,13 +69,16 @@ void hr__redis_call_finish(struct hr__redis_call *call, int code)
         return;
     }
     hr_future *future = call->future;
+    int r = explain(call);
     if (!hr_future_done(future)) {
-        if (explain(call) < 0)
+        if (r < 0)
             (void)hr_future_set_error_record(future, hr_last_error());
         else
             (void)hr_future_set_result(future, hr_take(call->reply), hr__redis_drop_reply);
     }
     call->reply = hr_reply_free(call->reply);
+    if (r == HR_EREPLY && call->conn->on_refusal)
+        call->conn->on_refusal(call->conn->refusal_cookie);
     hr__redis_conn_unref(call->conn);
     (void)hr_future_unref(future);
     free(call);

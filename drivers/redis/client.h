@@ -99,8 +99,9 @@ hr_async int hr__redis_ask_v(struct hr_redis *redis, hr_reply **ret, const char 
 hr_async int hr__redis_ask_by(struct hr_redis *redis, hr_usec deadline, hr_reply **parts,
                               hr_reply **ret, const struct hr__redis_request *request);
 
-/* r is how a command ended, and the record says why: a server that is not what it was is left. */
-void hr__redis_heed_refusal(struct hr_redis *redis, int r);
+/* r is how a command ended, and the record says why: a server that is not what it was is left.
+ * True: it said that it is not. */
+bool hr__redis_heed_refusal(struct hr_redis *redis, int r);
 
 /* The pool's hooks; the driver is the struct hr_redis. */
 extern const struct hr_conn_ops hr__redis_own_ops;

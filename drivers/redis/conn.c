@@ -83,6 +83,13 @@ void hr__redis_conn_on_lost(struct hr__redis_conn *conn, void (*lost)(void *cook
     conn->cookie = cookie;
 }
 
+void hr__redis_conn_on_refusal(struct hr__redis_conn *conn, void (*refused)(void *cookie),
+                               void *cookie)
+{
+    conn->on_refusal = refused;
+    conn->refusal_cookie = cookie;
+}
+
 void hr__redis_conn_on_push(struct hr__redis_conn *conn, hr__redis_push_fn *push, void *cookie)
 {
     conn->push = push;
@@ -147,7 +154,7 @@ void hr__redis_conn_end_if_retired(struct hr__redis_conn *conn)
 void hr__redis_conn_retire(struct hr__redis_conn *conn)
 {
     conn->retiring = true;
-    conn->on_lost = NULL;
+    conn->on_lost = conn->on_refusal = NULL;
     hr__redis_conn_end_if_retired(conn);
 }
 

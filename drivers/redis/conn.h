@@ -58,6 +58,11 @@ void hr__redis_conn_unref(struct hr__redis_conn *conn);
 /* Called once, when the connection is lost; it must only take note. */
 void hr__redis_conn_on_lost(struct hr__redis_conn *conn, void (*lost)(void *cookie), void *cookie);
 
+/* Called when the error that the server answered a future with is the present record; it must only
+ * take note. Not after retire. */
+void hr__redis_conn_on_refusal(struct hr__redis_conn *conn, void (*refused)(void *cookie),
+                               void *cookie);
+
 /* What a message is that is nobody's reply by its type: taken (and the callee's to free), or after
  * all the reply of the first in line: the confirmation of a SUBSCRIBE, whose only answer it is. */
 enum hr__redis_push { HR__REDIS_PUSH_TAKEN, HR__REDIS_PUSH_IS_REPLY };

@@ -43,6 +43,8 @@ struct hr__redis_conn {
     struct hr_error error; /* why it is lost */
     void (*on_lost)(void *cookie);
     void *cookie;
+    void (*on_refusal)(void *cookie);
+    void *refusal_cookie;
 };
 
 /* Writes as much as the kernel takes. 0, -EAGAIN, or why it ended. */

@@ -60,6 +60,11 @@ static void conn_lost(void *cookie)
     hr__redis_conn_unref(conn);
 }
 
+static void refused(void *cookie)
+{
+    hr__redis_heed_refusal(cookie, HR_EREPLY);
+}
+
 /* Hangs up; what is pending fails with code, or as lost when that is 0. */
 static void drop_conn(struct hr_redis *redis, struct hr__redis_conn *conn, int code)
 {
@@ -137,6 +142,7 @@ static int stay(struct hr_redis *redis, struct hr__redis_conn *conn)
     redis->conn = conn;
     redis->up_since = hr_now();
     hr__redis_conn_on_lost(conn, conn_lost, redis);
+    hr__redis_conn_on_refusal(conn, refused, redis);
     set_state(redis, HR__REDIS_READY);
     tell_user(redis);
     int r = hr_event_wait(&redis->nudge);

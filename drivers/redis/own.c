@@ -195,5 +195,8 @@ int(hr_redis_conn_command)(hr_redis_conn *conn, hr_reply **ret, hr_usec block, c
         else
             hr__redis_call_abandon(&call);
     }
-    return hr__redis_call_end(&call, ret);
+    r = hr__redis_call_end(&call, ret);
+    if (hr__redis_heed_refusal(conn->redis, r))
+        conn->dirty = true; /* the next borrower's goes to who is the server now */
+    return r;
 }

@@ -260,6 +260,20 @@ static int exec_on(struct hr__redis_conn *conn, hr_redis_pipeline *p, hr_usec sp
     return r;
 }
 
+/* What a command was refused with says more of the server than the EXECABORT behind it. */
+static void heed_outcomes(hr_redis *redis, const hr_redis_pipeline *p)
+{
+    struct hr_error why = {0};
+    hr_error_copy(&why, hr_last_error());
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->outcomes[i].code == HR_EREPLY &&
+            hr__redis_heed_refusal(redis, hr__redis_fail_reply(p->outcomes[i].reply)))
+            break;
+    }
+    (void)hr_error_raise(&why);
+    hr_error_done(&why);
+}
+
 static int run_shared(hr_redis *redis, hr_redis_pipeline *p,
                       int (*run)(struct hr__redis_conn *, hr_redis_pipeline *, hr_usec))
 {
@@ -278,7 +292,8 @@ static int run_shared(hr_redis *redis, hr_redis_pipeline *p,
     } else {
         hr__pipeline_drop_outcomes(p);
     }
-    hr__redis_heed_refusal(redis, r);
+    if (r == HR_EREPLY)
+        heed_outcomes(redis, p);
     hr__redis_unref(redis);
     return r;
 }
