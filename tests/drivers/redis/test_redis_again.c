@@ -174,6 +174,7 @@ TEST(what_waits_for_a_connection_is_bounded_in_bytes)
     }
     ASSERT_EQ(refused, 10 - m.commands);
     ASSERT_TRUE(refused >= 4 && refused <= 6);
+    ASSERT_EQ(redis->late_bytes, 0);
     ASSERT_ERR(hr_join(hr_redis_command_future(redis, "SET key:1 some-value")), 0);
     fake_client_end(redis, &fake);
 }

@@ -133,6 +133,19 @@ TEST(r5_ask_is_followed_once_and_changes_no_map)
     end_two(cluster, &a, &b);
 }
 
+TEST(r5_who_was_asked_once_and_cannot_for_now_is_not_asked_again_unless_told_to)
+{
+    struct node a, b;
+    hr_redis_cluster *cluster = start_two(&a, &b);
+    redirect(a.replies[0], "ASK", "k", &b);
+    snprintf(b.replies[0], 80, "-TRYAGAIN for now\r\n");
+    snprintf(a.replies[1], 80, "+HERE\r\n");
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), 0);
+    ASSERT_STR(a.heard, "GET k|GET k|");
+    ASSERT_STR(b.heard, "ASKING|GET k|");
+    end_two(cluster, &a, &b);
+}
+
 TEST(nodes_that_do_not_agree_are_not_asked_for_ever)
 {
     struct node a, b;

@@ -274,6 +274,64 @@ TEST(a_server_that_always_hangs_up_is_not_asked_in_a_tight_loop)
     fake_client_end(redis, &fake);
 }
 
+/* Hangs up on all but the third, who lives for two seconds, and those behind the fourth. */
+static void live_for_a_while(struct fake_peer *peer)
+{
+    if (peer->number < 3 || peer->number == 4 || !fake_introduce(peer))
+        return;
+    if (peer->number == 3 && hr_sleep(hr_seconds(2)) == 0)
+        return;
+    fake_silence(peer);
+}
+
+TEST(a_connection_that_lived_makes_up_for_the_failures_before_it)
+{
+    struct fake_redis fake;
+    fake_start(&fake, live_for_a_while, NULL);
+    hr_redis *redis = fake_client(
+        &fake, &(struct hr_redis_options){
+                   .protocol = 2,
+                   .reconnect = {.first = hr_ms(100), .max = hr_seconds(100), .factor = 10}
+    });
+    ASSERT_ERR(hr_redis_command(redis, NULL, "X"), -ENOTCONN);
+    ASSERT_ERR(hr_sleep(hr_ms(100 + 1000 + 2000 + 99)), 0);
+    ASSERT_EQ(fake.accepted, 4);
+    ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
+    ASSERT_TRUE(hr_redis_up_since(redis) != HR_FOREVER);
+    ASSERT_EQ(fake.accepted, 5);
+    fake_client_end(redis, &fake);
+}
+
+/* Answers the first of two commands after a while, and then falls silent. */
+static void fall_silent(struct fake_peer *peer)
+{
+    if (!fake_introduce(peer))
+        return;
+    if (peer->number == 1 && fake_next(peer) && fake_next(peer) && hr_sleep(hr_ms(200)) == 0)
+        (void)fake_say(peer, "+OK\r\n");
+    fake_silence(peer);
+}
+
+TEST(a_peer_that_falls_silent_is_left_although_nobody_waits_for_it_any_more)
+{
+    struct fake_redis fake;
+    fake_start(&fake, fall_silent, NULL);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(400)});
+    struct fake_asker first = {.redis = redis}, second = {.redis = redis};
+    hr_task *a = hr_create_task("first", fake_ask, &first);
+    hr_task *b = hr_create_task("second", fake_ask, &second);
+    ASSERT_ERR(hr_sleep(hr_ms(100)), 0);
+    hr_task_cancel(b, NULL);
+    ASSERT_ERR(hr_join(b), 0);
+    ASSERT_TRUE(second.sent);
+    ASSERT_ERR(hr_join(a), 0);
+    ASSERT_ERR(hr_sleep(hr_ms(399)), 0);
+    ASSERT_TRUE(hr_redis_up_since(redis) != HR_FOREVER);
+    ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
+    ASSERT_EQ(hr_redis_up_since(redis), HR_FOREVER);
+    fake_client_end(redis, &fake);
+}
+
 /* The first server has become a replica. */
 static void fail_over(struct fake_peer *peer)
 {

@@ -109,6 +109,78 @@ TEST_TICKING(r8_a_slow_subscriber_misses_messages_and_is_told_how_many)
     client_end(redis);
 }
 
+static void say_sized(hr_redis *redis, size_t size)
+{
+    hr_auto(hr_freep) char *text = malloc(size);
+    memset(text, 'x', size);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "PUBLISH c %b", text, size), 0);
+}
+
+/* How many were missed before it. */
+static uint64_t expect_sized(hr_redis_pubsub *pubsub, size_t size)
+{
+    struct hr_redis_message message;
+    ASSERT_ERR(hr_redis_pubsub_next(pubsub, &message), 0);
+    ASSERT_EQ(message.len, size);
+    uint64_t missed = message.missed;
+    hr_redis_message_done(&message);
+    return missed;
+}
+
+TEST_REAL(r8_messages_that_wait_are_bounded_in_bytes)
+{
+    hr_auto(test_redis_end) struct test_redis server = {0};
+    test_redis_start(&server, NULL);
+    hr_redis *redis = client(&server, 0);
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *pubsub =
+        hr_redis_pubsub_new(redis, &(struct hr_redis_pubsub_options){.max_bytes = 5000});
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "c"), 0);
+    for (int i = 0; i < 20; i++)
+        say_sized(redis, 1000);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "x"), 0); /* now all are heard */
+    uint64_t missed = expect_sized(pubsub, 1000);
+    ASSERT_TRUE(missed >= 16 && missed < 19);
+    for (uint64_t i = missed + 1; i < 20; i++)
+        ASSERT_EQ(expect_sized(pubsub, 1000), 0);
+    say_sized(redis, 1000); /* there is room again */
+    say_sized(redis, 1000);
+    ASSERT_EQ(expect_sized(pubsub, 1000), 0);
+    ASSERT_EQ(expect_sized(pubsub, 1000), 0);
+    say_sized(redis, 10000); /* alone it is kept all the same */
+    ASSERT_EQ(expect_sized(pubsub, 10000), 0);
+    client_end(redis);
+}
+
+/* The server ends the subscriber's connection, which is opened again. */
+static void cut(hr_redis *redis, const char *channel)
+{
+    ASSERT_ERR(hr_redis_command(redis, NULL, "CLIENT KILL TYPE pubsub"), 0);
+    while (channel && subscribers(redis, channel) == 0)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+}
+
+TEST_REAL(a_gap_is_told_once_and_only_to_who_might_have_missed_something)
+{
+    hr_auto(test_redis_end) struct test_redis server = {0};
+    test_redis_start(&server, NULL);
+    hr_redis *redis = client(&server, 0);
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "c"), 0);
+    cut(redis, "c");
+    cut(redis, "c"); /* and nothing was heard between them */
+    say(redis, "c", 1, 2);
+    struct hr_redis_message message;
+    ASSERT_ERR(hr_redis_pubsub_next(pubsub, &message), HR_ELOST);
+    expect(pubsub, "c", NULL, 1, 0);
+
+    ASSERT_ERR(hr_redis_unsubscribe(pubsub, HR_REDIS_CHANNEL, "c"), 0);
+    cut(redis, NULL);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "d"), 0);
+    say(redis, "d", 2, 3);
+    expect(pubsub, "d", NULL, 2, 0);
+    client_end(redis);
+}
+
 #define CHANNELS 1000
 
 TEST_REAL(after_a_loss_all_channels_are_subscribed_again_and_the_reader_knows)

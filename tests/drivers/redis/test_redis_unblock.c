@@ -13,6 +13,7 @@ struct plan {
     const char *blocked;      /* the reply of the blocked command, or NULL: none */
     hr_usec reply_after;      /* once CLIENT UNBLOCK has come */
     hr_usec info_after;       /* until it answers INFO */
+    hr_usec cancel_after;     /* that it blocks */
     bool deaf;                /* once it blocks it neither hears nor says anything more */
     const char *shared, *own; /* which servers the connections end at; NULL: the same */
     char asked[64];           /* what CLIENT UNBLOCK said */
@@ -46,6 +47,8 @@ static void serve_blocked(struct fake_peer *peer, struct plan *plan)
             return;
         if (plan->own) /* nobody will be told: it goes on when the client has hung up */
             continue;
+        if (hr_sleep(plan->cancel_after) < 0)
+            return;
         while (!plan->unblocked) {
             if (hr_yield() < 0)
                 return;
@@ -105,6 +108,7 @@ static struct result cancel_blocked(struct plan *plan)
     hr_task *task = hr_create_task("blocked", block, &result);
     while (!plan->is_blocked)
         test_passes(1);
+    ASSERT_ERR(hr_sleep(plan->cancel_after), 0);
     hr_task_cancel(task, NULL);
     ASSERT_ERR(hr_join(task), 0);
     ASSERT_ERR(hr_redis_close(redis), 0);
@@ -187,4 +191,15 @@ TEST(to_leave_a_blocked_command_takes_twice_its_timeout_where_everybody_has_fall
     ASSERT_ERR(result.code, -ECANCELED);
     ASSERT_TRUE(result.sent);
     ASSERT_EQ(result.at, hr_ms(800));
+}
+
+TEST(r2_an_element_is_waited_for_although_the_command_s_own_time_passes_meanwhile)
+{
+    struct plan plan = {.unblock = ":0\r\n",
+                        .blocked = "*2\r\n$1\r\nq\r\n$1\r\nx\r\n",
+                        .cancel_after = hr_seconds(60) + hr_ms(200), /* of 60.4 s */
+                        .reply_after = hr_ms(300)};
+    struct result result = cancel_blocked(&plan);
+    ASSERT_TRUE(result.got);
+    ASSERT_TRUE(result.cancelled_again);
 }
