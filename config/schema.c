@@ -294,6 +294,9 @@ static int report_missing(struct hr_conf *conf, const struct hr_conf_field *f,
                           const struct hr_conf_node *map)
 {
     char keys[200];
+    if (f->choices && f->choices[0].name && !f->choices[1].name)
+        return hr_conf_error(conf, map, "%s is missing (write %s: %s)", f->key, f->key,
+                             f->choices[0].name);
     if (!f->section || !f->section->one_of)
         return hr_conf_error(conf, map, "%s is missing", f->key);
     hr__conf_list_keys(f->section, keys, sizeof(keys));

@@ -308,7 +308,8 @@ static bool wait_until_gone(hr_executor *executor, hr_usec limit)
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     if (limit < HR_FOREVER) {
-        hr_usec moment = until.tv_sec * INT64_C(1000000) + until.tv_nsec / 1000 + limit;
+        hr_usec now = until.tv_sec * INT64_C(1000000) + until.tv_nsec / 1000;
+        hr_usec moment = hr_later(now, limit);
         until = (struct timespec){moment / 1000000, moment % 1000000 * 1000};
     }
     int r = 0;

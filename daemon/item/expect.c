@@ -40,6 +40,36 @@ struct expect *expect_free(struct expect *e)
     return NULL;
 }
 
+static bool is_inside(const struct rule *inner, const struct rule *outer)
+{
+    if (outer->n_path >= inner->n_path)
+        return false;
+    for (size_t i = 0; i < outer->n_path; i++) {
+        const struct name *a = &outer->path[i], *b = &inner->path[i];
+        if (a->len != b->len || memcmp(a->text, b->text, a->len) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Only objects have fields: no item fulfils `price: int` together with `price.amount: int`. */
+static int check_nesting(const struct expect *e, const struct rule *rule,
+                         struct expect_error *error)
+{
+    for (size_t i = 0; i < e->n_rules; i++) {
+        const struct rule *other = e->rules[i];
+        const struct rule *outer = is_inside(rule, other) ? other : rule;
+        const struct rule *inner = outer == rule ? other : rule;
+        if (!is_inside(inner, outer) || outer->kind == RULE_OBJECT)
+            continue;
+        snprintf(error->message, sizeof error->message,
+                 "%.48s is %.24s, so there is no %.48s in it; leave one of the two out",
+                 outer->field, outer->type, inner->field);
+        return -EINVAL;
+    }
+    return 0;
+}
+
 int expect_add(struct expect *e, const char *field, const char *type, struct expect_error *error)
 {
     if (strcmp(field, "*") == 0) {
@@ -52,6 +82,8 @@ int expect_add(struct expect *e, const char *field, const char *type, struct exp
     }
     struct rule *rule;
     int r = rule_new(e->arena, field, type, &rule, error);
+    if (r == 0)
+        r = check_nesting(e, rule, error);
     if (r < 0)
         return r;
     struct rule **rules = reallocarray(e->rules, e->n_rules + 1, sizeof *rules);

@@ -173,11 +173,26 @@ static void wrong_types_are_refused_with_a_hint(void **state)
     assert_int_equal(expect_check(e, json("{}"), &why), 0);
 }
 
+static void a_contract_that_no_item_can_fulfil_is_refused(void **state)
+{
+    hr_auto(expect_freep) struct expect *e = expect_new();
+    struct expect_error error;
+    assert_int_equal(expect_add(e, "price", "int", &error), 0);
+    assert_int_equal(expect_add(e, "prices.amount", "int", &error), 0);
+    assert_int_equal(expect_add(e, "price.amount", "decimal(10,2)?", &error), -EINVAL);
+    assert_non_null(strstr(error.message, "price is int, so there is no price.amount in it"));
+    assert_int_equal(expect_add(e, "prices", "array?", &error), -EINVAL);
+    assert_non_null(strstr(error.message, "prices is array?"));
+    assert_int_equal(expect_add(e, "prices", "object?", &error), 0);
+    assert_int_equal(expect_check(e, json("{\"price\":1,\"prices\":{\"amount\":2}}"), &why), 0);
+}
+
 int test_expect(void)
 {
     const struct CMUnitTest tests[] = {
         ITEM_TEST(each_type_takes_its_values_and_no_others),
         ITEM_TEST(a_violation_names_field_rule_and_value),
+        ITEM_TEST(a_contract_that_no_item_can_fulfil_is_refused),
         ITEM_TEST(other_fields_are_rejected_where_asked),
         ITEM_TEST(wrong_types_are_refused_with_a_hint),
     };
