@@ -20,7 +20,7 @@ declare -A group=(
     [demo]="redis-server mariadb-server-core mariadb-client-core python3-minimal python3-redis python3-pymysql"
     [test]="clang libclang-rt-dev clang-tidy clang-format libcmocka-dev libhiredis-dev libpq-dev valgrind redis-server
             mariadb-server-core mariadb-client-core python3-pytest python3-redis python3-pymysql jq
-            python3-gevent python3-greenlet python3-aiohttp ca-certificates gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+            python3-gevent python3-greenlet python3-aiohttp python3-aiomysql ca-certificates gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
             nghttp2-server shellcheck openssl binutils procps groff-base"
     [bench]="redis-server mariadb-server-core mariadb-client-core python3-redis python3-pymysql
              python3-aiomysql python3-aiohttp python3-uvloop python3-gevent python3-greenlet

@@ -67,7 +67,7 @@ def check_program(root):
     folder = next(root.rglob("libheadrace.so")).parent
     for compiler in COMPILERS:
         program = root / "app"
-        built = run(*compiler, *STRICT, "tests/library_app.c", "-x", "none", "-o", program, *flags)
+        built = run(*compiler, *STRICT, "tests/library_app.c", "-o", program, *flags)
         if built.returncode != 0:
             yield f"{compiler[0]}: a program does not build with {' '.join(flags)}:\n{built.stderr}"
             continue
