@@ -140,7 +140,9 @@ void hr__http_handle_give(hr_http_response *t)
     hr_http_session *session = t->session;
     CURL *easy = hr_take(t->easy);
     bool as_it_is = t->plain && t->answered && t->code == 0;
-    bool keeps = !session->closed && session->sweeper && has_room(session);
+    /* libcurl 8.14 has a handle remember, past a reset, that a body in pieces is wanted again. */
+    bool spoilt = t->streams && t->code < 0;
+    bool keeps = !spoilt && !session->closed && session->sweeper && has_room(session);
     if (!easy || !keeps || !(as_it_is || wipe(easy, session)))
         curl_easy_cleanup(easy);
     else

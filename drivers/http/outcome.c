@@ -105,12 +105,24 @@ static int no_second_time(hr_http_response *t)
                             secret ? "another place" : place);
 }
 
+/* A body that ends short behind an answer: libcurl 8.14 calls that an error of the transfer, also
+ * when all of the answer is there. */
+static bool is_whole(const hr_http_response *t)
+{
+    curl_off_t has = 0, said = -1;
+    curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &has);
+    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &said);
+    return t->answered && has == said;
+}
+
 int hr__http_outcome(hr_http_response *t, CURLcode code)
 {
     if (t->refusal < 0 && code != CURLE_OK)
         return refused(t);
     if (code == CURLE_SEND_FAIL_REWIND)
         return no_second_time(t);
+    if (code == CURLE_READ_ERROR && is_whole(t))
+        return 0;
     int r = code_of(t, code);
     if (r == 0)
         return 0;

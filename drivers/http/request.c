@@ -47,7 +47,8 @@ static CURLcode set_body(hr_http_response *t, const struct hr_http_request *requ
         if (code != CURLE_OK || posts)
             return code;
         /* Only a POST turns into a GET there. */
-        curl_easy_setopt(easy, CURLOPT_POSTREDIR, CURL_REDIR_POST_301 | CURL_REDIR_POST_302);
+        curl_easy_setopt(easy, CURLOPT_POSTREDIR,
+                         (long)(CURL_REDIR_POST_301 | CURL_REDIR_POST_302));
     } else if (strcmp(method, "HEAD") == 0) {
         return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     } else if (strcmp(method, "GET") == 0) {
