@@ -119,10 +119,10 @@ int(hr_redis_read_group)(hr_redis_conn *conn, const struct hr_redis_group *group
 int(hr_redis_ack)(hr_redis *redis, const struct hr_redis_group *group,
                   const struct hr_redis_entries *entries)
 {
-    hr_auto(hr__words_done) struct hr__words words;
-    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
     if (entries->count == 0)
         return 0;
+    hr_auto(hr__words_done) struct hr__words words;
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
     int r = hr__words_init(&words, 3 + entries->count);
     if (r < 0)
         return r;
