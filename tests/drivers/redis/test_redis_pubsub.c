@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "drivers/redis/pubsub.h"
+#include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
 #include "tests/support/ticker.h"
@@ -144,6 +145,7 @@ TEST_REAL(r8_messages_that_wait_are_bounded_in_bytes)
         ASSERT_EQ(expect_sized(pubsub, 1000), 0);
     say_sized(redis, 1000); /* there is room again */
     say_sized(redis, 1000);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "y"), 0);
     ASSERT_EQ(expect_sized(pubsub, 1000), 0);
     ASSERT_EQ(expect_sized(pubsub, 1000), 0);
     say_sized(redis, 10000); /* alone it is kept all the same */
@@ -151,11 +153,18 @@ TEST_REAL(r8_messages_that_wait_are_bounded_in_bytes)
     client_end(redis);
 }
 
-/* The server ends the subscriber's connection, which is opened again. */
-static void cut(hr_redis *redis, const char *channel)
+/* The server ends connections, the asking one excepted: those of subscribers, or all that are not
+ * subscribed to anything. */
+static void cut(hr_redis *redis, const char *type)
 {
-    ASSERT_ERR(hr_redis_command(redis, NULL, "CLIENT KILL TYPE pubsub"), 0);
-    while (channel && subscribers(redis, channel) == 0)
+    hr_auto(hr_reply_freep) hr_reply *ended = NULL;
+    ASSERT_ERR(hr_redis_command(redis, &ended, "CLIENT KILL TYPE %s SKIPME yes", type), 0);
+    ASSERT_EQ(hr_reply_int(ended), 1);
+}
+
+static void wait_for_subscriber(hr_redis *redis, const char *channel)
+{
+    while (subscribers(redis, channel) == 0)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
 }
 
@@ -166,15 +175,17 @@ TEST_REAL(a_gap_is_told_once_and_only_to_who_might_have_missed_something)
     hr_redis *redis = client(&server, 0);
     hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
     ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "c"), 0);
-    cut(redis, "c");
-    cut(redis, "c"); /* and nothing was heard between them */
+    for (int i = 0; i < 2; i++) { /* and nothing is heard between them */
+        cut(redis, "pubsub");
+        wait_for_subscriber(redis, "c");
+    }
     say(redis, "c", 1, 2);
     struct hr_redis_message message;
     ASSERT_ERR(hr_redis_pubsub_next(pubsub, &message), HR_ELOST);
     expect(pubsub, "c", NULL, 1, 0);
 
     ASSERT_ERR(hr_redis_unsubscribe(pubsub, HR_REDIS_CHANNEL, "c"), 0);
-    cut(redis, NULL);
+    cut(redis, "normal");
     ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "d"), 0);
     say(redis, "d", 2, 3);
     expect(pubsub, "d", NULL, 2, 0);
@@ -292,4 +303,38 @@ TEST_REAL(a_cancelled_subscription_does_not_stand)
     say(redis, "stands", 1, 2);
     expect(pubsub, "stands", NULL, 1, 0);
     client_end(redis);
+}
+
+/* Confirms a subscription, and hangs up when the connection has lived for a while. */
+static void hang_up(struct fake_peer *peer)
+{
+    const hr_usec *life = peer->arg;
+    if (fake_introduce(peer) && fake_next(peer) &&
+        fake_say(peer, "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n") && hr_sleep(*life) < 0)
+        return;
+}
+
+TEST(a_subscriber_is_ever_more_patient_with_who_hangs_up_at_once_and_only_with_him)
+{
+    static const struct {
+        hr_usec life;
+        int connections; /* in nine seconds */
+    } cases[] = {
+        {0,           3},
+        {2 * 1000000, 5},
+    };
+    for (size_t i = 0; i < HR_ARRAY_LEN(cases); i++) {
+        struct fake_redis fake;
+        fake_start(&fake, hang_up, (void *)&cases[i].life);
+        hr_redis *redis = fake_client(
+            &fake, &(struct hr_redis_options){
+                       .protocol = 2,
+                       .reconnect = {.first = hr_ms(100), .max = hr_seconds(100), .factor = 10}
+        });
+        hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
+        ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "c"), 0);
+        ASSERT_ERR(hr_sleep(hr_seconds(9)), 0);
+        ASSERT_EQ(fake.accepted, cases[i].connections);
+        fake_client_end(redis, &fake);
+    }
 }

@@ -102,6 +102,11 @@ TEST_REAL(a_group_reads_acknowledges_and_claims)
         ASSERT_EQ(hr_redis_group_create(redis, &group, "0"), 0);
         ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
         ASSERT_EQ(hr_redis_read_group(conn, &group, 10, hr_ms(2), &batch), 0);
+        ASSERT_EQ(hr_redis_read_group(conn, &group, 10, 0, &batch), 0); /* is not for ever */
+        ASSERT_EQ(hr_redis_ack(redis, &group, &batch), 0);
+        struct hr_redis_group wrong = {"text", "g", "one"};
+        ASSERT_ERR(hr_redis_command(redis, NULL, "SET text t"), 0);
+        ASSERT_ERR(hr_redis_group_create(redis, &wrong, "0"), HR_EREPLY);
         add(redis, 5, 0);
         ASSERT_EQ(hr_redis_read_group(conn, &group, 3, hr_seconds(5), &batch), 3);
         for (size_t i = 0; i < 3; i++) {
