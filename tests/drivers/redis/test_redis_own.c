@@ -173,14 +173,17 @@ TEST_REAL(a_connection_with_state_is_not_lent_again)
 {
     hr_auto(test_redis_end) struct test_redis server;
     hr_redis *redis = start(&server, 1);
-    hr_redis_conn *conn = NULL;
-    ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
-    ASSERT_ERR(hr_redis_conn_command(conn, NULL, 0, "multi"), 0);
-    hr_redis_release(conn);
-    ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
-    ASSERT_ERR(hr_redis_conn_command(conn, NULL, 0, "EXEC"), HR_EREPLY);
-    ASSERT_STR(hr_last_error()->message, "ERR EXEC without MULTI");
-    hr_redis_release(conn);
+    static const char *const formats[] = {"multi", "%s"};
+    for (size_t i = 0; i < HR_ARRAY_LEN(formats); i++) {
+        hr_redis_conn *conn = NULL;
+        ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
+        ASSERT_ERR(hr_redis_conn_command(conn, NULL, 0, formats[i], "MULTI"), 0);
+        hr_redis_release(conn);
+        ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
+        ASSERT_ERR(hr_redis_conn_command(conn, NULL, 0, "EXEC"), HR_EREPLY);
+        ASSERT_STR(hr_last_error()->message, "ERR EXEC without MULTI");
+        hr_redis_release(conn);
+    }
     client_end(redis);
 }
 
