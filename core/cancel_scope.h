@@ -17,8 +17,8 @@
 #include "core/request.h"
 #include "core/timer.h"
 
-/* Lives on the task's stack and starts with { 0 }; may be entered again after it was left. Every way
- * out has to pass leave, or hr_auto(hr_cancel_scope_done): a task that ends inside one ends the
+/* Lives on the task's stack and starts with { 0 }; may be entered again after it was left. Every
+ * way out has to pass leave, or hr_auto(hr_cancel_scope_done): a task that ends inside one ends the
  * program, which says where the scope was entered. */
 struct hr_cancel_scope {
     struct hr__timer timer;

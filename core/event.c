@@ -5,6 +5,8 @@
  */
 #include "core/event.h"
 
+#include "core/debug.h"
+
 void hr_event_init(hr_event *event)
 {
     event->set = false;
@@ -18,12 +20,14 @@ void hr_event_done(hr_event *event)
 
 void hr_event_set(hr_event *event)
 {
+    hr__line_demand(&event->line, "hr_event_set()", event);
     event->set = true;
     hr__line_call_all(&event->line, 0);
 }
 
 void hr_event_clear(hr_event *event)
 {
+    hr__line_demand(&event->line, "hr_event_clear()", event);
     event->set = false;
 }
 

@@ -12,6 +12,7 @@
 #include <event2/event.h>
 #include <pthread.h>
 
+#include "core/debug.h"
 #include "core/overflow.h"
 #include "core/stack_cache.h"
 
@@ -36,6 +37,7 @@ static void forked(void)
 {
     let_go_of_locks();
     hr__forks++;
+    hr__debug_forked();
     hr__signals_forked();
     hr__thread_futures_forked();
     hr_loop *loop = hr__loop_running;

@@ -75,6 +75,9 @@ static __attribute__((noinline)) void report_unread(hr_future *future)
 /* Gives up what only some futures have. */
 static __attribute__((noinline)) void clear(hr_future *future)
 {
+    if (future->state == HR__GONE)
+        hr__misused("a handle was given back once more than taken (as hr_join(), hr_wait_for() and "
+                    "hr_future_unref() do)");
     if (future->state == HR__FINISHED && future->status < 0 && !future->error_seen)
         report_unread(future);
 
@@ -221,7 +224,8 @@ bool hr_future_cancel(hr_future *future, const char *reason)
 {
     if (future->is_task)
         return hr_task_cancel(future, reason);
-    if (future->state != HR__PENDING || hr__wrong_thread(future->loop))
+    hr__demand_own_future(future, "hr_future_cancel()");
+    if (future->state != HR__PENDING)
         return false;
     hr__future_set_reason(future, reason);
     hr__future_finish_cancelled(future);

@@ -87,7 +87,7 @@ void hr_handle_cancel(hr_handle *handle)
 {
     if (!handle || !handle->fn)
         return;
-    hr__demand_own_thread(handle->loop, "a callback is cancelled");
+    hr__demand_own_thread(handle->loop, "hr_handle_cancel()", handle);
     handle->cancelled = true;
     if (hr__timer_armed(&handle->timer)) {
         hr__timer_disarm(&handle->loop->timers, &handle->timer);

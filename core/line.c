@@ -4,7 +4,15 @@
  */
 #include "core/line.h"
 
+#include "core/debug.h"
 #include "core/line_impl.h"
+
+void hr__line_init(struct hr__line *line)
+{
+    hr_list_init(&line->waiters);
+    line->loop = NULL;
+    line->maker = hr__debugging() ? hr__loop_running : NULL;
+}
 
 /* The line is of the loop whose task is the first to wait there. */
 __attribute__((noinline)) int hr__line_settle(struct hr__line *line, const char *what)

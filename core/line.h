@@ -14,14 +14,11 @@
 
 struct hr__line {
     struct hr_list waiters;
-    hr_loop *loop; /* of the first task that ever waited here; tasks of others are refused */
+    hr_loop *loop;        /* of the first task that ever waited here; tasks of others are refused */
+    const hr_loop *maker; /* that ran when it was made, in debug mode; may be gone */
 };
 
-static inline void hr__line_init(struct hr__line *line)
-{
-    hr_list_init(&line->waiters);
-    line->loop = NULL;
-}
+void hr__line_init(struct hr__line *line);
 
 static inline bool hr__line_empty(const struct hr__line *line)
 {

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "core/debug.h"
 #include "core/line.h"
 #include "core/park.h"
 
@@ -31,6 +32,7 @@ static inline hr_async int hr__line_wait_inline(struct hr__line *line, const cha
 /* As hr__line_call(), where somebody waits; who stands in a line was not called yet. */
 static inline void hr__line_call_first(struct hr__line *line, int result)
 {
-    hr__demand_own_thread(line->loop, "waiting tasks are called");
+    if (hr__wrong_thread(line->loop))
+        hr__debug_end("a wake-up", line);
     hr__wake_first(hr_list_entry(line->waiters.next, struct hr__waiter, link), result);
 }

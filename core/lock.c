@@ -5,6 +5,7 @@
  */
 #include "core/lock.h"
 
+#include "core/debug.h"
 #include "core/error_impl.h"
 
 void hr_lock_init(hr_lock *lock)
@@ -19,7 +20,7 @@ void hr_lock_done(hr_lock *lock)
         hr__misused("hr_lock_done(): tasks wait for the lock; let them end first");
 }
 
-int hr_lock_try(hr_lock *lock)
+static inline int take(hr_lock *lock)
 {
     if (lock->locked)
         return -EBUSY;
@@ -27,9 +28,16 @@ int hr_lock_try(hr_lock *lock)
     return 0;
 }
 
+int hr_lock_try(hr_lock *lock)
+{
+    if (hr__line_foreign(&lock->line))
+        return hr__debug_refuse("hr_lock_try()", lock);
+    return take(lock);
+}
+
 int hr_lock_acquire(hr_lock *lock)
 {
-    if (hr_lock_try(lock) == 0)
+    if (take(lock) == 0)
         return 0;
 
     bool ours;
@@ -41,6 +49,7 @@ int hr_lock_acquire(hr_lock *lock)
 
 int hr_lock_release(hr_lock *lock)
 {
+    hr__line_demand(&lock->line, "hr_lock_release()", lock);
     if (!lock->locked)
         return hr_fail(-EINVAL, "lock: released, but nobody holds it");
     if (!hr__line_call(&lock->line, 0))

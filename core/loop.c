@@ -8,6 +8,7 @@
  */
 #include "core/loop.h"
 
+#include "core/debug.h"
 #include "core/error_impl.h"
 #include "core/loop_impl.h"
 
@@ -40,6 +41,7 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     loop->wake_fd = loop->timer_fd = -1;
     loop->slow_slice = options->slow_slice;
     loop->debug = options->debug;
+    loop->mortals = loop->debug || hr__debug_tool();
     loop->shutdown_limit = options->shutdown_limit;
     loop->spin.span = hr__spin_span(options->spin);
     loop->world = options->world;
@@ -49,6 +51,7 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     loop->now = loop->polled = hr__clock_now(loop);
     hr__ready_init(&loop->ready);
     hr__ready_init(&loop->held);
+    hr__ready_init(&loop->graves);
     hr__ready_init(&loop->mail);
     hr_list_init(&loop->tasks);
     hr_list_init(&loop->generators);
@@ -101,7 +104,7 @@ hr_usec hr_loop_time(hr_loop *loop)
 
 void hr_loop_stop(hr_loop *loop)
 {
-    hr__demand_own_thread(loop, "a loop is stopped");
+    hr__demand_own_thread(loop, "hr_loop_stop()", loop);
     hr__sched_stop(loop);
 }
 
@@ -120,11 +123,15 @@ static int enter(hr_loop *loop)
         hr__loop_at_home(loop);
     loop->running = true;
     hr__loop_running = loop;
+    if (loop->debug)
+        hr__debug_enter(loop);
     return 0;
 }
 
 static void leave(hr_loop *loop)
 {
+    if (loop->debug)
+        hr__debug_leave(loop);
     loop->running = false;
     hr__loop_running = NULL;
     hr__overflow_unwatch(&loop->fault_stack);

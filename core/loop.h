@@ -41,7 +41,10 @@ struct hr_loop_options {
     hr_usec spin;           /* how long a loop that hears from other threads looks for more before
                              * it sleeps; 0: 20 µs where there is a second CPU; < 0: not at all */
     bool debug;             /* refuse calls from wrong threads: HR_EWRONGTHREAD, or the end of the
-                             * program where a call has no code for it */
+                             * program where a call has no code, or one that nobody looks at (as
+                             * cancel and release). Locks, semaphores, events and queues know their
+                             * loop once a task has waited there, or if they were made in one that
+                             * runs; calls that may wait are checked where they do */
     struct hr_clock *clock; /* NULL: the monotonic clock; tests give a virtual one (core/clock.h) */
     struct hr_world *world; /* all that comes from outside, the clock included: core/world.h */
 };

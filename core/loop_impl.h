@@ -75,6 +75,9 @@ struct hr_loop {
     bool inherited;       /* of a parent, and not looked around yet */
     bool closing, closed;
     bool debug;
+    bool mortals;                  /* no struct of a task serves another one */
+    struct hr__ready_queue graves; /* of tasks, in debug mode: the latest, as handles show them */
+    size_t buried;
     unsigned close_round;
     size_t close_left; /* tasks of this round not ended yet */
     hr_usec shutdown_limit;
@@ -141,8 +144,8 @@ static inline int hr__await_at_once(const hr_future *future)
     return hr_likely(simple) ? future->status : -EAGAIN;
 }
 
-/* Sets a task back to what spare structs have. core/task.c. */
-void hr__task_restore(struct hr__task *task);
+/* Sets a task back to what spare structs have. False: it is not kept. core/task.c. */
+bool hr__task_restore(struct hr_loop *loop, struct hr__task *task);
 
 /* Keeps the struct of a task that nobody refers to any more for the next one. Its future has no
  * value, error or watches left. */
@@ -153,8 +156,10 @@ static inline void hr__task_free(struct hr_loop *loop, struct hr__task *task)
 #else
     const uint64_t *rare = task->rare;
     _Static_assert(HR__TASK_RARE == 8, "all of them, and no loop");
-    if (hr_unlikely(rare[0] | rare[1] | rare[2] | rare[3] | rare[4] | rare[5] | rare[6] | rare[7]))
-        hr__task_restore(task);
+    if (hr_unlikely(rare[0] | rare[1] | rare[2] | rare[3] | rare[4] | rare[5] | rare[6] |
+                    rare[7]) &&
+        !hr__task_restore(loop, task))
+        return;
     task->ready.next = loop->spare;
     loop->spare = &task->ready;
     loop->spares++;
@@ -179,12 +184,21 @@ static inline bool hr__wrong_thread(const struct hr_loop *loop)
 }
 
 /* For calls that have no code for it: in debug mode another thread's hands end the program, before
- * they break anything. core/report.c. */
-_Noreturn void hr__wrong_hands(const char *call);
-static inline void hr__demand_own_thread(const struct hr_loop *loop, const char *call)
+ * they break anything. core/debug.c. */
+_Noreturn void hr__debug_end(const char *call, const void *object);
+static inline void hr__demand_own_thread(const struct hr_loop *loop, const char *call,
+                                         const void *object)
 {
     if (hr__wrong_thread(loop))
-        hr__wrong_hands(call);
+        hr__debug_end(call, object);
+}
+
+/* The same for a future, which may be a task and have a name. */
+_Noreturn void hr__wrong_hands(const char *call, const hr_future *future);
+static inline void hr__demand_own_future(const hr_future *future, const char *call)
+{
+    if (hr__wrong_thread(future->loop))
+        hr__wrong_hands(call, future);
 }
 
 /* How many forks lie between this process and the one that the runtime was loaded in. */

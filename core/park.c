@@ -99,7 +99,8 @@ bool hr_task_cancel(hr_task *handle, const char *reason)
 {
     if (!handle->is_task)
         return hr_future_cancel(handle, reason);
-    if (hr_future_done(handle) || hr__wrong_thread(handle->loop))
+    hr__demand_own_future(handle, "hr_task_cancel()");
+    if (hr_future_done(handle))
         return false;
     cancel_chain(handle, reason, true);
     return true;
@@ -198,10 +199,14 @@ static inline int wait_until_done(struct hr__task *task, hr_future *future)
     return r;
 }
 
-int hr__await_check(const hr_future *future, struct hr__task *task)
+int hr__await_check(hr_future *future, struct hr__task *task)
 {
     if (!future)
         return hr__missing("a future to wait for");
+    if (future->state == HR__GONE) { /* whoever joins gives back what is not his */
+        future->refs = 2;
+        return hr__future_receive(future);
+    }
     if (!task)
         return hr_fail(HR_ENOTASK, "only a task can wait");
     if (future->loop != task->future.loop)

@@ -192,8 +192,21 @@ static int put_now(hr_queue *queue, void *item)
     return 0;
 }
 
+/* Whether another thread runs its loop, as far as debug mode knows. */
+static __attribute__((noinline)) bool is_foreign(const hr_queue *queue)
+{
+    return hr__debug_foreign(&queue->getters) || hr__debug_foreign(&queue->putters);
+}
+
+static inline bool foreign(const hr_queue *queue)
+{
+    return hr__debugging() && is_foreign(queue);
+}
+
 int hr_queue_put_nowait(hr_queue *queue, void *item)
 {
+    if (foreign(queue))
+        return hr__debug_refuse("hr_queue_put_nowait()", queue);
     return put_at_once(queue, item) ? 0 : put_now(queue, item);
 }
 
@@ -229,6 +242,8 @@ static inline int get_now(hr_queue *queue, void **ret)
 
 int hr_queue_get_nowait(hr_queue *queue, void **ret)
 {
+    if (foreign(queue))
+        return hr__debug_refuse("hr_queue_get_nowait()", queue);
     return get_now(queue, ret);
 }
 
@@ -282,6 +297,8 @@ static void finish(hr_queue *queue, size_t n)
 
 int hr_queue_task_done(hr_queue *queue)
 {
+    if (foreign(queue))
+        return hr__debug_refuse("hr_queue_task_done()", queue);
     if (queue->unfinished == 0)
         return hr_fail(-EINVAL, "queue: more items finished than were put");
     finish(queue, 1);
@@ -310,6 +327,8 @@ static size_t drop_items(hr_queue *queue)
 
 void hr_queue_shutdown(hr_queue *queue, bool immediate)
 {
+    if (foreign(queue))
+        hr__debug_end("hr_queue_shutdown()", queue);
     queue->shut = true;
     if (immediate)
         finish(queue, drop_items(queue));

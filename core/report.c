@@ -48,15 +48,6 @@ void hr__misused(const char *how)
     abort();
 }
 
-void hr__wrong_hands(const char *call)
-{
-    fprintf(stderr,
-            "headrace: %s by a thread that does not run the loop; "
-            "hr_call_soon_threadsafe() is the way in\n",
-            call);
-    abort();
-}
-
 static void report_slow(hr_loop *loop, hr_usec took)
 {
     char message[96], name[16 + HR__PLACE_MAX], place[HR__PLACE_MAX];

@@ -5,6 +5,7 @@
  */
 #include "core/semaphore.h"
 
+#include "core/debug.h"
 #include "core/error_impl.h"
 
 void hr_semaphore_init(hr_semaphore *semaphore, unsigned count, bool bounded)
@@ -20,7 +21,7 @@ void hr_semaphore_done(hr_semaphore *semaphore)
         hr__misused("hr_semaphore_done(): tasks wait for a turn; let them end first");
 }
 
-int hr_semaphore_try(hr_semaphore *semaphore)
+static inline int take(hr_semaphore *semaphore)
 {
     if (semaphore->count == 0)
         return -EBUSY;
@@ -28,9 +29,16 @@ int hr_semaphore_try(hr_semaphore *semaphore)
     return 0;
 }
 
+int hr_semaphore_try(hr_semaphore *semaphore)
+{
+    if (hr__line_foreign(&semaphore->line))
+        return hr__debug_refuse("hr_semaphore_try()", semaphore);
+    return take(semaphore);
+}
+
 int hr_semaphore_acquire(hr_semaphore *semaphore)
 {
-    if (hr_semaphore_try(semaphore) == 0)
+    if (take(semaphore) == 0)
         return 0;
 
     bool ours;
@@ -42,6 +50,7 @@ int hr_semaphore_acquire(hr_semaphore *semaphore)
 
 int hr_semaphore_release(hr_semaphore *semaphore)
 {
+    hr__line_demand(&semaphore->line, "hr_semaphore_release()", semaphore);
     if (semaphore->count >= semaphore->bound)
         return hr_fail(-EINVAL, "semaphore: released more often than acquired");
     if (!hr__line_call(&semaphore->line, 0))

@@ -21,6 +21,7 @@
 #define SPARES_KEPT 1024
 #endif
 #define SPARES_AT_ONCE 64
+#define GRAVES         1024
 
 /* Names are short: no call is worth it. */
 static inline void set_name(struct hr__task *task, const char *name)
@@ -43,6 +44,7 @@ static struct hr__task *spare_new(hr_loop *loop)
     task->future.loop = loop;
     hr_list_init(&task->future.watches);
     task->ready.run = hr__task_run;
+    task->mortal = loop->mortals;
     return task;
 }
 
@@ -54,9 +56,35 @@ static inline struct hr__task *spare_take(hr_loop *loop)
     return task;
 }
 
-void hr__task_restore(struct hr__task *task)
+static void open_grave(hr_loop *loop)
 {
+    struct hr__ready *oldest = loop->graves.first;
+    loop->graves.first = oldest->next;
+    loop->buried--;
+    free(hr_container_of(oldest, struct hr__task, ready));
+}
+
+/* What is left looks like a future of no loop that is done, to every call that is made with it. */
+static void bury(hr_loop *loop, struct hr__task *task)
+{
+    static struct hr_loop nowhere;
+    task->future.loop = &nowhere;
+    task->future.refs = 1;
+    task->future.status = HR_EINVALIDSTATE;
+    hr__ready_append(&loop->graves, &task->ready);
+    if (++loop->buried > GRAVES)
+        open_grave(loop);
+}
+
+bool hr__task_restore(hr_loop *loop, struct hr__task *task)
+{
+    bool mortal = task->mortal;
     memset(task->rare, 0, sizeof(task->rare));
+    if (mortal && loop->debug)
+        bury(loop, task);
+    else if (mortal)
+        free(task);
+    return !mortal;
 }
 
 static void spares_free(hr_loop *loop, size_t keep, size_t most)
@@ -75,6 +103,8 @@ bool hr__tasks_trim(hr_loop *loop)
 void hr__tasks_done(hr_loop *loop)
 {
     spares_free(loop, 0, SIZE_MAX);
+    while (loop->buried > 0)
+        open_grave(loop);
 }
 
 /* Makes a task of a spare struct; it is in nobody's queue yet. */

@@ -47,7 +47,8 @@ struct hr__task {
             unsigned char must_cancel; /* HR__CANCEL_… */
             /* What the end of a task looks at, in a word: HR__TASK_END_WORD. */
             unsigned short shielded; /* depth of shielded scopes: no cancel is delivered in one */
-            unsigned short scopes;   /* timeouts, groups and cancel scopes that it is in */
+            unsigned char scopes;    /* timeouts, groups and cancel scopes that it is in, mod 256 */
+            bool mortal;             /* its struct is not kept for the next one */
             unsigned close_round; /* the round of the loop's closing that cancelled it; 0: none */
             struct hr_task_group *group; /* the innermost one that it has entered; NULL: none */
             hr_free_fn *free_arg;
@@ -103,7 +104,7 @@ static inline int hr__task_take_cancel(struct hr__task *task)
 }
 
 /* Whether the task (NULL: there is none) may wait for the future: 0, or a code of hr_await(). */
-int hr__await_check(const hr_future *future, struct hr__task *task);
+int hr__await_check(hr_future *future, struct hr__task *task);
 
 /* The ready queue's entry of a task; fibers compare with it. */
 void hr__task_run(struct hr__ready *entry, bool drop);

@@ -16,6 +16,8 @@
 #include "core/loop.h"
 #include "core/loop_thread.h"
 #include "core/place.h"
+#include "core/queue.h"
+#include "core/semaphore.h"
 #include "core/submit.h"
 #include "tests/support/hrtest.h"
 
@@ -181,10 +183,129 @@ static int wait_for_bell(void *arg)
     return hr_event_wait(&bell);
 }
 
+static int nap_long(void *arg)
+{
+    return hr_sleep(hr_seconds(3600));
+}
+
 static int wait_at_door(void *arg)
 {
     return hr_lock_acquire(&door);
 }
+
+static hr_semaphore turns;
+static hr_queue *items;
+static hr_task *sleeper;
+static hr_future *promise;
+
+static int make_things(void *arg)
+{
+    hr_event_init(&bell);
+    hr_lock_init(&door);
+    hr_semaphore_init(&turns, 1, true);
+    items = hr_queue_new(0, NULL);
+    sleeper = hr_create_task("sleeper", nap_long, NULL);
+    promise = hr_future_new(NULL);
+    return items && sleeper && promise ? hr_lock_try(&door) : -ENOMEM;
+}
+
+/* Some of them have been waited for, some have only been made in the loop. */
+static void touch(int what, hr_loop *loop)
+{
+    if (what == 0)
+        hr_event_set(&bell);
+    else if (what == 1)
+        hr_event_clear(&bell);
+    else if (what == 2)
+        hr_lock_release(&door);
+    else if (what == 3)
+        hr_semaphore_release(&turns);
+    else if (what == 4)
+        hr_queue_shutdown(items, false);
+    else if (what == 5)
+        hr_handle_cancel(later);
+    else if (what == 6)
+        hr_loop_stop(loop);
+    else if (what == 7)
+        hr_task_cancel(sleeper, NULL);
+    else if (what == 8)
+        hr_future_cancel(sleeper, NULL);
+    else
+        hr_future_cancel(promise, NULL);
+}
+
+TEST_PLAIN(s11_20_s12_15_in_debug_mode_another_threads_calls_get_a_code)
+{
+    struct hr_loop_options options = {.debug = true};
+    hr_loop_thread *thread = hr_loop_thread_new("loop", &options);
+    hr_loop *loop = hr_loop_thread_loop(thread);
+    hr_auto(hr_thread_future_unrefp) hr_thread_future *ready =
+        hr_submit(loop, NULL, make_things, NULL);
+    void *item = NULL;
+    ASSERT_ERR(hr_thread_future_wait(ready, HR_FOREVER), 0);
+    ASSERT_ERR(hr_queue_put_nowait(items, NULL), HR_EWRONGTHREAD);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "hr_queue_put_nowait() of 0x"));
+    ASSERT_ERR(hr_queue_get_nowait(items, &item), HR_EWRONGTHREAD);
+    ASSERT_ERR(hr_queue_task_done(items), HR_EWRONGTHREAD);
+    ASSERT_ERR(hr_lock_try(&door), HR_EWRONGTHREAD);
+    ASSERT_ERR(hr_semaphore_try(&turns), HR_EWRONGTHREAD);
+    hr_loop_thread_free(thread);
+    ASSERT_ERR(hr_queue_put_nowait(items, NULL), 0); /* nobody runs it any more */
+    items = hr_queue_free(items);
+    hr_future_unref(sleeper);
+    hr_future_unref(promise);
+}
+
+#ifndef HR_NO_SPARES /* a sanitizer says so by itself, and ends the program */
+static int number(void *arg)
+{
+    return (int)(intptr_t)arg;
+}
+
+static int join_twice(void *arg)
+{
+    hr_task *first = hr_create_task("first", number, (void *)1);
+    ASSERT_ERR(hr_join(first), 1);
+    for (int i = 0; i < 100; i++)
+        ASSERT_ERR(hr_join(hr_create_task("other", number, (void *)2)), 2);
+    hr_task *last = hr_create_task("last", number, (void *)3);
+    for (int i = 0; i < 3; i++) {
+        ASSERT_ERR(hr_join(first), HR_EINVALIDSTATE);
+        ASSERT_ERR(hr_await(first), HR_EINVALIDSTATE);
+        ASSERT_ERR(hr_future_status(first), HR_EINVALIDSTATE);
+        ASSERT_FALSE(hr_task_cancel(first, NULL));
+    }
+    ASSERT_ERR(hr_join(last), 3);
+    if (arg)
+        hr_future_unref(first);
+    return 0;
+}
+
+TEST_PLAIN(s11_20_in_debug_mode_a_handle_that_was_given_back_is_known)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    if (preloaded && strstr(preloaded, "vgpreload"))
+        return; /* which says so by itself, too */
+    ASSERT_ERR(hr_run_with(&(struct hr_loop_options){.debug = true}, join_twice, NULL), 0);
+
+    int ends[2], status = 0;
+    char said[2000] = "";
+    ASSERT_EQ(pipe(ends), 0);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        signal(SIGABRT, SIG_DFL); /* cmocka has a handler of its own */
+        _exit(hr_run_with(&(struct hr_loop_options){.debug = true}, join_twice, ends));
+    }
+    close(ends[1]);
+    ASSERT_TRUE(read(ends[0], said, sizeof(said) - 1) > 0);
+    close(ends[0]);
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    ASSERT_TRUE(strstr(said, "headrace: task main: a handle was given back once more than taken"));
+}
+#endif
 
 /* Does one of these things with a loop that another thread runs, and reads what is said then. */
 static int lay_hands_on(int what, char *said, size_t size)
@@ -199,20 +320,11 @@ static int lay_hands_on(int what, char *said, size_t size)
         struct hr_loop_options options = {.debug = true};
         hr_loop_thread *thread = hr_loop_thread_new("loop", &options);
         hr_loop *loop = hr_loop_thread_loop(thread);
-        hr_event_init(&bell);
-        hr_lock_init(&door);
-        (void)hr_lock_try(&door);
+        (void)hr_thread_future_wait(hr_submit(loop, NULL, make_things, NULL), HR_FOREVER);
         hr_submit(loop, NULL, wait_for_bell, NULL);
         hr_submit(loop, NULL, wait_at_door, NULL);
         (void)hr_thread_future_wait(hr_submit(loop, NULL, nap, NULL), HR_FOREVER);
-        if (what == 0)
-            hr_event_set(&bell);
-        else if (what == 1)
-            hr_lock_release(&door);
-        else if (what == 2)
-            hr_handle_cancel(later);
-        else
-            hr_loop_stop(loop);
+        touch(what, loop);
         _exit(7);
     }
     close(ends[1]);
@@ -225,15 +337,23 @@ static int lay_hands_on(int what, char *said, size_t size)
 
 TEST_PLAIN(s11_20_s12_15_in_debug_mode_another_threads_hands_end_the_program)
 {
-    static const char *const messages[] = {
-        "headrace: waiting tasks are called by a thread that does not run the loop",
-        "headrace: waiting tasks are called by a thread that does not run the loop",
-        "headrace: a callback is cancelled by a thread that does not run the loop",
-        "headrace: a loop is stopped by a thread that does not run the loop",
+    static const char *const calls[] = {
+        "hr_event_set() of 0x",
+        "hr_event_clear() of 0x",
+        "hr_lock_release() of 0x",
+        "hr_semaphore_release() of 0x",
+        "hr_queue_shutdown() of 0x",
+        "hr_handle_cancel() of 0x",
+        "hr_loop_stop() of 0x",
+        "hr_task_cancel() of task sleeper by a thread",
+        "hr_task_cancel() of task sleeper by a thread",
+        "hr_future_cancel() of 0x",
     };
     char said[2000];
-    for (int what = 0; what < 4; what++) {
-        ASSERT_EQ(lay_hands_on(what, said, sizeof(said)), -SIGABRT);
-        ASSERT_TRUE(strncmp(said, messages[what], strlen(messages[what])) == 0);
+    for (size_t what = 0; what < HR_ARRAY_LEN(calls); what++) {
+        ASSERT_EQ(lay_hands_on((int)what, said, sizeof(said)), -SIGABRT);
+        ASSERT_TRUE(strncmp(said, "headrace: ", 10) == 0);
+        ASSERT_TRUE(strncmp(said + 10, calls[what], strlen(calls[what])) == 0);
+        ASSERT_TRUE(strstr(said, "a thread that does not run its loop"));
     }
 }
