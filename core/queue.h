@@ -42,7 +42,8 @@ HR_PUBLIC int hr_queue_put_nowait(hr_queue *queue, void *item);
 
 /* Puts an item from a thread that is not the loop's, blocking it until there is room. 0; or, and
  * the item stays the caller's: HR_ESHUTDOWN, HR_ECLOSED (also when the loop or the queue ends
- * meanwhile), -ECANCELED (the loop closes), -ENOMEM, HR_EWRONGTHREAD. */
+ * meanwhile), -ECANCELED (the loop closes), -ENOMEM, HR_EWRONGTHREAD; -EDEADLK, seen in debug mode
+ * only, by a thread that runs another loop. */
 HR_PUBLIC int hr_queue_put_threadsafe(hr_loop *loop, hr_queue *queue, void *item);
 
 /* Takes the item whose turn it is, waiting for one; get_nowait says -ENODATA instead. 0 and *ret;
@@ -68,5 +69,5 @@ HR_PUBLIC hr_async int hr_queue_join(hr_queue *queue);
 HR_PUBLIC void hr_queue_shutdown(hr_queue *queue, bool immediate);
 
 /* The same from a thread that is not the loop's. 0; HR_ECLOSED, -ECANCELED (the loop closes),
- * -ENOMEM, HR_EWRONGTHREAD. */
+ * -ENOMEM, HR_EWRONGTHREAD, -EDEADLK as above. */
 HR_PUBLIC int hr_queue_shutdown_threadsafe(hr_loop *loop, hr_queue *queue, bool immediate);

@@ -4,7 +4,7 @@
  */
 #include "core/queue.h"
 
-#include "core/submit.h"
+#include "core/thread_future.h"
 
 struct put {
     hr_queue *queue;
@@ -34,6 +34,9 @@ static int have_done(hr_loop *loop, const char *what, hr_task_fn *fn, void *arg)
 {
     if (hr_running_loop() == loop)
         return hr_fail(HR_EWRONGTHREAD, "the loop's own thread uses the queue itself");
+    int r = hr__thread_may_block();
+    if (r < 0)
+        return r;
     hr_auto(hr_thread_future_unrefp) hr_thread_future *done = hr_submit(loop, what, fn, arg);
     return done ? hr_thread_future_wait(done, HR_FOREVER) : hr_last_error()->code;
 }

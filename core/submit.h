@@ -42,8 +42,22 @@ HR_PUBLIC void hr_thread_future_unrefp(hr_thread_future **future);
  *   -ETIMEDOUT        not over in time; it goes on
  *   -ECANCELED        the task was cancelled
  *   HR_ECLOSED        the loop closed before it started
- *   HR_EWRONGTHREAD   the loop's own thread would wait for itself */
+ *   HR_EWRONGTHREAD   the loop's own thread would wait for itself
+ *   -EDEADLK          the thread runs a loop, which would stand still meanwhile (seen in debug mode
+ *                     only): hr_thread_future_await() is for tasks */
 HR_PUBLIC int hr_thread_future_wait(hr_thread_future *future, hr_usec limit);
+
+/* As wait without a limit, for a task, whose loop goes on: it may be the handle's own or another.
+ * A cancel asks what was submitted to end, as hr_thread_future_cancel() does, and comes out at once:
+ * -ECANCELED. Also -ENOMEM, HR_ENOTASK. */
+HR_PUBLIC hr_async int hr_thread_future_await(hr_thread_future *future);
+
+/* That as a future of the running loop, for limits, gathers and waits. Its status and error are the
+ * handle's; the value stays there (hr_thread_future_take()). Cancelling the future asks what was
+ * submitted to end, a shield around it does not; letting go of it does nothing. The handle may be
+ * given back at once. NULL, with a record: -ENOMEM, HR_ENOLOOP, HR_ECLOSED, or why the handle is
+ * NULL. */
+HR_PUBLIC hr_owned hr_future *hr_thread_future_wrap(hr_thread_future *future);
 
 /* Whether it is over, however it ended. */
 HR_PUBLIC bool hr_thread_future_done(hr_thread_future *future);

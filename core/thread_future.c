@@ -19,6 +19,7 @@
 #include "core/clock.h"
 #include "core/error_impl.h"
 #include "core/fork.h"
+#include "core/loop_impl.h"
 #include "core/spin.h"
 
 struct hr__thread_callback {
@@ -185,6 +186,14 @@ static int outcome(hr_thread_future *future)
     return hr_fail(future->status, "%s", hr_error_text(future->status));
 }
 
+int hr__thread_may_block(void)
+{
+    if (hr_likely(!hr__loop_running || !hr__loop_running->debug))
+        return 0;
+    return hr_fail(-EDEADLK, "the loop that runs in this thread would stand still until that is "
+                             "over; hr_thread_future_await() lets it go on");
+}
+
 int hr_thread_future_wait(hr_thread_future *future, hr_usec limit)
 {
     if (!future)
@@ -192,6 +201,8 @@ int hr_thread_future_wait(hr_thread_future *future, hr_usec limit)
     if (is_done(future))
         return outcome(future);
     int r = limit > 0 ? future->ops->may_wait(future) : 0;
+    if (r == 0 && limit > 0)
+        r = hr__thread_may_block();
     if (r < 0)
         return r;
     if (limit > 0 && (done_at_once(future, limit) || wait_until_done(future, limit)))

@@ -51,6 +51,9 @@ void hr__thread_future_init(hr_thread_future *future, const struct hr__thread_fu
 bool hr__thread_future_lock(hr_thread_future *future);
 void hr__thread_future_unlock(hr_thread_future *future);
 
+/* In debug mode: -EDEADLK where a loop runs in this thread. */
+int hr__thread_may_block(void);
+
 /* Makes it done, once; its outcome was written before, or is this error. Runs the callbacks. */
 void hr__thread_future_complete(hr_thread_future *future);
 void hr__thread_future_fail(hr_thread_future *future, int code, const char *why);
