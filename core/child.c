@@ -348,17 +348,23 @@ static int sent(const hr_child *child, int signal, int r)
 
 int hr_child_kill(hr_child *child, int signal)
 {
+    if (!child)
+        return hr_fail(-EINVAL, "no child to signal");
     return sent(child, signal, is_over(child) ? -ESRCH : hr__child_end_signal(&child->end, signal));
 }
 
 int hr_child_kill_group(hr_child *child, int signal)
 {
+    if (!child)
+        return hr_fail(-EINVAL, "no child to signal");
     return sent(child, signal, is_over(child) ? -ESRCH : kill_group(child, signal));
 }
 
 int hr_child_stop(hr_child *child, hr_usec grace, struct hr_child_exit *ret)
 {
     struct hr_timeout limit = {0};
+    if (!child)
+        return hr_fail(-EINVAL, "no child to end");
     if (!is_over(child))
         kill_group(child, SIGTERM);
     int r = hr_timeout_enter(&limit, grace);

@@ -106,7 +106,7 @@ HR_PUBLIC int hr_child_wait_blocking(hr_child *child, hr_usec limit, struct hr_c
 HR_PUBLIC bool hr_child_over(const hr_child *child);
 
 /* Sends it a signal, alone or with its own group (with HR_CHILD_SAME_GROUP: alone). 0; -ESRCH when
- * it is over, -EINVAL, -EPERM. */
+ * it is over, -EINVAL (no such signal, or NULL), -EPERM. */
 HR_PUBLIC int hr_child_kill(hr_child *child, int signal);
 HR_PUBLIC int hr_child_kill_group(hr_child *child, int signal);
 

@@ -137,9 +137,10 @@ static int start(struct plan *plan, const struct hr_child_options *options, pid_
 
 int hr__child_start(const struct hr_child_options *options, int pipes[3], pid_t *ret)
 {
-    if (!options->argv || !options->argv[0] || options->fd_count > HR_CHILD_FDS_MAX)
-        return hr_fail(-EINVAL, "a child needs a name, and at most %d descriptors",
-                       HR_CHILD_FDS_MAX);
+    if (!options->argv || !options->argv[0])
+        return hr_fail(-EINVAL, "argv is missing: the name that the program sees, at least");
+    if (options->fd_count > HR_CHILD_FDS_MAX)
+        return hr_fail(-EINVAL, "a child takes at most %d descriptors", HR_CHILD_FDS_MAX);
     struct plan plan = {
         .lowest = 3 + (int)options->fd_count, .ours = {-1, -1, -1}
     };

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/transfer.h"
+#include "drivers/missing.h"
 #include "drivers/process/impl.h"
 #include "drivers/process/lines.h"
 
@@ -23,7 +24,13 @@ struct hr_process {
         hr_io *io;
         struct hr__lines lines; /* of an output */
         bool ended;
+        struct use *use; /* of the task that reads or writes there; NULL: nobody does */
     } streams[3];
+};
+
+/* A call that is at a stream, on its task's stack. */
+struct use {
+    struct stream *stream; /* NULL once the program was freed */
 };
 
 static void close_stream(struct stream *stream)
@@ -89,6 +96,8 @@ hr_process *hr_process_free(hr_process *process)
         return NULL;
     for (int i = 0; i < 3; i++) {
         close_stream(&process->streams[i]);
+        if (process->streams[i].use)
+            process->streams[i].use->stream = NULL;
         hr__lines_done(&process->streams[i].lines);
     }
     hr_child_free(process->child);
@@ -116,19 +125,35 @@ static int check_home(const hr_process *process)
     return hr_fail(HR_EWRONGLOOP, "the program's streams belong to another loop");
 }
 
-static int find_output(hr_process *process, int i, struct stream **ret)
+static int begin_use(struct use *use, struct stream *stream)
 {
+    if (stream->use)
+        return hr_fail(-EBUSY, "another task is at this stream of the program");
+    use->stream = stream;
+    stream->use = use;
+    return 0;
+}
+
+static void end_use(struct use *use)
+{
+    if (use->stream)
+        use->stream->use = NULL;
+}
+
+static int begin_reading(hr_process *process, int i, struct use *use)
+{
+    if (!process)
+        return hr__missing_object("a program");
     if (i < 1 || i > 2 || process->streams[i].fd < 0)
         return hr_fail(-EINVAL, "stream %d is no pipe to read", i);
     int r = check_home(process);
-    if (r == 0)
-        *ret = &process->streams[i];
-    return r;
+    return r < 0 ? r : begin_use(use, &process->streams[i]);
 }
 
 /* Receives what there is into the stream's buffer: 1, 0 at the end, or a code. */
-static int receive(struct stream *stream)
+static int receive(const struct use *use)
 {
+    struct stream *stream = use->stream;
     char *room;
     size_t size;
     if (stream->ended)
@@ -139,6 +164,8 @@ static int receive(struct stream *stream)
     ssize_t n = hr_io_read(stream->io, room, size);
     if (n < 0)
         return (int)n;
+    if (!use->stream)
+        return hr_fail(HR_ECLOSED, "the program was freed meanwhile");
     hr__lines_commit(&stream->lines, (size_t)n);
     stream->ended = n == 0;
     return n > 0;
@@ -146,33 +173,46 @@ static int receive(struct stream *stream)
 
 ssize_t hr_process_read(hr_process *process, int i, void *bytes, size_t size)
 {
-    struct stream *stream = NULL;
-    int r = find_output(process, i, &stream);
-    if (r < 0)
-        return r;
+    struct use use;
+    ssize_t n = begin_reading(process, i, &use);
+    if (n < 0)
+        return n;
+    struct stream *stream = use.stream;
     if (hr__lines_held(&stream->lines) > 0)
-        return (ssize_t)hr__lines_take(&stream->lines, bytes, size);
-    return stream->ended ? 0 : hr_io_read(stream->io, bytes, size);
+        n = (ssize_t)hr__lines_take(&stream->lines, bytes, size);
+    else if (!stream->ended)
+        n = hr_io_read(stream->io, bytes, size);
+    end_use(&use);
+    return n;
 }
 
-int hr_process_read_line(hr_process *process, int i, const char **ret, size_t *ret_size)
+static int read_line(const struct use *use, const char **ret, size_t *ret_size)
 {
-    struct stream *stream = NULL;
-    size_t size;
-    int r = find_output(process, i, &stream);
-    if (r < 0)
-        return r;
-    while ((r = hr__lines_next(&stream->lines, ret, &size)) == 0) {
-        r = receive(stream);
+    struct hr__lines *lines = &use->stream->lines;
+    int r;
+    while ((r = hr__lines_next(lines, ret, ret_size)) == 0) {
+        r = receive(use);
         if (r < 0)
             return r;
         if (r == 0) {
-            r = hr__lines_rest(&stream->lines, ret, &size);
+            r = hr__lines_rest(lines, ret, ret_size);
             break;
         }
     }
     if (r == -EMSGSIZE)
-        return hr_fail(r, "a line of more than %zu bytes", stream->lines.max);
+        return hr_fail(r, "a line of more than %zu bytes", lines->max);
+    return r;
+}
+
+int hr_process_read_line(hr_process *process, int i, const char **ret, size_t *ret_size)
+{
+    struct use use;
+    size_t size;
+    int r = begin_reading(process, i, &use);
+    if (r < 0)
+        return r;
+    r = read_line(&use, ret, &size);
+    end_use(&use);
     if (r > 0 && ret_size)
         *ret_size = size;
     return r;
@@ -180,10 +220,19 @@ int hr_process_read_line(hr_process *process, int i, const char **ret, size_t *r
 
 int hr_process_write(hr_process *process, const void *bytes, size_t size)
 {
+    struct use use;
+    if (!process)
+        return hr__missing_object("a program");
     if (process->streams[0].fd < 0)
         return hr_fail(-EINVAL, "the program's input is no pipe, or closed");
     int r = check_home(process);
-    return r < 0 ? r : hr_io_write(process->streams[0].io, bytes, size, NULL);
+    if (r == 0)
+        r = begin_use(&use, &process->streams[0]);
+    if (r < 0)
+        return r;
+    r = hr_io_write(use.stream->io, bytes, size, NULL);
+    end_use(&use);
+    return r;
 }
 
 void hr_process_close_input(hr_process *process)
@@ -195,17 +244,18 @@ void hr_process_close_input(hr_process *process)
 
 int hr_process_wait(hr_process *process, struct hr_child_exit *ret)
 {
-    return hr_child_wait(process->child, ret);
+    return process ? hr_child_wait(process->child, ret) : hr__missing_object("a program");
 }
 
 int hr_process_stop(hr_process *process, struct hr_child_exit *ret)
 {
-    return hr_child_stop(process->child, process->grace, ret);
+    return process ? hr_child_stop(process->child, process->grace, ret)
+                   : hr__missing_object("a program");
 }
 
 int hr_process_kill(hr_process *process, int signal)
 {
-    return hr_child_kill(process->child, signal);
+    return process ? hr_child_kill(process->child, signal) : hr__missing_object("a program");
 }
 
 /* --- for the worker pool */
@@ -221,6 +271,13 @@ bool hr__process_is_quiet(const hr_process *process)
 bool hr__process_has_ended_output(const hr_process *process)
 {
     return process->streams[1].ended;
+}
+
+bool hr__process_has_spoken(const hr_process *process)
+{
+    const struct stream *out = &process->streams[1];
+    struct pollfd look = {.fd = out->fd, .events = POLLIN};
+    return hr__lines_held(&out->lines) > 0 || (poll(&look, 1, 0) > 0 && look.revents & POLLIN);
 }
 
 void hr__process_kill_all(hr_process *process)

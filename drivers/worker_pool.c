@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/timeout.h"
+#include "drivers/missing.h"
 #include "drivers/process/impl.h"
 #include "drivers/process/worker.h"
 
@@ -119,7 +120,7 @@ hr_worker_pool *hr_worker_pool_new(const struct hr_worker_pool_options *options)
 int hr_worker_pool_close(hr_worker_pool *pool)
 {
     struct hr_timeout limit = {0};
-    int r = hr_pool_close(pool->pool);
+    int r = pool ? hr_pool_close(pool->pool) : hr__missing_object("a pool of workers");
     if (r < 0)
         return r;
     /* Each has grace to end; a second of it is for the signal to arrive. */
@@ -175,7 +176,7 @@ void hr_worker_pool_get_stats(const hr_worker_pool *pool, struct hr_worker_pool_
 /* --- a request */
 
 /* A worker that can be asked. One that died while it had nothing to do is nobody's error, but one
- * that does not even live until it is asked is. */
+ * that does not even live until it is asked is. What one has said before is no answer. */
 static int acquire(hr_worker_pool *pool, struct hr__worker **ret)
 {
     for (;;) {
@@ -185,10 +186,13 @@ static int acquire(hr_worker_pool *pool, struct hr__worker **ret)
         if (r < 0)
             return r;
         worker = conn;
-        if (hr__process_is_quiet(worker->process) || worker->fresh) {
+        bool spoke = hr__process_has_spoken(worker->process);
+        if (hr__process_is_quiet(worker->process) || (worker->fresh && !spoke)) {
             *ret = worker;
             return 0;
         }
+        if (worker->fresh)
+            hr__worker_spoke_early(worker);
         hr_pool_release(pool->pool, worker, HR_POOL_BROKEN);
     }
 }
@@ -213,6 +217,8 @@ int hr_worker_pool_ask(hr_worker_pool *pool, const char *line, size_t size, char
                        size_t *ret_size)
 {
     struct hr__worker *worker;
+    if (!pool)
+        return hr__missing_object("a pool of workers");
     if (size > pool->options.max_line)
         return hr_fail(-EMSGSIZE, "a request of %zu bytes; %zu are allowed", size,
                        pool->options.max_line);

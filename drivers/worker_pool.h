@@ -9,8 +9,10 @@
  *     int r = hr_worker_pool_ask(pool, line, size, &answer, NULL);
  *
  * One request at a time is with a worker, so an answer never reaches another request: a worker that
- * is late, ends, or says more than it was asked is replaced. What it crashes over is that request's
- * error and nobody else's. Python writes its lines at once with print(…, flush=True).
+ * is late, ends, or says more than it was asked is replaced, and so is one that was heard to speak
+ * before. A banner that comes later is taken for the first answer: a worker must say nothing of its
+ * own on standard output. What it crashes over is that request's error and nobody else's. Python
+ * writes its lines at once with print(…, flush=True).
  */
 #pragma once
 

@@ -134,10 +134,11 @@ static int wait_to_start(hr_worker_pool *pool)
         return 0;
     if (pool->barren < BARREN_MOST)
         return hr_sleep_until(pool->start_at);
-    return hr_fail(-ENOTCONN,
-                   "%s: %u workers in a row ended without an answer, the latest %s; their standard "
-                   "error may tell why",
-                   pool->name, pool->barren, pool->last_end);
+    return hr_fail(
+        -ENOTCONN,
+        "%s: %u workers in a row gave no answer, the latest %s; their standard error may "
+        "tell why",
+        pool->name, pool->barren, pool->last_end);
 }
 
 /* Starts one, but not at once while they end without an answer. */
@@ -220,6 +221,15 @@ static int lost(struct hr__worker *worker)
     }
     return hr_fail_native(HR_ELOST, 0, NULL, NULL, true, "%s, process %d, %s without an answer",
                           worker->pool->name, (int)hr_process_pid(worker->process), text);
+}
+
+void hr__worker_spoke_early(struct hr__worker *worker)
+{
+    hr_worker_pool *pool = worker->pool;
+    pool->barren++;
+    snprintf(pool->last_end, sizeof(pool->last_end),
+             "wrote to its standard output before it was "
+             "asked");
 }
 
 static int take_answer(struct hr__worker *worker, char **ret, size_t *ret_size)

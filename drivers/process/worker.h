@@ -19,8 +19,8 @@ struct hr_worker_pool {
     hr_pool *pool;
     struct hr_backoff backoff;
     hr_usec start_at;       /* no worker before: the latest ended without an answer */
-    unsigned barren;        /* so many in a row did, over a request */
-    char last_end[96];      /* how the latest of them did */
+    unsigned barren;        /* so many in a row did, over a request or by speaking before it */
+    char last_end[96];      /* what the latest of them did */
     unsigned refs;          /* its owner, each request, each worker */
     struct hr_list workers; /* those that are minded */
     hr_event alone;         /* there are none */
@@ -46,5 +46,8 @@ extern const struct hr_conn_ops hr__worker_ops;
  * hr_worker_pool_ask(). */
 hr_async int hr__worker_exchange(struct hr__worker *worker, const char *line, size_t size,
                                  char **ret, size_t *ret_size);
+
+/* Notes that it was of no use, since it spoke before it was asked. */
+void hr__worker_spoke_early(struct hr__worker *worker);
 
 void hr__worker_pool_unref(hr_worker_pool *pool);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drivers/process/impl.h"
 #include "tests/support/deaths.h"
 #include "tests/support/hrtest.h"
 
@@ -288,4 +289,125 @@ TEST_REAL(a_cancel_at_any_moment_leaves_nothing_behind)
         done += r == 0;
     }
     ASSERT_TRUE(cancelled > 0 && done > 0);
+}
+
+TEST_REAL(a_program_without_arguments_is_refused_by_name)
+{
+    struct hr_process_output said;
+    ASSERT_ERR(hr_process_run(&(struct hr_process_options){0}, &said), -EINVAL);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "argv is missing"));
+}
+
+/* Handed on is what made it fail. */
+TEST_REAL(s0_6_a_program_that_could_not_be_made_says_why_to_who_uses_it)
+{
+    char byte;
+    const char *line;
+    hr_process *none =
+        hr_process_start(&(struct hr_process_options){.argv = SH("true"), .directory = "/no/such"});
+    ASSERT_PTR(none, NULL);
+    ASSERT_ERR(hr_process_read(none, 1, &byte, 1), -ENOENT);
+    ASSERT_ERR(hr_process_read_line(none, 1, &line, NULL), -ENOENT);
+    ASSERT_ERR(hr_process_write(none, "x", 1), -ENOENT);
+    ASSERT_ERR(hr_process_wait(none, NULL), -ENOENT);
+    ASSERT_ERR(hr_process_stop(none, NULL), -ENOENT);
+    ASSERT_ERR(hr_process_kill(none, SIGTERM), -ENOENT);
+    ASSERT_ERR(hr_child_stop(NULL, 0, NULL), -EINVAL);
+    ASSERT_ERR(hr_child_kill(NULL, SIGTERM), -EINVAL);
+    ASSERT_ERR(hr_child_kill_group(NULL, SIGTERM), -EINVAL);
+}
+
+struct visit {
+    hr_process *process;
+    int code;
+    size_t size;
+};
+
+static int visit_line(void *arg)
+{
+    struct visit *visit = arg;
+    const char *line;
+    visit->code = hr_process_read_line(visit->process, 1, &line, &visit->size);
+    return 0;
+}
+
+/* The first is awake and has not run when the second comes: what the second would read, and where
+ * it would move the buffer, is the first one's. */
+TEST_REAL(two_tasks_cannot_be_at_one_output)
+{
+    char byte;
+    const char *line;
+    struct hr_process_options options = {
+        .argv = SH("read go; head -c 100000 /dev/zero | tr '\\0' x; echo; read go; echo next"),
+        .streams = {{HR_CHILD_PIPE}, {HR_CHILD_PIPE}},
+    };
+    hr_auto(hr_process_freep) hr_process *process = hr_process_start(&options);
+    struct visit first = {.process = process};
+    hr_task *task = hr_create_task("first", visit_line, &first);
+    ASSERT_ERR(hr_yield(), 0);
+    ASSERT_ERR(hr_process_write(process, "go\n", 3), 0);
+    ASSERT_ERR(hr_process_read(process, 1, &byte, 1), -EBUSY);
+    ASSERT_ERR(hr_process_read_line(process, 1, &line, NULL), -EBUSY);
+    while (hr__process_is_quiet(process)) /* nobody else of this thread runs */
+        continue;
+    ASSERT_ERR(hr_process_read(process, 1, &byte, 1), -EBUSY);
+    ASSERT_ERR(hr_process_read_line(process, 1, &line, NULL), -EBUSY);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_ERR(first.code, 1);
+    ASSERT_EQ(first.size, 100000);
+    ASSERT_ERR(hr_process_write(process, "go\n", 3), 0);
+    ASSERT_ERR(hr_process_read_line(process, 1, &line, NULL), 1);
+    ASSERT_STR(line, "next");
+    ASSERT_ERR(hr_process_wait(process, NULL), 0);
+}
+
+static char much[300000];
+
+static int write_much(void *process)
+{
+    return hr_process_write(process, much, sizeof(much));
+}
+
+TEST_REAL(two_tasks_cannot_be_at_one_input)
+{
+    char said[64];
+    struct hr_process_options options = {
+        .argv = SH("read go; tr -d '\\0\n' | wc -c"),
+        .streams = {{HR_CHILD_PIPE}, {HR_CHILD_PIPE}},
+    };
+    hr_auto(hr_process_freep) hr_process *process = hr_process_start(&options);
+    memset(much, 'x', sizeof(much));
+    much[0] = '\n';
+    hr_task *task = hr_create_task("writer", write_much, process);
+    ASSERT_ERR(hr_yield(), 0);
+    ASSERT_ERR(hr_process_write(process, "in between", 10), -EBUSY);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_ERR(hr_process_write(process, "y", 1), 0);
+    hr_process_close_input(process);
+    ssize_t n = hr_process_read(process, 1, said, sizeof(said) - 1);
+    ASSERT_TRUE(n > 0);
+    said[n] = '\0';
+    ASSERT_EQ(atoi(said), sizeof(much)); /* without the first line's end, and one more */
+    ASSERT_ERR(hr_process_wait(process, NULL), 0);
+}
+
+static int leave_line(void *arg)
+{
+    struct visit *visit = arg;
+    visit_line(arg);
+    ASSERT_ERR(visit->code, HR_ECLOSED);
+    return 0;
+}
+
+TEST_REAL(a_program_may_be_freed_under_who_reads_it)
+{
+    struct hr_process_options options = {.argv = SH("sleep 100"), .streams[1] = {HR_CHILD_PIPE}};
+    struct visit visit = {.process = hr_process_start(&options)};
+    hr_task *task = hr_create_task("reader", leave_line, &visit);
+    ASSERT_ERR(hr_yield(), 0);
+    pid_t pid = hr_process_pid(visit.process);
+    hr_process_free(visit.process);
+    ASSERT_ERR(hr_join(task), 0);
+    for (int i = 0; i < 5000 && kill(pid, 0) == 0; i++)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
 }

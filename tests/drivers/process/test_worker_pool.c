@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/timeout.h"
 #include "drivers/process/worker.h"
@@ -440,4 +441,31 @@ TEST_REAL(a_cancel_at_any_moment_never_gives_an_answer_to_another)
     }
     ASSERT_TRUE(cancelled > 0 && done > 0);
     end(pool);
+}
+
+static char flag[64];
+
+/* Holds the thread up between a worker's start and its first request. */
+static int let_it_speak(void *arg)
+{
+    int r = hr_yield();
+    for (int i = 0; access(flag, F_OK) != 0 && i < 5000; i++)
+        usleep(1000);
+    return r;
+}
+
+TEST_REAL(what_a_worker_says_before_it_is_asked_is_no_answer)
+{
+    char script[1024];
+    snprintf(flag, sizeof(flag), "/tmp/hr-worker-%d", getpid());
+    snprintf(script, sizeof(script), "test -e %s || { echo ready; : > %s; }; %s", flag, flag,
+             WORKER);
+    hr_worker_pool *pool = POOL(SH(script));
+    hr_task *task = hr_create_task("wait", let_it_speak, NULL);
+    ASSERT_ERR(ask(pool, "x", "<x>"), 0);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_EQ(stats_of(pool).started, 2);
+    unlink(flag);
+    end(pool);
+    ASSERT_ERR(hr_worker_pool_ask(NULL, "x", 1, NULL, NULL), HR_ECLOSED); /* what failed last */
 }
