@@ -80,11 +80,37 @@ static int refuse(const struct hr__redis_manner *manner, const char *whom)
 struct opening {
     const char *first, *second;
     size_t first_len, second_len;
+    bool waits; /* a read of streams that is to block */
 };
 
 static bool is_word(const char *word, size_t len, const char *name)
 {
     return len == strlen(name) && strncasecmp(word, name, len) == 0;
+}
+
+static bool reads_streams(const struct opening *words)
+{
+    return is_word(words->first, words->first_len, "XREAD") ||
+           is_word(words->first, words->first_len, "XREADGROUP");
+}
+
+/* Looks for BLOCK among the options of a read of streams, word by word. GROUP has two names behind
+ * it; behind STREAMS there are keys only. */
+struct options {
+    unsigned skip;
+    bool over, blocks;
+};
+
+static void look_at_option(struct options *options, const char *word, size_t len)
+{
+    if (options->skip > 0)
+        options->skip--;
+    else if (is_word(word, len, "GROUP"))
+        options->skip = 2;
+    else if (is_word(word, len, "BLOCK"))
+        options->over = options->blocks = true;
+    else if (is_word(word, len, "STREAMS"))
+        options->over = true;
 }
 
 static struct opening opening_of_format(const char *fmt)
@@ -105,7 +131,20 @@ static struct opening opening_of_array(const struct hr__redis_request *request)
         words.second = request->argv[1];
         words.second_len = request->lens ? request->lens[1] : strlen(words.second);
     }
+    struct options options = {.over = !reads_streams(&words)};
+    for (size_t i = 1; i < request->argc && !options.over; i++)
+        look_at_option(&options, request->argv[i],
+                       request->lens ? request->lens[i] : strlen(request->argv[i]));
+    words.waits = options.blocks;
     return words;
+}
+
+/* The word whose "$6" is here; returns where the next one's is. */
+static const char *take_word(const char *at, const char **ret, size_t *ret_len)
+{
+    *ret_len = strtoul(at + 1, NULL, 10);
+    *ret = strchr(at, '\n') + 1;
+    return *ret + *ret_len + 2;
 }
 
 /* Of a command as it is sent: "*2", "$6", the word, "$5", the word, each with CR LF behind it. */
@@ -113,14 +152,17 @@ static struct opening opening_of_bytes(const char *at)
 {
     struct opening words = {.second = ""};
     unsigned long count = strtoul(at + 1, NULL, 10);
-    at = strchr(at, '$') + 1;
-    words.first_len = strtoul(at, NULL, 10);
-    words.first = strchr(at, '\n') + 1;
-    if (count > 1) {
-        at = words.first + words.first_len + 3;
-        words.second_len = strtoul(at, NULL, 10);
-        words.second = strchr(at, '\n') + 1;
+    at = take_word(strchr(at, '$'), &words.first, &words.first_len);
+    if (count > 1)
+        take_word(at, &words.second, &words.second_len);
+    struct options options = {.over = !reads_streams(&words)};
+    for (; count > 1 && !options.over; count--) {
+        const char *word;
+        size_t len;
+        at = take_word(at, &word, &len);
+        look_at_option(&options, word, len);
     }
+    words.waits = options.blocks;
     return words;
 }
 
@@ -135,7 +177,10 @@ static int check_client_reply(const struct opening *words)
 
 static int check_shared(const struct opening *words)
 {
+    static const struct hr__redis_manner waiting = {"BLOCK", OWN, true};
     const struct hr__redis_manner *manner = hr__redis_manner_of(words->first, words->first_len);
+    if (words->waits)
+        manner = &waiting;
     return manner ? refuse(manner, "everybody on the shared connection")
                   : check_client_reply(words);
 }
@@ -154,7 +199,7 @@ static int check_format(const struct hr__redis_request *request,
 {
     struct opening words = opening_of_format(request->fmt);
     bool is_client = is_word(words.first, words.first_len, "CLIENT");
-    if (!memchr(words.first, '%', words.first_len) &&
+    if (!memchr(words.first, '%', words.first_len) && !reads_streams(&words) &&
         !(is_client && memchr(words.second, '%', words.second_len)))
         return check(&words);
 
@@ -173,7 +218,8 @@ int hr__redis_check_manners(const struct hr__redis_request *request)
         const char *word = request->fmt;
         while (*word == ' ')
             word++;
-        bool suspect = *word == '%' || (letters | LETTER('C')) & LETTER(*word);
+        bool suspect = *word == '%' || (letters | LETTER('C')) & LETTER(*word) ||
+                       (LETTER(*word) == LETTER('X') && strncasecmp(word, "XREAD", 5) == 0);
         return suspect ? check_format(request, check_shared) : 0;
     }
     if (request->argc == 0)

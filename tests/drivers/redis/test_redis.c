@@ -423,6 +423,17 @@ TEST_REAL(what_others_would_suffer_from_is_refused_on_the_shared_connection)
     ASSERT_ERR(hr_redis_command(redis, NULL, "B%sPOP none 60", "L"), -EINVAL);
     ASSERT_ERR(hr_redis_command(redis, NULL, "client %s OFF", "reply"), -EINVAL);
     ASSERT_ERR(hr_redis_command(redis, NULL, "%s %s", "CLIENT", "LIST"), 0);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "XREAD COUNT 1 BLOCK %d STREAMS s $", 60000), -EINVAL);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "xread %s 9 STREAMS s $", "block"), -EINVAL);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "%s BLOCK 9 STREAMS s $", "XREAD"), -EINVAL);
+    ASSERT_ERR(
+        hr_redis_command(redis, NULL, "XREADGROUP GROUP streams c NOACK BLOCK 0 STREAMS s >"),
+        -EINVAL);
+    const char *const stream[] = {"XREAD", "BLOCK", "0", "STREAMS", "s", "$"};
+    ASSERT_ERR(hr_redis_command_argv(redis, NULL, 6, stream, NULL), -EINVAL);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "XREAD COUNT 1 STREAMS block 0"), 0);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "XGROUP CREATE s block $ MKSTREAM"), 0);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "XREADGROUP GROUP block block STREAMS s >"), 0);
     ASSERT_ERR(hr_redis_command(redis, NULL, "%s", "PING"), 0);
     ASSERT_ERR(hr_redis_command(redis, NULL, "MULTIPLY 3"), HR_EREPLY);
     ASSERT_ERR(hr_redis_command(redis, NULL, "SET multi exec"), 0);
