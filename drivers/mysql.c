@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drivers/missing.h"
 #include "drivers/mysql/call.h"
 #include "drivers/mysql/conn.h"
 #include "drivers/mysql/cursor_impl.h"
@@ -58,6 +59,8 @@ hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options)
 
 int hr_mysql_pool_close(hr_mysql_pool *pool)
 {
+    if (!pool)
+        return hr__missing_object("mysql: a pool");
     int r = hr_pool_close(pool->pool);
     return r < 0 ? r : hr__mysql_kills_end(pool->server);
 }
@@ -110,11 +113,14 @@ void hr_mysql_pool_flush(hr_mysql_pool *pool)
 int hr__mysql_borrow(hr_mysql_pool *pool, hr_mysql_conn **ret)
 {
     void *lent;
+    if (!pool)
+        return hr__missing_object("mysql: a pool");
     int r = hr_pool_acquire(pool->pool, &lent);
     if (r < 0)
         return r;
     hr_mysql_conn *conn = lent;
     conn->pool = pool->pool;
+    conn->given_back = false;
     conn->scope = false;
     conn->ended = false;
     conn->ahead_refused = false;
@@ -128,7 +134,7 @@ int hr__mysql_borrow(hr_mysql_pool *pool, hr_mysql_conn **ret)
 static hr_async int turn_autocommit_on(hr_mysql_conn *conn)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    int r = hr__mysql_enter(&call, conn, 0);
     if (r < 0)
         return r;
     return hr__mysql_leave(&call, hr__mysql_send_ahead(conn, "SET autocommit = 1"));
@@ -153,6 +159,8 @@ void hr_mysql_release(hr_mysql_conn *conn)
 {
     if (!conn)
         return;
+    if (conn->given_back)
+        hr_pool_not_lent("hr_mysql_release()");
     hr_assert(!conn->busy); /* another task is in the middle of a call */
     hr__mysql_cursors_detach(conn);
     conn->undo = 0; /* all of it is rolled back */
@@ -162,6 +170,7 @@ void hr_mysql_release(hr_mysql_conn *conn)
     else if (conn->ahead || conn->ahead_exec || conn->isolated ||
              (conn->mysql->server_status & SERVER_STATUS_IN_TRANS))
         state = HR_POOL_DIRTY;
+    conn->given_back = true;
     hr_pool_release(conn->pool, conn, state);
 }
 
@@ -201,7 +210,7 @@ static hr_async int exec_prepared(hr_mysql_conn *conn, const char *sql, struct h
 int hr_mysql_exec(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    int r = hr__mysql_enter(&call, conn, 0);
     if (r < 0)
         return r;
     r = args.count ? exec_prepared(conn, sql, args) : exec_text(conn, sql);
@@ -230,7 +239,7 @@ int hr_mysql_query(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
                    struct hr_mysql_args args)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    int r = hr__mysql_enter(&call, conn, 0);
     if (r < 0)
         return r;
     hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;

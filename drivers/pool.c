@@ -7,6 +7,8 @@
  */
 #include "drivers/pool.h"
 
+#include <stdio.h>
+
 #include "core/timeout.h"
 #include "drivers/pool_impl.h"
 
@@ -257,10 +259,17 @@ static struct hr__pool_entry *find_lent(hr_pool *pool, const void *conn)
     return NULL;
 }
 
+void hr_pool_not_lent(const char *call)
+{
+    fprintf(stderr, "headrace: %s: this connection was given back before\n", call);
+    abort();
+}
+
 void hr_pool_release(hr_pool *pool, void *conn, enum hr_pool_return state)
 {
     struct hr__pool_entry *entry = find_lent(pool, conn);
-    hr_assert(entry);
+    if (!entry)
+        hr_pool_not_lent("hr_pool_release()");
     hr_list_remove(&entry->link);
     pool->n_lent--;
 

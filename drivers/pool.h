@@ -61,8 +61,12 @@ HR_PUBLIC int hr_pool_check_loop(hr_pool *pool);
 HR_PUBLIC hr_async int hr_pool_acquire(hr_pool *pool, void **ret);
 
 /* Gives it back; never waits. Dirty ones are reset by a task of the pool before anyone sees them.
- */
+ * One that is not lent ends the program. */
 HR_PUBLIC void hr_pool_release(hr_pool *pool, void *conn, enum hr_pool_return state);
+
+/* Ends the program: call ("hr_mysql_release()") was given a connection that was given back before.
+ */
+HR_PUBLIC _Noreturn void hr_pool_not_lent(const char *call);
 
 /* The server changed its mind (failover): closes idle connections, retires the lent ones on
  * return. */

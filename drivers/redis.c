@@ -191,7 +191,7 @@ hr_redis *hr__redis_new_beside(const hr_redis *pattern, const struct hr__redis_a
 
 int hr_redis_close(hr_redis *redis)
 {
-    int r = hr_running_loop() ? hr__redis_check_loop(redis) : 0;
+    int r = hr_running_loop() || !redis ? hr__redis_check_loop(redis) : 0;
     if (r < 0)
         return r;
     hr__redis_ref(redis);

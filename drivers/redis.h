@@ -94,10 +94,13 @@ HR_PUBLIC hr_async int hr_redis_command_repeat(hr_redis *redis, hr_reply **ret, 
 /* The same without waiting: a future whose result is the hr_reply, and whose error what the call
  * would have returned. To cancel it drops the reply; the command may be carried out all the same.
  * NULL: no memory, no loop. */
-HR_PUBLIC hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...);
+HR_PUBLIC hr_owned hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...);
 
 /* Borrows a connection of one's own, opening it if need be. Give it back with release, which never
- * waits; a connection that was left in the middle of a command is closed. Codes as command. */
+ * waits; a connection that was left in the middle of a command is closed. Codes as command. What is
+ * called on one that was given back is HR_ECLOSED as long as it idles in the pool; later the
+ * pointer may be somebody else's connection, or none: forget it (releasep does). To give back what
+ * idles ends the program. */
 HR_PUBLIC hr_async int hr_redis_acquire(hr_redis *redis, hr_redis_conn **ret);
 HR_PUBLIC void hr_redis_release(hr_redis_conn *conn);
 HR_PUBLIC void hr_redis_releasep(hr_redis_conn **conn);

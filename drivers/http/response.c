@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "drivers/http/impl.h"
+#include "drivers/missing.h"
 
 hr_http_response *hr_http_close(hr_http_response *response)
 {
@@ -66,6 +67,8 @@ static int give(hr_http_response *t, const char *next, size_t *left)
 int hr_http_write(hr_http_response *response, const void *bytes, size_t size)
 {
     hr_http_response *t = response;
+    if (!t)
+        return hr__missing_object("an HTTP response");
     if (!t->streams || t->upload_ended)
         return hr_fail(-EINVAL, "%s: nothing more can be sent", t->what);
     if (t->promised > 0 && size > t->promised - t->given)
@@ -95,6 +98,8 @@ static int end_short(hr_http_response *t)
 int hr_http_finish(hr_http_response *response)
 {
     hr_http_response *t = response;
+    if (!t)
+        return hr__missing_object("an HTTP response");
     if (t->streams && !t->upload_ended) {
         t->upload_ended = true;
         int r = !t->over && t->given < t->promised ? end_short(t) : 0;
@@ -155,6 +160,8 @@ int hr_http_version(const hr_http_response *response)
 
 static int check_answered(const hr_http_response *t)
 {
+    if (!t)
+        return hr__missing_object("an HTTP response");
     return t->answered ? 0 : hr_fail(-EINVAL, "%s: there is no answer yet", t->what);
 }
 

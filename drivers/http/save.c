@@ -13,6 +13,7 @@
 #include "core/executor.h"
 #include "core/timeout.h"
 #include "drivers/http/impl.h"
+#include "drivers/missing.h"
 
 #define PIECE ((size_t)256 * 1024)
 
@@ -114,6 +115,8 @@ int hr_http_save(hr_http_response *response, const char *path, uint64_t *ret_siz
     hr_auto(hr_freep) char *partial = NULL;
     hr_auto(hr_freep) char *bytes = malloc(PIECE);
     uint64_t size = 0, chance = 0;
+    if (!response)
+        return hr__missing_object("an HTTP response");
     if (getrandom(&chance, sizeof(chance), 0) < 0)
         return hr_fail(-errno, "%s: no random name", path);
     if (!bytes || asprintf(&partial, "%s.%016" PRIx64, path, chance) < 0) {

@@ -8,6 +8,7 @@
 
 #include "core/timeout.h"
 #include "drivers/http/impl.h"
+#include "drivers/missing.h"
 
 static int global_code;
 
@@ -281,6 +282,8 @@ int hr_http_begin(hr_http_session *session, const struct hr_http_request *reques
     hr_auto(hr_freep) char *host = NULL;
     if (!hr_current_task())
         return hr_fail(HR_ENOTASK, "only a task can wait");
+    if (!session)
+        return hr__missing_object("an HTTP session");
     if (session->home != hr_running_loop_number())
         return hr_fail(HR_EWRONGLOOP, "the HTTP session belongs to another loop");
     if (session->closed)

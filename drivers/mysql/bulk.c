@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "drivers/missing.h"
 #include "drivers/mysql/call.h"
 #include "drivers/mysql/columns.h"
 #include "drivers/mysql/reader.h"
@@ -268,6 +269,8 @@ static bool returns_rows(const char *sql)
 static hr_async int run(struct bulk *bulk, size_t from)
 {
     hr_mysql_conn *conn = bulk->conn;
+    if (!conn)
+        return hr__missing_object("mysql: a connection");
     if (bulk->columns.n == 0 || bulk->rows > INT_MAX)
         return hr_fail(-EINVAL, "a bulk of %zu columns and %zu rows", bulk->columns.n, bulk->rows);
     if (bulk->rows == 0)
@@ -280,7 +283,7 @@ static hr_async int run(struct bulk *bulk, size_t from)
             return r;
     }
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    int r = hr__mysql_enter(&call, conn, 0);
     return r < 0 ? r : hr__mysql_leave(&call, send_all(bulk, from));
 }
 

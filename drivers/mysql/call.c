@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drivers/missing.h"
 #include "drivers/mysql/kill.h"
 
 /* Where the two servers' lists differ. */
@@ -168,6 +169,10 @@ static hr_async int undo_to(hr_mysql_conn *conn, unsigned depth)
 
 int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec limit)
 {
+    if (hr_unlikely(!conn))
+        return hr__missing_object("mysql: a connection");
+    if (hr_unlikely(conn->given_back))
+        return hr_fail(HR_ECLOSED, "mysql %s: this connection was given back", conn->host->name);
     if (conn->broken)
         return hr_fail(-ENOTCONN, "mysql %s: this connection was lost before", conn->host->name);
     if (conn->busy)
@@ -179,7 +184,7 @@ int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec li
     if (r < 0)
         return r;
     *call = (struct hr__mysql_call){.conn = conn};
-    r = hr_timeout_enter(&call->limit, limit);
+    r = hr_timeout_enter(&call->limit, limit > 0 ? limit : conn->server->query_timeout);
     if (r < 0)
         return r;
     conn->busy = true;

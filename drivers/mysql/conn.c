@@ -319,9 +319,8 @@ static void conn_close(void *arg, bool polite)
     conn_free(conn);
 }
 
-static hr_async int conn_ping(void *arg)
+static hr_async int ping(hr_mysql_conn *conn)
 {
-    hr_mysql_conn *conn = arg;
     struct hr__mysql_call call;
     int r = hr__mysql_enter(&call, conn, conn->server->connect_timeout);
     if (r < 0)
@@ -332,11 +331,20 @@ static hr_async int conn_ping(void *arg)
     return hr__mysql_leave(&call, r);
 }
 
-static hr_async int conn_reset(void *arg)
+/* While the pool is at it, whoever has given it back is told that it is busy. */
+static hr_async int conn_ping(void *arg)
 {
     hr_mysql_conn *conn = arg;
+    conn->given_back = false;
+    int r = ping(conn);
+    conn->given_back = true;
+    return r;
+}
+
+static hr_async int reset(hr_mysql_conn *conn)
+{
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    int r = hr__mysql_enter(&call, conn, 0);
     if (r < 0)
         return r;
     r = hr__mysql_run(conn, "ROLLBACK");
@@ -345,6 +353,15 @@ static hr_async int conn_reset(void *arg)
         conn->isolated = r < 0;
     }
     return hr__mysql_leave(&call, r);
+}
+
+static hr_async int conn_reset(void *arg)
+{
+    hr_mysql_conn *conn = arg;
+    conn->given_back = false;
+    int r = reset(conn);
+    conn->given_back = true;
+    return r;
 }
 
 /* A reply may be due from a BEGIN that was sent ahead: then silence is not to be expected. */

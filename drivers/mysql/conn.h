@@ -28,6 +28,7 @@ struct hr_mysql_conn {
     struct hr__mysql_stmt *running;    /* the statement that is executed */
     struct hr_mysql_result **whole;    /* where its rows may go at once (mysql/whole.h), or NULL */
     bool busy;                         /* a call is under way */
+    bool given_back;                   /* not lent: only the pool's hooks may use it */
     bool broken;                       /* of no further use */
     bool scope;                        /* lent by hr_mysql_begin() */
     bool ended;                        /* since BEGIN: the transaction is no longer open */

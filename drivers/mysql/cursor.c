@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "drivers/missing.h"
 #include "drivers/mysql/cursor_impl.h"
 #include "drivers/mysql/reader.h"
 
@@ -94,13 +95,15 @@ void hr_mysql_cursor_freep(hr_mysql_cursor **cursor)
 
 static int enter(struct hr__mysql_call *call, hr_mysql_cursor *cursor, hr_usec limit)
 {
+    if (!cursor)
+        return hr__missing_object("mysql: a cursor");
     hr_mysql_conn *conn = cursor->conn;
     if (!conn)
         return hr_fail(HR_ECLOSED, "mysql: this cursor's connection was given back");
     bool held = holds(cursor);
     if (held)
         conn->held = NULL;
-    int r = hr__mysql_enter(call, conn, limit > 0 ? limit : conn->server->query_timeout);
+    int r = hr__mysql_enter(call, conn, limit);
     if (held)
         conn->held = cursor;
     return r;
@@ -293,6 +296,8 @@ int hr_mysql_execute(hr_mysql_cursor *cursor, const char *sql, struct hr_mysql_a
 /* Whether there are rows to fetch, by the last statement that was run. */
 static int check_rows(const hr_mysql_cursor *cursor)
 {
+    if (!cursor)
+        return hr__missing_object("mysql: a cursor");
     if (!cursor->conn)
         return hr_fail(HR_ECLOSED, "mysql: this cursor's connection was given back");
     if (cursor->state == NO_STATEMENT)
@@ -360,6 +365,8 @@ int hr_mysql_cursor_close(hr_mysql_cursor *cursor)
 {
     struct hr__mysql_call call;
     int r = 0;
+    if (!cursor)
+        return hr__missing_object("mysql: a cursor");
     if (holds(cursor)) {
         r = enter(&call, cursor, CLOSE_TIME);
         if (r < 0)

@@ -83,7 +83,7 @@ int hr_mysql_load(hr_mysql_conn *conn, const char *sql, hr_mysql_load_fn *fn, vo
         return hr_fail(-EINVAL, "this is no LOAD DATA LOCAL: %.40s", sql);
     struct load load = {.conn = conn, .fn = fn, .arg = arg};
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    int r = hr__mysql_enter(&call, conn, 0);
     if (r < 0)
         return r;
     r = hr__mysql_leave(&call, run(&load, sql));

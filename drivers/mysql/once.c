@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drivers/missing.h"
 #include "drivers/mysql/call.h"
 #include "drivers/mysql/values.h"
 
@@ -70,6 +71,8 @@ static hr_async int run(hr_mysql_conn *conn, const char *request)
 int hr_mysql_once(hr_mysql_tx *tx, const char *first, const char *sql,
                   const struct hr_mysql_column *columns, size_t n_columns, size_t rows)
 {
+    if (!tx)
+        return hr__missing_object("mysql: a transaction");
     if (n_columns == 0 || rows == 0 || rows > INT_MAX)
         return hr_fail(-EINVAL, "a bulk of %zu columns and %zu rows", n_columns, rows);
     if (!takes(tx, columns, n_columns))
@@ -80,6 +83,6 @@ int hr_mysql_once(hr_mysql_tx *tx, const char *first, const char *sql,
     if (r < 0)
         return r;
     struct hr__mysql_call call;
-    r = hr__mysql_enter(&call, tx, tx->server->query_timeout);
+    r = hr__mysql_enter(&call, tx, 0);
     return r < 0 ? r : hr__mysql_leave(&call, run(tx, request));
 }

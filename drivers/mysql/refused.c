@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drivers/missing.h"
 #include "drivers/mysql/bulk.h"
 #include "drivers/mysql/call.h"
 
@@ -59,12 +60,14 @@ int hr__mysql_refused_ask(hr_mysql_conn *conn, int *ret)
 
 int hr_mysql_refused_row(hr_mysql_conn *conn)
 {
+    if (!conn)
+        return hr__missing_object("mysql: a connection");
     int known = conn->refused;
     size_t base = conn->refused_base;
     if (known != REFUSED_ASK)
         return known;
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    int r = hr__mysql_enter(&call, conn, 0);
     if (r < 0)
         return r;
     int row = 0;

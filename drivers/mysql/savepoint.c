@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "drivers/missing.h"
 #include "drivers/mysql/call.h"
 
 static bool is_open(const struct hr_mysql_savepoint *savepoint)
@@ -27,12 +28,14 @@ static hr_async int run(hr_mysql_tx *tx, const char *what, unsigned depth)
     char sql[64];
     struct hr__mysql_call call;
     snprintf(sql, sizeof(sql), "%s " HR__MYSQL_SAVEPOINT, what, depth);
-    int r = hr__mysql_enter(&call, tx, tx->server->query_timeout);
+    int r = hr__mysql_enter(&call, tx, 0);
     return r < 0 ? r : hr__mysql_leave(&call, hr__mysql_run(tx, sql));
 }
 
 int hr_mysql_savepoint(hr_mysql_tx *tx, struct hr_mysql_savepoint *ret)
 {
+    if (!tx)
+        return hr__missing_object("mysql: a transaction");
     if (!tx->broken && (!tx->scope || tx->ended))
         return hr_fail(-EINVAL, "mysql %s: a savepoint without a transaction", tx->host->name);
     int r = run(tx, "SAVEPOINT", tx->savepoints + 1);

@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "drivers/missing.h"
 #include "drivers/mysql/call.h"
 
 /* For the session, until the loan ends: BEGIN forgets what was said of the next transaction, where
@@ -58,7 +59,7 @@ static hr_async int begin(hr_mysql_conn *conn, const struct hr_mysql_tx_options 
 static hr_async int begin_call(hr_mysql_conn *conn, const struct hr_mysql_tx_options *options)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, conn->server->query_timeout);
+    int r = hr__mysql_enter(&call, conn, 0);
     return r < 0 ? r : hr__mysql_leave(&call, begin(conn, options));
 }
 
@@ -106,7 +107,7 @@ static hr_async int exec_ahead(hr_mysql_tx *tx, const char *sql)
 int hr_mysql_exec_ahead(hr_mysql_tx *tx, const char *sql)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, tx, tx->server->query_timeout);
+    int r = hr__mysql_enter(&call, tx, 0);
     return r < 0 ? r : hr__mysql_leave(&call, exec_ahead(tx, sql));
 }
 
@@ -118,7 +119,7 @@ bool hr_mysql_ahead_refused(const hr_mysql_tx *tx)
 static hr_async int end(hr_mysql_tx *tx, const char *sql)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, tx, tx->server->query_timeout);
+    int r = hr__mysql_enter(&call, tx, 0);
     if (r < 0)
         return r;
     r = hr__mysql_leave(&call, hr__mysql_run(tx, sql));
@@ -131,6 +132,8 @@ static hr_async int end(hr_mysql_tx *tx, const char *sql)
 
 int hr_mysql_commit(hr_mysql_tx *tx)
 {
+    if (!tx)
+        return hr__missing_object("mysql: a transaction");
     if (tx->ended && !tx->broken)
         return hr_fail(-EINVAL, "mysql %s: nothing to commit: the transaction has ended before",
                        tx->host->name);
@@ -139,12 +142,16 @@ int hr_mysql_commit(hr_mysql_tx *tx)
 
 int hr_mysql_rollback(hr_mysql_tx *tx)
 {
+    if (!tx)
+        return hr__missing_object("mysql: a transaction");
     tx->undo = 0;
     return end(tx, "ROLLBACK");
 }
 
 int hr_mysql_restart(hr_mysql_tx *tx)
 {
+    if (!tx)
+        return hr__missing_object("mysql: a transaction");
     if (!tx->closed_well)
         return hr_fail(-EINVAL, "mysql %s: a transaction is to be ended before the next one begins",
                        tx->host->name);

@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drivers/missing.h"
 #include "drivers/redis/client.h"
 #include "drivers/redis/manners.h"
 
 int hr__redis_check_loop(struct hr_redis *redis)
 {
     uint64_t here = hr_running_loop_number();
+    if (hr_unlikely(!redis))
+        return hr__missing_object("redis: a client");
     if (hr_likely(here && redis->home == here))
         return 0;
     if (!here)
@@ -130,7 +133,7 @@ static int ask(struct asking *a)
 int hr__redis_ask(struct hr_redis *redis, hr_reply **ret, const struct hr__redis_request *request)
 {
     return ask(&(struct asking){
-        .redis = redis, .request = request, .ret = ret, .repeats = redis->repeats});
+        .redis = redis, .request = request, .ret = ret, .repeats = redis ? redis->repeats : 0});
 }
 
 int hr__redis_ask_by(struct hr_redis *redis, hr_usec deadline, hr_reply **parts, hr_reply **ret,

@@ -33,7 +33,7 @@ hr_redis_cluster *hr_redis_cluster_new(const struct hr_redis_options *options)
 
 int hr_redis_cluster_close(hr_redis_cluster *cluster)
 {
-    int r = hr__redis_check_loop(cluster->pattern);
+    int r = hr__redis_check_loop(cluster ? cluster->pattern : NULL);
     if (r < 0)
         return r;
     hr__cluster_ref(cluster);

@@ -47,8 +47,8 @@ HR_PUBLIC hr_async int hr_redis_cluster_command_by(hr_redis_cluster *cluster, hr
                                                    ...);
 
 /* As hr_redis_command_future(). */
-HR_PUBLIC hr_future *hr_redis_cluster_command_future(hr_redis_cluster *cluster, const char *fmt,
-                                                     ...);
+HR_PUBLIC hr_owned hr_future *hr_redis_cluster_command_future(hr_redis_cluster *cluster,
+                                                              const char *fmt, ...);
 
 /* As hr_redis_eval(), where its keys are; they have to share a slot, as those of a command. */
 HR_PUBLIC hr_async int hr_redis_cluster_eval(hr_redis_cluster *cluster, hr_reply **ret,

@@ -201,7 +201,7 @@ static int run_errand(struct errand *e, hr_reply **ret)
 
 int hr__cluster_check_loop(struct hr_redis_cluster *cluster)
 {
-    int r = hr__redis_check_loop(cluster->pattern);
+    int r = hr__redis_check_loop(cluster ? cluster->pattern : NULL);
     if (r == 0 && !hr_current_task())
         r = hr_fail(HR_ENOTASK, "redis: only a task can wait for a reply");
     return r;

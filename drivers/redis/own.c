@@ -16,6 +16,7 @@
 #include <strings.h>
 
 #include "core/timeout.h"
+#include "drivers/missing.h"
 #include "drivers/redis/greet.h"
 #include "drivers/redis/manners.h"
 
@@ -74,21 +75,35 @@ int(hr_redis_acquire)(hr_redis *redis, hr_redis_conn **ret)
         return r;
     void *conn = NULL;
     r = hr_pool_acquire(redis->pool, &conn);
-    if (r >= 0)
-        *ret = conn;
-    return r;
+    if (r < 0)
+        return r;
+    *ret = conn;
+    (*ret)->given_back = false;
+    return 0;
 }
 
 void hr_redis_release(hr_redis_conn *conn)
 {
     if (!conn)
         return;
+    if (conn->given_back)
+        hr_pool_not_lent("hr_redis_release()");
+    conn->given_back = true;
     enum hr_pool_return state = HR_POOL_CLEAN;
     if (conn->dirty || conn->watching)
         state = HR_POOL_DIRTY;
     if (!hr__redis_conn_alive(conn->conn) || hr__redis_conn_busy(conn->conn))
         state = HR_POOL_BROKEN;
     hr_pool_release(conn->pool, conn, state);
+}
+
+int hr__redis_check_lent(const struct hr_redis_conn *conn)
+{
+    if (hr_unlikely(!conn))
+        return hr__missing_object("redis: a connection");
+    return conn->given_back
+               ? hr_fail(HR_ECLOSED, "%s: this connection was given back", conn->redis->target.name)
+               : 0;
 }
 
 void hr_redis_releasep(hr_redis_conn **conn)
@@ -178,7 +193,9 @@ int(hr_redis_conn_command)(hr_redis_conn *conn, hr_reply **ret, hr_usec block, c
     va_list args;
     va_start(args, fmt);
     struct hr__redis_request request = {.fmt = fmt, .args = &args};
-    int r = hr__redis_check_own_manners(&request);
+    int r = hr__redis_check_lent(conn);
+    if (r >= 0)
+        r = hr__redis_check_own_manners(&request);
     if (r >= 0)
         r = hr__redis_call_begin(&call, conn->conn, &request,
                                  hr_later(block, conn->redis->command_timeout));

@@ -50,7 +50,8 @@ HR_PUBLIC int hr_redis_pipeline_add_script(hr_redis_pipeline *pipeline,
 HR_PUBLIC hr_async int hr_redis_pipeline_run(hr_redis *redis, hr_redis_pipeline *pipeline);
 
 /* The same as one transaction. Codes as run, and
- *   HR_EREPLY with the kind EXECABORT   a command was refused, and nothing was carried out
+ *   HR_EREPLY with the kind EXECABORT   a command was refused, whose reason the message tells, and
+ *                                       nothing was carried out
  *   -EAGAIN                             a key that was watched has changed; nothing was carried out
  *   -ENOBUFS                            longer than max_pending
  * HR_ELOST says that all of it may have been carried out, or nothing. An error of a single command,

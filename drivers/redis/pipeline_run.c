@@ -215,7 +215,13 @@ static int sort_out(hr_redis_pipeline *p)
         for (size_t i = 0; i < p->count; i++)
             (void)set_outcome(&p->outcomes[i], 0, true, queued[i]);
     } else if (is_error(end)) {
-        note(&first, first_refused(p, queued), hr__redis_fail_reply(end));
+        size_t refused = first_refused(p, queued);
+        const char *why = refused == NO_COMMAND ? NULL : hr_reply_str(queued[refused], NULL);
+        int r = hr__redis_fail_reply(end);
+        if (why)
+            r = hr_fail_native(r, 0, NULL, hr_last_error()->kind, true,
+                               "EXECABORT the transaction was discarded: %s", why);
+        note(&first, refused, r);
         refuse_all(p, queued);
     } else if (hr_reply_is_nil(end)) {
         note(&first, NO_COMMAND,
@@ -312,13 +318,17 @@ int(hr_redis_pipeline_exec)(hr_redis *redis, hr_redis_pipeline *p)
 
 int(hr_redis_conn_pipeline_run)(hr_redis_conn *conn, hr_redis_pipeline *p)
 {
-    int r = prepare(p, p ? p->n_scripts + p->count : 0);
+    int r = hr__redis_check_lent(conn);
+    if (r == 0)
+        r = prepare(p, p ? p->n_scripts + p->count : 0);
     return r < 0 ? r : run_on(conn->conn, p, conn->redis->command_timeout);
 }
 
 int(hr_redis_conn_pipeline_exec)(hr_redis_conn *conn, hr_redis_pipeline *p)
 {
-    int r = prepare(p, p ? p->n_scripts + p->count + 2 : 0);
+    int r = hr__redis_check_lent(conn);
+    if (r == 0)
+        r = prepare(p, p ? p->n_scripts + p->count + 2 : 0);
     if (r < 0)
         return r;
     r = exec_on(conn->conn, p, conn->redis->command_timeout);

@@ -528,6 +528,22 @@ TEST_REAL(a_request_that_is_none_is_refused)
     test_http_stop(&server);
 }
 
+/* The code is what failed last. */
+TEST_REAL(s0_6_a_session_that_could_not_be_made_says_why_to_who_uses_it)
+{
+    char byte;
+    hr_http_response *response = NULL;
+    struct hr_http_options options = {.tls = {.key = "without a certificate"}};
+    hr_http_session *session = hr_http_session_new(&options);
+    ASSERT_PTR(session, NULL);
+    ASSERT_ERR(hr_http_get(session, "http://127.0.0.1:1/", &response), -EINVAL);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "a key without"));
+    ASSERT_ERR(hr_http_write(response, "x", 1), -EINVAL);
+    ASSERT_ERR(hr_http_finish(response), -EINVAL);
+    ASSERT_EQ(hr_http_read(response, &byte, 1), -EINVAL);
+    ASSERT_ERR(hr_http_save(response, "/no/such", NULL), -EINVAL);
+}
+
 static hr_http_session *survivor;
 
 static int leave_a_session(void *arg)

@@ -340,6 +340,31 @@ TEST_REAL(a_cursor_freed_early_costs_the_connection)
     mysql_test_done(pool);
 }
 
+/* The code is what failed last. */
+TEST_REAL(s0_6_what_could_not_be_made_says_why_to_who_uses_it)
+{
+    const hr_mysql_result *row;
+    hr_mysql_result *rows;
+    hr_mysql_conn *conn = NULL;
+    hr_mysql_pool *pool = hr_mysql_pool_new(&(struct hr_mysql_options){.url = "none"});
+    ASSERT_PTR(pool, NULL);
+    int code = hr_last_error()->code;
+    ASSERT_TRUE(code < 0);
+    ASSERT_ERR(hr_mysql_acquire(pool, &conn), code);
+    ASSERT_ERR(hr_mysql_begin(pool, &conn), code);
+    ASSERT_ERR(hr_mysql_exec(conn, "DO 1", HR_NO_ARGS), code);
+    ASSERT_ERR(hr_mysql_query(conn, &rows, "SELECT 1", HR_NO_ARGS), code);
+    ASSERT_ERR(hr_mysql_commit(conn), code);
+    ASSERT_ERR(hr_mysql_rollback(conn), code);
+    ASSERT_ERR(hr_mysql_refused_row(conn), code);
+    ASSERT_ERR(hr_mysql_execute(NULL, "SELECT 1", HR_NO_ARGS), code);
+    ASSERT_ERR(hr_mysql_fetch_one(NULL, &row), code);
+    ASSERT_ERR(hr_mysql_fetch_all(NULL, &rows), code);
+    ASSERT_ERR(hr_mysql_next_result(NULL), code);
+    ASSERT_ERR(hr_mysql_cursor_close(NULL), code);
+    ASSERT_ERR(hr_mysql_pool_close(pool), code);
+}
+
 TEST_TICKING(t11_what_is_used_after_its_connection_was_given_back_is_an_error)
 {
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
@@ -364,6 +389,10 @@ TEST_TICKING(t11_what_is_used_after_its_connection_was_given_back_is_an_error)
             ASSERT_ERR(hr_mysql_next_result(cursor), HR_ECLOSED);
             ASSERT_ERR(hr_mysql_cursor_close(cursor), 0);
             until_replaced(pool, opened);
+            if (fetched) { /* and so idles */
+                ASSERT_ERR(hr_mysql_exec(conn, "DO 1", HR_NO_ARGS), HR_ECLOSED);
+                ASSERT_ERR(hr_mysql_rollback(conn), HR_ECLOSED);
+            }
             /* Somebody else's loan, and what was fetched is as it was. */
             ASSERT_STR(hr_mysql_text(some, 1, 1, NULL), "row 2");
             if (!fetched)

@@ -6,6 +6,7 @@
 
 #include "core/timeout.h"
 #include "drivers/redis.h"
+#include "drivers/redis/pipeline.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
 #include "tests/support/ticker.h"
@@ -206,6 +207,44 @@ TEST_REAL(transactions_answer_as_the_server_does)
     ASSERT_STR(hr_last_error()->kind, "EXECABORT");
     hr_redis_releasep(&conn);
     client_end(redis);
+}
+
+TEST_REAL(t11_a_connection_that_was_given_back_is_refused)
+{
+    hr_auto(test_redis_end) struct test_redis server;
+    hr_redis *redis = start(&server, 1);
+    hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
+    hr_redis_conn *conn = NULL;
+    ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
+    hr_redis_release(conn);
+    ASSERT_ERR(hr_redis_pipeline_add(p, "PING"), 0);
+    ASSERT_ERR(hr_redis_conn_command(conn, NULL, 0, "PING"), HR_ECLOSED);
+    ASSERT_ERR(hr_redis_conn_pipeline_run(conn, p), HR_ECLOSED);
+    ASSERT_ERR(hr_redis_conn_pipeline_exec(conn, p), HR_ECLOSED);
+    hr_redis_conn *again = NULL;
+    ASSERT_ERR(hr_redis_acquire(redis, &again), 0);
+    ASSERT_ERR(hr_redis_conn_command(again, NULL, 0, "PING"), 0);
+    hr_redis_release(again);
+    client_end(redis);
+}
+
+/* The code is what failed last. */
+TEST_REAL(s0_6_a_client_that_could_not_be_made_says_why_to_who_uses_it)
+{
+    hr_redis_conn *conn = NULL;
+    hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
+    ASSERT_ERR(hr_redis_pipeline_add(p, "PING"), 0);
+    hr_redis *redis = hr_redis_new(&(struct hr_redis_options){.url = "none"});
+    ASSERT_PTR(redis, NULL);
+    int code = hr_last_error()->code;
+    ASSERT_TRUE(code < 0);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "PING"), code);
+    ASSERT_ERR(hr_join(hr_redis_command_future(redis, "PING")), code);
+    ASSERT_ERR(hr_redis_pipeline_run(redis, p), code);
+    ASSERT_ERR(hr_redis_acquire(redis, &conn), code);
+    ASSERT_ERR(hr_redis_conn_command(conn, NULL, 0, "PING"), code);
+    ASSERT_ERR(hr_redis_conn_pipeline_run(conn, p), code);
+    ASSERT_ERR(hr_redis_close(redis), code);
 }
 
 TEST_REAL(a_connection_left_in_the_middle_is_closed)
