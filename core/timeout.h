@@ -85,11 +85,12 @@ HR_PUBLIC void hr_shield_enter(void);
 HR_PUBLIC void hr_shield_leave(void);
 
 /* As enter, for a scope that leaves on every way out; a task that ends inside one ends the program.
- *     hr_auto(hr_shield_done) bool shielded = hr_shield_hold(); */
-static inline bool hr_shield_hold(void)
+ *     hr_auto(hr_shield_done) bool shielded = false;
+ *     hr_shield_hold(&shielded); */
+static inline void hr_shield_hold(bool *ret)
 {
     hr_shield_enter();
-    return true;
+    *ret = true;
 }
 
 static inline void hr_shield_done(bool *shielded)

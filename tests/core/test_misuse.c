@@ -139,7 +139,8 @@ static struct hr_timeout foreign;
 
 static int leave_foreign(void *arg)
 {
-    hr_auto(hr_timeout_done) struct hr_timeout mine = foreign;
+    struct hr_timeout mine = foreign;
+    hr_timeout_done(&mine);
     return 0;
 }
 

@@ -557,7 +557,7 @@ static int hurry(int kind, int code)
     else if (kind == 1)
         ASSERT_ERR(hr_cancel_scope_enter(&scope, hr_ms(5)), 0);
     else
-        shielded = hr_shield_hold();
+        hr_shield_hold(&shielded);
     return code < 0 ? hr_fail(code, "in a hurry") : code;
 }
 
