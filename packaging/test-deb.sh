@@ -79,13 +79,14 @@ boot()
                 chroot . sh -c \"umount -l /mnt; exec /lib/systemd/systemd\""' sh "$plain" "$cgroup" \
         </dev/null >"$base/console" 2>&1 &
     booted=$!
+    local end=$((SECONDS + 120))
     until init=$(cat "/proc/$booted/task/$booted/children" 2>/dev/null) && init=${init% } &&
         [ -n "$init" ] && inside test -S /run/systemd/private; do
         kill -0 "$booted" 2>/dev/null || {
             cat "$base/console"
             fail "the system did not boot"
         }
-        [ $SECONDS -lt 300 ] || fail "the system does not finish booting"
+        [ $SECONDS -lt "$end" ] || fail "the system does not finish booting"
         sleep 0.1
     done
     inside timeout 60 systemctl is-system-running --wait || fail "booted with $(inside systemctl --failed --plain)"
