@@ -12,6 +12,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 deps=$root/build/deps
 arm64=$root/build/arm64
+mariadb=$root/build/mariadb
 policy=/usr/sbin/policy-rc.d
 
 declare -A group=(
@@ -29,6 +30,8 @@ declare -A group=(
 )
 # Releases without yyjson, and who lends it to them. Its package needs no newer libc.
 declare -A lender=([bookworm]=trixie [noble]=resolute)
+# Who has the other MariaDB that tests run against: 11.8 for Debian 12, 10.11 for Debian 13.
+declare -A other_mariadb=([bookworm]=trixie [trixie]=bookworm)
 
 die()
 {
@@ -219,6 +222,59 @@ fetch_arm64()
     drop_own_apt
 }
 
+# Lets the programs of a foreign release in $1/usr run by that release's own libraries.
+bring_libraries()
+{
+    local program
+    for program in "$1"/usr/bin/* "$1"/usr/sbin/*; do
+        if [ -L "$program" ] || [ "$(head -c 4 "$program" | tail -c 3)" != ELF ]; then
+            continue
+        fi
+        mv "$program" "$program.elf"
+        cat >"$program" <<'SH'
+#!/bin/sh
+# Runs this program of another release by that release's own libraries, wherever its folder lies.
+program=$(readlink -f "$0")
+root=${program%/usr/*}
+libraries=''
+for folder in "$root"/lib/*-linux-gnu "$root"/usr/lib/*-linux-gnu; do
+    [ ! -d "$folder" ] || libraries=$libraries${libraries:+:}$folder
+    for found in "$folder"/ld-linux-*.so.*; do
+        [ ! -e "$found" ] || loader=$found
+    done
+done
+case $program in
+*/mariadbd) set -- "$@" --basedir="$root/usr" ;;
+esac
+exec "$loader" --library-path "$libraries" "$program.elf" "$@"
+SH
+        chmod 755 "$program"
+    done
+}
+
+# A MariaDB of another series than this release's is unpacked into build/mariadb with all that it
+# needs; the machine itself keeps its own. Without it that stage of the tests is skipped.
+fetch_mariadb()
+{
+    [ -e "$mariadb/usr/sbin/mariadbd" ] && return
+    echo "deps: fetching the MariaDB of $1 into build/mariadb"
+    local names=()
+    # To an apt that knows of nothing installed, all that it would install is what has to be there.
+    if own_apt "$1" -o Dir::State::Status=/dev/null &&
+        mapfile -t names < <(apt-get "${apt_options[@]}" -s --no-install-recommends install \
+            mariadb-server-core mariadb-client-core 2>/dev/null | awk '$1 == "Inst" { print $2 }') &&
+        [ ${#names[@]} -gt 0 ] && unpack "${names[@]}"; then
+        rm -rf "$tmp"/root/usr/share/{doc,man,locale}
+        chmod -R u=rwX,go=rX "$tmp/root"
+        bring_libraries "$tmp/root"
+        rm -rf "$mariadb"
+        mv "$tmp/root" "$mariadb"
+    else
+        echo "deps: this machine's apt sources have no $1; the tests do without its MariaDB" >&2
+    fi
+    drop_own_apt
+}
+
 # The peers on Node.js, where the machine has npm; the benchmark says when it does without them.
 fetch_node_peers()
 {
@@ -246,6 +302,7 @@ command -v apt-get >/dev/null || die "this machine has no apt-get; see packaging
 wanted=()
 yyjson=''
 cross=no
+mariadb_of=''
 node=no
 for name; do
     [ -n "${group[$name]:-}" ] || die "no such group: $name (there are: ${!group[*]})"
@@ -257,7 +314,10 @@ for name; do
     fi
     # Debian 12 has it in systemd.
     [ "$name" != package ] || [ "${VERSION_CODENAME:-}" = bookworm ] || wanted+=(systemd-dev)
-    [ "$name" != test ] || cross=yes
+    if [ "$name" = test ]; then
+        cross=yes
+        mariadb_of=${other_mariadb[${VERSION_CODENAME:-}]:-}
+    fi
     [ "$name" != bench ] || node=yes
 done
 
@@ -268,4 +328,5 @@ if [ ${#missing_packages[@]} -gt 0 ]; then
 fi
 [ -z "$yyjson" ] || fetch_yyjson "$yyjson"
 [ "$cross" = no ] || fetch_arm64
+[ -z "$mariadb_of" ] || fetch_mariadb "$mariadb_of"
 [ "$node" = no ] || fetch_node_peers

@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 jobs=2
 results=build/results
 
-ci_stages=(format shell length statements gcc layers library examples clang asan ucontext aarch64 stories production bench units docs deb lint fuzz)
+ci_stages=(format shell length statements gcc layers library examples clang asan ucontext aarch64 stories mariadb production bench units docs deb lint fuzz)
 more_stages=(tsan valgrind torture million asan-stories)
 
 # The builds: compiler and options of each. Fault points are for builds that nobody ships; warnings
@@ -205,6 +205,26 @@ stage_examples()
 stage_stories()
 {
     stories clang -k 'not production_build'
+}
+
+# The MySQL client, and the daemon where it tells bad rows from good ones, with another MariaDB than
+# this release's: 11.8 on Debian 12, 10.11 on Debian 13. Tests take mariadbd from PATH.
+stage_mariadb()
+{
+    local status=0
+    [ -e build/mariadb/usr/sbin/mariadbd ] || {
+        echo "no other MariaDB; see packaging/deps.sh"
+        echo 0 0 1 >"$results/$stage.count"
+        return
+    }
+    compile gcc
+    compile clang
+    local -x PATH=$PWD/build/mariadb/usr/sbin:$PWD/build/mariadb/usr/bin:$PATH
+    mariadbd --no-defaults --version | sed 's/^.* Ver \([^ ]*\).*/\1/' >"$results/$stage.note"
+    unit_tests gcc --suite drivers --test-args=mysql || status=1
+    stories clang -k 'faults_poison or test_tls' || status=1
+    count build-gcc/meson-logs/"$stage"*.json build-clang/stories.xml
+    return "$status"
 }
 
 # The story of a build without fault points, as it is shipped.

@@ -94,6 +94,8 @@ class MariaDBServer(Process):
         else:
             self.options["skip-networking"] = "ON"
         self.options.update((name.replace("_", "-"), value) for name, value in options.items())
+        if not any(name.startswith("ssl") for name in self.options):
+            self.options["ssl"] = "OFF"  # from 11.4 on a server takes its time to make a certificate
         self._connection = None
 
     @property
