@@ -1,32 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sleeping: a task waits for a moment.
+ *
+ * The timer stands in the task's struct, not on its stack: structs lie a dozen to a page, while
+ * each stack is a page of its own, and a crowd has more of them than the processor remembers
+ * translations. So a sleeper's stack is touched when it goes on, and not whenever its timer or a
+ * neighbour's is moved.
  */
 #include "core/park.h"
 
-struct sleeper {
-    struct hr__timer timer;
-    struct hr__waiter waiter;
-};
-
+/* The loop that runs is the task's, whose own field would be one more line to wait for. */
 static void sleeper_due(struct hr__timer *timer)
 {
-    hr__wake(&hr_container_of(timer, struct sleeper, timer)->waiter, 0);
+    struct hr__task *task = hr_container_of(timer, struct hr__task, nap);
+    if (!hr__ready_queued(&task->ready))
+        hr__ready_append(&hr__loop_running->ready, &task->ready);
 }
 
 int hr_sleep_until(hr_usec moment)
 {
-    struct sleeper sleeper;
-    int r = hr__waiter_init(&sleeper.waiter);
+    struct hr__waiter waiter;
+    int r = hr__waiter_init(&waiter);
     if (r < 0)
         return r;
     hr_loop *loop = hr__loop_running;
-    hr__timer_init(&sleeper.timer, sleeper_due);
-    sleeper.timer.ahead = sleeper.waiter.task;
-    hr__loop_arm(loop, &sleeper.timer, moment);
-    r = hr__park(&sleeper.waiter, "a moment");
-    hr__timer_disarm(&loop->timers, &sleeper.timer);
-    return r;
+    struct hr__task *task = hr__task(waiter.task);
+    r = hr__task_take_cancel(task);
+    if (hr_unlikely(r < 0))
+        return r;
+    hr__timer_init(&task->nap, sleeper_due);
+    task->nap.ahead = task->fiber; /* where it goes on */
+    hr__loop_arm(loop, &task->nap, moment);
+    hr__park_now(task, &waiter, "a moment");
+    waiter.woken = !hr__timer_armed(&task->nap);
+    hr__timer_disarm(&loop->timers, &task->nap);
+    return hr_likely(waiter.woken && !task->must_cancel) ? 0 : hr__park_interrupted(&waiter, 0);
 }
 
 int hr_sleep(hr_usec span)

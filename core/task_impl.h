@@ -7,6 +7,7 @@
 #include "core/future_impl.h"
 #include "core/ready.h"
 #include "core/task.h"
+#include "core/timer.h"
 
 #define HR__TASK_NAME_MAX 24
 
@@ -30,9 +31,15 @@ enum {
 #define HR__TASK_RARE     8
 #define HR__TASK_END_WORD 1
 
-/* What a wait and a wake touch stands first, in two cache lines. */
+/* What a sleep, a wait and a wake touch stands together, in two or three cache lines. */
 struct hr__task {
     struct hr_future future;
+    struct hr__locals *locals; /* its own values; NULL: none */
+    bool in_cancel;            /* a request is on its way down through it */
+    bool reached;              /* asked since this was last set to false */
+    hr_task_fn *fn;
+    void *arg;
+    struct hr__timer nap; /* of hr_sleep(), which a task is in once at most: core/sleep.c */
     struct hr__ready ready;
     const char *waits_for;     /* a literal, while it is parked: see hr__task_waits_for() */
     hr_usec since;             /* when it was parked or spawned */
@@ -57,11 +64,6 @@ struct hr__task {
         };
         uint64_t rare[HR__TASK_RARE]; /* all of that, to be looked at in a moment */
     };
-    struct hr__locals *locals; /* its own values; NULL: none */
-    bool in_cancel;            /* a request is on its way down through it */
-    bool reached;              /* asked since this was last set to false */
-    hr_task_fn *fn;
-    void *arg;
     const void *site;       /* where the call that has made it returns to */
     uint64_t number;        /* for the generated name */
     struct hr_list all;     /* in the loop's list of unfinished tasks, in spawn order */
