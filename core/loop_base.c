@@ -151,8 +151,8 @@ int hr__poll_renew(hr_loop *loop)
     return 0;
 }
 
-/* libevent's select() writes beyond its sets, or ends the program, for a descriptor that they do not
- * hold. */
+/* libevent's select() writes beyond its sets, or ends the program, for a descriptor that they do
+ * not hold. */
 int hr_loop_event_add(hr_loop *loop, struct event *event)
 {
     int fd = event_get_fd(event);
