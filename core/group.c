@@ -42,7 +42,6 @@ int hr_task_group_enter(struct hr_task_group *group)
     task->group = group;
     group->entered = true;
     hr_list_init(&group->children);
-    hr_list_init(&group->ending);
     hr_list_init(&group->starting);
     return 0;
 }
@@ -51,10 +50,8 @@ int hr_task_group_enter(struct hr_task_group *group)
 static void end_all(struct hr_task_group *group, const char *reason)
 {
     group->ending_all = true;
-    for (struct hr_list *node; (node = hr_list_pop(&group->children));) {
-        hr_list_append(&group->ending, node);
+    for (struct hr_list *node; (node = hr_list_pop(&group->children));)
         hr_task_cancel(hr_list_entry(node, struct child, link)->task, reason);
-    }
     if (!group->leaving)
         hr__request_make(&group->request, reason);
 }

@@ -29,7 +29,6 @@ struct hr_task_group {
     struct hr__request request;        /* the group's own cancel of the body */
     struct hr_task_group *outer;       /* that the task had entered before; NULL: none */
     struct hr_list children;           /* unfinished, not asked to end yet */
-    struct hr_list ending;             /* unfinished, cancelled by the group */
     struct hr_list starting;           /* those whose starter waits until they are ready */
     size_t running, failures;          /* children; failures count the body's own as well */
     struct hr_error error;             /* the first failure, or the fatal one */

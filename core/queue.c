@@ -330,8 +330,10 @@ void hr_queue_shutdown(hr_queue *queue, bool immediate)
     if (foreign(queue))
         hr__debug_end("hr_queue_shutdown()", queue);
     queue->shut = true;
-    if (immediate)
-        finish(queue, drop_items(queue));
+    if (immediate) {
+        size_t dropped = drop_items(queue);
+        finish(queue, dropped < queue->unfinished ? dropped : queue->unfinished);
+    }
     hr__line_call_all(&queue->putters, HR_ESHUTDOWN);
     hr__line_call_all(&queue->getters, HR_ESHUTDOWN);
 }

@@ -357,3 +357,25 @@ TEST_PLAIN(s11_20_s12_15_in_debug_mode_another_threads_hands_end_the_program)
         ASSERT_TRUE(strstr(said, "a thread that does not run its loop"));
     }
 }
+
+static void do_nothing(void *arg) {}
+
+static int hold_up_later(void *arg)
+{
+    int r = hr_sleep(hr_ms(1));
+    return r < 0 ? r : hold_up(arg);
+}
+
+TEST_PLAIN(s11_20_a_slow_task_is_not_taken_for_the_callback_before_it)
+{
+    struct hr_loop_options options = {.slow_slice = hr_ms(3)};
+    hr_loop *loop = hr_loop_new(&options);
+    hr_loop_set_report(loop, test_report_collect, NULL);
+    struct hr_task_options task = {.name = "hog", .loop = loop};
+    hr_task *hog = hr_create_task_with(&task, hold_up_later, NULL);
+    ASSERT_ERR(hr_call_soon_threadsafe(loop, do_nothing, NULL), 0);
+    ASSERT_ERR(hr_loop_run_until_complete(loop, hog), 0);
+    const char *report = test_report();
+    ASSERT_TRUE(report && strncmp(report, "hog: ", 5) == 0);
+    hr_loop_free(loop);
+}

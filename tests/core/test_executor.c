@@ -14,6 +14,7 @@
 #include "core/task.h"
 #include "core/timeout.h"
 #include "tests/support/hrtest.h"
+#include "tests/support/starve.h"
 
 /* Threads wait in it until it is opened. */
 struct gate {
@@ -506,4 +507,33 @@ TEST_PLAIN(outside_of_a_loop_there_is_no_future)
 {
     ASSERT_PTR(hr_run_in_executor(NULL, work, NULL, NULL), NULL);
     ASSERT_ERR(hr_last_error()->code, HR_ENOLOOP);
+}
+
+struct plain_job {
+    struct hr__job job;
+    struct gate *gate;
+    bool ran;
+};
+
+static void run_plain(struct hr__job *job)
+{
+    struct plain_job *plain = hr_container_of(job, struct plain_job, job);
+    if (plain->gate)
+        gate_pass(plain->gate);
+    plain->ran = true;
+}
+
+TEST_REAL(s13_1_a_job_without_a_thread_of_its_own_is_done_by_one_that_is_there)
+{
+    struct gate gate = GATE;
+    struct plain_job first = {{.run = run_plain}, &gate}, second = {{.run = run_plain}};
+    hr_executor *executor = hr_executor_new("test", 2);
+    ASSERT_ERR(hr__executor_submit(executor, &first.job), 0);
+    gate_await(&gate, 1);
+    starve_all_after(0, 1); /* no thread is to be had */
+    ASSERT_ERR(hr__executor_submit(executor, &second.job), 0);
+    ASSERT_TRUE(starve_end());
+    gate_open(&gate);
+    hr_executor_free(executor, false);
+    ASSERT_TRUE(first.ran && second.ran);
 }

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "tests/support/hrtest.h"
 #include "tests/support/starve.h"
@@ -182,5 +183,60 @@ TEST_REAL(s21_7_a_map_without_memory_is_not_begun_or_runs_to_its_end)
         }
         ASSERT_TRUE(n > 3);
     }
+    hr_executor_free(executor, false);
+}
+
+static int fail_every_other(void *arg, void **ret_value)
+{
+    if (hr_last_error()->code != 0)
+        return -EBADMSG; /* of the call before */
+    return *(int *)arg % 2 ? 0 : hr_fail(-EIO, "no");
+}
+
+TEST_REAL(s13_9_a_call_of_a_chunk_does_not_inherit_the_error_of_the_one_before)
+{
+    int values[] = {0, 1, 2, 3, 4};
+    void *args[] = {&values[0], &values[1], &values[2], &values[3], &values[4]};
+    hr_executor *executor = hr_executor_new("test", 1);
+    hr_future *all = hr_executor_map_chunks(executor, fail_every_other, args, 5, 10, NULL);
+    ASSERT_ERR(hr_await(all), 0);
+    struct hr_outcomes *outcomes = hr_future_result(all);
+    ASSERT_EQ(outcomes->count, 5); /* fewer than a chunk, and all of them called */
+    for (int i = 0; i < 5; i++)
+        ASSERT_ERR(outcomes->items[i].status, i % 2 ? 0 : -EIO);
+    hr_future_unref(all);
+    hr_executor_free(executor, false);
+}
+
+/* The first call of each chunk waits for that of the other. */
+static int meet(void *arg, void **ret_value)
+{
+    if (!arg)
+        return 0;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 20;
+    int r = 0;
+    pthread_mutex_lock(&lock);
+    inside++;
+    pthread_cond_broadcast(&changed);
+    while (inside < 2 && r == 0)
+        r = pthread_cond_timedwait(&changed, &lock, &until);
+    pthread_mutex_unlock(&lock);
+    return -r;
+}
+
+TEST_REAL(s13_9_a_chunk_has_1024_calls_at_most)
+{
+    static void *args[2 * 1024];
+    args[0] = args[1024] = args;
+    inside = 0;
+    hr_executor *executor = hr_executor_new("test", 2);
+    hr_future *all = hr_executor_map_chunks(executor, meet, args, 2 * 1024, SIZE_MAX, NULL);
+    ASSERT_ERR(hr_await(all), 0);
+    struct hr_outcomes *outcomes = hr_future_result(all);
+    ASSERT_ERR(outcomes->items[0].status, 0);
+    ASSERT_ERR(outcomes->items[1024].status, 0);
+    hr_future_unref(all);
     hr_executor_free(executor, false);
 }

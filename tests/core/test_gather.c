@@ -6,6 +6,7 @@
 
 #include "core/task.h"
 #include "tests/support/hrtest.h"
+#include "tests/support/starve.h"
 
 struct job {
     hr_usec span;
@@ -367,4 +368,46 @@ TEST(s4_13_a_gather_that_is_over_touches_its_members_no_more)
     ASSERT_FALSE(hr_task_cancel(gather, NULL));
     ASSERT_FALSE(hr_future_done(all.items[1]));
     ASSERT_ERR(hr_join(gather), -EIO);
+}
+
+TEST(s4_5_of_members_that_had_failed_before_the_first_in_order_counts)
+{
+    static const int codes[] = {-EPERM, -EIO, -ENOENT};
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
+    for (int i = 0; i < 3; i++)
+        hr_futures_add(&all, hr_future_new(NULL));
+    for (int i = 2; i >= 0; i--)
+        ASSERT_ERR(hr_future_set_error(all.items[i], codes[i], "no"), 0);
+    ASSERT_ERR(hr_gather(&all, 0), -EPERM);
+}
+
+/* Up to 16 are waited for without memory. */
+TEST(s4_2_a_few_members_and_more_than_a_few_are_waited_for)
+{
+    for (int n = 15; n <= 18; n++) {
+        struct job j[18] = {0};
+        hr_auto(hr_futures_done) struct hr_futures all = {0};
+        for (int i = 0; i < n; i++) {
+            j[i] = (struct job){hr_ms(1 + i), i};
+            add(&all, &j[i]);
+        }
+        ASSERT_ERR(hr_gather(&all, 0), 0);
+        for (int i = 0; i < n; i++)
+            ASSERT_EQ(hr_future_status(all.items[i]), i);
+    }
+}
+
+TEST(s21_7_a_task_that_there_is_no_memory_to_wait_for_is_cancelled)
+{
+    struct job j = {hr_seconds(60)};
+    hr_auto(hr_future_unrefp) hr_task *task = hr_create_task("job", job, &j);
+    hr_auto(hr_futures_done) struct hr_futures all = {0};
+    test_passes(1);
+    starve_after(0, true);
+    hr_futures_add(&all, hr_future_ref(task));
+    ASSERT_TRUE(starve_end());
+    ASSERT_ERR(hr_gather(&all, 0), -ENOMEM);
+    ASSERT_ERR(hr_await(task), -ECANCELED);
+    ASSERT_TRUE(j.cancelled);
+    ASSERT_EQ(test_clock_now(), 0);
 }

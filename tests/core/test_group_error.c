@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "core/cancel_scope.h"
 #include "core/task.h"
 #include "tests/support/hrtest.h"
 
@@ -220,6 +221,71 @@ TEST(s9_18_a_child_that_is_ready_when_its_starter_is_cancelled_is_too)
     ASSERT_ERR(service.said, 0);
     ASSERT_ERR(hr_task_group_leave(&group, 0), 0);
     ASSERT_EQ(test_clock_now(), 0); /* nobody slept it out */
+}
+
+struct starting {
+    struct hr_task_group *group;
+    hr_usec span;
+    void *value;
+    hr_usec when;
+};
+
+static int be_ready(void *arg)
+{
+    struct starting *s = arg;
+    int r = hr_sleep(s->span);
+    return r < 0 ? r : hr_task_group_ready(s->group, s);
+}
+
+static int start_one(void *arg)
+{
+    struct starting *s = arg;
+    int r = hr_task_group_start(s->group, NULL, be_ready, s, &s->value);
+    s->when = test_clock_now();
+    return r;
+}
+
+TEST(s9_18_of_several_starters_each_hears_of_its_own_child)
+{
+    struct hr_task_group group = {0};
+    struct starting slow = {&group, hr_ms(20)}, swift = {&group, hr_ms(5)};
+    ASSERT_ERR(hr_task_group_enter(&group), 0);
+    hr_task *first = hr_create_task(NULL, start_one, &slow);
+    hr_task *second = hr_create_task(NULL, start_one, &swift);
+    ASSERT_ERR(hr_join(second), 0);
+    ASSERT_ERR(hr_join(first), 0);
+    ASSERT_TRUE(slow.value == &slow && swift.value == &swift);
+    ASSERT_TRUE(slow.when == hr_ms(20) && swift.when == hr_ms(5));
+    ASSERT_ERR(hr_task_group_leave(&group, 0), 0);
+}
+
+static int clean_up_and_fail(void *cleaned)
+{
+    if (hr_sleep(hr_seconds(60)) == -ECANCELED && hr_sleep(hr_ms(5)) == 0)
+        *(bool *)cleaned = true;
+    return hr_fail(-EIO, "cannot be cleaned up"); /* nobody reads it, and nobody reports it */
+}
+
+TEST(s9_18_s3_12_a_start_in_a_scope_that_is_cancelled_waits_for_the_child_to_end)
+{
+    struct hr_task_group group = {0};
+    struct hr_cancel_scope scope = {0};
+    bool cleaned = false;
+    ASSERT_ERR(hr_task_group_enter(&group), 0);
+    ASSERT_ERR(hr_cancel_scope_enter(&scope, hr_ms(1)), 0);
+    int r = hr_task_group_start(&group, "slow", clean_up_and_fail, &cleaned, NULL);
+    ASSERT_ERR(hr_cancel_scope_leave(&scope, r), 0);
+    ASSERT_TRUE(cleaned);
+    ASSERT_EQ(test_clock_now(), hr_ms(6));
+    ASSERT_ERR(hr_task_group_leave(&group, 0), 0);
+}
+
+TEST(s9_5_the_error_of_a_body_is_its_code_and_not_what_failed_before)
+{
+    struct hr_task_group group = {0};
+    ASSERT_ERR(hr_task_group_enter(&group), 0);
+    (void)hr_fail(-EMFILE, "something else");
+    ASSERT_ERR(hr_task_group_leave(&group, -EIO), -EIO);
 }
 
 TEST(s9_18_misuse_is_refused)

@@ -306,6 +306,19 @@ TEST(s16_10_immediate_shutdown_drops_the_items_once)
     ASSERT_EQ(destroyed, 4);
 }
 
+TEST(s16_8_s16_10_items_that_were_finished_before_they_were_got_are_not_finished_again)
+{
+    destroyed = 0;
+    hr_auto(hr_queue_freep) hr_queue *queue = hr_queue_new(0, destroy);
+    ASSERT_ERR(hr_queue_put_nowait(queue, number(1)), 0);
+    ASSERT_ERR(hr_queue_put_nowait(queue, number(2)), 0);
+    ASSERT_ERR(hr_queue_task_done(queue), 0);
+    hr_queue_shutdown(queue, true);
+    ASSERT_EQ(destroyed, 2);
+    ASSERT_ERR(hr_queue_join(queue), 0);
+    ASSERT_ERR(hr_queue_task_done(queue), -EINVAL);
+}
+
 TEST(s16_10_a_promised_item_is_dropped_too)
 {
     destroyed = 0;
@@ -401,4 +414,19 @@ TEST(s14_16_tasks_that_wait_in_a_queue_that_is_freed_get_closed)
     for (int i = 0; i < 4; i++)
         ASSERT_ERR(hr_join(tasks[i]), HR_ECLOSED);
     ASSERT_ERR(hr_join(tasks[4]), -ECANCELED);
+}
+
+TEST(s14_16_the_only_one_who_waits_may_have_been_called_when_the_queue_is_freed)
+{
+    hr_queue *empty = hr_queue_new(1, NULL), *full = hr_queue_new(1, NULL);
+    struct party get = {empty}, put = {full, number(2)};
+    ASSERT_ERR(hr_queue_put_nowait(full, number(1)), 0);
+    hr_task *tasks[] = {hr_create_task(NULL, getter, &get), hr_create_task(NULL, putter, &put)};
+    test_passes(1);
+    ASSERT_ERR(hr_queue_put_nowait(empty, number(1)), 0);
+    got(full);
+    hr_queue_free(empty);
+    hr_queue_free(full);
+    ASSERT_ERR(hr_join(tasks[0]), HR_ECLOSED);
+    ASSERT_ERR(hr_join(tasks[1]), HR_ECLOSED);
 }

@@ -5,6 +5,8 @@
 #include "core/runner.h"
 
 #include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -233,4 +235,46 @@ TEST_PLAIN(s20_16_after_the_run_no_descriptor_and_no_thread_is_left)
     ASSERT_ERR(hr_run(use_everything, &threads), 4);
     ASSERT_EQ(entries_of("/proc/self/task"), threads);
     ASSERT_EQ(entries_of("/proc/self/fd"), descriptors);
+}
+
+static int look_at_interrupts(void *is_default)
+{
+    struct sigaction present;
+    sigaction(SIGINT, NULL, &present);
+    *(bool *)is_default = present.sa_handler == SIG_DFL;
+    return 0;
+}
+
+static void *run_in_thread(void *is_default)
+{
+    return (void *)(intptr_t)hr_run(look_at_interrupts, is_default);
+}
+
+TEST_PLAIN(s20_6_a_run_outside_of_the_main_thread_leaves_interrupts_alone)
+{
+    pthread_t thread;
+    void *r = NULL;
+    bool is_default = false;
+    ASSERT_EQ(pthread_create(&thread, NULL, run_in_thread, &is_default), 0);
+    pthread_join(thread, &r);
+    ASSERT_PTR(r, NULL);
+    ASSERT_TRUE(is_default);
+    ASSERT_ERR(hr_run(look_at_interrupts, &is_default), 0);
+    ASSERT_FALSE(is_default);
+}
+
+static int leave_stubborn_and_fail(void *arg)
+{
+    int r = leave_stubborn(arg);
+    return r < 0 ? r : hr_fail(-EIO, "main has failed");
+}
+
+TEST_PLAIN(s20_4_s20_15_what_fails_while_the_loop_closes_leaves_mains_error)
+{
+    struct hr_virtual_clock clock;
+    hr_virtual_clock_init(&clock, 0);
+    struct hr_loop_options options = {.clock = &clock.clock, .shutdown_limit = hr_ms(2500)};
+    ASSERT_ERR(hr_run_with(&options, leave_stubborn_and_fail, NULL), -EIO);
+    ASSERT_STR(hr_error_message(-EIO), "main has failed");
+    ASSERT_TRUE(test_report());
 }

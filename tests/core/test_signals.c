@@ -4,6 +4,7 @@
  */
 #include "core/signals.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -33,7 +34,9 @@ TEST_REAL(s20_10_a_signal_is_a_callback_of_the_loop)
 {
     came = 0;
     ASSERT_ERR(hr_add_signal_handler(SIGUSR1, count, &one), 0);
+    errno = EXDEV;
     kill(getpid(), SIGUSR1);
+    ASSERT_EQ(errno, EXDEV);
     ASSERT_EQ(came, 0);
     wait_for_signals(1);
 
@@ -270,4 +273,28 @@ TEST_PLAIN(s20_9_the_programs_own_handler_is_kept)
     ASSERT_ERR(hr_run(interrupt_and_look, NULL), SIGINT);
     sigaction(SIGINT, &before, &after);
     ASSERT_TRUE(after.sa_handler == own_handler);
+}
+
+static void refused_and_stop(void *unused)
+{
+    ASSERT_ERR(hr_add_signal_handler(SIGKILL, count, &one), -EINVAL);
+    hr_loop_stop(hr_running_loop());
+}
+
+static void accepted_and_stop(void *unused)
+{
+    ASSERT_ERR(hr_add_signal_handler(SIGUSR1, count, &one), 0);
+    hr_loop_stop(hr_running_loop());
+}
+
+TEST_PLAIN(a_loop_that_was_refused_a_signal_does_not_own_them)
+{
+    hr_callback *const steps[] = {refused_and_stop, accepted_and_stop};
+    hr_loop *loops[] = {hr_loop_new(NULL), hr_loop_new(NULL)};
+    for (int i = 0; i < 2; i++) {
+        ASSERT_ERR(hr_call_soon_threadsafe(loops[i], steps[i], NULL), 0);
+        ASSERT_ERR(hr_loop_run_forever(loops[i]), 0);
+    }
+    hr_loop_free(loops[0]);
+    hr_loop_free(loops[1]);
 }

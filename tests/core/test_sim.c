@@ -344,3 +344,29 @@ TEST_PLAIN(where_threads_feed_the_program_waiting_is_no_deadlock)
 {
     simulate(&(struct hr_sim_options){.threads = true}, wait_for_a_thread, NULL);
 }
+
+static int count_one(void *count)
+{
+    ++*(size_t *)count;
+    return 0;
+}
+
+static int count_the_ready(void *arg)
+{
+    size_t done = 0;
+    for (int i = 0; i < 5; i++)
+        hr_future_unref(hr_create_task(NULL, count_one, &done));
+    while (done < 5) {
+        struct hr_loop_stats stats;
+        hr_loop_get_stats(hr_running_loop(), &stats);
+        ASSERT_EQ(stats.ready + done, 5);
+        ASSERT_ERR(hr_yield(), 0);
+    }
+    return 0;
+}
+
+TEST_PLAIN(s11_24_who_is_ready_and_not_next_is_counted)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++)
+        simulate(&(struct hr_sim_options){.seed = seed, .shuffle = true}, count_the_ready, NULL);
+}

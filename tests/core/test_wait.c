@@ -175,6 +175,7 @@ TEST(s5_9_an_empty_list_and_an_unknown_mode_are_misuse)
     hr_auto(hr_futures_done) struct hr_futures all = {0};
     ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, HR_FOREVER), -EINVAL);
     spawn(&all, jobs, 1);
+    ASSERT_ERR(hr_wait(&all, (enum hr_wait_until)(HR_FIRST_ERROR + 1), HR_FOREVER), -EINVAL);
     ASSERT_ERR(hr_wait(&all, (enum hr_wait_until)7, HR_FOREVER), -EINVAL);
     ASSERT_ERR(hr_wait(&all, HR_ALL_COMPLETED, HR_FOREVER), 1);
     (void)hr_fail(-EMFILE, "no descriptor for it");
