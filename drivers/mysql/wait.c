@@ -16,11 +16,12 @@
 #include "drivers/mysql/wait.h"
 
 #include <errno.h>
-#include <mysql.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "drivers/mysql/library.h"
 
 /* <ma_pvio.h> is written to be included by plugins, which bring these along. */
 #define MY_GLOBAL_INCLUDED 1

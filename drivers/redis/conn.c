@@ -247,6 +247,9 @@ static int receive(struct hr__redis_conn *conn)
         if (r > 0)
             accept_reply(conn, reply);
     }
+    if (r == -EMSGSIZE)
+        return hr_fail(r, "%s: the reply is larger than max_reply (%zu bytes)", conn->name,
+                       conn->limits.max_reply);
     return r < 0 ? r : 1;
 }
 

@@ -204,7 +204,7 @@ TEST(a_reply_larger_than_max_reply_ends_the_connection_with_a_reason)
     fake_start(&fake, answer_large, NULL);
     hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.max_reply = 100000});
     ASSERT_ERR(hr_redis_command(redis, NULL, "LARGE"), HR_ELOST);
-    ASSERT_TRUE(strstr(hr_last_error()->message, "larger than max_reply"));
+    ASSERT_TRUE(strstr(hr_last_error()->message, "larger than max_reply (100000 bytes)"));
     fake_client_end(redis, &fake);
 }
 
