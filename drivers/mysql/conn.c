@@ -364,11 +364,10 @@ static hr_async int conn_reset(void *arg)
     return r;
 }
 
-/* A reply may be due from a BEGIN that was sent ahead: then silence is not to be expected. */
 static bool conn_alive(void *arg)
 {
     const hr_mysql_conn *conn = arg;
-    return !conn->broken && (conn->ahead || conn->ahead_exec || hr__wire_quiet(&conn->wait.wire));
+    return !conn->broken && hr__wire_quiet(&conn->wait.wire);
 }
 
 static void conn_cut(void *arg)

@@ -69,7 +69,7 @@ static int rewrite(struct rewriting *w, const char *sql)
         next = hr__mysql_skip_piece(p);
         if (*p == '?')
             return hr_fail(-EINVAL, "a statement has names or question marks, not both");
-        if (*p == ':' && (p[1] == ':' || p[1] == '=')) {
+        if (*p == ':' && p[1] == ':') {
             next = p + 2;
         } else if (*p == ':' && starts_name(p[1])) {
             size_t len = name_length(p + 1);

@@ -77,11 +77,13 @@ static int play(void *arg)
             size = sizeof(script->heard) - script->n_heard;
         memcpy(script->heard + script->n_heard, packet, size);
         script->n_heard += size;
+        if (script->hangs_up)
+            break;
         if (script->answer)
             (void)send(fd, denied, sizeof(denied) - 1, MSG_NOSIGNAL);
     }
     close(fd);
-    return r;
+    return r < 0 ? r : 0;
 }
 
 int script_play(struct script *script, hr_usec limit, const char *password)

@@ -19,6 +19,7 @@ struct script {
     size_t early_size;
     const void *answer; /* to the login; NULL: none, and all that follows is heard in silence */
     size_t answer_size;
+    bool hangs_up; /* at the first that follows the answer */
 
     char url[96];
     int listener;

@@ -332,6 +332,8 @@ TEST_PLAIN(an_insert_is_cut_at_its_row_of_question_marks)
            "INSERT INTO `values (?)` (`a?`) VALUE /* ( */ ", "(?, '?''\\'?', \"?\")", "");
     parses("INSERT t -- VALUES (?)\nVALUES # (?)\n(COALESCE(?, (1)))", 1,
            "INSERT t -- VALUES (?)\nVALUES # (?)\n", "(COALESCE(?, (1)))", "");
+    parses("INSERT INTO \303\251values(a) VALUES(?)", 1, "INSERT INTO \303\251values(a) VALUES",
+           "(?)", "");
 }
 
 TEST_PLAIN(what_is_no_such_insert_is_refused)

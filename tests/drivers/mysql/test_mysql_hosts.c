@@ -44,14 +44,20 @@ static void end_replication(void)
     mariadb_server_sql(two(), "SET GLOBAL read_only = 0");
 }
 
-static hr_mysql_pool *pool_of(const char *parameters, hr_usec connect_timeout)
+static hr_mysql_pool *pool_with(const char *parameters, struct hr_mysql_options options)
 {
     char url[128];
     snprintf(url, sizeof(url), "mysql://writer@127.0.0.1:%u,127.0.0.1:%u/test%s", one()->port,
              two()->port, parameters);
     ASSERT_ERR(hr_sleep(hr_ms(1)), 0); /* the loop has not seen how long a start takes */
-    return mysql_test_pool(
-        &(struct hr_mysql_options){.url = url, .password = "", .connect_timeout = connect_timeout});
+    options.url = url;
+    options.password = "";
+    return mysql_test_pool(&options);
+}
+
+static hr_mysql_pool *pool_of(const char *parameters, hr_usec connect_timeout)
+{
+    return pool_with(parameters, (struct hr_mysql_options){.connect_timeout = connect_timeout});
 }
 
 static bool leads_to(const hr_mysql_conn *conn, const struct mariadb_server *server)
@@ -82,6 +88,13 @@ TEST_REAL(of_several_hosts_the_first_that_takes_writes_is_used)
     hr_mysql_release(reader);
     mysql_test_done(pool);
     mysql_test_done(any);
+
+    /* A host that is named alone is used as it is. */
+    char url[64];
+    snprintf(url, sizeof(url), "mysql://writer@127.0.0.1:%u/test", one()->port);
+    pool = mysql_test_pool(&(struct hr_mysql_options){.url = url, .password = ""});
+    ASSERT_TRUE(lends(pool, one()));
+    mysql_test_done(pool);
 
     mariadb_server_sql(two(), "SET GLOBAL read_only = 1");
     pool = pool_of("", 0);
@@ -159,6 +172,46 @@ TEST_REAL(a_connection_to_an_earlier_host_takes_all_others_with_it)
     ASSERT_TRUE(lends(pool, one()));
     mysql_test_done(pool);
     end_replication();
+}
+
+/* A connection that leads past the first host, whose logins are refused meanwhile. */
+static hr_mysql_conn *acquire_from_two(hr_mysql_pool *pool)
+{
+    mariadb_server_sql(one(), "ALTER USER writer@'%' ACCOUNT LOCK");
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    mariadb_server_sql(one(), "ALTER USER writer@'%' ACCOUNT UNLOCK");
+    ASSERT_TRUE(leads_to(conn, two()));
+    return conn;
+}
+
+TEST_REAL(where_any_host_will_do_connections_to_several_are_kept)
+{
+    hr_mysql_pool *pool = pool_of("?role=any", 0);
+    hr_mysql_conn *a = mysql_test_acquire(pool);
+    ASSERT_TRUE(leads_to(a, one()));
+    hr_mysql_conn *b = acquire_from_two(pool);
+    hr_mysql_release(a);
+    hr_mysql_release(b);
+    struct hr_pool_stats stats;
+    hr_mysql_pool_get_stats(pool, &stats);
+    ASSERT_EQ(stats.idle, 2);
+    mysql_test_done(pool);
+}
+
+TEST_REAL(a_statement_is_killed_on_the_host_that_runs_it)
+{
+    hr_mysql_pool *pool = pool_with("?role=any", (struct hr_mysql_options){
+                                                     .query_timeout = hr_ms(100),
+                                                     .kill_query = true,
+                                                 });
+    hr_mysql_conn *conn = acquire_from_two(pool);
+    ASSERT_ERR(hr_mysql_exec(conn, "DO SLEEP(60)", HR_NO_ARGS), -ETIMEDOUT);
+    hr_mysql_release(conn);
+    ASSERT_ERR(hr_mysql_pool_close(pool), 0);
+    struct hr_mysql_counts counts;
+    hr_mysql_pool_get_counts(pool, &counts);
+    ASSERT_EQ(counts.killed, 1);
+    hr_mysql_pool_free(pool);
 }
 
 /* Two hosts by themselves. */

@@ -51,6 +51,34 @@ TEST_REAL(a_statement_that_is_cancelled_is_killed_too)
     ASSERT_EQ(mysql_test_number(running), 0);
 }
 
+TEST_REAL(only_so_many_statements_are_killed_at_the_same_time)
+{
+    enum { VICTIMS = HR__MYSQL_KILLS_MAX + 2 };
+    hr_mysql_pool *pool =
+        mysql_test_pool(&(struct hr_mysql_options){.connections = VICTIMS, .kill_query = true});
+    hr_mysql_conn *conns[VICTIMS];
+    hr_task *tasks[VICTIMS];
+    for (int i = 0; i < VICTIMS; i++) {
+        conns[i] = mysql_test_acquire(pool);
+        tasks[i] = hr_create_task("victim", sleep_long, conns[i]);
+    }
+    mysql_test_until(running, VICTIMS);
+    for (int i = 0; i < VICTIMS; i++)
+        hr_task_cancel(tasks[i], NULL);
+    for (int i = 0; i < VICTIMS; i++) {
+        ASSERT_ERR(hr_join(tasks[i]), -ECANCELED);
+        hr_mysql_release(conns[i]);
+    }
+    mysql_test_until(running, VICTIMS - HR__MYSQL_KILLS_MAX);
+    ASSERT_ERR(hr_mysql_pool_close(pool), 0);
+    struct hr_mysql_counts counts;
+    hr_mysql_pool_get_counts(pool, &counts);
+    ASSERT_EQ(counts.killed, HR__MYSQL_KILLS_MAX);
+    hr_mysql_pool_free(pool);
+    mariadb_server_sql(mariadb_server_shared(), "KILL USER app");
+    mysql_test_until(running, 0);
+}
+
 TEST_REAL(without_the_option_a_statement_given_up_runs_on)
 {
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.query_timeout = hr_ms(200)});

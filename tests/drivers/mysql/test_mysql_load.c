@@ -101,6 +101,20 @@ TEST_REAL(data_that_breaks_off_is_not_loaded)
     mysql_test_done(pool);
 }
 
+TEST_REAL(a_call_loads_once)
+{
+    mysql_test_table("id INT PRIMARY KEY, v INT");
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.multi_statements = true});
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    char twice[2 * sizeof(load_sql) + 2];
+    snprintf(twice, sizeof(twice), "%s; %s", load_sql, load_sql);
+    struct source source = {.rows = 2};
+    ASSERT_TRUE(hr_mysql_load(conn, twice, give_rows, &source) < 0);
+    ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM test.t"), 2);
+    hr_mysql_release(conn);
+    mysql_test_done(pool);
+}
+
 TEST_REAL(loading_ends_with_its_deadline)
 {
     mysql_test_table("id INT PRIMARY KEY, v INT");

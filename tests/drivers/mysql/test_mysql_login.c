@@ -94,3 +94,18 @@ TEST_REAL(s23_10_large_packets_go_both_ways_compressed)
     hr_mysql_release(conn);
     mysql_test_done(pool);
 }
+
+TEST_REAL(a_server_that_is_lost_while_the_session_is_set_up_has_not_connected)
+{
+    static const char welcome[] = "\7\0\0\2\0\0\0\2\0\0\0";
+    struct script script = {.capabilities = SCRIPT_CAPABILITIES,
+                            .plugin = "mysql_native_password",
+                            .answer = welcome,
+                            .answer_size = sizeof(welcome) - 1,
+                            .hangs_up = true};
+    script_open(&script, "");
+    ASSERT_ERR(script_play(&script, hr_seconds(5), NULL), -ENOTCONN);
+    script_expect_said("it was lost while it was set up");
+    ASSERT_FALSE(hr_last_error()->sent);
+    ASSERT_TRUE(memmem(script.heard, script.n_heard, "SET NAMES", 9));
+}

@@ -28,6 +28,8 @@ TEST_PLAIN(names_are_rewritten_where_they_are_names)
         {"::b :a :b",                               "::b ? ?",                          {1, 2},       2},
         {":b :a 'open :a",                          "? ? 'open :a",                     {2, 1},       2},
         {":b :a /* open :a",                        "? ? /* open :a",                   {2, 1},       2},
+        {"`\\` = :a - :b",                          "`\\` = ? - ?",                     {1, 2},       2},
+        {":a--:b",                                  "?--?",                             {1, 2},       2},
     };
     const struct hr_mysql_arg both[] = {hr_named("a", hr_i(1)), hr_named("b", hr_i(2))};
     for (size_t i = 0; i < HR_ARRAY_LEN(cases); i++) {
@@ -62,6 +64,8 @@ TEST_PLAIN(names_and_values_that_do_not_meet_are_told)
 {
     struct hr_mysql_arg a = hr_named("a", hr_i(1)), b = hr_named("b", hr_i(2));
     refused("SELECT :a, :c", HR_ARGS(a), "the statement asks for :c, which has no value");
+    refused("SELECT :ab, :a", HR_ARGS(hr_named("ab", hr_i(1))),
+            "the statement asks for :a, which has no value");
     refused("SELECT :a, :ab", HR_ARGS(a), "the statement asks for :ab, which has no value");
     refused("SELECT :a, ':b'", HR_ARGS(a, b), "the statement does not ask for :b");
     refused("SELECT :a", HR_ARGS(a, a), "two values are named a");

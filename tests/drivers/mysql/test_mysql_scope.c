@@ -70,6 +70,11 @@ TEST_REAL(an_outer_savepoint_left_takes_the_inner_ones_with_it)
     hr_mysql_savepoint_end(&inner);
     hr_mysql_savepoint_end(&outer);
     put(tx, 3);
+    /* Whatever the order: what is inside one that is over is over. */
+    ASSERT_ERR(hr_mysql_savepoint(tx, &outer), 0);
+    ASSERT_ERR(hr_mysql_savepoint(tx, &inner), 0);
+    hr_mysql_savepoint_end(&outer);
+    ASSERT_ERR(hr_mysql_savepoint_release(&inner), -EINVAL);
     ASSERT_ERR(hr_mysql_commit(tx), 0);
     hr_mysql_tx_end(&tx);
     ASSERT_EQ(ids(), 1 << 0 | 1 << 3);
@@ -158,6 +163,15 @@ TEST_REAL(a_transaction_has_the_isolation_it_asks_for_and_the_next_one_its_own)
                    names[i % 2 ? 0 : i / 2]);
         hr_mysql_tx_end(&tx);
     }
+    /* It is set back once. */
+    struct hr_pool_stats before, after;
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    ASSERT_ERR(hr_mysql_exec(conn, "DO 1", HR_NO_ARGS), 0);
+    hr_mysql_pool_get_stats(pool, &before);
+    hr_mysql_release(conn);
+    hr_mysql_release(mysql_test_acquire(pool));
+    hr_mysql_pool_get_stats(pool, &after);
+    ASSERT_EQ(after.reset, before.reset);
     hr_mysql_tx *tx = NULL;
     ASSERT_ERR(hr_mysql_begin_with(pool, &(struct hr_mysql_tx_options){.isolation = 9}, &tx),
                -EINVAL);
