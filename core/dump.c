@@ -22,8 +22,8 @@ static void dump_task(struct hr__task *task, FILE *to)
         whom = hr__task_name(hr__task(task->parked->future));
     }
     hr_usec span = loop->now - task->since;
-    fprintf(to, "%-23s %s %s%s, since %lld.%03d s, stack %zu KiB", hr__task_name(task), state, what,
-            whom, (long long)(span / 1000000), (int)(span / 1000 % 1000),
+    fprintf(to, "%-23s %s%s%s%s, since %lld.%03d s, stack %zu KiB", hr__task_name(task), state,
+            what[0] ? " " : "", what, whom, (long long)(span / 1000000), (int)(span / 1000 % 1000),
             hr_task_stack_used(&task->future) / 1024);
     char place[HR__PLACE_MAX]; /* of the call itself, which lies before what it returns to */
     fprintf(to, ", made at %s", hr__place_text((const char *)task->site - 1, place, sizeof(place)));

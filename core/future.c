@@ -153,7 +153,7 @@ void hr__future_finish_cancelled(hr_future *future)
 static int may_complete(const hr_future *future)
 {
     if (future->is_task)
-        return -EINVAL;
+        return hr_fail(-EINVAL, "a task is completed by its function, and by nobody else");
     if (hr__wrong_thread(future->loop))
         return HR_EWRONGTHREAD;
     return future->state == HR__PENDING ? 0 : HR_EINVALIDSTATE;

@@ -160,6 +160,20 @@ int hr_key_limiter_release(hr_key_limiter *limiter, const char *key)
     return 0;
 }
 
+int hr_key_limiter_hold(hr_key_limiter *limiter, const char *key, struct hr_key_turn *ret)
+{
+    int r = hr_key_limiter_acquire(limiter, key);
+    if (r == 0)
+        *ret = (struct hr_key_turn){limiter, key};
+    return r;
+}
+
+void hr_key_limiter_releasep(struct hr_key_turn *turn)
+{
+    if (turn->limiter)
+        hr_key_limiter_release(hr_take(turn->limiter), turn->key);
+}
+
 size_t hr_key_limiter_keys(const hr_key_limiter *limiter)
 {
     return limiter->keys;

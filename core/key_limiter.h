@@ -24,5 +24,18 @@ HR_PUBLIC hr_async int hr_key_limiter_acquire(hr_key_limiter *limiter, const cha
 /* Gives it back. 0, or -EINVAL when nobody holds that key. */
 HR_PUBLIC int hr_key_limiter_release(hr_key_limiter *limiter, const char *key);
 
+/* A turn that is given back by itself, on every way out of a scope:
+ *     hr_auto(hr_key_limiter_releasep) struct hr_key_turn turn = { 0 };
+ *     int r = hr_key_limiter_hold(limiter, host, &turn);
+ * As acquire; *ret is written on success only, and keeps no copy of the key, which has to be there
+ * until then. */
+struct hr_key_turn {
+    hr_key_limiter *limiter; /* NULL: none, or given back */
+    const char *key;
+};
+HR_PUBLIC hr_async int hr_key_limiter_hold(hr_key_limiter *limiter, const char *key,
+                                           struct hr_key_turn *ret);
+HR_PUBLIC void hr_key_limiter_releasep(struct hr_key_turn *turn);
+
 /* Keys that are held or waited for. */
 HR_PUBLIC size_t hr_key_limiter_keys(const hr_key_limiter *limiter);

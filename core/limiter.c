@@ -127,6 +127,21 @@ int hr_limiter_release(hr_limiter *limiter, const void *borrower)
     return 0;
 }
 
+int hr_limiter_hold(hr_limiter *limiter, const void *borrower, struct hr_loan *ret)
+{
+    borrower = borrower ? borrower : hr_current_task();
+    int r = hr_limiter_acquire(limiter, borrower);
+    if (r == 0)
+        *ret = (struct hr_loan){limiter, borrower};
+    return r;
+}
+
+void hr_limiter_releasep(struct hr_loan *loan)
+{
+    if (loan->limiter)
+        hr_limiter_release(hr_take(loan->limiter), loan->borrower);
+}
+
 void hr_limiter_set_tokens(hr_limiter *limiter, unsigned tokens)
 {
     limiter->tokens = tokens;

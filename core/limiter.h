@@ -26,6 +26,18 @@ HR_PUBLIC hr_async int hr_limiter_acquire(hr_limiter *limiter, const void *borro
 /* Gives it back. 0, or -EINVAL when the borrower has none. */
 HR_PUBLIC int hr_limiter_release(hr_limiter *limiter, const void *borrower);
 
+/* A loan that is given back by itself, on every way out of a scope:
+ *     hr_auto(hr_limiter_releasep) struct hr_loan loan = { 0 };
+ *     int r = hr_limiter_hold(limiter, NULL, &loan);
+ * As acquire; *ret is written on success only. */
+struct hr_loan {
+    hr_limiter *limiter; /* NULL: none, or given back */
+    const void *borrower;
+};
+HR_PUBLIC hr_async int hr_limiter_hold(hr_limiter *limiter, const void *borrower,
+                                       struct hr_loan *ret);
+HR_PUBLIC void hr_limiter_releasep(struct hr_loan *loan);
+
 /* Changes the number of tokens; with fewer than are out, nobody gets one until enough are back. */
 HR_PUBLIC void hr_limiter_set_tokens(hr_limiter *limiter, unsigned tokens);
 

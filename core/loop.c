@@ -163,7 +163,7 @@ static void stop_when_done(hr_future *future, void *cookie)
 static int run_until(hr_loop *loop, hr_future *future)
 {
     if (hr_future_loop(future) != loop)
-        return hr_fail(HR_EWRONGLOOP, "the future belongs to another loop");
+        return hr_fail(HR_EWRONGLOOP, "the future belongs to another loop, which alone runs it");
     int r = enter(loop);
     if (r < 0)
         return r;

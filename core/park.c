@@ -210,7 +210,9 @@ int hr__await_check(hr_future *future, struct hr__task *task)
     if (!task)
         return hr_fail(HR_ENOTASK, "only a task can wait");
     if (future->loop != task->future.loop)
-        return hr_fail(HR_EWRONGLOOP, "the future belongs to another loop");
+        return hr_fail(HR_EWRONGLOOP,
+                       "the future belongs to another loop: hr_submit() hands work to it, and "
+                       "hr_call_soon_threadsafe() has it complete a future");
     if (future == &task->future)
         return hr_fail(HR_ESELFAWAIT, "task %s waits for itself", hr__task_name(task));
     return 0;

@@ -365,11 +365,12 @@ int hr__keeper_return_dead(hr__keeper *keeper, struct hr__worker *worker, int co
         hr_child_kill_group(kept->child, SIGKILL);
     while (kept->child)
         pthread_cond_wait(&keeper->changed, &keeper->lock);
-    int r = code != -EPIPE
-                ? broken(keeper)
-                : hr_fail(HR_EBROKEN, "%s: worker %d %s%s", keeper->title, (int)worker->pid,
-                          hr_child_exit_text(&kept->exit, text, sizeof(text)),
-                          worker->greeted ? " at its job" : " before it was ready");
+    bool sent = worker->greeted; /* its job may have been done; those that waited have not */
+    int r = code != -EPIPE ? hr_fail_native(HR_EBROKEN, 0, NULL, NULL, sent, "%s", keeper->why)
+                           : hr_fail_native(HR_EBROKEN, 0, NULL, NULL, sent, "%s: worker %d %s%s",
+                                            keeper->title, (int)worker->pid,
+                                            hr_child_exit_text(&kept->exit, text, sizeof(text)),
+                                            sent ? " at its job" : " before it was ready");
     forget(keeper, kept);
     pthread_mutex_unlock(&keeper->lock);
     return r;

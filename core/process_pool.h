@@ -84,20 +84,20 @@ struct hr_process_bytes {
 /* Queues a job with a copy of the bytes; jobs start in the order of submission. Yields a future of
  * the running loop; cancelling it takes a job back that waits, one that runs goes on and its answer
  * is dropped. Its status is the function's, its value a struct hr_process_bytes; or
- *   HR_EBROKEN       a worker died
+ *   HR_EBROKEN       a worker died; the record's sent tells: at this job, else it only waited
  *   HR_ESHUTDOWN     the pool was shut down before the job started
  *   -EAGAIN · -EMFILE · …       no worker could be started for it; the pool is none the worse
  *   -ENOMEM          no memory here for its answer
  * NULL, with a record: -ENOENT (no such function), -EMSGSIZE (more than max_bytes), HR_EBROKEN,
  * HR_ESHUTDOWN, -ENOMEM, HR_ENOLOOP; a pool that is NULL: the record stays that of the call that
  * could not make it. */
-HR_PUBLIC hr_future *hr_run_in_process(hr_process_pool *pool, const char *function,
-                                       const void *bytes, size_t size);
+HR_PUBLIC hr_owned hr_future *hr_run_in_process(hr_process_pool *pool, const char *function,
+                                                const void *bytes, size_t size);
 
 /* The same without a loop, by any thread: a handle that a thread can block on, as
  * hr_executor_submit() gives it. */
-HR_PUBLIC hr_thread_future *hr_process_pool_submit(hr_process_pool *pool, const char *function,
-                                                   const void *bytes, size_t size);
+HR_PUBLIC hr_owned hr_thread_future *
+hr_process_pool_submit(hr_process_pool *pool, const char *function, const void *bytes, size_t size);
 
 struct hr_process_input {
     const void *bytes;

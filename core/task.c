@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/debug.h"
 #include "core/local_impl.h"
 #include "core/loop_impl.h"
 #include "core/park.h"
@@ -80,7 +81,7 @@ bool hr__task_restore(hr_loop *loop, struct hr__task *task)
 {
     bool mortal = task->mortal;
     memset(task->rare, 0, sizeof(task->rare));
-    if (mortal && loop->debug)
+    if (mortal && loop->debug && !hr__debug_tool())
         bury(loop, task);
     else if (mortal)
         free(task);
@@ -137,6 +138,10 @@ make_anyhow(hr_loop *loop, const char *name, hr_task_fn *fn, void *arg, const vo
     loop = hr__loop_for(loop);
     if (!loop)
         return NULL;
+    if (!fn) {
+        hr_fail(-EINVAL, "a task without a function");
+        return NULL;
+    }
     struct hr__task *task = loop->spare ? spare_take(loop) : spare_new(loop);
     return task ? make(loop, task, name, fn, arg, site) : NULL;
 }
@@ -169,7 +174,7 @@ hr_task *hr_create_task(const char *name, hr_task_fn *fn, void *arg)
 {
     const void *site = __builtin_return_address(0);
     hr_loop *loop = hr__loop_running;
-    if (hr_unlikely(!loop || loop->closed || !loop->spare))
+    if (hr_unlikely(!loop || loop->closed || !loop->spare || !fn))
         return create_anyhow(name, fn, arg, site);
     struct hr__task *task = make(loop, spare_take(loop), name, fn, arg, site);
     hr__ready_append(&loop->ready, &task->ready);
@@ -193,7 +198,9 @@ hr_future *hr_ensure_task(hr_future *future, const char *name, hr_task_fn *fn, v
     if (!loop)
         return NULL;
     if (future->loop != loop) {
-        hr_fail(HR_EWRONGLOOP, "the future belongs to another loop");
+        hr_fail(HR_EWRONGLOOP,
+                "the future belongs to another loop: hr_submit() hands work to it, and "
+                "hr_call_soon_threadsafe() has it complete a future");
         return NULL;
     }
     return hr_future_ref(future);

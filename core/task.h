@@ -16,8 +16,8 @@ typedef int hr_task_fn(void *arg);
 
 /* Queues a task on the running loop; it starts in spawn order, not inside this call. The name is
  * copied (23 bytes are kept); NULL makes "task-N". NULL, with a record and arg still the caller's:
- * -ENOMEM, HR_ENOLOOP, HR_ECLOSED. A task that gets no stack fails when it would start: -ENOMEM, or
- * -EAGAIN at the kernel's limit of mappings.
+ * -ENOMEM, HR_ENOLOOP, HR_ECLOSED, -EINVAL (no fn). A task that gets no stack fails when it would
+ * start: -ENOMEM, or -EAGAIN at the kernel's limit of mappings.
  * The handle is the caller's: whoever does not want it calls hr_spawn(), or hr_future_unref() at
  * once. One that is forgotten is never freed, and its task's error is never reported. */
 HR_PUBLIC hr_owned hr_task *hr_create_task(const char *name, hr_task_fn *fn, void *arg);

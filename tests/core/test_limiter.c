@@ -195,3 +195,26 @@ TEST(a_release_of_nobodys_turn_leaves_the_waiter_its_own)
     ASSERT_EQ(hr_key_limiter_keys(limiter), 0);
     hr_key_limiter_free(limiter);
 }
+
+static int hold_both(hr_limiter *limiter, hr_key_limiter *keys, int code)
+{
+    hr_auto(hr_limiter_releasep) struct hr_loan loan = {0};
+    hr_auto(hr_key_limiter_releasep) struct hr_key_turn turn = {0};
+    ASSERT_ERR(hr_limiter_hold(limiter, NULL, &loan), 0);
+    ASSERT_ERR(hr_limiter_hold(limiter, NULL, &(struct hr_loan){0}), -EBUSY);
+    ASSERT_ERR(hr_key_limiter_hold(keys, "host", &turn), 0);
+    ASSERT_EQ(hr_limiter_borrowed(limiter), 1);
+    ASSERT_EQ(hr_key_limiter_keys(keys), 1);
+    return code;
+}
+
+TEST(s14_7_s14_17_a_loan_and_a_turn_are_given_back_on_every_way_out)
+{
+    hr_auto(hr_limiter_freep) hr_limiter *limiter = hr_limiter_new(1);
+    hr_auto(hr_key_limiter_freep) hr_key_limiter *keys = hr_key_limiter_new(1);
+    for (int i = -1; i < 2; i++) {
+        ASSERT_ERR(hold_both(limiter, keys, i), i);
+        ASSERT_EQ(hr_limiter_borrowed(limiter), 0);
+        ASSERT_EQ(hr_key_limiter_keys(keys), 0);
+    }
+}

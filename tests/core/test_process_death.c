@@ -18,7 +18,9 @@ static void breaks(const char *function, int number, const char *how)
     ASSERT_ERR(hr_await(fatal), HR_EBROKEN);
     if (!strstr(hr_last_error()->message, how))
         test_fail(__FILE__, __LINE__, "%s: %s", function, hr_last_error()->message);
+    ASSERT_TRUE(hr_last_error()->sent);
     ASSERT_ERR(hr_await(queued), HR_EBROKEN);
+    ASSERT_FALSE(hr_last_error()->sent);       /* it can be given to another pool */
     ASSERT_PTR(run(pool, "upper", "x"), NULL); /* at once */
     ASSERT_ERR(hr_last_error()->code, HR_EBROKEN);
     assert_no_child_left(); /* before the pool goes */

@@ -93,6 +93,11 @@ TEST(s0_4_misuse_has_its_code_and_changes_nothing)
 {
     hr_task *task = hr_create_task(NULL, seven, NULL);
     ASSERT_ERR(hr_future_set_result(task, NULL, NULL), -EINVAL);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "by its function"));
+    ASSERT_PTR(hr_create_task("none", NULL, NULL), NULL);
+    ASSERT_ERR(hr_last_error()->code, -EINVAL);
+    ASSERT_PTR(hr_start_task("none", NULL, NULL), NULL);
+    ASSERT_ERR(hr_spawn("none", NULL, NULL), -EINVAL);
     ASSERT_ERR(hr_future_set_error(task, -EIO, "no"), -EINVAL);
     ASSERT_ERR(hr_await(hr_current_task()), HR_ESELFAWAIT);
     ASSERT_ERR(hr_loop_close(hr_running_loop()), -EBUSY);
