@@ -3,10 +3,15 @@
  * libcurl's handles, made ready for their session once and used by one request after another.
  *
  * Making one ready costs more than a whole request by it. So a handle whose request asked for
- * nothing of its own, and went well, is kept as it is; the others are wiped and made ready anew. As
- * many are kept as were under way at a time, and those that were not wanted for a while go.
+ * nothing of its own, and went well, is kept as it is: the next request sets its URL, and no more.
+ * The others are wiped and made ready anew. As many are kept as were under way at a time, and those
+ * that were not wanted for a while go.
+ *
+ * The two lines that a session says of itself are given to libcurl as lines: from an option it
+ * makes a text of each, and of that the request, each time.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "drivers/http/impl.h"
 
@@ -23,9 +28,10 @@ static bool set_session(CURL *easy, const hr_http_session *session)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ms < INT_MAX ? (long)ms : (long)INT_MAX);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, o->max_redirects >= 0 ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)o->max_redirects);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, session->lines);
     return (o->no_cookies || set_text(easy, CURLOPT_COOKIEFILE, "")) &&
            (o->no_compression || set_text(easy, CURLOPT_ACCEPT_ENCODING, "")) &&
-           set_text(easy, CURLOPT_USERAGENT, o->user_agent) &&
+           (session->lines || set_text(easy, CURLOPT_USERAGENT, o->user_agent)) &&
            set_text(easy, CURLOPT_PROXY, o->proxy ? o->proxy : "") &&
            set_text(easy, CURLOPT_NOPROXY, "");
 }
@@ -53,9 +59,56 @@ static bool set_tls(CURL *easy, const struct hr_tls_options *tls)
                           set_text(easy, CURLOPT_SSLKEY, tls->key ? tls->key : tls->cert));
 }
 
-static bool make_ready(CURL *easy, const hr_http_session *session)
+static bool make_ready(struct hr__http_handle *handle, const hr_http_session *session)
 {
+    CURL *easy = handle->easy;
+    hr__http_transfer_follow(handle);
     return set_fixed(easy) && set_session(easy, session) && set_tls(easy, &session->options.tls);
+}
+
+/* What libcurl would say of itself, asked for any compression that it knows. */
+static void name_encodings(char *ret, size_t size)
+{
+    const struct {
+        int feature;
+        const char *name;
+    } known[] = {
+        {CURL_VERSION_LIBZ,   "deflate, gzip"},
+        {CURL_VERSION_BROTLI, "br"           },
+        {CURL_VERSION_ZSTD,   "zstd"         },
+    };
+    int features = curl_version_info(CURLVERSION_NOW)->features;
+    size_t n = 0;
+    ret[0] = '\0';
+    for (size_t i = 0; i < HR_ARRAY_LEN(known); i++) {
+        if (features & known[i].feature)
+            n += (size_t)snprintf(ret + n, size - n, "%s%s",
+                                  n ? ", " : "Accept-Encoding: ", known[i].name);
+    }
+}
+
+static int add_line(struct curl_slist **lines, const char *line)
+{
+    struct curl_slist *more = line[0] ? curl_slist_append(*lines, line) : *lines;
+    if (line[0] && !more)
+        return -ENOMEM;
+    *lines = more;
+    return 0;
+}
+
+int hr__http_handle_lines(hr_http_session *session)
+{
+    hr_auto(hr_freep) char *agent = NULL;
+    char encodings[64];
+    if (session->options.proxy) /* is told who asks by the option only */
+        return 0;
+    if (asprintf(&agent, "User-Agent: %s", session->options.user_agent) < 0) {
+        agent = NULL;
+        return -ENOMEM;
+    }
+    name_encodings(encodings, sizeof(encodings));
+    int r = add_line(&session->lines, agent);
+    return r < 0 || session->options.no_compression ? r : add_line(&session->lines, encodings);
 }
 
 void hr__http_handle_verify(CURL *easy, enum hr_tls_verify verify)
@@ -67,10 +120,18 @@ void hr__http_handle_verify(CURL *easy, enum hr_tls_verify verify)
 /* One call's share, so that what a burst leaves behind does not hold the loop up. */
 #define SWEPT_AT_A_TIME 64
 
+static struct hr__http_handle *handle_free(struct hr__http_handle *handle)
+{
+    if (handle)
+        curl_easy_cleanup(handle->easy);
+    free(handle);
+    return NULL;
+}
+
 static void drop(hr_http_session *session, size_t n)
 {
     while (n-- > 0)
-        curl_easy_cleanup(session->spares[--session->spare_count]);
+        handle_free(session->spares[--session->spare_count]);
 }
 
 static bool arm_sweeper(hr_http_session *session, hr_usec span);
@@ -96,22 +157,37 @@ static bool arm_sweeper(hr_http_session *session, hr_usec span)
     return session->sweeper;
 }
 
+static struct hr__http_handle *handle_new(const hr_http_session *session)
+{
+    struct hr__http_handle *handle = malloc(sizeof(*handle));
+    if (!handle)
+        return NULL;
+    handle->easy = curl_easy_init();
+    return handle->easy && make_ready(handle, session) ? handle : handle_free(handle);
+}
+
+static struct hr__http_handle *take_spare(hr_http_session *session)
+{
+    if (session->spare_count == 0)
+        return NULL;
+    struct hr__http_handle *handle = session->spares[--session->spare_count];
+    if (session->spare_count < session->spare_least)
+        session->spare_least = session->spare_count;
+    return handle;
+}
+
 int hr__http_handle_take(hr_http_response *t)
 {
     hr_http_session *session = t->session;
-    if (session->spare_count > 0) {
-        t->easy = session->spares[--session->spare_count];
-        if (session->spare_count < session->spare_least)
-            session->spare_least = session->spare_count;
-        return 0;
+    t->handle = take_spare(session);
+    if (!t->handle) {
+        session->spare_least = 0;
+        t->handle = arm_sweeper(session, session->spare_life) ? handle_new(session) : NULL;
     }
-    session->spare_least = 0;
-    CURL *easy = arm_sweeper(session, session->spare_life) ? curl_easy_init() : NULL;
-    if (!easy || !make_ready(easy, session)) {
-        curl_easy_cleanup(easy);
+    if (!t->handle)
         return -ENOMEM;
-    }
-    t->easy = easy;
+    t->handle->user = t;
+    t->handle->said[0] = '\0';
     return 0;
 }
 
@@ -120,7 +196,7 @@ static bool has_room(hr_http_session *session)
     if (session->spare_count < session->spare_room)
         return true;
     size_t room = session->spare_room ? session->spare_room * 2 : 16;
-    CURL **spares = reallocarray(session->spares, room, sizeof(CURL *));
+    struct hr__http_handle **spares = reallocarray(session->spares, room, sizeof(spares[0]));
     if (!spares)
         return false;
     session->spares = spares;
@@ -128,25 +204,25 @@ static bool has_room(hr_http_session *session)
     return true;
 }
 
-static bool wipe(CURL *easy, const hr_http_session *session)
+static bool wipe(struct hr__http_handle *handle, const hr_http_session *session)
 {
-    curl_easy_setopt(easy, CURLOPT_COOKIEFILE, NULL); /* a reset would forget this list */
-    curl_easy_reset(easy);
-    return make_ready(easy, session);
+    curl_easy_setopt(handle->easy, CURLOPT_COOKIEFILE, NULL); /* a reset would forget this list */
+    curl_easy_reset(handle->easy);
+    return make_ready(handle, session);
 }
 
 void hr__http_handle_give(hr_http_response *t)
 {
     hr_http_session *session = t->session;
-    CURL *easy = hr_take(t->easy);
+    struct hr__http_handle *handle = hr_take(t->handle);
     bool as_it_is = t->plain && t->answered && t->code == 0;
     /* libcurl 8.14 has a handle remember, past a reset, that a body in pieces is wanted again. */
     bool spoilt = t->streams && t->code < 0;
     bool keeps = !spoilt && !session->closed && session->sweeper && has_room(session);
-    if (!easy || !keeps || !(as_it_is || wipe(easy, session)))
-        curl_easy_cleanup(easy);
+    if (!handle || !keeps || !(as_it_is || wipe(handle, session)))
+        handle_free(handle);
     else
-        session->spares[session->spare_count++] = easy;
+        session->spares[session->spare_count++] = handle;
     curl_slist_free_all(hr_take(t->lines));
 }
 

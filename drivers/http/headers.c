@@ -8,7 +8,8 @@
 
 #include "drivers/http/impl.h"
 
-#define HEADERS_MAX ((size_t)256 * 1024)
+#define HEADERS_MAX   ((size_t)256 * 1024)
+#define HEADERS_USUAL ((size_t)512)
 
 void hr__http_headers_init(struct hr__http_headers *headers)
 {
@@ -46,25 +47,35 @@ static int make_room(struct hr__http_headers *headers)
     return 0;
 }
 
-/* Appends a text and its NUL; *ret is where it begins. A NUL inside ends it. */
-static int keep(struct hr_buf *text, const char *bytes, size_t size, size_t *ret)
+/* Room for some bytes at the end of the text. */
+static int reserve(struct hr_buf *text, size_t size, char **ret)
 {
-    *ret = hr_buf_size(text);
-    int r = hr_buf_append(text, bytes, strnlen(bytes, size));
-    if (r == 0)
-        r = hr_buf_append(text, "", 1);
+    bool first = hr_buf_size(text) == 0 && size < HEADERS_USUAL;
+    int r = hr_buf_reserve(text, first ? HEADERS_USUAL : size, ret);
     return r == -ENOBUFS ? -EMSGSIZE : r;
+}
+
+/* A NUL inside ends a text. */
+static char *put(char *to, const char *bytes, size_t size)
+{
+    size = strnlen(bytes, size);
+    memcpy(to, bytes, size);
+    to[size] = '\0';
+    return to + size + 1;
 }
 
 /* An old way to write long values: a line that begins with a blank belongs to the one before. */
 static int continue_value(struct hr__http_headers *headers, const char *line, size_t size)
 {
-    size_t from;
+    char *to;
     if (headers->count == 0)
         return 0;
-    hr_buf_cut(&headers->text, hr_buf_size(&headers->text) - 1, 1);
-    int r = hr_buf_append(&headers->text, " ", 1);
-    return r < 0 ? r == -ENOBUFS ? -EMSGSIZE : r : keep(&headers->text, line, size, &from);
+    int r = reserve(&headers->text, size + 1, &to);
+    if (r < 0)
+        return r;
+    to[-1] = ' '; /* in the place of the NUL */
+    hr_buf_commit(&headers->text, (size_t)(put(to, line, size) - to));
+    return 0;
 }
 
 int hr__http_headers_add(struct hr__http_headers *headers, const char *line, size_t size)
@@ -84,15 +95,19 @@ int hr__http_headers_add(struct hr__http_headers *headers, const char *line, siz
     const char *value = colon + 1;
     while (value < end && is_blank(*value))
         value++;
-    struct hr__http_header header;
+    char *to;
     int r = make_room(headers);
     if (r == 0)
-        r = keep(&headers->text, line, (size_t)(colon - line), &header.name);
-    if (r == 0)
-        r = keep(&headers->text, value, (size_t)(end - value), &header.value);
-    if (r == 0)
-        headers->items[headers->count++] = header;
-    return r;
+        r = reserve(&headers->text, (size_t)(end - line) + 2, &to);
+    if (r < 0)
+        return r;
+    size_t at = hr_buf_size(&headers->text);
+    char *from = to, *middle = put(to, line, (size_t)(colon - line));
+    to = put(middle, value, (size_t)(end - value));
+    headers->items[headers->count++] =
+        (struct hr__http_header){.name = at, .value = at + (size_t)(middle - from)};
+    hr_buf_commit(&headers->text, (size_t)(to - from));
+    return 0;
 }
 
 const char *hr__http_headers_get(const struct hr__http_headers *headers, const char *name)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the parts of the HTTP client share: a session on its loop (multi.c), its handles (handle.c),
- * what a request is called (name.c) and asks for (request.c), its course (transfer.c), and how it
- * ended (outcome.c).
+ * what a request is called (name.c, and wrong.c where its URL is none) and asks for (request.c),
+ * its course (transfer.c), and how it ended (outcome.c).
  */
 #pragma once
 
@@ -14,6 +14,9 @@
 #include "core/list.h"
 #include "core/semaphore.h"
 #include "drivers/http.h"
+
+#define HR__HTTP_WHAT_MAX 128
+#define HR__HTTP_URL_MAX  65536
 
 struct hr_http_session {
     unsigned refs; /* its owner, each response, each call that waits for a turn */
@@ -27,7 +30,8 @@ struct hr_http_session {
     hr_semaphore turns;
     hr_key_limiter *hosts;    /* NULL: no limit a host */
     struct hr_list transfers; /* under way */
-    CURL **spares;            /* ready handles */
+    struct curl_slist *lines; /* that each plain request has */
+    struct hr__http_handle **spares;
     size_t spare_count, spare_room;
     size_t spare_least; /* that there were since sweeper ran last: nobody wanted these */
     hr_usec spare_life; /* of one that nobody wants, or up to twice as long */
@@ -35,6 +39,13 @@ struct hr_http_session {
     struct hr_http_stats stats;
     struct hr_http_options options; /* with every default put in; strings are the session's */
     char *texts[6];
+};
+
+/* A handle of libcurl's, and whose callbacks are called for it. */
+struct hr__http_handle {
+    CURL *easy;
+    hr_http_response *user; /* whoever took it last */
+    char said[CURL_ERROR_SIZE];
 };
 
 /* Headers as they came: names and values, each ended by a NUL. */
@@ -49,13 +60,11 @@ struct hr__http_headers {
 struct hr_http_response {
     struct hr_list link; /* in the session's transfers while under way */
     hr_http_session *session;
-    CURL *easy;                     /* NULL once over */
+    struct hr__http_handle *handle; /* NULL once over */
     struct hr__http_socket *socket; /* the one libcurl watches for it, or NULL */
     struct curl_slist *lines;
-    char *what; /* "GET http://host/path", for messages */
     char *host; /* whose turn it has, or NULL */
-    char *url;  /* where the answer came from */
-    char said[CURL_ERROR_SIZE];
+    char *url;  /* where the answer came from, once over; NULL: from where it was asked for */
     bool has_turn;
     bool plain; /* asks for nothing but what its URL names */
     bool idempotent;
@@ -90,6 +99,9 @@ struct hr_http_response {
     bool whole;         /* all of it is wanted: more than room is an error */
     char *text;         /* as UTF-8, when that is another text than body's */
     size_t text_size;
+
+    const char *asked;            /* the URL of its request, stands behind the struct */
+    char what[HR__HTTP_WHAT_MAX]; /* "GET http://host/path", for messages */
 };
 
 /* --- multi.c: libcurl on the loop */
@@ -116,15 +128,25 @@ int hr__http_handle_take(hr_http_response *t);
 void hr__http_handle_give(hr_http_response *t);
 void hr__http_handles_end(hr_http_session *session);
 
+/* The lines that a plain request has and that libcurl would write anew each time, into the session.
+ * 0 or -ENOMEM. */
+int hr__http_handle_lines(hr_http_session *session);
+
 /* How the handle's server is verified. */
 void hr__http_handle_verify(CURL *easy, enum hr_tls_verify verify);
 
 /* --- name.c */
 
-/* Names a request; *ret_host only where it is asked for, or was found by the way: both are the
- * caller's, also on failure. 0, -ENOMEM without a record, -EINVAL with one. */
-int hr__http_name(const char *method, const char *url, bool with_host, char **ret_what,
-                  char **ret_host);
+/* Names a request, as far as there is room; *ret_host only where it is asked for, or was found by
+ * the way: it is the caller's, also on failure. 0, -ENOMEM without a record, -EINVAL with one. */
+int hr__http_name(const char *method, const char *url, bool with_host,
+                  char ret_what[HR__HTTP_WHAT_MAX], char **ret_host);
+
+/* --- wrong.c */
+
+/* Says what is wrong with a URL that libcurl does not take, for the reason it gives; returns
+ * -EINVAL. */
+int hr__http_refuse_url(const char *url, const char *reason);
 
 /* --- request.c */
 
@@ -139,8 +161,8 @@ int hr__http_request_set_up(hr_http_response *t, const struct hr_http_request *r
 
 /* --- transfer.c: the course of one */
 
-/* Has its handle report to it. */
-void hr__http_transfer_follow(hr_http_response *t);
+/* Has a handle report to its user. */
+void hr__http_transfer_follow(struct hr__http_handle *handle);
 
 /* It is over: keeps the outcome, gives handle and turn back, tells who waits. */
 void hr__http_transfer_over(hr_http_response *t, int code);

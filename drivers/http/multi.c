@@ -26,17 +26,23 @@ struct hr__http_socket {
     short wanted, watched; /* EV_READ, EV_WRITE */
 };
 
+static hr_http_response *user_of(CURL *easy)
+{
+    struct hr__http_handle *handle = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&handle);
+    return handle->user;
+}
+
 /* Takes in which transfers are over. */
 static void collect(hr_http_session *session)
 {
     CURLMsg *message;
     int left;
     while ((message = curl_multi_info_read(session->multi, &left))) {
-        hr_http_response *t = NULL;
         CURLcode code = message->data.result;
         if (message->msg != CURLMSG_DONE)
             continue;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        hr_http_response *t = user_of(message->easy_handle);
         hr__http_transfer_over(t, hr__http_outcome(t, code));
     }
 }
@@ -135,7 +141,6 @@ static void socket_free(struct hr__http_socket *at)
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void *mine)
 {
     hr_http_session *session = cookie;
-    hr_http_response *t = NULL;
     if (what == CURL_POLL_REMOVE) {
         socket_free(mine);
         curl_multi_assign(session->multi, fd, NULL);
@@ -143,8 +148,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void 
     }
     struct hr__http_socket *at = mine ? mine : socket_new(session, fd);
     if (at) {
-        curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
-        use(at, t);
+        use(at, user_of(easy));
         at->wanted =
             (short)((what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
     }
@@ -218,12 +222,12 @@ void hr__http_multi_end(hr_http_session *session)
 
 int hr__http_multi_add(hr_http_response *t)
 {
-    CURLMcode code = curl_multi_add_handle(t->session->multi, t->easy);
+    CURLMcode code = curl_multi_add_handle(t->session->multi, t->handle->easy);
     return code == CURLM_OK ? 0 : -ENOMEM;
 }
 
 void hr__http_multi_remove(hr_http_response *t)
 {
-    curl_multi_remove_handle(t->session->multi, t->easy);
+    curl_multi_remove_handle(t->session->multi, t->handle->easy);
     use(NULL, t);
 }

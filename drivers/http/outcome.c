@@ -110,8 +110,8 @@ static int no_second_time(hr_http_response *t)
 static bool is_whole(const hr_http_response *t)
 {
     curl_off_t has = 0, said = -1;
-    curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &has);
-    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &said);
+    curl_easy_getinfo(t->handle->easy, CURLINFO_SIZE_DOWNLOAD_T, &has);
+    curl_easy_getinfo(t->handle->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &said);
     return t->answered && has == said;
 }
 
@@ -127,8 +127,8 @@ int hr__http_outcome(hr_http_response *t, CURLcode code)
     if (r == 0)
         return 0;
     long os_errno = 0;
-    curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os_errno);
+    curl_easy_getinfo(t->handle->easy, CURLINFO_OS_ERRNO, &os_errno);
     /* A handshake that the peer left is told as a lost connection. */
     return hr__http_explain(t, r, r == -ENOTCONN ? (int)os_errno : 0, "%s",
-                            t->said[0] ? t->said : curl_easy_strerror(code));
+                            t->handle->said[0] ? t->handle->said : curl_easy_strerror(code));
 }

@@ -32,7 +32,7 @@ const char *hr__http_show(const char *text, char *to, size_t size)
 static CURLcode set_body(hr_http_response *t, const struct hr_http_request *request,
                          const char *method)
 {
-    CURL *easy = t->easy;
+    CURL *easy = t->handle->easy;
     bool posts = strcmp(method, "POST") == 0;
     if (request->stream) {
         curl_off_t size = request->body_size > 0 ? (curl_off_t)request->body_size : -1;
@@ -72,11 +72,15 @@ static int add_line(hr_http_response *t, const char *line)
 /* One line each: what could end it early would be another header, or another request. */
 static int check_line(const char *line)
 {
-    const char *colon = strchr(line, ':');
-    char shown[80];
-    if (!colon || colon == line || line[strcspn(line, "\r\n")])
-        return hr_fail(-EINVAL, "http: this is no header: %s",
-                       hr__http_show(line, shown, sizeof(shown)));
+    size_t size = strcspn(line, ":\r\n");
+    char name[40], shown[80];
+    if (size == 0 || line[size] != ':')
+        return hr_fail(-EINVAL, "http: a header is of the form \"Name: value\"");
+    snprintf(name, sizeof(name), "%.*s", (int)size, line);
+    if (line[strcspn(line, "\r\n")])
+        return hr_fail(-EINVAL,
+                       "http: the header %s holds the end of a line: each is one, without it",
+                       hr__http_show(name, shown, sizeof(shown)));
     return 0;
 }
 
@@ -102,7 +106,7 @@ static int set_lines(hr_http_response *t, const struct hr_http_request *request)
         r = add_line(t, "Content-Type:"); /* libcurl would call it a form */
     }
     if (r == 0)
-        curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->lines);
+        curl_easy_setopt(t->handle->easy, CURLOPT_HTTPHEADER, t->lines);
     return r;
 }
 
@@ -114,11 +118,19 @@ static bool is_plain(const struct hr_http_request *request, const char *method)
            !request->content_type && request->verify == HR_TLS_OFF && !strchr(request->url, '@');
 }
 
+/* Without TLS it would show in the first answer only whether a connection can be shared. */
+static void set_sharing(CURL *easy, const char *url)
+{
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncasecmp(url, "https:", 6) == 0 ? 1L : 0L);
+}
+
 static int set_own(hr_http_response *t, const struct hr_http_request *request, const char *method)
 {
     if (request->verify != HR_TLS_OFF)
-        hr__http_handle_verify(t->easy, request->verify);
-    if (set_body(t, request, method) != CURLE_OK)
+        hr__http_handle_verify(t->handle->easy, request->verify);
+    const char *agent = t->session->options.user_agent; /* is one of a plain request's lines */
+    if (curl_easy_setopt(t->handle->easy, CURLOPT_USERAGENT, agent) != CURLE_OK ||
+        set_body(t, request, method) != CURLE_OK)
         return hr_fail(-ENOMEM, "no memory for a request");
     return set_lines(t, request);
 }
@@ -132,11 +144,9 @@ int hr__http_request_set_up(hr_http_response *t, const struct hr_http_request *r
     t->plain = is_plain(request, method);
     if (hr__http_handle_take(t) < 0)
         return hr_fail(-ENOMEM, "no memory for a request");
-    hr__http_transfer_follow(t);
-    /* Without TLS it would show in the first answer only whether a connection can be shared. */
-    bool waits = t->session->options.wait_to_share && strncasecmp(request->url, "https:", 6) == 0;
-    curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, waits ? 1L : 0L);
-    if (curl_easy_setopt(t->easy, CURLOPT_URL, request->url) != CURLE_OK)
+    if (t->session->options.wait_to_share)
+        set_sharing(t->handle->easy, request->url);
+    if (curl_easy_setopt(t->handle->easy, CURLOPT_URL, request->url) != CURLE_OK)
         return hr_fail(-ENOMEM, "no memory for a request");
     return t->plain ? 0 : set_own(t, request, method);
 }

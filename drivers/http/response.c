@@ -24,7 +24,6 @@ hr_http_response *hr_http_close(hr_http_response *response)
     hr__http_session_unref(t->session);
     free(t->text);
     free(t->url);
-    free(t->what);
     free(t);
     return NULL;
 }
@@ -84,7 +83,7 @@ int hr_http_write(hr_http_response *response, const void *bytes, size_t size)
  * not count, and would keep the connection. */
 static int end_short(hr_http_response *t)
 {
-    curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+    curl_easy_setopt(t->handle->easy, CURLOPT_FORBID_REUSE, 1L);
     if (t->answered)
         return 0;
     int r = hr__http_explain(t, -EINVAL, 0,
@@ -140,9 +139,9 @@ bool hr_http_header_at(const hr_http_response *response, size_t i, const char **
 
 const char *hr_http_url(const hr_http_response *response)
 {
-    char *url = response->url;
-    if (response->easy)
-        curl_easy_getinfo(response->easy, CURLINFO_EFFECTIVE_URL, &url);
+    const char *url = response->url ? response->url : response->asked;
+    if (response->handle)
+        curl_easy_getinfo(response->handle->easy, CURLINFO_EFFECTIVE_URL, (char **)&url);
     return url ? url : "";
 }
 

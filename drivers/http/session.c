@@ -56,6 +56,8 @@ static int check_settings(const struct hr_http_options *o)
 {
     if (o->tls.key && !o->tls.cert)
         return hr_fail(-EINVAL, "http: a key without a certificate");
+    if (o->user_agent[strcspn(o->user_agent, "\r\n")])
+        return hr_fail(-EINVAL, "http: the user agent holds the end of a line");
     if (o->limit > INT_MAX || o->limit_per_host > INT_MAX)
         return hr_fail(-EINVAL, "http: no such limit");
     return 0;
@@ -68,6 +70,7 @@ static void destroy(hr_http_session *session)
     hr__http_multi_end(session);
     hr_key_limiter_free(session->hosts);
     hr_semaphore_done(&session->turns);
+    curl_slist_free_all(session->lines);
     for (size_t i = 0; i < HR_ARRAY_LEN(session->texts); i++)
         free(session->texts[i]);
     free(session);
@@ -86,6 +89,8 @@ static int begin(hr_http_session *session)
         session->hosts = hr_key_limiter_new(session->options.limit_per_host);
         r = session->hosts ? 0 : -ENOMEM;
     }
+    if (r == 0)
+        r = hr__http_handle_lines(session);
     if (r == 0)
         r = hr__http_multi_begin(session);
     return r < 0 ? hr_fail(r, "no memory for an HTTP session") : 0;
@@ -177,9 +182,11 @@ static int check_request(const struct hr_http_request *request)
     const char *method = request->method;
     if (!request->url)
         return hr_fail(-EINVAL, "http: no URL");
+    if (strlen(request->url) > HR__HTTP_URL_MAX)
+        return hr_fail(-EINVAL, "http: the URL is longer than 64 KiB: what is as long is a body");
     char shown[40];
     if (method && (!method[0] || method[strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-")]))
-        return hr_fail(-EINVAL, "http: this is no method: %s",
+        return hr_fail(-EINVAL, "http: this is no method, which is a word of capitals: %s",
                        hr__http_show(method, shown, sizeof(shown)));
     if (method && strcmp(method, "HEAD") == 0 && (request->body || request->stream))
         return hr_fail(-EINVAL, "http: HEAD has no body to send");
@@ -187,16 +194,17 @@ static int check_request(const struct hr_http_request *request)
 }
 
 static hr_http_response *response_new(hr_http_session *session,
-                                      const struct hr_http_request *request, char **what)
+                                      const struct hr_http_request *request)
 {
-    hr_http_response *t = malloc(sizeof(*t));
+    size_t size = strlen(request->url) + 1;
+    hr_http_response *t = malloc(sizeof(*t) + size);
     if (!t)
         return NULL;
     hr_usec total =
         request->total_timeout > 0 ? request->total_timeout : session->options.total_timeout;
     *t = (hr_http_response){
         .session = session,
-        .what = hr_take(*what),
+        .asked = memcpy(t + 1, request->url, size),
         .deadline = hr_later(hr_now(), total),
         .room = session->options.window,
         .streams = request->stream,
@@ -278,7 +286,6 @@ static int start(hr_http_response *t, const struct hr_http_request *request)
 int hr_http_begin(hr_http_session *session, const struct hr_http_request *request,
                   hr_http_response **ret)
 {
-    hr_auto(hr_freep) char *what = NULL;
     hr_auto(hr_freep) char *host = NULL;
     if (!hr_current_task())
         return hr_fail(HR_ENOTASK, "only a task can wait");
@@ -289,15 +296,15 @@ int hr_http_begin(hr_http_session *session, const struct hr_http_request *reques
     if (session->closed)
         return hr_fail(HR_ECLOSED, "the HTTP session was closed");
     int r = check_request(request);
-    if (r == 0)
-        r = hr__http_name(hr__http_method(request), request->url, session->hosts, &what, &host);
+    if (r < 0)
+        return r;
+    hr_auto(hr_http_closep) hr_http_response *t = response_new(session, request);
+    r = t ? hr__http_name(hr__http_method(request), request->url, session->hosts, t->what, &host)
+          : -ENOMEM;
     if (r == -ENOMEM)
         return hr_fail(r, "no memory for a request");
     if (r < 0)
         return r;
-    hr_auto(hr_http_closep) hr_http_response *t = response_new(session, request, &what);
-    if (!t)
-        return hr_fail(-ENOMEM, "no memory for a request");
     r = wait_for_turn(t, session->hosts ? host : NULL);
     if (r == 0) {
         t->host = session->hosts ? hr_take(host) : NULL;

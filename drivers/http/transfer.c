@@ -32,28 +32,30 @@ static void begin_answer(hr_http_response *t)
     long status = 0;
     hr__http_headers_clear(&t->headers);
     t->redirecting = false;
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(t->handle->easy, CURLINFO_RESPONSE_CODE, &status);
     if (t->following && status >= 300 && status < 400)
-        curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, is_redirect(status) ? 1L : 0L);
+        curl_easy_setopt(t->handle->easy, CURLOPT_FOLLOWLOCATION, is_redirect(status) ? 1L : 0L);
 }
 
 static void end_answer(hr_http_response *t)
 {
     long status = 0, version = 0;
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
+    curl_easy_getinfo(t->handle->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200)
         return;
-    const char *place = hr__http_headers_get(&t->headers, "location");
-    t->redirecting = t->following && is_redirect(status) && place && place[0];
+    if (t->following && is_redirect(status)) {
+        const char *place = hr__http_headers_get(&t->headers, "location");
+        t->redirecting = place && place[0];
+    }
     if (t->redirecting) {
         t->redirects++;
         t->talking = false;
         /* Whoever is shown elsewhere with 303 goes there to get, whatever he came to do. */
         if (status == 303)
-            curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, NULL);
+            curl_easy_setopt(t->handle->easy, CURLOPT_CUSTOMREQUEST, NULL);
         return;
     }
+    curl_easy_getinfo(t->handle->easy, CURLINFO_HTTP_VERSION, &version);
     t->status = (int)status;
     t->version = version == CURL_HTTP_VERSION_1_0   ? 10
                  : version == CURL_HTTP_VERSION_1_1 ? 11
@@ -65,7 +67,7 @@ static void end_answer(hr_http_response *t)
 
 static size_t on_header(char *bytes, size_t one, size_t size, void *cookie)
 {
-    hr_http_response *t = cookie;
+    hr_http_response *t = ((const struct hr__http_handle *)cookie)->user;
     hr_event_set(&t->news);
     if (t->answered) /* what follows a body in chunks */
         return size;
@@ -83,7 +85,7 @@ static size_t on_header(char *bytes, size_t one, size_t size, void *cookie)
 
 static size_t on_body(char *bytes, size_t one, size_t size, void *cookie)
 {
-    hr_http_response *t = cookie;
+    hr_http_response *t = ((const struct hr__http_handle *)cookie)->user;
     size_t have = hr_buf_size(&t->body);
     hr_event_set(&t->news);
     if (t->whole && size > t->room - (have < t->room ? have : t->room))
@@ -98,7 +100,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *cookie)
 
 static size_t on_upload(char *bytes, size_t one, size_t size, void *cookie)
 {
-    hr_http_response *t = cookie;
+    hr_http_response *t = ((const struct hr__http_handle *)cookie)->user;
     size_t have = hr_buf_size(&t->upload);
     hr_event_set(&t->news);
     if (have == 0 && t->upload_ended)
@@ -117,7 +119,7 @@ static size_t on_upload(char *bytes, size_t one, size_t size, void *cookie)
  * turns out dead: for what must not be done twice, that is the end. */
 static int on_request(void *cookie, char *ip, char *local_ip, int port, int local_port)
 {
-    hr_http_response *t = cookie;
+    hr_http_response *t = ((const struct hr__http_handle *)cookie)->user;
     if (t->tries > t->redirects && !t->idempotent) {
         refuse(t, HR_ELOST);
         return CURL_PREREQFUNC_ABORT;
@@ -131,7 +133,7 @@ static int on_request(void *cookie, char *ip, char *local_ip, int port, int loca
 
 static curl_socket_t on_open(void *cookie, curlsocktype purpose, struct curl_sockaddr *address)
 {
-    hr_http_response *t = cookie;
+    hr_http_response *t = ((const struct hr__http_handle *)cookie)->user;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->protocol);
     if (fd >= 0)
@@ -141,21 +143,21 @@ static curl_socket_t on_open(void *cookie, curlsocktype purpose, struct curl_soc
     return CURL_SOCKET_BAD;
 }
 
-void hr__http_transfer_follow(hr_http_response *t)
+void hr__http_transfer_follow(struct hr__http_handle *handle)
 {
-    CURL *easy = t->easy;
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->said);
+    CURL *easy = handle->easy;
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, handle);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->said);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, handle);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, handle);
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
-    curl_easy_setopt(easy, CURLOPT_READDATA, t);
+    curl_easy_setopt(easy, CURLOPT_READDATA, handle);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, handle);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, handle);
 }
 
 /* --- its course */
@@ -169,9 +171,12 @@ void hr__http_transfer_over(hr_http_response *t, int code)
     t->code = code;
     hr_list_remove(&t->link);
     hr__http_multi_remove(t);
-    curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &url);
-    curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connections);
-    t->url = url ? strdup(url) : NULL;
+    curl_easy_getinfo(t->handle->easy, CURLINFO_EFFECTIVE_URL, &url);
+    curl_easy_getinfo(t->handle->easy, CURLINFO_NUM_CONNECTS, &connections);
+    if (url && strcmp(url, t->asked) != 0) {
+        t->url = strdup(url);
+        t->asked = ""; /* without memory it is not known */
+    }
     session->stats.connections += (uint64_t)connections;
     session->stats.requests++;
     hr__http_handle_give(t);
@@ -189,7 +194,7 @@ void hr__http_transfer_resume(hr_http_response *t, int which)
         return;
     t->paused &= ~which;
     hr__http_multi_look(t);
-    CURLcode code = curl_easy_pause(t->easy, t->paused);
+    CURLcode code = curl_easy_pause(t->handle->easy, t->paused);
     if (code != CURLE_OK && !t->over)
         hr__http_transfer_over(t, hr__http_outcome(t, code));
     hr__http_multi_settle(t->session);

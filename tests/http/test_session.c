@@ -510,7 +510,8 @@ TEST_REAL(a_request_that_is_none_is_refused)
     const char *const lines[] = {"X: y\r\nZ: w", NULL};
     request = (struct hr_http_request){.url = url("/"), .headers = lines};
     ASSERT_ERR(hr_http_send(session, &request, &response), -EINVAL);
-    ASSERT_STR(hr_last_error()->message, "http: this is no header: X: y\\x0d\\x0aZ: w");
+    ASSERT_STR(hr_last_error()->message,
+               "http: the header X holds the end of a line: each is one, without it");
     request = (struct hr_http_request){.url = url("/"), .content_type = "a\r\nb"};
     ASSERT_ERR(hr_http_send(session, &request, &response), -EINVAL);
     request =
