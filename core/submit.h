@@ -48,8 +48,8 @@ HR_PUBLIC void hr_thread_future_unrefp(hr_thread_future **future);
 HR_PUBLIC int hr_thread_future_wait(hr_thread_future *future, hr_usec limit);
 
 /* As wait without a limit, for a task, whose loop goes on: it may be the handle's own or another.
- * A cancel asks what was submitted to end, as hr_thread_future_cancel() does, and comes out at once:
- * -ECANCELED. Also -ENOMEM, HR_ENOTASK. */
+ * A cancel asks what was submitted to end, as hr_thread_future_cancel() does, and comes out at
+ * once: -ECANCELED. Also -ENOMEM, HR_ENOTASK. */
 HR_PUBLIC hr_async int hr_thread_future_await(hr_thread_future *future);
 
 /* That as a future of the running loop, for limits, gathers and waits. Its status and error are the

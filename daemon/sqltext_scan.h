@@ -24,8 +24,8 @@ struct sql_tokens {
     struct sqltext_error *err;
 };
 
-/* Cuts a text into tokens, which point into it: of one statement, without a semicolon at its end. 0,
- * -EINVAL with *err, or -ENOMEM. */
+/* Cuts a text into tokens, which point into it: of one statement, without a semicolon at its end.
+ * 0, -EINVAL with *err, or -ENOMEM. */
 int sql_scan(const char *text, struct sql_tokens *ret, struct sqltext_error *err);
 void sql_tokens_done(struct sql_tokens *tokens);
 

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bodies of requests: whole ones and those in pieces, servers that answer early or hang up, and
+ * lengths that were not kept.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "drivers/http.h"
+#include "tests/http/server.h"
+#include "tests/support/hrtest.h"
+
+#define MIB ((size_t)1024 * 1024)
+
+static struct test_http server;
+static hr_http_session *session;
+
+static const char *url(const char *path)
+{
+    static char text[512];
+    snprintf(text, sizeof(text), "%s%s", server.url, path);
+    return text;
+}
+
+static void begin(bool (*serve)(struct test_conn *conn), struct hr_http_options options)
+{
+    test_http_start(&server, serve);
+    session = hr_http_session_new(&options);
+    ASSERT_TRUE(session);
+}
+
+static void end(void)
+{
+    hr_http_session_freep(&session);
+    test_http_stop(&server);
+}
+
+/* What reading the whole body of a path comes to; its status is there in any case. */
+static int get(const char *path, char *text, size_t size)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *body;
+    ASSERT_ERR(hr_http_get(session, url(path), &response), 0);
+    ASSERT_EQ(hr_http_status(response), 200);
+    int r = hr_http_text(response, &body, NULL);
+    snprintf(text, size, "%s", r == 0 ? body : "");
+    return r;
+}
+
+static char byte_at(size_t i)
+{
+    return (char)(i * 7 + (i >> 9));
+}
+
+static bool serve_echo(struct test_conn *conn)
+{
+    if (test_conn_asks(conn, "/sum")) {
+        unsigned sum = 0;
+        for (size_t i = 0; i < conn->body_size; i++)
+            sum = sum * 31 + (unsigned char)conn->body[i];
+        char text[64];
+        snprintf(text, sizeof(text), "%s %zu %u", test_conn_header(conn, "transfer-encoding"),
+                 conn->body_size, sum);
+        return test_conn_answer(conn, text);
+    }
+    char text[512];
+    snprintf(text, sizeof(text), "%s %.*s", conn->method, (int)conn->body_size, conn->body);
+    size_t used = strlen(text);
+    snprintf(text + used, sizeof(text) - used, " %s", test_conn_header(conn, "content-type"));
+    return test_conn_answer(conn, text);
+}
+
+TEST_REAL(bodies_are_sent_as_they_are)
+{
+    begin(serve_echo, (struct hr_http_options){0});
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *text;
+    ASSERT_ERR(hr_http_post(session, url("/"), "text/plain", "a body", 6, &response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "POST a body text/plain");
+    hr_http_closep(&response);
+
+    ASSERT_ERR(hr_http_post(session, url("/"), NULL, NULL, 0, &response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "POST  ");
+    hr_http_closep(&response);
+
+    const char *const headers[] = {"Content-Type: application/json", NULL};
+    struct hr_http_request request = {
+        .method = "PATCH", .url = url("/"), .headers = headers, .body = "{}", .body_size = 2};
+    ASSERT_ERR(hr_http_send(session, &request, &response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "PATCH {} application/json");
+    hr_http_closep(&response);
+
+    request = (struct hr_http_request){.method = "DELETE", .url = url("/")};
+    ASSERT_ERR(hr_http_send(session, &request, &response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "DELETE  ");
+    hr_http_closep(&response);
+
+    ASSERT_ERR(hr_http_get(session, url("/"), &response), 0); /* nothing is left of those before */
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "GET  ");
+    hr_http_closep(&response);
+    end();
+}
+
+static void stream(size_t size, size_t known, const char *expected)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    static char piece[50000];
+    unsigned sum = 0;
+    const char *text;
+    struct hr_http_request request = {
+        .method = "PUT", .url = url("/sum"), .stream = true, .body_size = known};
+    ASSERT_ERR(hr_http_begin(session, &request, &response), 0);
+    for (size_t sent = 0, n; sent < size; sent += n) {
+        n = size - sent < sizeof(piece) ? size - sent : sizeof(piece);
+        for (size_t i = 0; i < n; i++) {
+            piece[i] = byte_at(sent + i);
+            sum = sum * 31 + (unsigned char)piece[i];
+        }
+        ASSERT_ERR(hr_http_write(response, piece, n), 0);
+    }
+    ASSERT_ERR(hr_sleep(hr_ms(2)), 0); /* all of it goes, and only its end is missing */
+    ASSERT_ERR(hr_http_finish(response), 0);
+    ASSERT_ERR(hr_http_write(response, piece, 1), -EINVAL);
+    ASSERT_EQ(hr_http_status(response), 200);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    char all[64];
+    snprintf(all, sizeof(all), "%s %zu %u", expected, size, sum);
+    ASSERT_STR(text, all);
+}
+
+TEST_REAL(a_body_may_be_sent_in_pieces)
+{
+    begin(serve_echo, (struct hr_http_options){0});
+    stream(3 * MIB, 0, "chunked");
+    stream(3 * MIB, 3 * MIB, "");
+    stream(0, 0, "chunked");
+    end();
+}
+
+static int write_for_ever(void *arg)
+{
+    hr_http_response *response = arg;
+    static char piece[65536];
+    int r = 0;
+    while (r >= 0)
+        r = hr_http_write(response, piece, sizeof(piece));
+    return r;
+}
+
+static bool serve_nobody(struct test_conn *conn)
+{
+    return false;
+}
+
+/* A server whose one connection is the test's own: nothing of what is sent is read. */
+static hr_http_response *begin_unread(size_t body_size, int *ret_fd)
+{
+    hr_http_response *response = NULL;
+    test_http_start(&server, serve_nobody);
+    hr_task_cancel(server.acceptor, NULL);
+    ASSERT_ERR(hr_join(server.acceptor), -ECANCELED);
+    session = hr_http_session_new(&(struct hr_http_options){.read_timeout = hr_ms(100)});
+    struct hr_http_request request = {.url = url("/"), .stream = true, .body_size = body_size};
+    ASSERT_ERR(hr_http_begin(session, &request, &response), 0);
+    ASSERT_EQ(hr_wait_fd(server.fd, HR_READ), HR_READ);
+    *ret_fd = accept4(server.fd, NULL, NULL, SOCK_CLOEXEC);
+    ASSERT_TRUE(*ret_fd >= 0);
+    return response;
+}
+
+static void end_unread(hr_http_response *response, int fd)
+{
+    hr_http_close(response);
+    close(fd);
+    close(server.fd);
+    hr_http_session_freep(&session);
+}
+
+TEST_REAL(a_server_that_does_not_read_holds_the_sender_back)
+{
+    int fd;
+    hr_http_response *response = begin_unread(0, &fd);
+    ASSERT_ERR(write_for_ever(response), -ETIMEDOUT);
+    ASSERT_TRUE(hr_last_error()->sent);
+    end_unread(response, fd);
+}
+
+TEST_REAL(a_server_may_answer_before_it_has_read_the_body)
+{
+    static const char answer[] = "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!";
+    const char *text;
+    int fd;
+    hr_http_response *response = begin_unread(0, &fd);
+    ASSERT_EQ(write(fd, answer, sizeof(answer) - 1), sizeof(answer) - 1);
+    ASSERT_ERR(write_for_ever(response), -EPIPE);
+    ASSERT_ERR(hr_http_finish(response), 0);
+    ASSERT_EQ(hr_http_status(response), 413);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "no!");
+    end_unread(response, fd);
+}
+
+TEST_REAL(a_server_that_hangs_up_while_it_is_sent_to_is_a_code_and_no_signal)
+{
+    int fd;
+    hr_http_response *response = begin_unread(0, &fd);
+    hr_task *writer = hr_create_task("write", write_for_ever, response);
+    ASSERT_ERR(hr_sleep(hr_ms(20)), 0);
+    close(fd);
+    ASSERT_ERR(hr_join(writer), HR_ELOST);
+    end_unread(response, dup(0));
+}
+
+static void put(size_t known, const char *body, int written, int finished)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *text;
+    struct hr_http_request request = {
+        .method = "PUT", .url = url("/"), .stream = true, .body_size = known};
+    ASSERT_ERR(hr_http_begin(session, &request, &response), 0);
+    ASSERT_ERR(hr_http_write(response, body, strlen(body)), written);
+    if (written < 0)
+        ASSERT_ERR(hr_http_write(response, body, known), 0);
+    const struct test_conn *conn = hr_list_entry(server.conns.next, struct test_conn, link);
+    while (finished < 0 && conn->body_size != known) /* it has begun */
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_ERR(hr_http_finish(response), finished);
+    if (finished < 0)
+        return;
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "PUT 0123456789 ");
+}
+
+TEST_REAL(a_body_of_another_length_than_was_said_is_no_part_of_another_request)
+{
+    char text[32];
+    begin(serve_echo, (struct hr_http_options){0});
+    put(10, "0123456789GET / HTTP/1.1\r\n\r\n", -EINVAL, 0);
+    put(10, "0123456789", 0, 0);
+    ASSERT_EQ(server.connections, 1);
+    put(12, "01234", 0, -EINVAL);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "5 bytes of a body"));
+    ASSERT_ERR(get("/", text, sizeof(text)), 0);
+    ASSERT_STR(text, "GET  ");
+    ASSERT_EQ(server.connections, 2);
+    ASSERT_EQ(server.requests, 3);
+    end();
+}
+
+TEST_REAL(a_body_that_ends_short_behind_an_early_answer_ends_its_connection)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes";
+    const char *text;
+    char raw[1024];
+    int fd;
+    hr_http_response *response = begin_unread(10, &fd);
+    ASSERT_ERR(hr_http_write(response, "01234", 5), 0);
+    ASSERT_EQ(write(fd, answer, sizeof(answer) - 1), sizeof(answer) - 1);
+    while (hr_http_status(response) == 0)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_ERR(hr_http_finish(response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "yes");
+    ssize_t n = recv(fd, raw, sizeof(raw), MSG_DONTWAIT);
+    ASSERT_TRUE(n > 9);
+    ASSERT_EQ(memcmp(raw + n - 9, "\r\n\r\n01234", 9), 0);
+    ASSERT_EQ(recv(fd, raw, sizeof(raw), MSG_DONTWAIT), 0); /* its end, and no next request */
+    end_unread(response, fd);
+}
+
+/* Elsewhere the body is wanted at another place, after which libcurl 8.14 keeps the connection and
+ * 7.88 does not. */
+static bool serve_no_body(struct test_conn *conn)
+{
+    if (test_conn_asks(conn, "/elsewhere"))
+        return test_conn_say(conn, "HTTP/1.1 307 There\r\nLocation: /upload?secret=1\r\n"
+                                   "Content-Length: 0\r\n\r\n");
+    return !test_conn_asks(conn, "/lost") && test_conn_answer(conn, "ok");
+}
+
+static int put_in_pieces(const char *path)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    struct hr_http_request request = {.method = "PUT", .url = url(path), .stream = true};
+    int r = hr_http_begin(session, &request, &response);
+    if (r == 0)
+        r = hr_http_write(response, "piece", 5);
+    return r < 0 ? r : hr_http_finish(response);
+}
+
+TEST_REAL(a_body_in_pieces_that_is_wanted_again_is_lost_and_the_record_says_where)
+{
+    begin(serve_no_body, (struct hr_http_options){0});
+    ASSERT_ERR(put_in_pieces("/elsewhere"), HR_ELOST);
+    ASSERT_TRUE(hr_last_error()->sent);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "wants the body at "));
+    ASSERT_TRUE(strstr(hr_last_error()->message, "/upload instead"));
+    ASSERT_FALSE(strstr(hr_last_error()->message, "secret"));
+    ASSERT_ERR(put_in_pieces("/"), 0);
+    ASSERT_ERR(put_in_pieces("/lost"), HR_ELOST); /* a kept connection, so it is tried again */
+    ASSERT_TRUE(strstr(hr_last_error()->message, "begin the request anew"));
+    end();
+}
