@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "core/line.h"
+#include "core/loop_impl.h"
 
 /* How many loops run in debug mode. */
 extern atomic_uint hr__debug_loops;
@@ -36,10 +37,9 @@ static inline bool hr__line_foreign(const struct hr__line *line)
     return hr__debugging() && hr__debug_foreign(line);
 }
 
-/* The end of a call by another thread: HR_EWRONGTHREAD, or that of the program where the call has
- * no code, or one that nobody looks at. call as people write it, with "()". */
+/* HR_EWRONGTHREAD, for a call by another thread; where the call has no code, or one that nobody
+ * looks at, hr__debug_end() ends the program. call as people write it, with "()". */
 int hr__debug_refuse(const char *call, const void *object);
-_Noreturn void hr__debug_end(const char *call, const void *object);
 
 static inline void hr__line_demand(const struct hr__line *line, const char *call,
                                    const void *object)

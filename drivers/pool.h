@@ -66,7 +66,7 @@ HR_PUBLIC void hr_pool_release(hr_pool *pool, void *conn, enum hr_pool_return st
 
 /* Ends the program: call ("hr_mysql_release()") was given a connection that was given back before.
  */
-HR_PUBLIC _Noreturn void hr_pool_not_lent(const char *call);
+HR_PUBLIC __attribute__((noreturn)) void hr_pool_not_lent(const char *call);
 
 /* The server changed its mind (failover): closes idle connections, retires the lent ones on
  * return. */

@@ -18,7 +18,7 @@ INCLUDES = {
     "core": [],
     "core/patch": ["core/"],
     "drivers": ["core/"],
-    "drivers/http": ["core/", "drivers/http.h", "drivers/tls.h"],
+    "drivers/http": ["core/", "drivers/http.h", "drivers/missing.h", "drivers/tls.h"],
     "config": ["core/base.h"],
     "daemon/item": ["core/base.h", "config/"],
     "daemon": ["core/", "drivers/", "config/"],

@@ -171,7 +171,7 @@ static void assert_says(const char *text, const char *said)
 
 static void a_mistake_is_named_with_a_hint(void **state)
 {
-    assert_says("stnoes: 1\n", "t.yaml:1:1: error: stnoes: unknown key (did you mean stones?)\n");
+    assert_says("stnoes: 2\n", "t.yaml:1:1: error: stnoes: unknown key (did you mean stones?)\n");
     assert_says("wheels: {a: {round: {spokes: 3, x: 1}}}\n",
                 "t.yaml:1:33: error: wheels.a.round.x: unknown key (known here: spokes)\n");
     assert_says("stones: 9\n", "t.yaml:1:9: error: stones: \"9\" is out of range (1 to 8)\n");
