@@ -23,7 +23,7 @@ void hr__request_over(struct hr__request *request);
 
 /* For cleanups that find their scope entered by another task, or one inside that was entered later:
  * they end the program. */
-_Noreturn void hr__request_misused(const char *call);
+__attribute__((noreturn)) void hr__request_misused(const char *call);
 
 void hr__request_make(struct hr__request *request, const char *reason);
 
