@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drivers/missing.h"
 #include "drivers/redis/client.h"
 #include "drivers/redis/sentinel.h"
 #include "drivers/tls_impl.h"
@@ -191,7 +192,9 @@ hr_redis *hr__redis_new_beside(const hr_redis *pattern, const struct hr__redis_a
 
 int hr_redis_close(hr_redis *redis)
 {
-    int r = hr_running_loop() || !redis ? hr__redis_check_loop(redis) : 0;
+    if (!redis)
+        return hr__missing_object("redis: a client");
+    int r = hr_running_loop() ? hr__redis_check_loop(redis) : 0;
     if (r < 0)
         return r;
     hr__redis_ref(redis);

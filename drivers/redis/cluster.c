@@ -4,6 +4,7 @@
  */
 #include "drivers/redis/cluster.h"
 
+#include "drivers/missing.h"
 #include "drivers/redis/cluster_impl.h"
 #include "drivers/redis/manners.h"
 #include "drivers/redis/script_impl.h"
@@ -33,7 +34,9 @@ hr_redis_cluster *hr_redis_cluster_new(const struct hr_redis_options *options)
 
 int hr_redis_cluster_close(hr_redis_cluster *cluster)
 {
-    int r = hr__redis_check_loop(cluster ? cluster->pattern : NULL);
+    if (!cluster)
+        return hr__missing_object("redis: a client");
+    int r = hr__redis_check_loop(cluster->pattern);
     if (r < 0)
         return r;
     hr__cluster_ref(cluster);
