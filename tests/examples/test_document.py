@@ -35,7 +35,8 @@ def test_the_readme_quotes_programs_as_they_are():
 
 
 @pytest.mark.parametrize("guide, name", [("http.md", "http_tour.c"), ("mysql.md", "mysql_tour.c"),
-                                         ("programs.md", "programs_tour.c"), ("redis.md", "redis_tour.c")])
+                                         ("programs.md", "programs_tour.c"), ("redis.md", "redis_tour.c"),
+                                         ("simulation.md", "simulation.c")])
 def test_a_guide_quotes_its_program_as_it_is(guide, name):
     program = read("docs", "examples", name)
     quoted = [block for block in blocks(read("docs", guide), "c") if "hr_redis_cluster" not in block]
