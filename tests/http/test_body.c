@@ -13,47 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "drivers/http.h"
-#include "tests/http/server.h"
+#include "tests/http/rig.h"
 #include "tests/support/hrtest.h"
 
 #define MIB ((size_t)1024 * 1024)
 
-static struct test_http server;
-static hr_http_session *session;
 static size_t said_so_far; /* by the server, of a long body */
-
-static const char *url(const char *path)
-{
-    static char text[512];
-    snprintf(text, sizeof(text), "%s%s", server.url, path);
-    return text;
-}
-
-static void begin(bool (*serve)(struct test_conn *conn), struct hr_http_options options)
-{
-    test_http_start(&server, serve);
-    session = hr_http_session_new(&options);
-    ASSERT_TRUE(session);
-}
-
-static void end(void)
-{
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
-}
-
-/* What reading the whole body of a path comes to; its status is there in any case. */
-static int get(const char *path, char *text, size_t size)
-{
-    hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    const char *body;
-    ASSERT_ERR(hr_http_get(session, url(path), &response), 0);
-    ASSERT_EQ(hr_http_status(response), 200);
-    int r = hr_http_text(response, &body, NULL);
-    snprintf(text, size, "%s", r == 0 ? body : "");
-    return r;
-}
 
 /* "hello hello hello hello hello\n", by gzip. */
 static const unsigned char zipped[] = {
@@ -106,65 +71,59 @@ static bool serve_ends(struct test_conn *conn)
 TEST_REAL(s24_6_a_body_ends_by_length_by_chunk_or_by_the_connection)
 {
     char text[32];
-    begin(serve_ends, (struct hr_http_options){0});
+    rig_begin(serve_ends);
     const char *const whole[] = {"/length", "/chunked", "/until-close", NULL};
     for (const char *const *path = whole; *path; path++) {
-        ASSERT_ERR(get(*path, text, sizeof(text)), 0);
+        ASSERT_ERR(rig_get(*path, text, sizeof(text)), 0);
         ASSERT_STR(text, "body");
     }
-    ASSERT_ERR(get("/empty", text, sizeof(text)), 0);
+    ASSERT_ERR(rig_get("/empty", text, sizeof(text)), 0);
     ASSERT_STR(text, "");
-    end();
+    rig_end();
 }
 
 TEST_REAL(s24_6_a_short_or_garbled_body_is_an_error)
 {
     char text[32];
-    begin(serve_ends, (struct hr_http_options){0});
+    rig_begin(serve_ends);
     const char *const bad[] = {"/short",     "/short-chunk", "/no-last-chunk",
                                "/bad-chunk", "/bad-gzip",    NULL};
     for (const char *const *path = bad; *path; path++)
-        ASSERT_ERR(get(*path, text, sizeof(text)), -EBADMSG);
+        ASSERT_ERR(rig_get(*path, text, sizeof(text)), -EBADMSG);
 
     /* What came before the end can be read. */
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    ASSERT_ERR(hr_http_get(session, url("/short"), &response), 0);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/short"), &response), 0);
     ASSERT_EQ(hr_http_read(response, text, sizeof(text)), 4);
     ASSERT_EQ(hr_http_read(response, text, sizeof(text)), -EBADMSG);
     hr_http_closep(&response);
 
-    ASSERT_ERR(hr_http_get(session, url("/garbage"), &response), -EBADMSG);
-    ASSERT_ERR(hr_http_get(session, url("/nothing"), &response), HR_ELOST);
-    end();
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/garbage"), &response), -EBADMSG);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/nothing"), &response), HR_ELOST);
+    rig_end();
 }
 
 TEST_REAL(text_is_utf_8_whatever_it_came_as)
 {
     char text[32];
-    begin(serve_ends, (struct hr_http_options){0});
-    ASSERT_ERR(get("/latin1", text, sizeof(text)), 0);
+    rig_begin(serve_ends);
+    ASSERT_ERR(rig_get("/latin1", text, sizeof(text)), 0);
     ASSERT_STR(text, "\xc3\xa9!");
-    ASSERT_ERR(get("/no-text", text, sizeof(text)), -EILSEQ);
-    end();
+    ASSERT_ERR(rig_get("/no-text", text, sizeof(text)), -EILSEQ);
+    rig_end();
 }
 
 TEST_REAL(s24_12_a_compressed_body_is_decoded)
 {
     char text[64];
-    begin(serve_ends, (struct hr_http_options){0});
-    ASSERT_ERR(get("/gzip", text, sizeof(text)), 0);
+    rig_begin(serve_ends);
+    ASSERT_ERR(rig_get("/gzip", text, sizeof(text)), 0);
     ASSERT_STR(text, "hello hello hello hello hello\n");
-    end();
-    begin(serve_ends, (struct hr_http_options){.no_compression = true});
-    ASSERT_ERR(get("/gzip", text, sizeof(text)), 0);
+    rig_end();
+    rig_begin(serve_ends, .no_compression = true);
+    ASSERT_ERR(rig_get("/gzip", text, sizeof(text)), 0);
     ASSERT_STR(text, "plain");
-    end();
-}
-
-/* Byte i of a long body. */
-static char byte_at(size_t i)
-{
-    return (char)(i * 7 + (i >> 9));
+    rig_end();
 }
 
 static bool serve_long(struct test_conn *conn)
@@ -175,7 +134,7 @@ static bool serve_long(struct test_conn *conn)
     said_so_far = 0;
     while (ok && said_so_far < size) {
         for (size_t i = 0; i < sizeof(piece); i++)
-            piece[i] = byte_at(said_so_far + i);
+            piece[i] = rig_byte(said_so_far + i);
         ok = test_conn_send(conn, piece, sizeof(piece));
         said_so_far += sizeof(piece);
     }
@@ -184,11 +143,11 @@ static bool serve_long(struct test_conn *conn)
 
 TEST_REAL(s24_15_a_body_that_nobody_reads_holds_its_server_back)
 {
-    begin(serve_long, (struct hr_http_options){0});
+    rig_begin(serve_long);
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     hr_auto(hr_freep) char *bytes = malloc(100000);
     size_t size = 64 * MIB, got = 0, before;
-    ASSERT_ERR(hr_http_get(session, url("/64"), &response), 0);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/64"), &response), 0);
     do { /* until the kernel's buffers are full as well */
         before = said_so_far;
         ASSERT_ERR(hr_sleep(hr_ms(20)), 0);
@@ -197,14 +156,14 @@ TEST_REAL(s24_15_a_body_that_nobody_reads_holds_its_server_back)
     for (ssize_t n; (n = hr_http_read(response, bytes, 100000)) != 0; got += (size_t)n) {
         ASSERT_TRUE(n > 0);
         for (size_t i = 0; i < (size_t)n; i += 97)
-            ASSERT_EQ(bytes[i], byte_at(got + i));
+            ASSERT_EQ(bytes[i], rig_byte(got + i));
     }
     ASSERT_EQ(got, size);
     hr_http_closep(&response);
-    ASSERT_ERR(hr_http_get(session, url("/1"), &response), 0);
-    ASSERT_EQ(server.connections, 1);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/1"), &response), 0);
+    ASSERT_EQ(rig.server.connections, 1);
     hr_http_closep(&response);
-    end();
+    rig_end();
 }
 
 /* libcurl 8.5 asks to hear of what comes for a paused transfer, too, and reads it when it does.
@@ -256,12 +215,12 @@ curl_multi_socket_action(CURLM *multi, curl_socket_t fd, int events, int *runnin
 
 TEST_REAL(s24_15_libcurl_is_not_told_what_comes_for_a_body_that_nobody_reads)
 {
-    begin(serve_long, (struct hr_http_options){0});
+    rig_begin(serve_long);
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     static char bytes[100000];
     size_t got = 0, before;
     greedy = (struct greedy){.on = true};
-    ASSERT_ERR(hr_http_get(session, url("/8"), &response), 0);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/8"), &response), 0);
     do {
         before = said_so_far;
         ASSERT_ERR(hr_sleep(hr_ms(20)), 0);
@@ -269,29 +228,29 @@ TEST_REAL(s24_15_libcurl_is_not_told_what_comes_for_a_body_that_nobody_reads)
     ASSERT_EQ(greedy.told, 0);
     greedy.on = false;
     if (greedy.mine) /* it is forgotten after all, where libcurl is not 8.5 itself */
-        real_callback(greedy.easy, greedy.fd, CURL_POLL_REMOVE, session, greedy.mine);
+        real_callback(greedy.easy, greedy.fd, CURL_POLL_REMOVE, rig.session, greedy.mine);
     greedy.mine = NULL;
     for (ssize_t n; (n = hr_http_read(response, bytes, sizeof(bytes))) != 0; got += (size_t)n)
         ASSERT_TRUE(n > 0);
     ASSERT_EQ(got, 8 * MIB);
     hr_http_closep(&response);
-    end();
+    rig_end();
 }
 
 TEST_REAL(a_body_larger_than_wanted_is_an_error)
 {
-    begin(serve_long, (struct hr_http_options){.max_body = MIB});
+    rig_begin(serve_long, .max_body = MIB);
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     const void *bytes;
     size_t size;
-    ASSERT_ERR(hr_http_get(session, url("/1"), &response), 0);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/1"), &response), 0);
     ASSERT_ERR(hr_http_bytes(response, &bytes, &size), 0);
     ASSERT_EQ(size, MIB);
     hr_http_closep(&response);
-    ASSERT_ERR(hr_http_get(session, url("/2"), &response), 0);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/2"), &response), 0);
     ASSERT_ERR(hr_http_bytes(response, &bytes, &size), -EMSGSIZE);
     hr_http_closep(&response);
-    end();
+    rig_end();
 }
 
 static char folder[] = "/tmp/hr-http-XXXXXX";
@@ -315,8 +274,8 @@ TEST_REAL(s24_13_a_body_is_saved_by_threads_whole_or_not_at_all)
     strcpy(strrchr(folder, '-'), "-XXXXXX");
     ASSERT_TRUE(mkdtemp(folder));
     snprintf(path, sizeof(path), "%s/file", folder);
-    begin(serve_long, (struct hr_http_options){0});
-    ASSERT_ERR(hr_http_get(session, url("/8"), &response), 0);
+    rig_begin(serve_long);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/8"), &response), 0);
     ASSERT_ERR(hr_http_save(response, path, &size), 0);
     ASSERT_EQ(size, 8 * MIB);
     ASSERT_EQ(stat(path, &status), 0);
@@ -324,22 +283,22 @@ TEST_REAL(s24_13_a_body_is_saved_by_threads_whole_or_not_at_all)
     FILE *file = fopen(path, "re");
     ASSERT_TRUE(file);
     for (size_t i = 0; i < 8 * MIB; i++) {
-        if ((char)getc_unlocked(file) != byte_at(i))
+        if ((char)getc_unlocked(file) != rig_byte(i))
             test_fail(__FILE__, __LINE__, "byte %zu is another", i);
     }
     fclose(file);
     hr_http_closep(&response);
 
-    ASSERT_ERR(hr_http_get(session, url("/1"), &response), 0);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/1"), &response), 0);
     ASSERT_ERR(hr_http_save(response, "/no/such/folder/file", NULL), -ENOENT);
     hr_http_closep(&response);
-    end();
+    rig_end();
 
-    begin(serve_ends, (struct hr_http_options){0});
-    ASSERT_ERR(hr_http_get(session, url("/short"), &response), 0);
+    rig_begin(serve_ends);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/short"), &response), 0);
     ASSERT_ERR(hr_http_save(response, path, NULL), -EBADMSG);
     hr_http_closep(&response);
-    end();
+    rig_end();
     ASSERT_EQ(stat(path, &status), 0); /* the file that was there still is */
     ASSERT_EQ(status.st_size, 8 * MIB);
     ASSERT_EQ(files_in_folder(), 1);
@@ -358,11 +317,11 @@ static bool serve_headers(struct test_conn *conn)
 
 TEST_REAL(more_headers_than_anybody_needs_are_an_error)
 {
-    begin(serve_headers, (struct hr_http_options){0});
+    rig_begin(serve_headers);
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    ASSERT_ERR(hr_http_get(session, url("/200"), &response), 0);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/200"), &response), 0);
     ASSERT_EQ(strlen(hr_http_header(response, "x-0200")), 1015);
     hr_http_closep(&response);
-    ASSERT_ERR(hr_http_get(session, url("/270"), &response), -EMSGSIZE);
-    end();
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/270"), &response), -EMSGSIZE);
+    rig_end();
 }

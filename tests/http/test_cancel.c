@@ -9,8 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "drivers/http.h"
-#include "tests/http/server.h"
+#include "tests/http/rig.h"
 #include "tests/support/cancel_each.h"
 #include "tests/support/certificates.h"
 #include "tests/support/hrtest.h"
@@ -18,8 +17,6 @@
 #define SAID   3000
 #define WINDOW 128
 
-static struct test_http server;
-static hr_http_session *session;
 static char folder[] = "/tmp/hr-http-cancel-XXXXXX";
 static char file[64];
 
@@ -37,13 +34,6 @@ static bool serve(struct test_conn *conn)
     return ok;
 }
 
-static const char *url(const char *path)
-{
-    static char text[128];
-    snprintf(text, sizeof(text), "%s%s", server.url, path);
-    return text;
-}
-
 /* --- what is done */
 
 static int take_all(hr_http_response *response)
@@ -59,14 +49,14 @@ static int take_all(hr_http_response *response)
 static int get(void *arg)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    int r = hr_http_get(session, url("/"), &response);
+    int r = hr_http_get(rig.session, rig_url("/"), &response);
     return r < 0 ? r : take_all(response);
 }
 
 static int get_redirected(void *arg)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    int r = hr_http_get(session, url("/away"), &response);
+    int r = hr_http_get(rig.session, rig_url("/away"), &response);
     return r < 0 ? r : take_all(response);
 }
 
@@ -74,7 +64,7 @@ static int post(void *arg)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     const char *text;
-    int r = hr_http_post(session, url("/"), "text/plain", "a=1", 3, &response);
+    int r = hr_http_post(rig.session, rig_url("/"), "text/plain", "a=1", 3, &response);
     return r < 0 ? r : hr_http_text(response, &text, NULL);
 }
 
@@ -82,8 +72,8 @@ static int exchange_pieces(void *arg)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     char bytes[64] = "";
-    struct hr_http_request request = {.url = url("/"), .stream = true};
-    int r = hr_http_begin(session, &request, &response);
+    struct hr_http_request request = {.url = rig_url("/"), .stream = true};
+    int r = hr_http_begin(rig.session, &request, &response);
     for (int i = 0; i < 8 && r >= 0; i++)
         r = hr_http_write(response, bytes, sizeof(bytes));
     if (r >= 0)
@@ -96,14 +86,14 @@ static int exchange_pieces(void *arg)
 static int save(void *arg)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    int r = hr_http_get(session, url("/"), &response);
+    int r = hr_http_get(rig.session, rig_url("/"), &response);
     return r < 0 ? r : hr_http_save(response, file, NULL);
 }
 
 static int get_slow(void *arg)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    return hr_http_get(session, url("/slow"), &response);
+    return hr_http_get(rig.session, rig_url("/slow"), &response);
 }
 
 /* The only turn of all, or of its host, is somebody else's. */
@@ -141,13 +131,13 @@ static const struct operation {
 
 static void open_session(const struct operation *operation)
 {
-    session = hr_http_session_new(&(struct hr_http_options){
+    rig.session = hr_http_session_new(&(struct hr_http_options){
         .window = WINDOW,
         .limit = operation->limit,
         .limit_per_host = operation->limit_per_host,
-        .tls.ca = server.secure ? test_certificate("ca.pem") : NULL,
+        .tls.ca = rig.server.secure ? test_certificate("ca.pem") : NULL,
     });
-    ASSERT_TRUE(session);
+    ASSERT_TRUE(rig.session);
 }
 
 /* The file is there when it is whole, and what it grew in never. */
@@ -166,7 +156,7 @@ static void check_folder(void)
 static void check(void *arg)
 {
     struct hr_http_stats stats;
-    hr_http_get_stats(session, &stats);
+    hr_http_get_stats(rig.session, &stats);
     ASSERT_EQ(stats.under_way + stats.waiting, 0);
     ASSERT_ERR(get(NULL), 0);
     check_folder();
@@ -180,7 +170,7 @@ static void sweep_cold(const struct operation *operation)
         open_session(operation);
         test_cancelled_at(operation->name, operation->run, NULL, n, &reached);
         check(NULL);
-        hr_http_session_freep(&session);
+        hr_http_session_freep(&rig.session);
     }
 }
 
@@ -189,15 +179,15 @@ static void sweep_all(bool secure)
     strcpy(strrchr(folder, '-'), "-XXXXXX");
     ASSERT_TRUE(mkdtemp(folder));
     snprintf(file, sizeof(file), "%s/file", folder);
-    (secure ? test_https_start : test_http_start)(&server, serve);
+    (secure ? test_https_start : test_http_start)(&rig.server, serve);
     for (size_t i = 0; i < HR_ARRAY_LEN(operations); i++) {
         sweep_cold(&operations[i]);
         open_session(&operations[i]);
         check(NULL);
         test_cancel_at_each_wait(operations[i].name, operations[i].run, NULL, check);
-        hr_http_session_freep(&session);
+        hr_http_session_freep(&rig.session);
     }
-    test_http_stop(&server);
+    test_http_stop(&rig.server);
     rmdir(folder);
 }
 

@@ -6,26 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "drivers/http.h"
-#include "tests/http/server.h"
+#include "tests/http/rig.h"
 #include "tests/support/hrtest.h"
-
-static struct test_http server;
-
-static const char *url(const char *path)
-{
-    static char texts[16][128];
-    static unsigned next;
-    char *text = texts[next++ % 16];
-    snprintf(text, sizeof(texts[0]), "%s%s", server.url, path);
-    return text;
-}
 
 /* The same with a name and a password. */
 static const char *signed_url(const char *path)
 {
     static char text[256];
-    snprintf(text, sizeof(text), "http://user:word@%s%s", server.url + 7, path);
+    snprintf(text, sizeof(text), "http://user:word@%s%s", rig.server.url + 7, path);
     return text;
 }
 
@@ -51,7 +39,7 @@ static bool serve_echo(struct test_conn *conn)
 #define REQUEST(path, ...)                                                                         \
     (struct hr_http_request)                                                                       \
     {                                                                                              \
-        .url = url(path), __VA_ARGS__                                                              \
+        .url = rig_url(path), __VA_ARGS__                                                          \
     }
 
 /* What the server was asked. */
@@ -69,7 +57,7 @@ static const char *ask(hr_http_session *session, const struct hr_http_request *r
 static void upload(hr_http_session *session)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    struct hr_http_request request = {.url = url("/pieces"), .stream = true, .method = "PUT"};
+    struct hr_http_request request = {.url = rig_url("/pieces"), .stream = true, .method = "PUT"};
     ASSERT_ERR(hr_http_begin(session, &request, &response), 0);
     ASSERT_ERR(hr_http_write(response, "piece", 5), 0);
     ASSERT_ERR(hr_http_finish(response), 0);
@@ -81,7 +69,7 @@ TEST_REAL(s24_17_nothing_of_a_request_shows_in_the_next)
     static const char *const lines[] = {
         "Authorization: Bearer secret", "Cookie: a=secret", "User-Agent: another",
         "Accept-Encoding: br",          "X-Own: secret",    NULL};
-    test_http_start(&server, serve_echo);
+    test_http_start(&rig.server, serve_echo);
     const struct hr_http_request asked[] = {
         REQUEST("/", .headers = lines),
         (struct hr_http_request){.url = signed_url("/")},
@@ -117,7 +105,7 @@ TEST_REAL(s24_17_nothing_of_a_request_shows_in_the_next)
         upload(session);
         ASSERT_STR(ask(session, &next[i]), alone);
     }
-    test_http_stop(&server);
+    test_http_stop(&rig.server);
 }
 
 /* How often a text stands in another. */
@@ -132,13 +120,14 @@ static int count(const char *text, const char *part)
 TEST_REAL(a_request_says_who_asks_and_which_compressions_are_known_once)
 {
     static const char *const lines[] = {"user-agent: mine", "accept-encoding: identity", NULL};
-    test_http_start(&server, serve_echo);
+    test_http_start(&rig.server, serve_echo);
     struct hr_http_options options = {.user_agent = "crawler/1", .no_compression = true};
     hr_auto(hr_http_session_freep) hr_http_session *own = hr_http_session_new(&options);
     hr_auto(hr_http_session_freep) hr_http_session *plain = hr_http_session_new(NULL);
-    options = (struct hr_http_options){.proxy = server.url};
+    options = (struct hr_http_options){.proxy = rig.server.url};
     hr_auto(hr_http_session_freep) hr_http_session *through = hr_http_session_new(&options);
-    struct hr_http_request get = {.url = url("/")}, special = {.url = url("/"), .headers = lines};
+    struct hr_http_request get = {.url = rig_url("/")},
+                           special = {.url = rig_url("/"), .headers = lines};
 
     const char *said = ask(own, &get);
     ASSERT_EQ(count(said, "User-Agent: crawler/1\n"), 1);
@@ -158,5 +147,5 @@ TEST_REAL(a_request_says_who_asks_and_which_compressions_are_known_once)
     hr_http_session_freep(&own);
     hr_http_session_freep(&plain);
     hr_http_session_freep(&through);
-    test_http_stop(&server);
+    test_http_stop(&rig.server);
 }

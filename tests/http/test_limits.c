@@ -13,43 +13,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "drivers/http.h"
 #include "drivers/http/impl.h"
-#include "tests/http/server.h"
+#include "tests/http/rig.h"
 #include "tests/support/hrtest.h"
 
 #define REQUESTS 600
 #define AT_ONCE  500
-
-static struct test_http server;
-static hr_http_session *session;
-
-static const char *url(const char *path)
-{
-    static char text[512];
-    snprintf(text, sizeof(text), "%s%s", server.url, path);
-    return text;
-}
-
-static void begin(bool (*serve)(struct test_conn *conn), struct hr_http_options options)
-{
-    test_http_start(&server, serve);
-    session = hr_http_session_new(&options);
-    ASSERT_TRUE(session);
-}
-
-static void end(void)
-{
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
-}
 
 /* Everything that a request waits for, from the call to the end of the body. */
 static int get_whole(const char *path)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     const void *bytes;
-    int r = hr_http_get(session, url(path), &response);
+    int r = hr_http_get(rig.session, rig_url(path), &response);
     return r < 0 ? r : hr_http_bytes(response, &bytes, NULL);
 }
 
@@ -81,18 +57,18 @@ static bool serve_slowly(struct test_conn *conn)
 
 TEST_REAL(s24_7_a_silent_server_is_left)
 {
-    begin(serve_slowly, (struct hr_http_options){.read_timeout = hr_ms(60)});
+    rig_begin(serve_slowly, .read_timeout = hr_ms(60));
     ASSERT_ERR(get_whole("/silent"), -ETIMEDOUT);
     ASSERT_TRUE(hr_last_error()->sent);
     ASSERT_TRUE(strstr(hr_last_error()->message, "said nothing"));
     ASSERT_ERR(get_whole("/silent-body"), -ETIMEDOUT);
     ASSERT_ERR(get_whole("/trickled-head"), 0); /* slow, never silent for so long */
-    end();
+    rig_end();
 }
 
 TEST_REAL(s24_7_a_request_has_a_limit_in_total)
 {
-    begin(serve_slowly, (struct hr_http_options){.total_timeout = hr_ms(80), .limit = 1});
+    rig_begin(serve_slowly, .total_timeout = hr_ms(80), .limit = 1);
     hr_usec start = hr_now();
     ASSERT_ERR(get_whole("/trickle"), -ETIMEDOUT);
     ASSERT_TRUE(hr_now() - start >= hr_ms(80));
@@ -100,30 +76,31 @@ TEST_REAL(s24_7_a_request_has_a_limit_in_total)
 
     hr_auto(hr_http_closep) hr_http_response *holder = NULL; /* of the only turn */
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    struct hr_http_request request = {.url = url("/silent-body"), .total_timeout = hr_seconds(9)};
-    ASSERT_ERR(hr_http_send(session, &request, &holder), 0);
-    request = (struct hr_http_request){.url = url("/"), .total_timeout = hr_ms(20)};
-    ASSERT_ERR(hr_http_send(session, &request, &response), -ETIMEDOUT);
+    struct hr_http_request request = {.url = rig_url("/silent-body"),
+                                      .total_timeout = hr_seconds(9)};
+    ASSERT_ERR(hr_http_send(rig.session, &request, &holder), 0);
+    request = (struct hr_http_request){.url = rig_url("/"), .total_timeout = hr_ms(20)};
+    ASSERT_ERR(hr_http_send(rig.session, &request, &response), -ETIMEDOUT);
     ASSERT_FALSE(hr_last_error()->sent);
     hr_http_closep(&holder);
     ASSERT_ERR(get_whole("/"), 0);
-    end();
+    rig_end();
 }
 
 TEST_REAL(s24_7_a_request_may_have_a_limit_of_its_own)
 {
-    begin(serve_slowly, (struct hr_http_options){.read_timeout = hr_seconds(3)});
+    rig_begin(serve_slowly, .read_timeout = hr_seconds(3));
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    struct hr_http_request request = {.url = url("/silent"), .total_timeout = hr_ms(20)};
-    ASSERT_ERR(hr_http_send(session, &request, &response), -ETIMEDOUT);
+    struct hr_http_request request = {.url = rig_url("/silent"), .total_timeout = hr_ms(20)};
+    ASSERT_ERR(hr_http_send(rig.session, &request, &response), -ETIMEDOUT);
     ASSERT_TRUE(strstr(hr_last_error()->message, "time that was given"));
-    end();
+    rig_end();
 }
 
 static int get_silent(void *where)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    return hr_http_get(session, where, &response);
+    return hr_http_get(rig.session, where, &response);
 }
 
 TEST_REAL(s24_7_connecting_has_a_limit)
@@ -142,10 +119,10 @@ TEST_REAL(s24_7_connecting_has_a_limit)
         int r = connect(fillers[i], (struct sockaddr *)&address, len);
         ASSERT_TRUE(r == 0 || errno == EINPROGRESS);
     }
-    session = hr_http_session_new(&(struct hr_http_options){.connect_timeout = hr_ms(60)});
+    rig.session = hr_http_session_new(&(struct hr_http_options){.connect_timeout = hr_ms(60)});
     snprintf(silent, sizeof(silent), "http://127.0.0.1:%d/", ntohs(address.sin_port));
     hr_usec start = hr_now();
-    ASSERT_ERR(hr_http_get(session, silent, &response), -ETIMEDOUT);
+    ASSERT_ERR(hr_http_get(rig.session, silent, &response), -ETIMEDOUT);
     ASSERT_TRUE(hr_now() - start >= hr_ms(60));
     ASSERT_FALSE(hr_last_error()->sent);
 
@@ -164,7 +141,7 @@ TEST_REAL(s24_7_connecting_has_a_limit)
     for (size_t i = 0; i < HR_ARRAY_LEN(fillers); i++)
         close(fillers[i]);
     close(fd);
-    hr_http_session_freep(&session);
+    hr_http_session_freep(&rig.session);
 }
 
 /* --- names */
@@ -208,13 +185,13 @@ static int tick(void *arg)
 static int get_slow_name(void *arg)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    return hr_http_get(session, "http://" SLOW_NAME "/", &response);
+    return hr_http_get(rig.session, "http://" SLOW_NAME "/", &response);
 }
 
 TEST_REAL(a_name_that_is_not_found_holds_nobody_up)
 {
     struct ticker ticker = {0};
-    begin(serve_slowly, (struct hr_http_options){.connect_timeout = hr_ms(100)});
+    rig_begin(serve_slowly, .connect_timeout = hr_ms(100));
     hr_task *ticks = hr_create_task("tick", tick, &ticker);
     hr_task *cancelled = hr_create_task("get", get_slow_name, NULL);
     ASSERT_ERR(hr_sleep(hr_ms(30)), 0);
@@ -223,7 +200,7 @@ TEST_REAL(a_name_that_is_not_found_holds_nobody_up)
     ASSERT_ERR(get_slow_name(NULL), -ETIMEDOUT);
     hr_task *closed = hr_create_task("get", get_slow_name, NULL);
     ASSERT_ERR(hr_sleep(hr_ms(30)), 0);
-    end();
+    rig_end();
     ASSERT_ERR(hr_join(closed), HR_ECLOSED);
     hr_task_cancel(ticks, NULL);
     ASSERT_ERR(hr_join(ticks), 0);
@@ -256,7 +233,7 @@ static int get_in_turn(void *arg)
 /* Answers once AT_ONCE requests are there: so many connections are open at the same time. */
 static bool serve_together(struct test_conn *conn)
 {
-    while (server.requests < AT_ONCE) {
+    while (rig.server.requests < AT_ONCE) {
         if (hr_sleep(hr_ms(1)) < 0)
             return false;
     }
@@ -267,7 +244,7 @@ TEST_REAL(s24_11_a_semaphore_of_500_around_600_requests_works_with_1024_descript
 {
     struct ticker ticker = {0};
     struct rlimit before = limit_descriptors(1024); /* for both sides together */
-    begin(serve_together, (struct hr_http_options){.limit = 1000});
+    rig_begin(serve_together, .limit = 1000);
     hr_semaphore_init(&at_once, AT_ONCE, true);
     hr_auto(hr_futures_done) struct hr_futures tasks = {0};
     hr_task *ticks = hr_create_task("tick", tick, &ticker);
@@ -276,14 +253,14 @@ TEST_REAL(s24_11_a_semaphore_of_500_around_600_requests_works_with_1024_descript
     ASSERT_ERR(hr_gather(&tasks, 0), 0);
     hr_task_cancel(ticks, NULL);
     ASSERT_ERR(hr_join(ticks), 0);
-    ASSERT_EQ(server.requests, REQUESTS);
-    ASSERT_EQ(server.most, AT_ONCE);
+    ASSERT_EQ(rig.server.requests, REQUESTS);
+    ASSERT_EQ(rig.server.most, AT_ONCE);
     hr_semaphore_done(&at_once);
-    end();
+    rig_end();
     setrlimit(RLIMIT_NOFILE, &before);
 }
 
-/* A server whose descriptors are its own; leaves its address in server.url. */
+/* A server whose descriptors are its own; leaves its address in rig.server.url. */
 static hr_child *start_elsewhere(void)
 {
     struct hr_child_options options = {
@@ -303,7 +280,7 @@ static hr_child *start_elsewhere(void)
         have += (size_t)n;
     }
     ASSERT_EQ(sscanf(text, "Serving HTTP on 127.0.0.1 port %u", &port), 1);
-    snprintf(server.url, sizeof(server.url), "http://127.0.0.1:%u", port);
+    snprintf(rig.server.url, sizeof(rig.server.url), "http://127.0.0.1:%u", port);
     return child;
 }
 
@@ -318,7 +295,7 @@ TEST_REAL(s24_11_running_out_of_descriptors_is_the_error_of_one_request)
     hr_auto(hr_futures_done) struct hr_futures tasks = {0};
     int good = 0, refused = 0, lowest = dup(0);
     close(lowest);
-    session = hr_http_session_new(NULL);
+    rig.session = hr_http_session_new(NULL);
     ASSERT_ERR(get_whole("/"), 0);
     struct rlimit before = limit_descriptors((rlim_t)lowest + 10);
     for (int i = 0; i < 30; i++)
@@ -333,7 +310,7 @@ TEST_REAL(s24_11_running_out_of_descriptors_is_the_error_of_one_request)
     ASSERT_EQ(good + refused, 30);
     ASSERT_TRUE(good > 0 && refused > 0);
     ASSERT_ERR(get_whole("/"), 0);
-    hr_http_session_freep(&session);
+    hr_http_session_freep(&rig.session);
     ASSERT_ERR(hr_child_stop(child, hr_seconds(5), NULL), 0);
     hr_child_free(child);
 }
@@ -344,12 +321,12 @@ TEST_REAL(s24_11_descriptors_above_1023_work)
     struct rlimit before = limit_descriptors(4096);
     for (size_t i = 0; i < HR_ARRAY_LEN(fillers); i++)
         ASSERT_TRUE((fillers[i] = fcntl(0, F_DUPFD_CLOEXEC, 0)) >= 0);
-    begin(serve_slowly, (struct hr_http_options){0});
-    ASSERT_TRUE(server.fd > 1023);
+    rig_begin(serve_slowly);
+    ASSERT_TRUE(rig.server.fd > 1023);
     for (int i = 0; i < 3; i++)
         ASSERT_ERR(get_whole("/"), 0);
-    ASSERT_EQ(server.connections, 1);
-    end();
+    ASSERT_EQ(rig.server.connections, 1);
+    rig_end();
     for (size_t i = 0; i < HR_ARRAY_LEN(fillers); i++)
         close(fillers[i]);
     setrlimit(RLIMIT_NOFILE, &before);
@@ -369,28 +346,28 @@ static void get_together(void)
 
 TEST_REAL(s24_16_handles_are_kept_for_as_long_as_somebody_wants_them)
 {
-    begin(serve_slowly, (struct hr_http_options){0});
+    rig_begin(serve_slowly);
     get_together();
-    ASSERT_EQ(session->spare_count, TOGETHER);
+    ASSERT_EQ(rig.session->spare_count, TOGETHER);
     get_together();
-    ASSERT_EQ(session->spare_count, TOGETHER);
-    end();
+    ASSERT_EQ(rig.session->spare_count, TOGETHER);
+    rig_end();
 
-    begin(serve_slowly, (struct hr_http_options){0});
-    session->spare_life = hr_ms(5);
+    rig_begin(serve_slowly);
+    rig.session->spare_life = hr_ms(5);
     get_together();
     hr_usec until = hr_now() + test_patience(hr_seconds(10));
-    for (size_t before; (before = session->spare_count) > 16 && hr_now() < until;) {
+    for (size_t before; (before = rig.session->spare_count) > 16 && hr_now() < until;) {
         ASSERT_ERR(hr_yield(), 0);
-        ASSERT_TRUE(before - session->spare_count <= 64); /* the loop is not held up */
+        ASSERT_TRUE(before - rig.session->spare_count <= 64); /* the loop is not held up */
     }
     do
         ASSERT_ERR(get_whole("/"), 0);
-    while (session->spare_count > 1 && hr_now() < until);
-    ASSERT_TRUE(session->spare_count <= 1);
-    while (session->spare_count > 0 && hr_now() < until)
+    while (rig.session->spare_count > 1 && hr_now() < until);
+    ASSERT_TRUE(rig.session->spare_count <= 1);
+    while (rig.session->spare_count > 0 && hr_now() < until)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
-    ASSERT_EQ(session->spare_count, 0);
+    ASSERT_EQ(rig.session->spare_count, 0);
     ASSERT_ERR(get_whole("/"), 0);
-    end();
+    rig_end();
 }

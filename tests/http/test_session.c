@@ -5,11 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "drivers/http.h"
-#include "tests/http/server.h"
+#include "tests/http/rig.h"
 #include "tests/support/hrtest.h"
-
-static struct test_http server;
 
 static hr_http_session *session_with(struct hr_http_options options)
 {
@@ -20,21 +17,19 @@ static hr_http_session *session_with(struct hr_http_options options)
 
 #define SESSION(...) session_with((struct hr_http_options){__VA_ARGS__})
 
-static const char *url(const char *path)
-{
-    static char text[512];
-    snprintf(text, sizeof(text), "%s%s", server.url, path);
-    return text;
-}
-
 /* Gets a path and compares the text. */
-static void says(hr_http_session *session, const char *path, const char *expected)
+static void says_in(hr_http_session *session, const char *path, const char *expected)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     const char *text;
-    ASSERT_ERR(hr_http_get(session, url(path), &response), 0);
+    ASSERT_ERR(hr_http_get(session, rig_url(path), &response), 0);
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, expected);
+}
+
+static void says(const char *path, const char *expected)
+{
+    says_in(rig.session, path, expected);
 }
 
 /* In which order turns were taken, as the server saw it. */
@@ -65,58 +60,56 @@ static bool serve_plain(struct test_conn *conn)
 
 TEST_REAL(s24_1_a_session_is_a_scope_and_closes_twice)
 {
-    test_http_start(&server, serve_plain);
+    test_http_start(&rig.server, serve_plain);
     {
         hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
         hr_http_response *response = NULL;
-        says(session, "/a", "/a");
+        says_in(session, "/a", "/a");
         hr_http_session_close(session);
         hr_http_session_close(session);
-        ASSERT_ERR(hr_http_get(session, url("/a"), &response), HR_ECLOSED);
+        ASSERT_ERR(hr_http_get(session, rig_url("/a"), &response), HR_ECLOSED);
         ASSERT_PTR(response, NULL);
     }
-    for (int i = 0; server.open > 0; i++) {
+    for (int i = 0; rig.server.open > 0; i++) {
         ASSERT_TRUE(i < 1000);
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     }
-    test_http_stop(&server);
+    test_http_stop(&rig.server);
 }
 
-static int get_hanging(void *session)
+static int get_hanging(void *arg)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    return hr_http_get(session, url("/hang"), &response);
+    return hr_http_get(rig.session, rig_url("/hang"), &response);
 }
 
 TEST_REAL(s24_1_closing_ends_what_is_under_way_and_who_waits)
 {
-    test_http_start(&server, serve_plain);
-    hr_http_session *session = SESSION(.limit = 1);
-    hr_task *first = hr_create_task("first", get_hanging, session);
-    hr_task *second = hr_create_task("second", get_hanging, session);
-    while (server.requests < 1)
+    rig_begin(serve_plain, .limit = 1);
+    hr_task *first = hr_create_task("first", get_hanging, NULL);
+    hr_task *second = hr_create_task("second", get_hanging, NULL);
+    while (rig.server.requests < 1)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     struct hr_http_stats stats;
-    hr_http_get_stats(session, &stats);
+    hr_http_get_stats(rig.session, &stats);
     ASSERT_EQ(stats.under_way, 1);
     ASSERT_EQ(stats.waiting, 1);
-    hr_http_session_freep(&session);
+    hr_http_session_freep(&rig.session);
     ASSERT_ERR(hr_join(first), HR_ECLOSED);
     ASSERT_ERR(hr_join(second), HR_ECLOSED);
-    ASSERT_EQ(server.requests, 1);
-    test_http_stop(&server);
+    ASSERT_EQ(rig.server.requests, 1);
+    test_http_stop(&rig.server);
 }
 
 TEST_REAL(s24_2_a_response_has_status_headers_text_and_bytes)
 {
-    test_http_start(&server, serve_plain);
-    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    rig_begin(serve_plain);
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     const char *text, *name, *value;
     const void *bytes;
     size_t size;
-    ASSERT_ERR(hr_http_get(session, url("/missing"), &response), 0); /* no error of the call */
-    ASSERT_EQ(hr_http_status(response), 404);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/missing"), &response), 0);
+    ASSERT_EQ(hr_http_status(response), 404); /* no error of the call */
     ASSERT_STR(hr_http_header(response, "CONTENT-length"), "4");
     ASSERT_STR(hr_http_header(response, "X-TWO"), "a");
     ASSERT_PTR(hr_http_header(response, "x-three"), NULL);
@@ -125,56 +118,51 @@ TEST_REAL(s24_2_a_response_has_status_headers_text_and_bytes)
     ASSERT_STR(value, "b");
     ASSERT_FALSE(hr_http_header_at(response, 3, &name, &value));
     ASSERT_EQ(hr_http_version(response), 11);
-    ASSERT_STR(hr_http_url(response), url("/missing"));
+    ASSERT_STR(hr_http_url(response), rig_url("/missing"));
     ASSERT_ERR(hr_http_text(response, &text, &size), 0);
     ASSERT_STR(text, "gone");
     ASSERT_EQ(size, 4);
     ASSERT_ERR(hr_http_bytes(response, &bytes, &size), 0); /* and again */
     ASSERT_STR(bytes, "gone");
     hr_http_closep(&response);
-    says(session, "/next", "/next");
-    ASSERT_EQ(server.connections, 1); /* it was given back */
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
+    says("/next", "/next");
+    ASSERT_EQ(rig.server.connections, 1); /* it was given back */
+    rig_end();
 }
 
-static int get_slow(void *session)
+static int get_slow(void *arg)
 {
-    says(session, "/turn", "/turn");
+    says("/turn", "/turn");
     return 0;
 }
 
 TEST_REAL(s24_3_three_requests_take_as_long_as_one)
 {
-    test_http_start(&server, serve_plain);
-    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    rig_begin(serve_plain);
     hr_auto(hr_futures_done) struct hr_futures tasks = {0};
     for (int i = 0; i < 3; i++)
-        hr_futures_add(&tasks, hr_create_task(NULL, get_slow, session));
+        hr_futures_add(&tasks, hr_create_task(NULL, get_slow, NULL));
     ASSERT_ERR(hr_gather(&tasks, 0), 0);
-    ASSERT_EQ(server.most_under_way, 3);
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
+    ASSERT_EQ(rig.server.most_under_way, 3);
+    rig_end();
 }
 
 TEST_REAL(s24_4_a_connection_is_kept_when_both_sides_allow_it)
 {
-    test_http_start(&server, serve_plain);
-    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    rig_begin(serve_plain);
     for (int i = 0; i < 5; i++)
-        says(session, "/again", "/again");
-    ASSERT_EQ(server.connections, 1);
-    says(session, "/bye", "bye"); /* the server does not */
-    says(session, "/again", "/again");
-    ASSERT_EQ(server.connections, 2);
+        says("/again", "/again");
+    ASSERT_EQ(rig.server.connections, 1);
+    says("/bye", "bye"); /* the server does not */
+    says("/again", "/again");
+    ASSERT_EQ(rig.server.connections, 2);
 
     hr_auto(hr_http_closep) hr_http_response *unread = NULL;
-    ASSERT_ERR(hr_http_get(session, url("/long"), &unread), 0);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/long"), &unread), 0);
     hr_http_closep(&unread); /* the body was not read to its end */
-    says(session, "/again", "/again");
-    ASSERT_EQ(server.connections, 3);
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
+    says("/again", "/again");
+    ASSERT_EQ(rig.server.connections, 3);
+    rig_end();
 }
 
 /* The second request of a connection is taken and never answered: the client's side cannot know
@@ -186,66 +174,56 @@ static bool serve_once(struct test_conn *conn)
 
 TEST_REAL(s24_4_what_may_not_be_done_twice_is_not_sent_again)
 {
-    test_http_start(&server, serve_once);
-    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    rig_begin(serve_once);
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    says(session, "/", "once");
-    ASSERT_ERR(hr_http_post(session, url("/"), NULL, "pay", 3, &response), HR_ELOST);
+    says("/", "once");
+    ASSERT_ERR(hr_http_post(rig.session, rig_url("/"), NULL, "pay", 3, &response), HR_ELOST);
     ASSERT_TRUE(hr_last_error()->sent);
-    ASSERT_EQ(server.requests, 2);
-    says(session, "/", "once");
-    says(session, "/", "once"); /* lost as well, and sent again by itself */
-    ASSERT_EQ(server.requests, 5);
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
+    ASSERT_EQ(rig.server.requests, 2);
+    says("/", "once");
+    says("/", "once"); /* lost as well, and sent again by itself */
+    ASSERT_EQ(rig.server.requests, 5);
+    rig_end();
 }
 
-struct turn {
-    hr_http_session *session;
-    int number;
-};
-
-static int take_turn(void *arg)
+static int take_turn(void *number)
 {
-    struct turn *turn = arg;
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     char own[128]; /* until it is its turn */
     const void *bytes;
-    snprintf(own, sizeof(own), "%s/turn/%d", server.url, turn->number);
-    int r = hr_http_get(turn->session, own, &response);
+    snprintf(own, sizeof(own), "%s/turn/%d", rig.server.url, *(int *)number);
+    int r = hr_http_get(rig.session, own, &response);
     return r < 0 ? r : hr_http_bytes(response, &bytes, NULL);
 }
 
 static void keep_the_limit(struct hr_http_options options, unsigned limit)
 {
-    test_http_start(&server, serve_plain);
-    hr_auto(hr_http_session_freep) hr_http_session *session = hr_http_session_new(&options);
+    rig_begin_with(serve_plain, options);
     static const int expected[] = {0, 1, 2, 3, 5, 6, 7};
-    struct turn turns[8];
+    int numbers[8];
     hr_task *tasks[8];
     came_count = 0;
     for (int i = 0; i < 8; i++) {
-        turns[i] = (struct turn){session, i};
-        tasks[i] = hr_create_task(NULL, take_turn, &turns[i]);
+        numbers[i] = i;
+        tasks[i] = hr_create_task(NULL, take_turn, &numbers[i]);
     }
-    while (server.requests < limit)
+    while (rig.server.requests < limit)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     hr_task_cancel(tasks[4], NULL); /* one that waits: those behind move up */
     for (int i = 0; i < 8; i++)
         ASSERT_ERR(hr_join(tasks[i]), i == 4 ? -ECANCELED : 0);
-    ASSERT_EQ(server.most_under_way, limit);
-    ASSERT_TRUE(server.most <= limit);
-    ASSERT_EQ(server.requests, 7);
+    ASSERT_EQ(rig.server.most_under_way, limit);
+    ASSERT_TRUE(rig.server.most <= limit);
+    ASSERT_EQ(rig.server.requests, 7);
     for (size_t i = 0; i < HR_ARRAY_LEN(expected); i += limit) { /* in rounds, which may race */
         for (size_t j = i; j < i + limit && j < HR_ARRAY_LEN(expected); j++)
             ASSERT_TRUE(came[j] >= expected[i] && came[j] <= expected[i] + (int)limit);
     }
     struct hr_http_stats stats;
-    hr_http_get_stats(session, &stats);
+    hr_http_get_stats(rig.session, &stats);
     ASSERT_EQ(stats.under_way, 0);
     ASSERT_EQ(stats.waiting, 0);
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
+    rig_end();
 }
 
 TEST_REAL(s24_5_the_limit_in_total_is_kept_in_order)
@@ -258,30 +236,27 @@ TEST_REAL(s24_5_the_limit_a_host_is_kept_in_order)
     keep_the_limit((struct hr_http_options){.limit = 6, .limit_per_host = 2}, 2);
 }
 
-static int get_held(void *session)
+static int get_held(void *arg)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    return hr_http_get(session, url("/turn/9"), &response);
+    return hr_http_get(rig.session, rig_url("/turn/9"), &response);
 }
 
 TEST_REAL(s24_5_who_leaves_while_he_waits_gives_his_turn_at_the_host_back)
 {
-    test_http_start(&server, serve_plain);
-    hr_auto(hr_http_session_freep) hr_http_session *session =
-        SESSION(.limit = 1, .limit_per_host = 1, .total_timeout = hr_seconds(5));
+    rig_begin(serve_plain, .limit = 1, .limit_per_host = 1, .total_timeout = hr_seconds(5));
     hr_auto(hr_http_closep) hr_http_response *held = NULL;
     char elsewhere[128];
     snprintf(elsewhere, sizeof(elsewhere), "http://localhost:%s/long",
-             strrchr(server.url, ':') + 1);
-    ASSERT_ERR(hr_http_get(session, elsewhere, &held), 0); /* the only turn, at another host */
-    hr_task *task = hr_create_task("get", get_held, session);
+             strrchr(rig.server.url, ':') + 1);
+    ASSERT_ERR(hr_http_get(rig.session, elsewhere, &held), 0); /* the only turn, at another host */
+    hr_task *task = hr_create_task("get", get_held, NULL);
     ASSERT_ERR(hr_yield(), 0);
     hr_task_cancel(task, NULL);
     ASSERT_ERR(hr_join(task), -ECANCELED);
     hr_http_closep(&held);
-    says(session, "/next", "/next");
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
+    says("/next", "/next");
+    rig_end();
 }
 
 static bool serve_authorization(struct test_conn *conn)
@@ -291,19 +266,17 @@ static bool serve_authorization(struct test_conn *conn)
 
 TEST_REAL(a_password_in_a_url_is_for_that_request_alone)
 {
-    test_http_start(&server, serve_authorization);
-    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    rig_begin(serve_authorization);
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     const char *text;
     char own[128];
-    snprintf(own, sizeof(own), "http://user:word@127.0.0.1:%s/", strrchr(server.url, ':') + 1);
-    ASSERT_ERR(hr_http_get(session, own, &response), 0);
+    snprintf(own, sizeof(own), "http://user:word@127.0.0.1:%s/", strrchr(rig.server.url, ':') + 1);
+    ASSERT_ERR(hr_http_get(rig.session, own, &response), 0);
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, "Basic dXNlcjp3b3Jk");
     hr_http_closep(&response);
-    says(session, "/", "");
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
+    says("/", "");
+    rig_end();
 }
 
 static bool serve_cookies(struct test_conn *conn)
@@ -317,30 +290,27 @@ static bool serve_cookies(struct test_conn *conn)
 
 TEST_REAL(s24_8_cookies_are_kept_for_a_host_and_path)
 {
-    test_http_start(&server, serve_cookies);
-    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    rig_begin(serve_cookies);
     hr_auto(hr_http_session_freep) hr_http_session *other = SESSION();
     hr_auto(hr_http_session_freep) hr_http_session *none = SESSION(.no_cookies = true);
     hr_auto(hr_http_closep) hr_http_response *elsewhere = NULL;
     const char *text;
     char localhost[128];
-    says(session, "/login", "");
-    says(none, "/login", "");
-    says(session, "/", "all=1");
-    says(session, "/private/x", "some=2; all=1");
-    says(other, "/", ""); /* nor for others */
-    says(none, "/", "");
-    snprintf(localhost, sizeof(localhost), "http://localhost:%s/", strrchr(server.url, ':') + 1);
-    ASSERT_ERR(hr_http_get(session, localhost, &elsewhere), 0);
+    says("/login", "");
+    says_in(none, "/login", "");
+    says("/", "all=1");
+    says("/private/x", "some=2; all=1");
+    says_in(other, "/", ""); /* nor for others */
+    says_in(none, "/", "");
+    snprintf(localhost, sizeof(localhost), "http://localhost:%s/",
+             strrchr(rig.server.url, ':') + 1);
+    ASSERT_ERR(hr_http_get(rig.session, localhost, &elsewhere), 0);
     ASSERT_ERR(hr_http_text(elsewhere, &text, NULL), 0);
     ASSERT_STR(text, "");
-    ASSERT_ERR(hr_http_clear_cookies(session), 0);
-    says(session, "/", "");
+    ASSERT_ERR(hr_http_clear_cookies(rig.session), 0);
+    says("/", "");
     hr_http_closep(&elsewhere);
-    hr_http_session_freep(&session);
-    hr_http_session_freep(&other);
-    hr_http_session_freep(&none);
-    test_http_stop(&server);
+    rig_end();
 }
 
 static bool serve_redirects(struct test_conn *conn)
@@ -362,31 +332,29 @@ static bool serve_redirects(struct test_conn *conn)
     return test_conn_answer(conn, text);
 }
 
-static void answer_after(hr_http_session *session, const char *method, int code,
-                         const char *expected)
+static void answer_after(const char *method, int code, const char *expected)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     char path[32];
     const char *text;
     snprintf(path, sizeof(path), "/code/%d", code);
     struct hr_http_request request = {
-        .method = method, .url = url(path), .body = "body", .body_size = 4};
-    ASSERT_ERR(hr_http_send(session, &request, &response), 0);
+        .method = method, .url = rig_url(path), .body = "body", .body_size = 4};
+    ASSERT_ERR(hr_http_send(rig.session, &request, &response), 0);
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, expected);
-    ASSERT_STR(hr_http_url(response), url("/end"));
+    ASSERT_STR(hr_http_url(response), rig_url("/end"));
 }
 
-static void answer_to_pieces(hr_http_session *session, const char *method, int code, size_t size,
-                             const char *expected)
+static void answer_to_pieces(const char *method, int code, size_t size, const char *expected)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     char path[32];
     const char *text;
     snprintf(path, sizeof(path), "/code/%d", code);
     struct hr_http_request request = {
-        .method = method, .url = url(path), .stream = true, .body_size = size};
-    ASSERT_ERR(hr_http_begin(session, &request, &response), 0);
+        .method = method, .url = rig_url(path), .stream = true, .body_size = size};
+    ASSERT_ERR(hr_http_begin(rig.session, &request, &response), 0);
     ASSERT_ERR(hr_http_write(response, "body", 4), 0);
     ASSERT_ERR(hr_http_finish(response), expected ? 0 : HR_ELOST);
     if (!expected)
@@ -397,27 +365,23 @@ static void answer_to_pieces(hr_http_session *session, const char *method, int c
 
 TEST_REAL(s24_8_redirects_are_followed_up_to_a_limit)
 {
-    test_http_start(&server, serve_redirects);
-    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION(.max_redirects = 3);
+    rig_begin(serve_redirects, .max_redirects = 3);
     hr_auto(hr_http_session_freep) hr_http_session *none = SESSION(.max_redirects = -1);
     hr_http_response *response = NULL;
-    ASSERT_ERR(hr_http_get(session, url("/down/3"), &response), 0);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/down/3"), &response), 0);
     ASSERT_EQ(hr_http_status(response), 200);
     ASSERT_EQ(hr_http_redirects(response), 3);
-    ASSERT_STR(hr_http_url(response), url("/down/0"));
+    ASSERT_STR(hr_http_url(response), rig_url("/down/0"));
     hr_http_closep(&response);
-    ASSERT_ERR(hr_http_get(session, url("/down/4"), &response), -ELOOP);
-    ASSERT_ERR(hr_http_get(session, url("/file"), &response), -EBADMSG);
-    ASSERT_ERR(hr_http_get(none, url("/down/1"), &response), 0);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/down/4"), &response), -ELOOP);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/file"), &response), -EBADMSG);
+    ASSERT_ERR(hr_http_get(none, rig_url("/down/1"), &response), 0);
     ASSERT_EQ(hr_http_status(response), 302);
     const char *text;
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, "skip");
     hr_http_closep(&response);
-
-    hr_http_session_freep(&session);
-    hr_http_session_freep(&none);
-    test_http_stop(&server);
+    rig_end();
 }
 
 TEST_REAL(s24_8_a_redirect_takes_method_and_body_along_where_it_should)
@@ -439,60 +403,53 @@ TEST_REAL(s24_8_a_redirect_takes_method_and_body_along_where_it_should)
         {"PATCH",  301, "PATCH body",  NULL  },
         {"DELETE", 302, "DELETE body", NULL  },
     };
-    test_http_start(&server, serve_redirects);
-    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    rig_begin(serve_redirects);
     for (size_t i = 0; i < HR_ARRAY_LEN(table); i++) {
         const char *method = table[i].method;
-        answer_after(session, method, table[i].code, table[i].whole);
-        answer_to_pieces(session, method, table[i].code, 4, table[i].in_pieces);
-        answer_to_pieces(session, method, table[i].code, 0, table[i].in_pieces);
+        answer_after(method, table[i].code, table[i].whole);
+        answer_to_pieces(method, table[i].code, 4, table[i].in_pieces);
+        answer_to_pieces(method, table[i].code, 0, table[i].in_pieces);
     }
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
+    rig_end();
 }
 
 TEST_REAL(s24_8_what_names_a_place_and_is_no_redirect_is_an_answer)
 {
-    test_http_start(&server, serve_redirects);
-    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    rig_begin(serve_redirects);
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     static const int codes[] = {304, 300, 304};
     for (size_t i = 0; i < HR_ARRAY_LEN(codes); i++) {
         char path[32];
         snprintf(path, sizeof(path), "/code/%d", codes[i]);
-        ASSERT_ERR(hr_http_get(session, url(path), &response), 0);
+        ASSERT_ERR(hr_http_get(rig.session, rig_url(path), &response), 0);
         ASSERT_EQ(hr_http_status(response), codes[i]);
         ASSERT_EQ(hr_http_redirects(response), 0);
         ASSERT_STR(hr_http_header(response, "location"), "/end");
         hr_http_closep(&response);
-        says(session, "/code/302", "GET "); /* by the same handle */
+        says("/code/302", "GET "); /* by the same handle */
     }
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
+    rig_end();
 }
 
 TEST_REAL(s24_10_a_cancelled_request_closes_its_connection)
 {
-    test_http_start(&server, serve_plain);
-    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
-    hr_task *task = hr_create_task("get", get_hanging, session);
-    while (server.requests < 1)
+    rig_begin(serve_plain);
+    hr_task *task = hr_create_task("get", get_hanging, NULL);
+    while (rig.server.requests < 1)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     hr_task_cancel(task, NULL);
     ASSERT_ERR(hr_join(task), -ECANCELED);
-    for (int i = 0; server.open > 0; i++) {
+    for (int i = 0; rig.server.open > 0; i++) {
         ASSERT_TRUE(i < 1000);
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     }
-    says(session, "/after", "/after");
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
+    says("/after", "/after");
+    rig_end();
 }
 
 TEST_REAL(a_request_that_is_none_is_refused)
 {
-    test_http_start(&server, serve_plain);
-    hr_auto(hr_http_session_freep) hr_http_session *session = SESSION();
+    rig_begin(serve_plain);
     hr_http_response *response = NULL;
     const char *const bad[] = {"a",
                                "",
@@ -504,29 +461,28 @@ TEST_REAL(a_request_that_is_none_is_refused)
                                "file:///etc/passwd",
                                NULL};
     for (const char *const *text = bad; *text; text++)
-        ASSERT_ERR(hr_http_get(session, *text, &response), -EINVAL);
-    struct hr_http_request request = {.url = url("/"), .method = "GET / HTTP/1.1\r\nX: y"};
-    ASSERT_ERR(hr_http_send(session, &request, &response), -EINVAL);
+        ASSERT_ERR(hr_http_get(rig.session, *text, &response), -EINVAL);
+    struct hr_http_request request = {.url = rig_url("/"), .method = "GET / HTTP/1.1\r\nX: y"};
+    ASSERT_ERR(hr_http_send(rig.session, &request, &response), -EINVAL);
     const char *const lines[] = {"X: y\r\nZ: w", NULL};
-    request = (struct hr_http_request){.url = url("/"), .headers = lines};
-    ASSERT_ERR(hr_http_send(session, &request, &response), -EINVAL);
+    request = (struct hr_http_request){.url = rig_url("/"), .headers = lines};
+    ASSERT_ERR(hr_http_send(rig.session, &request, &response), -EINVAL);
     ASSERT_STR(hr_last_error()->message,
                "http: the header X holds the end of a line: each is one, without it");
-    request = (struct hr_http_request){.url = url("/"), .content_type = "a\r\nb"};
-    ASSERT_ERR(hr_http_send(session, &request, &response), -EINVAL);
-    request =
-        (struct hr_http_request){.url = url("/"), .method = "HEAD", .body = "x", .body_size = 1};
-    ASSERT_ERR(hr_http_send(session, &request, &response), -EINVAL);
-    request = (struct hr_http_request){.url = url("/"), .method = "HEAD", .stream = true};
-    ASSERT_ERR(hr_http_begin(session, &request, &response), -EINVAL);
-    ASSERT_EQ(server.requests, 0);
-    ASSERT_ERR(hr_http_get(session, "http://127.0.0.1:1/", &response), -ENOTCONN);
+    request = (struct hr_http_request){.url = rig_url("/"), .content_type = "a\r\nb"};
+    ASSERT_ERR(hr_http_send(rig.session, &request, &response), -EINVAL);
+    request = (struct hr_http_request){
+        .url = rig_url("/"), .method = "HEAD", .body = "x", .body_size = 1};
+    ASSERT_ERR(hr_http_send(rig.session, &request, &response), -EINVAL);
+    request = (struct hr_http_request){.url = rig_url("/"), .method = "HEAD", .stream = true};
+    ASSERT_ERR(hr_http_begin(rig.session, &request, &response), -EINVAL);
+    ASSERT_EQ(rig.server.requests, 0);
+    ASSERT_ERR(hr_http_get(rig.session, "http://127.0.0.1:1/", &response), -ENOTCONN);
     ASSERT_EQ(hr_last_error()->native, ECONNREFUSED);
     ASSERT_FALSE(hr_last_error()->sent);
-    ASSERT_ERR(hr_http_get(session, "http://no.such.host.invalid/", &response), -ENOTCONN);
-    says(session, "/", "/");
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
+    ASSERT_ERR(hr_http_get(rig.session, "http://no.such.host.invalid/", &response), -ENOTCONN);
+    says("/", "/");
+    rig_end();
 }
 
 /* The code is what failed last. */
@@ -549,12 +505,12 @@ static hr_http_session *survivor;
 
 static int leave_a_session(void *arg)
 {
-    test_http_start(&server, serve_plain);
+    test_http_start(&rig.server, serve_plain);
     survivor = hr_http_session_new(NULL);
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    ASSERT_ERR(hr_http_get(survivor, url("/"), &response), 0);
+    ASSERT_ERR(hr_http_get(survivor, rig_url("/"), &response), 0);
     hr_http_closep(&response);
-    test_http_stop(&server);
+    test_http_stop(&rig.server);
     return 0;
 }
 

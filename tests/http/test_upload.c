@@ -8,51 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "drivers/http.h"
-#include "tests/http/server.h"
+#include "tests/http/rig.h"
 #include "tests/support/hrtest.h"
 
 #define MIB ((size_t)1024 * 1024)
-
-static struct test_http server;
-static hr_http_session *session;
-
-static const char *url(const char *path)
-{
-    static char text[512];
-    snprintf(text, sizeof(text), "%s%s", server.url, path);
-    return text;
-}
-
-static void begin(bool (*serve)(struct test_conn *conn), struct hr_http_options options)
-{
-    test_http_start(&server, serve);
-    session = hr_http_session_new(&options);
-    ASSERT_TRUE(session);
-}
-
-static void end(void)
-{
-    hr_http_session_freep(&session);
-    test_http_stop(&server);
-}
-
-/* What reading the whole body of a path comes to; its status is there in any case. */
-static int get(const char *path, char *text, size_t size)
-{
-    hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    const char *body;
-    ASSERT_ERR(hr_http_get(session, url(path), &response), 0);
-    ASSERT_EQ(hr_http_status(response), 200);
-    int r = hr_http_text(response, &body, NULL);
-    snprintf(text, size, "%s", r == 0 ? body : "");
-    return r;
-}
-
-static char byte_at(size_t i)
-{
-    return (char)(i * 7 + (i >> 9));
-}
 
 static bool serve_echo(struct test_conn *conn)
 {
@@ -74,38 +33,39 @@ static bool serve_echo(struct test_conn *conn)
 
 TEST_REAL(bodies_are_sent_as_they_are)
 {
-    begin(serve_echo, (struct hr_http_options){0});
+    rig_begin(serve_echo);
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     const char *text;
-    ASSERT_ERR(hr_http_post(session, url("/"), "text/plain", "a body", 6, &response), 0);
+    ASSERT_ERR(hr_http_post(rig.session, rig_url("/"), "text/plain", "a body", 6, &response), 0);
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, "POST a body text/plain");
     hr_http_closep(&response);
 
-    ASSERT_ERR(hr_http_post(session, url("/"), NULL, NULL, 0, &response), 0);
+    ASSERT_ERR(hr_http_post(rig.session, rig_url("/"), NULL, NULL, 0, &response), 0);
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, "POST  ");
     hr_http_closep(&response);
 
     const char *const headers[] = {"Content-Type: application/json", NULL};
     struct hr_http_request request = {
-        .method = "PATCH", .url = url("/"), .headers = headers, .body = "{}", .body_size = 2};
-    ASSERT_ERR(hr_http_send(session, &request, &response), 0);
+        .method = "PATCH", .url = rig_url("/"), .headers = headers, .body = "{}", .body_size = 2};
+    ASSERT_ERR(hr_http_send(rig.session, &request, &response), 0);
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, "PATCH {} application/json");
     hr_http_closep(&response);
 
-    request = (struct hr_http_request){.method = "DELETE", .url = url("/")};
-    ASSERT_ERR(hr_http_send(session, &request, &response), 0);
+    request = (struct hr_http_request){.method = "DELETE", .url = rig_url("/")};
+    ASSERT_ERR(hr_http_send(rig.session, &request, &response), 0);
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, "DELETE  ");
     hr_http_closep(&response);
 
-    ASSERT_ERR(hr_http_get(session, url("/"), &response), 0); /* nothing is left of those before */
+    /* Nothing is left of those before. */
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/"), &response), 0);
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
     ASSERT_STR(text, "GET  ");
     hr_http_closep(&response);
-    end();
+    rig_end();
 }
 
 static void stream(size_t size, size_t known, const char *expected)
@@ -115,12 +75,12 @@ static void stream(size_t size, size_t known, const char *expected)
     unsigned sum = 0;
     const char *text;
     struct hr_http_request request = {
-        .method = "PUT", .url = url("/sum"), .stream = true, .body_size = known};
-    ASSERT_ERR(hr_http_begin(session, &request, &response), 0);
+        .method = "PUT", .url = rig_url("/sum"), .stream = true, .body_size = known};
+    ASSERT_ERR(hr_http_begin(rig.session, &request, &response), 0);
     for (size_t sent = 0, n; sent < size; sent += n) {
         n = size - sent < sizeof(piece) ? size - sent : sizeof(piece);
         for (size_t i = 0; i < n; i++) {
-            piece[i] = byte_at(sent + i);
+            piece[i] = rig_byte(sent + i);
             sum = sum * 31 + (unsigned char)piece[i];
         }
         ASSERT_ERR(hr_http_write(response, piece, n), 0);
@@ -137,11 +97,11 @@ static void stream(size_t size, size_t known, const char *expected)
 
 TEST_REAL(a_body_may_be_sent_in_pieces)
 {
-    begin(serve_echo, (struct hr_http_options){0});
+    rig_begin(serve_echo);
     stream(3 * MIB, 0, "chunked");
     stream(3 * MIB, 3 * MIB, "");
     stream(0, 0, "chunked");
-    end();
+    rig_end();
 }
 
 static int write_for_ever(void *arg)
@@ -163,14 +123,14 @@ static bool serve_nobody(struct test_conn *conn)
 static hr_http_response *begin_unread(size_t body_size, int *ret_fd)
 {
     hr_http_response *response = NULL;
-    test_http_start(&server, serve_nobody);
-    hr_task_cancel(server.acceptor, NULL);
-    ASSERT_ERR(hr_join(server.acceptor), -ECANCELED);
-    session = hr_http_session_new(&(struct hr_http_options){.read_timeout = hr_ms(100)});
-    struct hr_http_request request = {.url = url("/"), .stream = true, .body_size = body_size};
-    ASSERT_ERR(hr_http_begin(session, &request, &response), 0);
-    ASSERT_EQ(hr_wait_fd(server.fd, HR_READ), HR_READ);
-    *ret_fd = accept4(server.fd, NULL, NULL, SOCK_CLOEXEC);
+    test_http_start(&rig.server, serve_nobody);
+    hr_task_cancel(rig.server.acceptor, NULL);
+    ASSERT_ERR(hr_join(rig.server.acceptor), -ECANCELED);
+    rig.session = hr_http_session_new(&(struct hr_http_options){.read_timeout = hr_ms(100)});
+    struct hr_http_request request = {.url = rig_url("/"), .stream = true, .body_size = body_size};
+    ASSERT_ERR(hr_http_begin(rig.session, &request, &response), 0);
+    ASSERT_EQ(hr_wait_fd(rig.server.fd, HR_READ), HR_READ);
+    *ret_fd = accept4(rig.server.fd, NULL, NULL, SOCK_CLOEXEC);
     ASSERT_TRUE(*ret_fd >= 0);
     return response;
 }
@@ -179,8 +139,8 @@ static void end_unread(hr_http_response *response, int fd)
 {
     hr_http_close(response);
     close(fd);
-    close(server.fd);
-    hr_http_session_freep(&session);
+    close(rig.server.fd);
+    hr_http_session_freep(&rig.session);
 }
 
 TEST_REAL(a_server_that_does_not_read_holds_the_sender_back)
@@ -223,12 +183,12 @@ static void put(size_t known, const char *body, int written, int finished)
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     const char *text;
     struct hr_http_request request = {
-        .method = "PUT", .url = url("/"), .stream = true, .body_size = known};
-    ASSERT_ERR(hr_http_begin(session, &request, &response), 0);
+        .method = "PUT", .url = rig_url("/"), .stream = true, .body_size = known};
+    ASSERT_ERR(hr_http_begin(rig.session, &request, &response), 0);
     ASSERT_ERR(hr_http_write(response, body, strlen(body)), written);
     if (written < 0)
         ASSERT_ERR(hr_http_write(response, body, known), 0);
-    const struct test_conn *conn = hr_list_entry(server.conns.next, struct test_conn, link);
+    const struct test_conn *conn = hr_list_entry(rig.server.conns.next, struct test_conn, link);
     while (finished < 0 && conn->body_size != known) /* it has begun */
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     ASSERT_ERR(hr_http_finish(response), finished);
@@ -241,17 +201,17 @@ static void put(size_t known, const char *body, int written, int finished)
 TEST_REAL(a_body_of_another_length_than_was_said_is_no_part_of_another_request)
 {
     char text[32];
-    begin(serve_echo, (struct hr_http_options){0});
+    rig_begin(serve_echo);
     put(10, "0123456789GET / HTTP/1.1\r\n\r\n", -EINVAL, 0);
     put(10, "0123456789", 0, 0);
-    ASSERT_EQ(server.connections, 1);
+    ASSERT_EQ(rig.server.connections, 1);
     put(12, "01234", 0, -EINVAL);
     ASSERT_TRUE(strstr(hr_last_error()->message, "5 bytes of a body"));
-    ASSERT_ERR(get("/", text, sizeof(text)), 0);
+    ASSERT_ERR(rig_get("/", text, sizeof(text)), 0);
     ASSERT_STR(text, "GET  ");
-    ASSERT_EQ(server.connections, 2);
-    ASSERT_EQ(server.requests, 3);
-    end();
+    ASSERT_EQ(rig.server.connections, 2);
+    ASSERT_EQ(rig.server.requests, 3);
+    rig_end();
 }
 
 TEST_REAL(a_body_that_ends_short_behind_an_early_answer_ends_its_connection)
@@ -288,8 +248,8 @@ static bool serve_no_body(struct test_conn *conn)
 static int put_in_pieces(const char *path)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    struct hr_http_request request = {.method = "PUT", .url = url(path), .stream = true};
-    int r = hr_http_begin(session, &request, &response);
+    struct hr_http_request request = {.method = "PUT", .url = rig_url(path), .stream = true};
+    int r = hr_http_begin(rig.session, &request, &response);
     if (r == 0)
         r = hr_http_write(response, "piece", 5);
     return r < 0 ? r : hr_http_finish(response);
@@ -297,7 +257,7 @@ static int put_in_pieces(const char *path)
 
 TEST_REAL(a_body_in_pieces_that_is_wanted_again_is_lost_and_the_record_says_where)
 {
-    begin(serve_no_body, (struct hr_http_options){0});
+    rig_begin(serve_no_body);
     ASSERT_ERR(put_in_pieces("/elsewhere"), HR_ELOST);
     ASSERT_TRUE(hr_last_error()->sent);
     ASSERT_TRUE(strstr(hr_last_error()->message, "wants the body at "));
@@ -306,5 +266,5 @@ TEST_REAL(a_body_in_pieces_that_is_wanted_again_is_lost_and_the_record_says_wher
     ASSERT_ERR(put_in_pieces("/"), 0);
     ASSERT_ERR(put_in_pieces("/lost"), HR_ELOST); /* a kept connection, so it is tried again */
     ASSERT_TRUE(strstr(hr_last_error()->message, "begin the request anew"));
-    end();
+    rig_end();
 }
