@@ -45,8 +45,8 @@ HR_PUBLIC void hr_executor_freep(hr_executor **executor);
 /* Queues fn(arg) and yields a future of the running loop; executor NULL is the loop's default pool
  * (made on first use, min(32, cores + 4) threads). Cancelling the future drops a queued job; a
  * running one goes on and its value is destroyed by free_value. Futures of earlier jobs that are
- * over may be completed by this call. NULL, with a record and arg still
- * the caller's: -ENOMEM, HR_ENOLOOP, HR_ECLOSED, HR_ESHUTDOWN, -EAGAIN (no thread to be had).
+ * over may be completed by this call. NULL, with a record and arg still the caller's: -ENOMEM,
+ * HR_ENOLOOP, HR_ECLOSED, HR_ESHUTDOWN, -EAGAIN (no thread to be had), -EINVAL (no fn).
  *
  * When the loop closes, its default pool drops what is queued there and waits for running jobs (ten
  * seconds, or the loop's shutdown_limit), then reports and goes on. What comes for a closed loop is
@@ -99,7 +99,7 @@ HR_PUBLIC hr_owned hr_future *hr_run_in_executor_with(const struct hr_job_option
  * (false) for one that has begun; one dropped by a shutdown ends with HR_ESHUTDOWN. Its callbacks
  * run in the thread that ran or dropped the job, or took it back. By any thread. NULL, with a
  * record and arg still the caller's: -ENOMEM, HR_ESHUTDOWN, -EAGAIN (no thread to be had), -EINVAL
- * (the executor is NULL: a default pool belongs to a loop). */
+ * (no fn, or the executor is NULL: a default pool belongs to a loop). */
 HR_PUBLIC hr_owned hr_thread_future *hr_executor_submit(hr_executor *executor, hr_job_fn *fn,
                                                         void *arg, hr_free_fn *free_value);
 HR_PUBLIC hr_owned hr_thread_future *hr_executor_submit_with(const struct hr_job_options *options,

@@ -197,6 +197,10 @@ static bool start_workers(struct mapping *mapping, hr_executor *executor, size_t
 hr_future *hr_executor_map_chunks(hr_executor *executor, hr_job_fn *fn, void *const *args,
                                   size_t count, size_t chunk, hr_free_fn *free_value)
 {
+    if (!fn) {
+        hr_fail(-EINVAL, "a job without a function");
+        return NULL;
+    }
     size_t threads = executor ? hr__executor_threads(executor) : HR__POOL_MAX;
     if (chunk == 0)
         chunk = count / threads / CHUNKS_A_THREAD;

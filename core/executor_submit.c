@@ -90,6 +90,10 @@ hr_thread_future *hr_executor_submit_with(const struct hr_job_options *options, 
         hr_fail(-EINVAL, "executor: without a loop there is no default pool");
         return NULL;
     }
+    if (!fn) {
+        hr_fail(-EINVAL, "a job without a function");
+        return NULL;
+    }
     struct submitted *self = calloc(1, sizeof(*self));
     if (!self) {
         hr_fail(-ENOMEM, "executor: no memory for a job");

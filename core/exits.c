@@ -49,6 +49,8 @@ static int run_cleanup(void *arg, int code)
 
 int hr_exits_add(struct hr_exits *exits, void (*fn)(void *arg), void *arg)
 {
+    if (!fn)
+        return hr_fail(-EINVAL, "a cleanup without a function");
     struct cleanup *cleanup = malloc(sizeof(*cleanup));
     if (!cleanup || reserve(exits) < 0) {
         free(cleanup);

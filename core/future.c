@@ -348,6 +348,8 @@ int hr_future_add_done_callback(hr_future *future, hr_done_callback *fn, void *c
 {
     if (hr__wrong_thread(future->loop))
         return HR_EWRONGTHREAD;
+    if (!fn)
+        return hr_fail(-EINVAL, "a done callback without a function");
     struct callback *callback = malloc(sizeof(*callback));
     if (!callback)
         return hr_fail(-ENOMEM, "no memory for a done callback");

@@ -75,8 +75,8 @@ HR_PUBLIC const char *hr_future_state(const hr_future *future);
 HR_PUBLIC const char *hr_future_cancel_reason(const hr_future *future);
 
 /* Runs callback(future, cookie) from the ready queue once it is done (soon, if it is done now), in
- * order of adding. 0 or -ENOMEM. remove takes back all equal registrations and returns how many.
- * Both: HR_EWRONGTHREAD (seen in debug mode only). */
+ * order of adding. 0, -ENOMEM, -EINVAL (no callback). remove takes back all equal registrations and
+ * returns how many. Both: HR_EWRONGTHREAD (seen in debug mode only). */
 HR_PUBLIC int hr_future_add_done_callback(hr_future *future, hr_done_callback *callback,
                                           void *cookie);
 HR_PUBLIC int hr_future_remove_done_callback(hr_future *future, hr_done_callback *callback,

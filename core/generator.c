@@ -35,6 +35,10 @@ static void run_body(void *arg)
 
 hr_generator *hr_generator_new_sized(hr_generator_fn *fn, void *arg, size_t stack_size)
 {
+    if (!fn) {
+        hr_fail(-EINVAL, "a generator without a function");
+        return NULL;
+    }
     hr_generator *generator = calloc(1, sizeof(*generator));
     if (!generator) {
         hr_fail(-ENOMEM, "no memory for a generator");

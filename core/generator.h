@@ -26,7 +26,8 @@ typedef struct hr_generator hr_generator;
  * hr_generator_new(), and yields by its first argument. Where it waits, so does who asked. */
 typedef int hr_generator_fn(hr_generator *self, void *arg);
 
-/* Runs nothing yet. NULL, with a record: -ENOMEM, -EAGAIN (no guard, see core/task.h). */
+/* Runs nothing yet. NULL, with a record: -ENOMEM, -EAGAIN (no guard, see core/task.h),
+ * -EINVAL (no fn). */
 HR_PUBLIC hr_generator *hr_generator_new(hr_generator_fn *fn, void *arg);
 
 /* With a stack of that many bytes of address space (memory as touched) instead of 256 KiB. Up to

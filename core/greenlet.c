@@ -195,6 +195,10 @@ hr_greenlet *hr_greenlet_new_sized(hr_greenlet_fn *fn, void *arg, hr_greenlet *p
         hr_fail(HR_EWRONGTHREAD, "the parent belongs to another thread or task");
         return NULL;
     }
+    if (!fn) {
+        hr_fail(-EINVAL, "a greenlet without a function");
+        return NULL;
+    }
     hr_greenlet *greenlet = calloc(1, sizeof(*greenlet));
     if (!greenlet) {
         hr_fail(-ENOMEM, "no memory for a greenlet");

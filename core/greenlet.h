@@ -18,7 +18,8 @@ typedef struct hr_greenlet hr_greenlet;
 typedef int hr_greenlet_fn(void *arg, void **value);
 
 /* Makes a greenlet, which starts at its first switch; parent NULL: the one that runs. NULL, with a
- * record: -ENOMEM, -EAGAIN (no guard), HR_EWRONGTHREAD (the parent is not from here). */
+ * record: -ENOMEM, -EAGAIN (no guard), HR_EWRONGTHREAD (the parent is not from here), -EINVAL (no
+ * fn). */
 HR_PUBLIC hr_greenlet *hr_greenlet_new(hr_greenlet_fn *fn, void *arg, hr_greenlet *parent);
 
 /* With a stack of that many bytes of address space (memory as touched) instead of 256 KiB. Up to

@@ -48,6 +48,10 @@ static hr_handle *handle_new(hr_callback *fn, void *arg)
     hr_loop *loop = hr__loop_for(NULL);
     if (!loop)
         return NULL;
+    if (!fn) {
+        hr_fail(-EINVAL, "a callback without a function");
+        return NULL;
+    }
     hr_handle *handle = malloc(sizeof(*handle));
     if (!handle) {
         hr_fail(-ENOMEM, "no memory for a callback");

@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/error_impl.h"
 #include "core/loop_impl.h"
 
 /* A callback of hr_call_soon_threadsafe(). */
@@ -91,6 +92,10 @@ int hr__inbox_post(hr_loop *loop, struct hr__ready *entry)
 
 int hr_call_soon_threadsafe(hr_loop *loop, hr_callback *fn, void *arg)
 {
+    if (!loop)
+        return hr__missing("a loop to call");
+    if (!fn)
+        return hr_fail(-EINVAL, "a callback without a function");
     struct call *call = malloc(sizeof(*call));
     if (!call)
         return -ENOMEM;

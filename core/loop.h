@@ -100,7 +100,7 @@ static inline hr_usec hr_now(void)
 
 /* Queues a callback: soon, after a span, or at a moment. Equal deadlines run in arming order. The
  * handle is borrowed: it is valid until it ran or was cancelled, or longer for whoever takes a
- * reference. NULL, with a record: -ENOMEM, HR_ENOLOOP, HR_ECLOSED. */
+ * reference. NULL, with a record: -ENOMEM, HR_ENOLOOP, HR_ECLOSED, -EINVAL (no callback). */
 HR_PUBLIC hr_handle *hr_call_soon(hr_callback *callback, void *arg);
 HR_PUBLIC hr_handle *hr_call_later(hr_usec span, hr_callback *callback, void *arg);
 HR_PUBLIC hr_handle *hr_call_at(hr_usec moment, hr_callback *callback, void *arg);
@@ -122,7 +122,8 @@ HR_PUBLIC hr_usec hr_handle_when(const hr_handle *handle);
 HR_PUBLIC bool hr_handle_cancelled(const hr_handle *handle);
 
 /* The one door from other threads: queues a callback and wakes the loop; calls of one thread keep
- * their order. 0, -ENOMEM, HR_ECLOSED. */
+ * their order. 0, -ENOMEM, HR_ECLOSED, -EINVAL (no callback); a loop that is NULL: why it could not
+ * be made, by this thread's record. */
 HR_PUBLIC int hr_call_soon_threadsafe(hr_loop *loop, hr_callback *callback, void *arg);
 
 /* The libevent base below, for libraries that bring their own events (evhttp). Borrowed; callbacks

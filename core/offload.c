@@ -352,7 +352,13 @@ static hr_future *offload(struct hr__offload *here, const struct hr_job_options 
 hr_future *hr_run_in_executor_with(const struct hr_job_options *options, hr_job_fn *fn, void *arg)
 {
     hr_loop *loop = hr__loop_for(NULL);
-    struct hr__offload *here = loop ? offload_of(loop) : NULL;
+    if (!loop)
+        return NULL;
+    if (!fn) {
+        hr_fail(-EINVAL, "a job without a function");
+        return NULL;
+    }
+    struct hr__offload *here = offload_of(loop);
     return here ? offload(here, options, fn, arg) : NULL;
 }
 

@@ -172,6 +172,8 @@ static int ask_worker(void *arg, void **ret_value)
 
 static int find_function(const char *name, uint32_t *ret)
 {
+    if (!name)
+        return hr_fail(-EINVAL, "process pool: a job without a function");
     for (uint32_t i = 0; hr__process_functions[i].name; i++) {
         if (strcmp(hr__process_functions[i].name, name) == 0) {
             *ret = i;

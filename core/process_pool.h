@@ -88,9 +88,9 @@ struct hr_process_bytes {
  *   HR_ESHUTDOWN     the pool was shut down before the job started
  *   -EAGAIN · -EMFILE · …       no worker could be started for it; the pool is none the worse
  *   -ENOMEM          no memory here for its answer
- * NULL, with a record: -ENOENT (no such function), -EMSGSIZE (more than max_bytes), HR_EBROKEN,
- * HR_ESHUTDOWN, -ENOMEM, HR_ENOLOOP; a pool that is NULL: the record stays that of the call that
- * could not make it. */
+ * NULL, with a record: -ENOENT (no such function), -EINVAL (NULL for one), -EMSGSIZE (more than
+ * max_bytes), HR_EBROKEN, HR_ESHUTDOWN, -ENOMEM, HR_ENOLOOP; a pool that is NULL: the record stays
+ * that of the call that could not make it. */
 HR_PUBLIC hr_owned hr_future *hr_run_in_process(hr_process_pool *pool, const char *function,
                                                 const void *bytes, size_t size);
 

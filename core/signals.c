@@ -78,6 +78,8 @@ int hr__signal_add(hr_loop *loop, int number, int flags, hr_callback *fn, void *
 {
     if (number <= 0 || number >= SIGNALS)
         return hr_fail(-EINVAL, "there is no signal %d", number);
+    if (!fn)
+        return hr_fail(-EINVAL, "a signal handler without a function");
     int r = hr__poll_own(loop);
     if (r < 0)
         return r;

@@ -237,7 +237,7 @@ void hr_sim_note(const char *fmt, ...)
 
 void hr_sim_at(hr_sim *sim, uint64_t step, hr_sim_hook *hook, void *arg)
 {
-    sim->hook_at = step;
+    sim->hook_at = hook ? step : 0;
     sim->hook = hook;
     sim->hook_arg = arg;
 }
@@ -251,6 +251,8 @@ void hr_sim_cancel(hr_task *suspended, void *arg)
 int hr_sim_everywhere(const struct hr_sim_options *options, hr_task_fn *fn, hr_sim_hook *hook,
                       void *arg, uint64_t *ret_runs)
 {
+    if (!hook)
+        return hr_fail(-EINVAL, "trouble without a function");
     uint64_t step = 0;
     bool reached = true;
     int r = 0;

@@ -98,7 +98,7 @@ HR_PUBLIC void hr_sim_note(const char *fmt, ...) hr_printf_like(1, 2);
  * when it ended instead. Borrowed. May do what a callback may. */
 typedef void hr_sim_hook(hr_task *suspended, void *arg);
 
-/* Has hook(…, arg) called before that step, counted from 1 as hr_sim_steps() does. */
+/* Has hook(…, arg) called before that step, counted from 1 as hr_sim_steps() does; NULL: nothing. */
 HR_PUBLIC void hr_sim_at(hr_sim *sim, uint64_t step, hr_sim_hook *hook, void *arg);
 
 /* A hook that cancels the task. */
@@ -107,6 +107,7 @@ HR_PUBLIC hr_sim_hook hr_sim_cancel;
 /* Runs fn(arg) in fresh worlds of the same options, the n-th with hook(…, arg) at step n, until one
  * ends without having come to its step. *ret_runs (or NULL) is how many runs there were. 0; or what
  * fn returned in the first run in which that was negative and not -ECANCELED, with its record, and
- * *ret_runs is the number of that run: it can be repeated by hr_sim_at(). -ENOMEM. */
+ * *ret_runs is the number of that run: it can be repeated by hr_sim_at(). -ENOMEM, -EINVAL (no
+ * hook). */
 HR_PUBLIC int hr_sim_everywhere(const struct hr_sim_options *options, hr_task_fn *fn,
                                 hr_sim_hook *hook, void *arg, uint64_t *ret_runs);

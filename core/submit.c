@@ -153,6 +153,14 @@ static const struct hr__thread_future_ops ops = {may_wait, ask_to_cancel, state,
 
 hr_thread_future *hr_submit(hr_loop *loop, const char *name, hr_task_fn *fn, void *arg)
 {
+    if (!loop) {
+        hr__missing("a loop to submit to");
+        return NULL;
+    }
+    if (!fn) {
+        hr_fail(-EINVAL, "a task without a function");
+        return NULL;
+    }
     unsigned char place;
     struct submission *self = hr__piece_new(&place);
     if (!self) {

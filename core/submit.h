@@ -25,7 +25,8 @@ typedef void hr_thread_callback(hr_thread_future *future, void *cookie);
 
 /* Has the loop run fn(arg) as a task, and returns at once. A loop that does not run yet keeps it
  * until it does; one that closes before the task has started completes the handle with HR_ECLOSED.
- * NULL, with a record and arg still the caller's: HR_ECLOSED, -ENOMEM. */
+ * NULL, with a record and arg still the caller's: HR_ECLOSED, -ENOMEM, -EINVAL (no fn); a loop that
+ * is NULL: why it could not be made, by this thread's record. */
 HR_PUBLIC hr_owned hr_thread_future *hr_submit(hr_loop *loop, const char *name, hr_task_fn *fn,
                                                void *arg);
 
@@ -77,6 +78,6 @@ HR_PUBLIC bool hr_thread_future_cancel(hr_thread_future *future);
 
 /* Calls callback(future, cookie) once when it is done, in the loop's thread and in the order of
  * adding, those included that are added while others run; here and at once when all of them have
- * returned. The callback may not block the loop. 0 or -ENOMEM. */
+ * returned. The callback may not block the loop. 0, -ENOMEM, -EINVAL (no callback). */
 HR_PUBLIC int hr_thread_future_add_done_callback(hr_thread_future *future,
                                                  hr_thread_callback *callback, void *cookie);

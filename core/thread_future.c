@@ -254,6 +254,8 @@ int hr_thread_future_add_done_callback(hr_thread_future *future, hr_thread_callb
 {
     if (!future)
         return hr__missing("a handle to add a callback to");
+    if (!fn)
+        return hr_fail(-EINVAL, "a done callback without a function");
     struct hr__thread_callback *callback = malloc(sizeof(*callback));
     if (!callback)
         return hr_fail(-ENOMEM, "no memory for a done callback");

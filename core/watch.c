@@ -197,6 +197,8 @@ int hr_watch_add(int fd, int direction, hr_callback *fn, void *arg)
         return hr_last_error()->code;
     if (direction != HR_READ && direction != HR_WRITE)
         return hr_fail(-EINVAL, "no such direction: %d", direction);
+    if (!fn)
+        return hr_fail(-EINVAL, "a watch without a function");
     struct watch *watch = find(loop, fd, direction);
     if (!watch)
         return add(loop, fd, direction, fn, arg);

@@ -37,7 +37,7 @@ static int read_order(hr_io *io, unsigned char *ret)
 static int serve(int fd, void *arg)
 {
     hr_auto(hr_io_freep) hr_io *io = hr_io_new(fd);
-    unsigned char number;
+    unsigned char number = 0;
     int r = io ? read_order(io, &number) : hr_last_error()->code;
     if (r == 0)
         r = hr_sleep(hr_ms((int64_t)(hr_random() % 12)));
@@ -148,7 +148,7 @@ static int run_everywhere(const char *what, hr_sim_hook *hook)
 
 static int run_all(void)
 {
-    uint64_t trace, again;
+    uint64_t trace = 0, again = 0;
     for (options.seed = 1; options.seed <= WORLDS; options.seed++) {
         int r = run_world(&trace);
         if (r == 0)
