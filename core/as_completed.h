@@ -20,8 +20,8 @@ typedef struct hr_as_completed hr_as_completed;
  * twice counts once. The limit is for all steps together (HR_FOREVER: none; ≤ 0: only what is done
  * now). With HR_CANCEL_REST in flags, freeing cancels what is not done. NULL, with a record:
  * -ENOMEM, HR_ENOLOOP, HR_EWRONGLOOP, the code of a failed array. */
-HR_PUBLIC hr_as_completed *hr_as_completed_new(const struct hr_futures *futures, hr_usec limit,
-                                               int flags);
+HR_PUBLIC hr_owned hr_as_completed *hr_as_completed_new(const struct hr_futures *futures,
+                                                        hr_usec limit, int flags);
 
 /* Stops watching; waits for nobody. A task that is in a step gets HR_ECLOSED. NULL is fine; returns
  * NULL. */

@@ -63,7 +63,7 @@ struct hr_child_options {
  *   -EAGAIN · -EMFILE · -ENOMEM                 no process, descriptor or memory
  *   -EINVAL                                     argv is empty, too many descriptors, a bad kind
  * Where processes are emulated (valgrind, qemu) some of the first line end as exit status 127. */
-HR_PUBLIC hr_child *hr_child_spawn(const struct hr_child_options *options);
+HR_PUBLIC hr_owned hr_child *hr_child_spawn(const struct hr_child_options *options);
 
 /* Kills it (with its own group) if it is not over, closes our ends of its pipes, frees. On a loop
  * its end is waited for in the background, by a closing loop and without one here: no zombie stays.

@@ -19,7 +19,7 @@ typedef int hr_job_fn(void *arg, void **ret_value);
 /* At most threads (> 0) are started, each when work comes and none is idle. They bear the name, of
  * which 15 bytes are kept (NULL: "executor"). NULL, with a record: -EINVAL, -ENOMEM. One executor
  * may serve the loops of many threads. */
-HR_PUBLIC hr_executor *hr_executor_new(const char *name, unsigned threads);
+HR_PUBLIC hr_owned hr_executor *hr_executor_new(const char *name, unsigned threads);
 
 /* How long an idle thread looks for the next job before it sleeps, one of them at a time: 0, as it
  * is made, for 20 µs where there is a second CPU; < 0: not at all. Looks in vain become rare. */

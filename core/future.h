@@ -22,7 +22,7 @@ typedef void hr_free_fn(void *value);
 
 /* A pending future of loop; NULL as loop means the running one. NULL, with a record: -ENOMEM,
  * HR_ENOLOOP, HR_ECLOSED, HR_EWRONGTHREAD (seen in debug mode only). */
-HR_PUBLIC hr_future *hr_future_new(hr_loop *loop);
+HR_PUBLIC hr_owned hr_future *hr_future_new(hr_loop *loop);
 
 /* Takes and gives back a reference; both accept NULL. unref returns NULL. A failed future whose
  * error nobody read is reported when its last reference goes. */

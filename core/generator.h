@@ -28,11 +28,12 @@ typedef int hr_generator_fn(hr_generator *self, void *arg);
 
 /* Runs nothing yet. NULL, with a record: -ENOMEM, -EAGAIN (no guard, see core/task.h),
  * -EINVAL (no fn). */
-HR_PUBLIC hr_generator *hr_generator_new(hr_generator_fn *fn, void *arg);
+HR_PUBLIC hr_owned hr_generator *hr_generator_new(hr_generator_fn *fn, void *arg);
 
 /* With a stack of that many bytes of address space (memory as touched) instead of 256 KiB. Up to
  * 1,024 stacks of a size are kept warm in each thread. */
-HR_PUBLIC hr_generator *hr_generator_new_sized(hr_generator_fn *fn, void *arg, size_t stack_size);
+HR_PUBLIC hr_owned hr_generator *hr_generator_new_sized(hr_generator_fn *fn, void *arg,
+                                                        size_t stack_size);
 
 /* Closes it if need be, and frees it: a cleanup that waits does so here. What close returns is not
  * looked at, but for a yield in answer to it, which is asked to end once more and is lost if it

@@ -20,12 +20,12 @@ typedef int hr_greenlet_fn(void *arg, void **value);
 /* Makes a greenlet, which starts at its first switch; parent NULL: the one that runs. NULL, with a
  * record: -ENOMEM, -EAGAIN (no guard), HR_EWRONGTHREAD (the parent is not from here), -EINVAL (no
  * fn). */
-HR_PUBLIC hr_greenlet *hr_greenlet_new(hr_greenlet_fn *fn, void *arg, hr_greenlet *parent);
+HR_PUBLIC hr_owned hr_greenlet *hr_greenlet_new(hr_greenlet_fn *fn, void *arg, hr_greenlet *parent);
 
 /* With a stack of that many bytes of address space (memory as touched) instead of 256 KiB. Up to
  * 1,024 stacks of a size are kept warm in each thread. */
-HR_PUBLIC hr_greenlet *hr_greenlet_new_sized(hr_greenlet_fn *fn, void *arg, hr_greenlet *parent,
-                                             size_t stack_size);
+HR_PUBLIC hr_owned hr_greenlet *hr_greenlet_new_sized(hr_greenlet_fn *fn, void *arg,
+                                                      hr_greenlet *parent, size_t stack_size);
 
 /* Frees it; one that is suspended gets HR_EEXIT first, so that its cleanups run, and if it switches
  * away instead of ending, gets it once more and is lost then. So is one whose task is over. NULL is

@@ -17,7 +17,7 @@ enum hr_io_direction { HR_READ = 1, HR_WRITE = 2 };
 /* Watches fd, a non-blocking descriptor that stays the caller's, on the running loop. NULL, with a
  * record: -ENOMEM, HR_ENOLOOP, -EPERM (a file or folder, which the kernel does not watch), -EBADF.
  * One that outlives its loop can be freed, no more. */
-HR_PUBLIC hr_io *hr_io_new(int fd);
+HR_PUBLIC hr_owned hr_io *hr_io_new(int fd);
 
 /* Stops watching; a task that still waits gets HR_ECLOSED. Returns NULL. */
 HR_PUBLIC hr_io *hr_io_free(hr_io *io);

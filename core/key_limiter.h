@@ -11,7 +11,7 @@
 typedef struct hr_key_limiter hr_key_limiter;
 
 /* At most each (> 0) holders a key. NULL, with a record: -EINVAL, -ENOMEM. */
-HR_PUBLIC hr_key_limiter *hr_key_limiter_new(unsigned each);
+HR_PUBLIC hr_owned hr_key_limiter *hr_key_limiter_new(unsigned each);
 
 /* Nobody may hold or wait for a key. NULL is fine; returns NULL. */
 HR_PUBLIC hr_key_limiter *hr_key_limiter_free(hr_key_limiter *limiter);

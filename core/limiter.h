@@ -13,7 +13,7 @@
 typedef struct hr_limiter hr_limiter;
 
 /* NULL, with a record: -ENOMEM. */
-HR_PUBLIC hr_limiter *hr_limiter_new(unsigned tokens);
+HR_PUBLIC hr_owned hr_limiter *hr_limiter_new(unsigned tokens);
 
 /* All tokens have to be back; asserts that nobody waits. NULL is fine; returns NULL. */
 HR_PUBLIC hr_limiter *hr_limiter_free(hr_limiter *limiter);

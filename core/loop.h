@@ -51,7 +51,7 @@ struct hr_loop_options {
 
 /* A loop; NULL options mean the defaults. NULL, with a record: -ENOMEM, -EINVAL (no such backend),
  * or why there is no descriptor (-EMFILE). */
-HR_PUBLIC hr_loop *hr_loop_new(const struct hr_loop_options *options);
+HR_PUBLIC hr_owned hr_loop *hr_loop_new(const struct hr_loop_options *options);
 
 /* Cancels what is left, runs until it ended, closes; afterwards every scheduling call gives
  * HR_ECLOSED. 0, also when it is closed already; -EBUSY while it runs. -ETIMEDOUT when the shutdown

@@ -15,8 +15,8 @@ typedef struct hr_loop_thread hr_loop_thread;
 /* Starts a thread that runs a loop until it is stopped, also when a task ends with HR_EFATAL: that
  * is its handle's to tell. No signal is delivered to the thread. The name is
  * the kernel's, at most 15 bytes. NULL, with a record: as hr_loop_new(), or -EAGAIN (no thread). */
-HR_PUBLIC hr_loop_thread *hr_loop_thread_new(const char *name,
-                                             const struct hr_loop_options *options);
+HR_PUBLIC hr_owned hr_loop_thread *hr_loop_thread_new(const char *name,
+                                                      const struct hr_loop_options *options);
 
 /* The loop, for hr_submit() and hr_call_soon_threadsafe(). Borrowed. */
 HR_PUBLIC hr_loop *hr_loop_thread_loop(hr_loop_thread *thread);

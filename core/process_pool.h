@@ -60,7 +60,8 @@ struct hr_process_pool_options {
 /* A pool without workers yet. NULL, with a record: -EINVAL (no workers), HR_EINVALIDSTATE
  * (hr_process_pool_main() was not called), -ENOMEM, -EAGAIN (no thread), -EMFILE and -ENFILE.
  * Serves the loops of many threads. */
-HR_PUBLIC hr_process_pool *hr_process_pool_new(const struct hr_process_pool_options *options);
+HR_PUBLIC hr_owned hr_process_pool *
+hr_process_pool_new(const struct hr_process_pool_options *options);
 
 /* As hr_executor_shutdown() and hr_executor_free(): refuses new work (HR_ESHUTDOWN), finishes or
  * drops what is queued, waits for jobs that run. free also ends the workers: those that are not

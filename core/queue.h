@@ -13,7 +13,7 @@ typedef struct hr_queue hr_queue;
 
 /* maxsize 0 is unlimited; free_fn (or NULL) destroys items that nobody got. NULL, with a record:
  * -ENOMEM. Tasks that still wait when the queue is freed get HR_ECLOSED. */
-HR_PUBLIC hr_queue *hr_queue_new(size_t maxsize, hr_free_fn *free_fn);
+HR_PUBLIC hr_owned hr_queue *hr_queue_new(size_t maxsize, hr_free_fn *free_fn);
 
 /* As hr_queue_new(), with another order of coming out; -EINVAL for a priority without compare. */
 enum hr_queue_order {
@@ -28,7 +28,7 @@ struct hr_queue_options {
     /* For HR_QUEUE_PRIORITY: negative when a comes before b, 0 when they are equal. */
     int (*compare)(const void *a, const void *b);
 };
-HR_PUBLIC hr_queue *hr_queue_new_with(const struct hr_queue_options *options);
+HR_PUBLIC hr_owned hr_queue *hr_queue_new_with(const struct hr_queue_options *options);
 
 /* Destroys what is left in it. NULL is fine; returns NULL. */
 HR_PUBLIC hr_queue *hr_queue_free(hr_queue *queue);

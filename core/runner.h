@@ -11,7 +11,7 @@
 typedef struct hr_runner hr_runner;
 
 /* NULL, with a record: -ENOMEM, -EINVAL (no such backend), or why there is no descriptor. */
-HR_PUBLIC hr_runner *hr_runner_new(const struct hr_loop_options *options);
+HR_PUBLIC hr_owned hr_runner *hr_runner_new(const struct hr_loop_options *options);
 
 /* Runs fn(arg) as the task "main" and returns what it returned; what it left behind stays and goes
  * on in the next run, or is cancelled by free. -EBUSY inside a running loop.

@@ -46,7 +46,7 @@ struct hr_sim_options {
 };
 
 /* A world; options are copied. NULL when memory is out. free returns NULL. */
-HR_PUBLIC hr_sim *hr_sim_new(const struct hr_sim_options *options);
+HR_PUBLIC hr_owned hr_sim *hr_sim_new(const struct hr_sim_options *options);
 HR_PUBLIC hr_sim *hr_sim_free(hr_sim *sim);
 
 /* For a loop of the caller's own: hr_loop_options.world. One loop a world. */
@@ -98,7 +98,7 @@ HR_PUBLIC void hr_sim_note(const char *fmt, ...) hr_printf_like(1, 2);
  * when it ended instead. Borrowed. May do what a callback may. */
 typedef void hr_sim_hook(hr_task *suspended, void *arg);
 
-/* Has hook(…, arg) called before that step, counted from 1 as hr_sim_steps() does; NULL: nothing. */
+/* Has hook(…, arg) called before that step, counted from 1 as hr_sim_steps() does. NULL: none. */
 HR_PUBLIC void hr_sim_at(hr_sim *sim, uint64_t step, hr_sim_hook *hook, void *arg);
 
 /* A hook that cancels the task. */

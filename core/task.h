@@ -85,7 +85,7 @@ HR_PUBLIC hr_async int hr_sleep(hr_usec span);
 /* A sleep as a future, for waits and gathers; it gives value, which is destroyed by free_value (or
  * NULL) if nobody takes it. Cancelling it takes its timer back. NULL, with a record and value still
  * the caller's: -ENOMEM, HR_ENOLOOP, HR_ECLOSED. */
-HR_PUBLIC hr_future *hr_sleep_future(hr_usec span, void *value, hr_free_fn *free_value);
+HR_PUBLIC hr_owned hr_future *hr_sleep_future(hr_usec span, void *value, hr_free_fn *free_value);
 
 /* Waits until that moment on the loop's clock; one that has passed is due at the next look. 0,
  * -ECANCELED, HR_ENOTASK. */

@@ -46,7 +46,7 @@ struct hr_http_options {
 
 /* A session of the running loop; NULL options mean the defaults. NULL, with a record: -ENOMEM,
  * HR_ENOLOOP, -EINVAL, -ENOTSUP (built without libcurl). */
-HR_PUBLIC hr_http_session *hr_http_session_new(const struct hr_http_options *options);
+HR_PUBLIC hr_owned hr_http_session *hr_http_session_new(const struct hr_http_options *options);
 
 /* Ends what is under way and who waits with HR_ECLOSED, and hangs up; never waits, and twice is
  * fine. A request afterwards gives HR_ECLOSED. free closes, too; responses that are open stay what

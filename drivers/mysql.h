@@ -52,7 +52,7 @@ struct hr_mysql_options {
 };
 
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */
-HR_PUBLIC hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options);
+HR_PUBLIC hr_owned hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options);
 
 /* A pool belongs to the first loop that it is used on: another gets HR_EWRONGLOOP, from close as
  * well. free, also after the loop's end, drops all that is open.

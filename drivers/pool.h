@@ -41,8 +41,8 @@ struct hr_pool_options {
 };
 
 /* driver is passed to open. NULL: no memory. */
-HR_PUBLIC hr_pool *hr_pool_new(const struct hr_conn_ops *ops, void *driver,
-                               const struct hr_pool_options *options);
+HR_PUBLIC hr_owned hr_pool *hr_pool_new(const struct hr_conn_ops *ops, void *driver,
+                                        const struct hr_pool_options *options);
 
 enum hr_pool_return {
     HR_POOL_CLEAN,  /* as it was lent */

@@ -36,7 +36,7 @@ struct hr_process_options {
 
 /* Starts it on the running loop. NULL, with a record that names the program: -ENOENT (no such
  * program or folder), -EACCES, -ENOEXEC, -E2BIG, -EAGAIN, -EMFILE, -ENOMEM, -EINVAL, HR_ENOLOOP. */
-HR_PUBLIC hr_process *hr_process_start(const struct hr_process_options *options);
+HR_PUBLIC hr_owned hr_process *hr_process_start(const struct hr_process_options *options);
 
 /* Kills it and its group at once if it is not over, closes its streams; never waits and leaves no
  * zombie. Also after the loop's end, when it can be awaited and ended on another loop, too, while

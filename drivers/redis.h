@@ -54,7 +54,7 @@ struct hr_redis_options {
 };
 
 /* Checks the options; connects when first used. NULL: the record says -EINVAL or -ENOMEM. */
-HR_PUBLIC hr_redis *hr_redis_new(const struct hr_redis_options *options);
+HR_PUBLIC hr_owned hr_redis *hr_redis_new(const struct hr_redis_options *options);
 
 /* Fails what is pending with HR_ECLOSED, hangs up, waits for connections of one's own to come
  * back. Then free. close may be called twice; free alone drops everything, also after

@@ -43,7 +43,7 @@ struct hr_worker_pool_options {
 };
 
 /* NULL, with a record: -EINVAL (no argv), -ENOMEM. Nothing is started yet. */
-HR_PUBLIC hr_worker_pool *hr_worker_pool_new(const struct hr_worker_pool_options *options);
+HR_PUBLIC hr_owned hr_worker_pool *hr_worker_pool_new(const struct hr_worker_pool_options *options);
 
 /* Waits for a worker, first come first served, and for its answer, the caller's to free(),
  * NUL-terminated and without its line end; *ret_size (or NULL) is its length. 0, or

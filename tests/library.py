@@ -6,7 +6,7 @@ A program finds the runtime with `pkg-config headrace` alone, in C and in C++, a
 libevent's core and libc to run. Each public header compiles by itself. What the shared libraries
 export is what those headers declare, under the library's symbol version; libheadrace-patch also has
 calls of libc, under none. Each is known by its soname, needs what it is said to need, and is found
-by pkg-config under its own name.
+by pkg-config under its own name. Compilers warn where what a constructor gives is dropped.
 
 usage: library.py BUILD-DIR
 """
@@ -99,6 +99,20 @@ def declared(text):
         yield re.search(r"\b(hr_\w+)\s*(?:\(|$)", declaration).group(1)
 
 
+def check_owned(texts):
+    """Whether calls that make something for the caller say so: dropped, it is never freed."""
+    makers = 0
+    for header, text in texts.items():
+        text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+        for kind, name in re.findall(r"\bHR_PUBLIC\s([\w\s]+\*)\s*(hr_\w+)\s*\(", text):
+            if re.search(r"_new(_\w+)?$|_future$|_spawn$|_start$", name) and name != "hr_task_group_spawn":
+                makers += 1
+                if "hr_owned" not in kind.split():
+                    yield f"{header}: {name}() is not hr_owned"
+    if makers < 30:
+        yield f"only {makers} calls were found that make something"
+
+
 def exports_of(library):
     listed = run("nm", "-D", "--defined-only", library).stdout
     return {f[2] for f in map(str.split, listed.splitlines()) if len(f) == 3 and f[1] != "A"}
@@ -179,6 +193,7 @@ def main(build):
             *check_exports(root, "libheadrace-clients.so", clients, texts),
             *check_exports(root, "libheadrace-http.so", http, texts),
             *check_exports(root, "libheadrace-patch.so", patch, texts),
+            *check_owned(texts),
             *check_patched(root, texts[patch[0]]),
         ]
     for mistake in mistakes:

@@ -25,7 +25,7 @@
 typedef struct hr_mysql_cursor hr_mysql_cursor;
 
 /* On a connection or in a transaction; several may share it, one at a time. NULL: no memory. */
-HR_PUBLIC hr_mysql_cursor *hr_mysql_cursor_new(hr_mysql_conn *conn);
+HR_PUBLIC hr_owned hr_mysql_cursor *hr_mysql_cursor_new(hr_mysql_conn *conn);
 HR_PUBLIC hr_mysql_cursor *hr_mysql_cursor_free(hr_mysql_cursor *cursor); /* never waits */
 HR_PUBLIC void hr_mysql_cursor_freep(hr_mysql_cursor **cursor);
 

@@ -20,7 +20,7 @@ typedef struct hr_redis_cluster hr_redis_cluster;
 /* As hr_redis_new(), with a URL redis+cluster://host:port,host:port that names some nodes, or
  * redis:// with one; both with TLS as rediss. The other options hold for each node, but for
  * patience and repeats, which have no meaning here. */
-HR_PUBLIC hr_redis_cluster *hr_redis_cluster_new(const struct hr_redis_options *options);
+HR_PUBLIC hr_owned hr_redis_cluster *hr_redis_cluster_new(const struct hr_redis_options *options);
 
 /* As hr_redis_close() and hr_redis_free(). */
 HR_PUBLIC hr_async int hr_redis_cluster_close(hr_redis_cluster *cluster);

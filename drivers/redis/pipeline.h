@@ -27,7 +27,7 @@ struct hr_redis_outcome {
 };
 
 /* Empty; NULL: no memory. NULL is taken everywhere below, as a pipeline that has no memory. */
-HR_PUBLIC hr_redis_pipeline *hr_redis_pipeline_new(void);
+HR_PUBLIC hr_owned hr_redis_pipeline *hr_redis_pipeline_new(void);
 HR_PUBLIC hr_redis_pipeline *hr_redis_pipeline_free(hr_redis_pipeline *pipeline);
 HR_PUBLIC void hr_redis_pipeline_freep(hr_redis_pipeline **pipeline);
 

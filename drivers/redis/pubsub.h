@@ -29,8 +29,8 @@ struct hr_redis_pubsub_options {
 
 /* The options may be NULL. It connects at the first subscription, and ends with the client. NULL:
  * the record says HR_ENOLOOP, HR_EWRONGLOOP or -ENOMEM. */
-HR_PUBLIC hr_redis_pubsub *hr_redis_pubsub_new(hr_redis *redis,
-                                               const struct hr_redis_pubsub_options *options);
+HR_PUBLIC hr_owned hr_redis_pubsub *
+hr_redis_pubsub_new(hr_redis *redis, const struct hr_redis_pubsub_options *options);
 
 /* Hangs up, drops what waits; who waits gets HR_ECLOSED. Never waits itself. Returns NULL. */
 HR_PUBLIC hr_redis_pubsub *hr_redis_pubsub_free(hr_redis_pubsub *pubsub);
