@@ -236,6 +236,26 @@ TEST_REAL(l3_a_job_that_is_under_way_at_a_fork_ends_in_the_parent_and_is_an_erro
     close(told[1]);
 }
 
+TEST_REAL(l3_a_job_that_a_child_lost_and_does_not_wait_for_is_nothing_to_report)
+{
+    int told[2];
+    ASSERT_EQ(pipe2(told, O_CLOEXEC), 0);
+    hr_future *job = hr_run_in_executor(NULL, when_told, &told[0], NULL);
+    pid_t child = begin_child();
+    if (child == 0) {
+        OR_DIE(hr_sleep(1) == 0);
+        OR_DIE(hr_future_done(job));
+        hr_future_unref(job);
+        OR_DIE(!test_report());
+        _exit(FINE);
+    }
+    expect_fine(child);
+    ASSERT_EQ(write(told[1], "x", 1), 1);
+    ASSERT_ERR(hr_join(job), 42);
+    close(told[0]);
+    close(told[1]);
+}
+
 static void say_hello(void *arg)
 {
     (void)!write(((struct ends *)arg)->peer, "x", 1);

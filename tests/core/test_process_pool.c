@@ -144,6 +144,16 @@ TEST_REAL(s13_17_what_cannot_be_submitted_is_refused)
     end(pool);
 }
 
+TEST_REAL(s13_17_a_bound_that_no_memory_can_reach_is_no_bound_to_overflow)
+{
+    struct hr_process_pool_options options = {.workers = 1, .max_bytes = SIZE_MAX};
+    hr_process_pool *pool = hr_process_pool_new(&options);
+    ASSERT_PTR(hr_run_in_process(pool, "upper", "", SIZE_MAX - 8), NULL);
+    ASSERT_ERR(hr_last_error()->code, -EMSGSIZE);
+    ASSERT_ERR(hr_join(run(pool, "upper", "few")), 4);
+    end(pool);
+}
+
 TEST_REAL(s13_17_a_worker_may_print_and_has_no_input)
 {
     int input[2], before = dup(STDIN_FILENO);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/runner.h"
+#include "core/sim.h"
 #include "tests/support/hrtest.h"
 
 static int came;
@@ -297,4 +298,35 @@ TEST_PLAIN(a_loop_that_was_refused_a_signal_does_not_own_them)
     }
     hr_loop_free(loops[0]);
     hr_loop_free(loops[1]);
+}
+
+static int send_to_self(void *arg)
+{
+    for (int i = 0; i < 20; i++) {
+        raise(SIGUSR1);
+        int r = hr_yield();
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int send_from_many(void *arg)
+{
+    hr_auto(hr_futures_done) struct hr_futures senders = {0};
+    int r = hr_add_signal_handler(SIGUSR1, count, &one);
+    for (int i = 0; i < 5; i++)
+        hr_futures_add(&senders, hr_create_task("sender", send_to_self, NULL));
+    r = r < 0 ? r : hr_gather(&senders, 0);
+    return hr_remove_signal_handler(SIGUSR1) ? r : -EINVAL;
+}
+
+/* Where the seed decides whose turn it is, a callback may stand in the queue for many passes. */
+TEST_PLAIN(s20_10_signals_that_come_while_their_callback_waits_for_its_turn_are_one)
+{
+    hr_sim *sim = hr_sim_new(&(struct hr_sim_options){.seed = 1, .shuffle = true});
+    came = 0;
+    ASSERT_ERR(hr_sim_run(sim, send_from_many, NULL), 0);
+    ASSERT_TRUE(came > 0 && came <= 100);
+    hr_sim_free(sim);
 }
