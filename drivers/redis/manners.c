@@ -193,13 +193,14 @@ static int check_own(const struct opening *words)
     return check_client_reply(words);
 }
 
-/* What a format puts in is known when it is written. */
-static int check_format(const struct hr__redis_request *request,
-                        int (*check)(const struct opening *words))
+/* What a format puts in is known when it is written. That a read of streams blocks is said behind
+ * its first words, and concerns a shared connection only. */
+static int check_format(const struct hr__redis_request *request, bool shared)
 {
+    int (*check)(const struct opening *words) = shared ? check_shared : check_own;
     struct opening words = opening_of_format(request->fmt);
     bool is_client = is_word(words.first, words.first_len, "CLIENT");
-    if (!memchr(words.first, '%', words.first_len) && !reads_streams(&words) &&
+    if (!memchr(words.first, '%', words.first_len) && !(shared && reads_streams(&words)) &&
         !(is_client && memchr(words.second, '%', words.second_len)))
         return check(&words);
 
@@ -220,7 +221,7 @@ int hr__redis_check_manners(const struct hr__redis_request *request)
             word++;
         bool suspect = *word == '%' || (letters | LETTER('C')) & LETTER(*word) ||
                        (LETTER(*word) == LETTER('X') && strncasecmp(word, "XREAD", 5) == 0);
-        return suspect ? check_format(request, check_shared) : 0;
+        return suspect ? check_format(request, true) : 0;
     }
     if (request->argc == 0)
         return 0;
@@ -230,5 +231,5 @@ int hr__redis_check_manners(const struct hr__redis_request *request)
 
 int hr__redis_check_own_manners(const struct hr__redis_request *request)
 {
-    return check_format(request, check_own);
+    return check_format(request, false);
 }
