@@ -171,9 +171,11 @@ hr_future *hr_redis_cluster_command_future(hr_redis_cluster *cluster, const char
     va_start(args, fmt);
     struct hr__redis_request request = {.fmt = fmt, .args = &args};
     hr_future *future = NULL;
-    int r = start_late(cluster, &request, &future);
+    int r = hr__redis_check_loop(cluster ? cluster->pattern : NULL);
+    if (r == 0)
+        r = start_late(cluster, &request, &future);
     va_end(args);
-    if (r == -EINVAL) { /* what is wrong with the command belongs to its future */
+    if (r < 0 && r != -ENOMEM) { /* what is wrong with the command belongs to its future */
         future = hr_future_new(NULL);
         if (future)
             (void)hr_future_set_error_record(future, hr_last_error());

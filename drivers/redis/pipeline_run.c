@@ -284,10 +284,12 @@ static int run_shared(hr_redis *redis, hr_redis_pipeline *p,
                       int (*run)(struct hr__redis_conn *, hr_redis_pipeline *, hr_usec))
 {
     int r = hr__redis_check_loop(redis);
-    if (r < 0)
+    if (r == 0 && !hr_current_task())
+        r = hr_fail(HR_ENOTASK, "redis: only a task can wait for replies");
+    if (r < 0) {
+        hr__pipeline_drop_outcomes(p);
         return r;
-    if (!hr_current_task())
-        return hr_fail(HR_ENOTASK, "redis: only a task can wait for replies");
+    }
     hr__redis_ref(redis);
     struct hr__redis_conn *conn = NULL;
     r = hr__redis_get_conn(redis, &conn);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/timeout.h"
+#include "drivers/missing.h"
 #include "drivers/redis/own.h"
 #include "drivers/redis/pubsub_impl.h"
 
@@ -103,6 +104,11 @@ void hr_redis_pubsub_freep(hr_redis_pubsub **pubsub)
 static int fail_closed(const struct hr_redis_pubsub *pubsub)
 {
     return hr_fail(HR_ECLOSED, "%s: the subscriber is closed", pubsub->redis->target.name);
+}
+
+static int fail_missing(void)
+{
+    return hr__missing_object("redis: a subscriber");
 }
 
 /* --- what is heard */
@@ -245,6 +251,8 @@ static int take_heard(struct hr_redis_pubsub *pubsub, struct hr_redis_message *r
 int(hr_redis_pubsub_next)(hr_redis_pubsub *pubsub, struct hr_redis_message *ret)
 {
     int r = 0;
+    if (!pubsub)
+        return fail_missing();
     hr__redis_pubsub_ref(pubsub);
     while (r >= 0 && !pubsub->closed && is_silent(pubsub))
         r = hr_event_wait(&pubsub->ready);
@@ -319,6 +327,8 @@ static int await_standing(struct hr_redis_pubsub *pubsub, struct hr__redis_subsc
 
 int(hr_redis_subscribe)(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, const char *name)
 {
+    if (!pubsub)
+        return fail_missing();
     if (pubsub->closed)
         return fail_closed(pubsub);
     struct hr__redis_subscription *it = hr__redis_pubsub_find(pubsub, kind, name);
@@ -337,6 +347,8 @@ int(hr_redis_subscribe)(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, con
 
 int(hr_redis_unsubscribe)(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, const char *name)
 {
+    if (!pubsub)
+        return fail_missing();
     struct hr__redis_subscription *it =
         pubsub->closed ? NULL : hr__redis_pubsub_find(pubsub, kind, name);
     if (!it)
