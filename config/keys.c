@@ -40,8 +40,7 @@ static int report_unknown(struct hr_conf *conf, const struct hr_conf_section *se
     *ret_meant = NULL;
     if (strcmp(node->key, "<<") == 0)
         return hr_conf_error_key(conf, node,
-                                 "merge keys are not used here (defaults and drop-ins "
-                                 "are merged)");
+                                 "merge keys are not used here (defaults and drop-ins are merged)");
     *ret_meant = hr_conf_suggest(node->key, section->fields, n, sizeof(*section->fields));
     if (*ret_meant)
         return hr_conf_error_key(conf, node, "unknown key (did you mean %s?)", *ret_meant);

@@ -98,8 +98,8 @@ HR_PUBLIC hr_async int hr_await(hr_future *future);
  * unless the task's memory is another's by then: no program can rely on it. In debug mode (struct
  * hr_loop_options) the last 1024 tasks' memory is kept from others, so a handle that is gone is
  * known, and giving it back once more ends the program; under valgrind and in programs built with
- * AddressSanitizer it is freed at once, and these tell. Whoever wants the
- * outcome again keeps his reference and uses hr_await(), which gives the same one each time. */
+ * AddressSanitizer it is freed at once, and these tell. Whoever wants the outcome again keeps his
+ * reference and uses hr_await(), which gives the same one each time. */
 HR_PUBLIC hr_async int hr_join(hr_future *future);
 
 /* Copies the outcome of source to destination when it comes; cancelling destination cancels source.

@@ -24,8 +24,7 @@ int read_expr(struct hr_conf *conf, const struct hr_conf_node *node, void *targe
 {
     if (node->kind != HR_CONF_SCALAR)
         return hr_conf_error(conf, node,
-                             "has to be an expression (in quotes when it begins with a "
-                             "bracket)");
+                             "has to be an expression (in quotes when it begins with a bracket)");
     if (!node->text[0])
         return hr_conf_error(conf, node, "is an empty expression");
     struct expr *expr;

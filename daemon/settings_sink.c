@@ -257,8 +257,7 @@ static int check_mysql(struct hr_conf *conf, const struct hr_conf_node *map, voi
     if (statement && sink->on_duplicate == DUPLICATE_UPDATE)
         r = hr_conf_error(
             conf, hr_conf_get(map, "on_duplicate"),
-            "update needs table and columns (a statement says ON DUPLICATE KEY UPDATE "
-            "itself)");
+            "update needs table and columns (a statement says ON DUPLICATE KEY UPDATE itself)");
     if (statement) {
         int read = read_statement(conf, statement, params, sink);
         return read < 0 ? read : r;

@@ -62,8 +62,7 @@ static int check_whole(struct hr__url_parser *p, const char *host_at, struct hr_
 {
     if (url->scheme == HR_URL_UNIX)
         return url->host ? hr__url_refuse(p, host_at,
-                                          "a unix socket has no host: three slashes, "
-                                          "unix:///path")
+                                          "a unix socket has no host: three slashes, unix:///path")
                          : 0;
     if (url->socket && url->host)
         return hr__url_refuse(p, host_at, "a host and a socket exclude each other");

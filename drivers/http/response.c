@@ -86,10 +86,9 @@ static int end_short(hr_http_response *t)
     curl_easy_setopt(t->handle->easy, CURLOPT_FORBID_REUSE, 1L);
     if (t->answered)
         return 0;
-    int r = hr__http_explain(t, -EINVAL, 0,
-                             "%zu bytes of a body were written where body_size said "
-                             "%zu",
-                             t->given, t->promised);
+    int r =
+        hr__http_explain(t, -EINVAL, 0, "%zu bytes of a body were written where body_size said %zu",
+                         t->given, t->promised);
     hr__http_transfer_over(t, r);
     return hr__http_transfer_outcome(t);
 }

@@ -136,8 +136,7 @@ static int wait_to_start(hr_worker_pool *pool)
         return hr_sleep_until(pool->start_at);
     return hr_fail(
         -ENOTCONN,
-        "%s: %u workers in a row gave no answer, the latest %s; their standard error may "
-        "tell why",
+        "%s: %u workers in a row gave no answer, the latest %s; their standard error may tell why",
         pool->name, pool->barren, pool->last_end);
 }
 
@@ -228,8 +227,7 @@ void hr__worker_spoke_early(struct hr__worker *worker)
     hr_worker_pool *pool = worker->pool;
     pool->barren++;
     snprintf(pool->last_end, sizeof(pool->last_end),
-             "wrote to its standard output before it was "
-             "asked");
+             "wrote to its standard output before it was asked");
 }
 
 static int take_answer(struct hr__worker *worker, char **ret, size_t *ret_size)
