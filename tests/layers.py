@@ -3,7 +3,8 @@
 """Checks that calls go one way: daemon -> drivers -> core, daemon -> config.
 
 Two views of it: what each folder includes, and which of our symbols each static library takes from
-outside itself. Foreign libraries are included in one place each.
+outside itself. Foreign libraries are included in one place each. And docs/architecture.md, the map,
+has a word for every file.
 
 usage: layers.py BUILD-DIR
 """
@@ -81,6 +82,23 @@ def check_places():
                 yield f"{path}: {call} is a call that waits, or a macro, but not both"
 
 
+def check_map():
+    """Each file is named in its folder's section, alone or by a name that its own begins with; or all
+    of its folder is (`headracectl/`). Headers of an inside belong to what they are the inside of."""
+    text = Path("docs/architecture.md").read_text(encoding="utf-8")
+    for top in ("core", "drivers", "config", "daemon"):
+        section = re.search(rf"^## {top}:.*?(?=^## )", text, re.MULTILINE | re.DOTALL).group(0)
+        words = " ".join(re.findall(r"`([^`]+)`", section)).split()
+        words = [re.sub(r"\.[ch]$", "", word.removeprefix(f"{top}/")) for word in words]
+        named = re.compile("|".join(
+            re.escape(word).replace(r"\*", ".*") + (".*" if word.endswith("/") else "(_.*)?") for word in words
+        ))
+        for path in sorted(Path(top).rglob("*.[chS]")):
+            name = path.relative_to(top).with_suffix("").as_posix()
+            if not named.fullmatch(name) and not name.endswith(("_impl", "/impl")):
+                yield f"{path}: docs/architecture.md has no word for it"
+
+
 def symbols(library):
     """Returns what a library defines for others and what it wants from elsewhere."""
     text = subprocess.run(["nm", "-g", library], check=True, capture_output=True, text=True).stdout
@@ -129,7 +147,9 @@ def check_exports(build):
 
 
 def main(build):
-    mistakes = [*check_includes(), *check_places(), *check_symbols(build), *check_exports(build)]
+    mistakes = [
+        *check_includes(), *check_places(), *check_map(), *check_symbols(build), *check_exports(build),
+    ]
     for mistake in mistakes:
         print(mistake)
     return 1 if mistakes else 0
