@@ -167,75 +167,91 @@ static unsigned opened(const hr_redis *redis)
     return (unsigned)stats.opened;
 }
 
-TEST(a_master_that_is_announced_is_gone_to_at_once)
-{
+/* Two servers, the first of which is the master as far as the sentinel says, and a client. */
+struct move {
     struct fake_redis sentinel, first, second;
-    struct told told = {0};
-    fake_start_tcp(&first, serve, (void *)MASTER);
-    fake_start_tcp(&second, serve, (void *)MASTER);
-    tell_port(&told, first.port);
-    fake_start_tcp(&sentinel, serve_sentinel, &told);
-    hr_redis *redis = client_of(sentinel.port, sentinel.port);
-    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
-    while (told.subscribed < 2)
+    struct told told;
+    hr_redis *redis;
+};
+
+static void move_begin(struct move *m, void (*serve_as)(struct fake_peer *peer), void *first,
+                       void *second)
+{
+    *m = (struct move){0};
+    fake_start_tcp(&m->first, serve_as, first);
+    fake_start_tcp(&m->second, serve_as, second);
+    tell_port(&m->told, m->first.port);
+    fake_start_tcp(&m->sentinel, serve_sentinel, &m->told);
+    m->redis = client_of(m->sentinel.port, m->sentinel.port);
+    ASSERT_ERR(hr_redis_command(m->redis, NULL, "SET a b"), 0);
+}
+
+static void move_await_listeners(const struct move *m)
+{
+    while (m->told.subscribed < 2)
         ASSERT_ERR(hr_yield(), 0);
     test_passes(50);
+}
+
+/* The second is it now, and the sentinel says so to those that listen. */
+static void move_announce(struct move *m)
+{
+    char text[100];
+    tell_port(&m->told, m->second.port);
+    snprintf(text, sizeof(text), "main 127.0.0.1 %u 127.0.0.1 %u", m->first.port, m->second.port);
+    announce(&m->told, "+switch-master", text);
+}
+
+static void move_end(struct move *m)
+{
+    end_client(m->redis);
+    fake_end(&m->sentinel);
+    fake_end(&m->first);
+    fake_end(&m->second);
+}
+
+TEST(a_master_that_is_announced_is_gone_to_at_once)
+{
+    struct move m;
+    move_begin(&m, serve, (void *)MASTER, (void *)MASTER);
+    move_await_listeners(&m);
 
     /* What is not about this master, or not to be understood, changes nothing. */
     char text[100];
-    announce(&told, "+switch-master", "mainland 1.2.3.4 1 1.2.3.5 2");
-    announce(&told, "+switch-master", "main");
-    announce(&told, "+switch-master", "main 1.2.3.4 1 1.2.3.5 99999");
-    announce(&told, "+sentinel", "sentinel");
-    announce(&told, "+sentinel", "sentinel id 1.2.3.4 5 @ other 1.2.3.4 6");
-    snprintf(text, sizeof(text), "main 1.2.3.4 1 127.0.0.1 %u", first.port);
-    announce(&told, "+switch-master", text);
+    announce(&m.told, "+switch-master", "mainland 1.2.3.4 1 1.2.3.5 2");
+    announce(&m.told, "+switch-master", "main");
+    announce(&m.told, "+switch-master", "main 1.2.3.4 1 1.2.3.5 99999");
+    announce(&m.told, "+sentinel", "sentinel");
+    announce(&m.told, "+sentinel", "sentinel id 1.2.3.4 5 @ other 1.2.3.4 6");
+    snprintf(text, sizeof(text), "main 1.2.3.4 1 127.0.0.1 %u", m.first.port);
+    announce(&m.told, "+switch-master", text);
     ASSERT_ERR(hr_sleep(hr_seconds(7)), 0); /* PING is answered meanwhile */
-    ASSERT_EQ(opened(redis), 1);
-    ASSERT_EQ(told.subscribed, 2);
+    ASSERT_EQ(opened(m.redis), 1);
+    ASSERT_EQ(m.told.subscribed, 2);
 
-    tell_port(&told, second.port);
-    snprintf(text, sizeof(text), "main 127.0.0.1 %u 127.0.0.1 %u", first.port, second.port);
     hr_usec begun = hr_now();
-    announce(&told, "+switch-master", text);
-    while (opened(redis) < 2)
+    move_announce(&m);
+    while (opened(m.redis) < 2)
         ASSERT_ERR(hr_yield(), 0);
     ASSERT_EQ(hr_now(), begun);
-    ASSERT_EQ(second.accepted, 1);
-    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
-    end_client(redis);
-    fake_end(&sentinel);
-    fake_end(&first);
-    fake_end(&second);
+    ASSERT_EQ(m.second.accepted, 1);
+    ASSERT_ERR(hr_redis_command(m.redis, NULL, "SET a b"), 0);
+    move_end(&m);
 }
 
 TEST(who_asks_just_after_a_young_connection_was_left_is_told_so)
 {
-    struct fake_redis sentinel, first, second;
-    struct told told = {0};
-    char text[100];
-    fake_start_tcp(&first, serve, (void *)MASTER);
-    fake_start_tcp(&second, serve, (void *)MASTER);
-    tell_port(&told, first.port);
-    fake_start_tcp(&sentinel, serve_sentinel, &told);
-    hr_redis *redis = client_of(sentinel.port, sentinel.port);
-    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
-    while (told.subscribed < 2)
-        ASSERT_ERR(hr_yield(), 0);
-    test_passes(50);
-    tell_port(&told, second.port);
-    snprintf(text, sizeof(text), "main 127.0.0.1 %u 127.0.0.1 %u", first.port, second.port);
-    announce(&told, "+switch-master", text);
-    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), -ENOTCONN);
+    struct move m;
+    move_begin(&m, serve, (void *)MASTER, (void *)MASTER);
+    move_await_listeners(&m);
+    move_announce(&m);
+    ASSERT_ERR(hr_redis_command(m.redis, NULL, "SET a b"), -ENOTCONN);
     ASSERT_FALSE(hr_last_error()->sent);
     ASSERT_TRUE(strstr(hr_last_error()->message, "it was left for another server"));
     ASSERT_ERR(hr_sleep(hr_ms(200)), 0);
-    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
-    ASSERT_EQ(second.accepted, 1);
-    end_client(redis);
-    fake_end(&sentinel);
-    fake_end(&first);
-    fake_end(&second);
+    ASSERT_ERR(hr_redis_command(m.redis, NULL, "SET a b"), 0);
+    ASSERT_EQ(m.second.accepted, 1);
+    move_end(&m);
 }
 
 TEST(a_sentinel_that_does_not_name_the_others_is_listened_to_all_the_same)
@@ -256,28 +272,17 @@ TEST(a_sentinel_that_does_not_name_the_others_is_listened_to_all_the_same)
 
 TEST(a_move_that_nobody_heard_of_is_found_when_listening_begins_again)
 {
-    struct fake_redis sentinel, first, second;
-    struct told told = {0};
-    fake_start_tcp(&first, serve, (void *)MASTER);
-    fake_start_tcp(&second, serve, (void *)MASTER);
-    tell_port(&told, first.port);
-    fake_start_tcp(&sentinel, serve_sentinel, &told);
-    hr_redis *redis = client_of(sentinel.port, sentinel.port);
-    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
-    while (told.subscribed < 2)
-        ASSERT_ERR(hr_yield(), 0);
-    test_passes(50);
-    tell_port(&told, second.port);
-    told.subscribed = 0;
-    shutdown(told.subscriber->fd, SHUT_RDWR);
-    while (opened(redis) < 2)
+    struct move m;
+    move_begin(&m, serve, (void *)MASTER, (void *)MASTER);
+    move_await_listeners(&m);
+    tell_port(&m.told, m.second.port);
+    m.told.subscribed = 0;
+    shutdown(m.told.subscriber->fd, SHUT_RDWR);
+    while (opened(m.redis) < 2)
         ASSERT_ERR(hr_sleep(hr_ms(10)), 0);
     ASSERT_TRUE(test_clock_now() < hr_seconds(3));
-    ASSERT_EQ(second.accepted, 1);
-    end_client(redis);
-    fake_end(&sentinel);
-    fake_end(&first);
-    fake_end(&second);
+    ASSERT_EQ(m.second.accepted, 1);
+    move_end(&m);
 }
 
 static int use_once(void *arg)
@@ -351,30 +356,21 @@ static int block_for_long(void *arg)
 /* Cancels a pop that blocks at the first master, after a failover or without. */
 static void cancel_blocked(bool failover, struct blocker *old, struct blocker *new)
 {
-    struct fake_redis sentinel, first, second;
-    struct told told = {0};
-    fake_start_tcp(&first, serve_blocking, old);
-    fake_start_tcp(&second, serve_blocking, new);
-    tell_port(&told, first.port);
-    fake_start_tcp(&sentinel, serve_sentinel, &told);
-    hr_redis *redis = client_of(sentinel.port, sentinel.port);
-    ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
-    hr_task *task = hr_create_task("block", block_for_long, redis);
-    while (!old->blocked || !told.subscriber)
+    struct move m;
+    move_begin(&m, serve_blocking, old, new);
+    hr_task *task = hr_create_task("block", block_for_long, m.redis);
+    while (!old->blocked || !m.told.subscriber)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     if (failover) {
-        tell_port(&told, second.port);
-        announce(&told, "+switch-master", "main 127.0.0.1 1 127.0.0.1 2");
-        while (second.accepted == 0)
+        tell_port(&m.told, m.second.port);
+        announce(&m.told, "+switch-master", "main 127.0.0.1 1 127.0.0.1 2");
+        while (m.second.accepted == 0)
             ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
-        ASSERT_ERR(hr_redis_command(redis, NULL, "SET a b"), 0);
+        ASSERT_ERR(hr_redis_command(m.redis, NULL, "SET a b"), 0);
     }
     hr_task_cancel(task, NULL);
     ASSERT_ERR(hr_join(task), -ECANCELED);
-    end_client(redis);
-    fake_end(&sentinel);
-    fake_end(&first);
-    fake_end(&second);
+    move_end(&m);
 }
 
 TEST(a_blocked_command_is_taken_off_at_its_own_server_only)
