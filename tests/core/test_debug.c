@@ -2,11 +2,8 @@
 /*
  * What a loop tells those who look for a fault, semantics 11.20, 12.15 and 2.19.
  */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/dump.h"
@@ -20,6 +17,7 @@
 #include "core/semaphore.h"
 #include "core/submit.h"
 #include "tests/support/hrtest.h"
+#include "tests/support/last_words.h"
 
 static int hold_up(void *arg)
 {
@@ -210,7 +208,7 @@ static int make_things(void *arg)
 }
 
 /* Some of them have been waited for, some have only been made in the loop. */
-static void touch(int what, hr_loop *loop)
+static void touch(size_t what, hr_loop *loop)
 {
     if (what == 0)
         hr_event_set(&bell);
@@ -281,58 +279,36 @@ static int join_twice(void *arg)
     return 0;
 }
 
+static int run_join_twice(void *arg)
+{
+    return hr_run_with(&(struct hr_loop_options){.debug = true}, join_twice, arg);
+}
+
 TEST_PLAIN(s11_20_in_debug_mode_a_handle_that_was_given_back_is_known)
 {
     const char *preloaded = getenv("LD_PRELOAD");
     if (preloaded && strstr(preloaded, "vgpreload"))
         return; /* which says so by itself, too */
-    ASSERT_ERR(hr_run_with(&(struct hr_loop_options){.debug = true}, join_twice, NULL), 0);
+    ASSERT_ERR(run_join_twice(NULL), 0);
 
-    int ends[2], status = 0;
-    char said[2000] = "";
-    ASSERT_EQ(pipe(ends), 0);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        signal(SIGABRT, SIG_DFL); /* cmocka has a handler of its own */
-        _exit(hr_run_with(&(struct hr_loop_options){.debug = true}, join_twice, ends));
-    }
-    close(ends[1]);
-    ASSERT_TRUE(read(ends[0], said, sizeof(said) - 1) > 0);
-    close(ends[0]);
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    char said[2000];
+    test_last_words(run_join_twice, said, said, sizeof(said));
     ASSERT_TRUE(strstr(said, "headrace: task main: a handle was given back once more than taken"));
 }
 #endif
 
-/* Does one of these things with a loop that another thread runs, and reads what is said then. */
-static int lay_hands_on(int what, char *said, size_t size)
+/* Does one of these things with a loop that another thread runs. */
+static int lay_hands_on(void *what)
 {
-    int ends[2], status = 0;
-    ASSERT_EQ(pipe(ends), 0);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        signal(SIGABRT, SIG_DFL); /* cmocka has a handler of its own */
-        struct hr_loop_options options = {.debug = true};
-        hr_loop_thread *thread = hr_loop_thread_new("loop", &options);
-        hr_loop *loop = hr_loop_thread_loop(thread);
-        (void)hr_thread_future_wait(hr_submit(loop, NULL, make_things, NULL), HR_FOREVER);
-        hr_submit(loop, NULL, wait_for_bell, NULL);
-        hr_submit(loop, NULL, wait_at_door, NULL);
-        (void)hr_thread_future_wait(hr_submit(loop, NULL, nap, NULL), HR_FOREVER);
-        touch(what, loop);
-        _exit(7);
-    }
-    close(ends[1]);
-    ssize_t length = read(ends[0], said, size - 1);
-    said[length > 0 ? length : 0] = '\0';
-    close(ends[0]);
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    struct hr_loop_options options = {.debug = true};
+    hr_loop_thread *thread = hr_loop_thread_new("loop", &options);
+    hr_loop *loop = hr_loop_thread_loop(thread);
+    (void)hr_thread_future_wait(hr_submit(loop, NULL, make_things, NULL), HR_FOREVER);
+    hr_submit(loop, NULL, wait_for_bell, NULL);
+    hr_submit(loop, NULL, wait_at_door, NULL);
+    (void)hr_thread_future_wait(hr_submit(loop, NULL, nap, NULL), HR_FOREVER);
+    touch(*(size_t *)what, loop);
+    return 0;
 }
 
 TEST_PLAIN(s11_20_s12_15_in_debug_mode_another_threads_hands_end_the_program)
@@ -351,7 +327,7 @@ TEST_PLAIN(s11_20_s12_15_in_debug_mode_another_threads_hands_end_the_program)
     };
     char said[2000];
     for (size_t what = 0; what < HR_ARRAY_LEN(calls); what++) {
-        ASSERT_EQ(lay_hands_on((int)what, said, sizeof(said)), -SIGABRT);
+        test_last_words(lay_hands_on, &what, said, sizeof(said));
         ASSERT_TRUE(strncmp(said, "headrace: ", 10) == 0);
         ASSERT_TRUE(strncmp(said + 10, calls[what], strlen(calls[what])) == 0);
         ASSERT_TRUE(strstr(said, "a thread that does not run its loop"));

@@ -2,10 +2,7 @@
 /*
  * Misuse that has no code: the program ends, and says in its own words what it did.
  */
-#include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "core/cancel_scope.h"
 #include "core/group.h"
@@ -14,6 +11,7 @@
 #include "core/timeout.h"
 
 #include "tests/support/hrtest.h"
+#include "tests/support/last_words.h"
 
 static int leave_a_shield(void *arg)
 {
@@ -179,26 +177,19 @@ static const struct {
     {forget_a_timeout_around_one, "headrace: task main ended inside hr_cancel_scope_enter() of"           },
 };
 
+static int misuse(void *fn)
+{
+    return hr_run(*(hr_task_fn **)fn, NULL);
+}
+
 TEST_PLAIN(s0_4_s0_7_misuse_without_a_code_ends_the_program_with_a_sentence)
 {
     for (size_t i = 0; i < HR_ARRAY_LEN(misuses); i++) {
-        int ends[2], status = 0;
-        char said[1000];
-        ASSERT_EQ(pipe(ends), 0);
-        fflush(stdout);
-        pid_t child = fork();
-        if (child == 0) {
-            dup2(ends[1], STDERR_FILENO);
-            signal(SIGABRT, SIG_DFL); /* cmocka has a handler of its own */
-            _exit(hr_run(misuses[i].fn, NULL) < 0);
-        }
-        close(ends[1]);
-        ssize_t length = read(ends[0], said, sizeof(said) - 1);
-        close(ends[0]);
-        ASSERT_EQ(waitpid(child, &status, 0), child);
-        ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-        said[length > 0 ? length : 0] = '\0';
-        said[strnlen(said, strlen(misuses[i].said))] = '\0';
+        char said[100];
+        size_t size = strlen(misuses[i].said) + 1;
+        hr_task_fn *fn = misuses[i].fn;
+        ASSERT_TRUE(size <= sizeof(said));
+        test_last_words(misuse, &fn, said, size);
         ASSERT_STR(said, misuses[i].said);
     }
 }

@@ -2,14 +2,11 @@
 /*
  * The life of connections, over a driver that only pretends (22.9).
  */
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "core/event.h"
 #include "tests/drivers/pool_driver.h"
+#include "tests/support/last_words.h"
 
 TEST(a_connection_that_came_back_is_lent_again)
 {
@@ -339,25 +336,15 @@ static int give_back_twice(void *arg)
     return 0;
 }
 
+static int run_give_back_twice(void *arg)
+{
+    return hr_run(give_back_twice, arg);
+}
+
 TEST_PLAIN(what_is_given_back_twice_ends_the_program_with_a_sentence)
 {
     static const char expected[] = "headrace: hr_pool_release(): this connection was given back";
-    int ends[2], status = 0;
-    char said[200] = "";
-    ASSERT_EQ(pipe(ends), 0);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        signal(SIGABRT, SIG_DFL); /* cmocka has a handler of its own */
-        _exit(hr_run(give_back_twice, NULL) < 0);
-    }
-    close(ends[1]);
-    ASSERT_TRUE(read(ends[0], said, sizeof(said) - 1) > 0);
-    close(ends[0]);
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    said[strnlen(said, sizeof(expected) - 1)] = '\0';
-    said[sizeof(expected) - 1] = '\0';
+    char said[sizeof(expected)];
+    test_last_words(run_give_back_twice, NULL, said, sizeof(said));
     ASSERT_STR(said, expected);
 }
