@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bodies of responses, semantics 24.6, 24.12, 24.13 and 24.15: how they end, compressed ones,
- * streams, files, and what nobody reads.
+ * Bodies of responses, semantics 24.6, 24.12 and 24.15: how they end, compressed ones, streams, and
+ * what nobody reads.
  */
 #include <curl/curl.h>
-#include <dirent.h>
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "tests/http/rig.h"
 #include "tests/support/hrtest.h"
@@ -50,13 +46,6 @@ static bool serve_ends(struct test_conn *conn)
         return test_conn_say(conn, "%sContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nbody", ok);
     if (test_conn_asks(conn, "/garbage"))
         return !test_conn_say(conn, "what?\r\n\r\n");
-    if (test_conn_asks(conn, "/latin1"))
-        return test_conn_say(conn,
-                             "%sContent-Type: text/plain; charset=ISO-8859-1\r\n"
-                             "Content-Length: 2\r\n\r\n\xe9!",
-                             ok);
-    if (test_conn_asks(conn, "/no-text"))
-        return test_conn_say(conn, "%sContent-Length: 2\r\n\r\n\xe9!", ok);
     if (test_conn_asks(conn, "/gzip")) {
         bool asked = strstr(test_conn_header(conn, "accept-encoding"), "gzip");
         if (!asked)
@@ -100,16 +89,6 @@ TEST_REAL(s24_6_a_short_or_garbled_body_is_an_error)
 
     ASSERT_ERR(hr_http_get(rig.session, rig_url("/garbage"), &response), -EBADMSG);
     ASSERT_ERR(hr_http_get(rig.session, rig_url("/nothing"), &response), HR_ELOST);
-    rig_end();
-}
-
-TEST_REAL(text_is_utf_8_whatever_it_came_as)
-{
-    char text[32];
-    rig_begin(serve_ends);
-    ASSERT_ERR(rig_get("/latin1", text, sizeof(text)), 0);
-    ASSERT_STR(text, "\xc3\xa9!");
-    ASSERT_ERR(rig_get("/no-text", text, sizeof(text)), -EILSEQ);
     rig_end();
 }
 
@@ -251,59 +230,6 @@ TEST_REAL(a_body_larger_than_wanted_is_an_error)
     ASSERT_ERR(hr_http_bytes(response, &bytes, &size), -EMSGSIZE);
     hr_http_closep(&response);
     rig_end();
-}
-
-static char folder[] = "/tmp/hr-http-XXXXXX";
-
-static size_t files_in_folder(void)
-{
-    size_t count = 0;
-    DIR *dir = opendir(folder);
-    for (const struct dirent *entry; (entry = readdir(dir));)
-        count += entry->d_name[0] != '.';
-    closedir(dir);
-    return count;
-}
-
-TEST_REAL(s24_13_a_body_is_saved_by_threads_whole_or_not_at_all)
-{
-    hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    char path[64];
-    uint64_t size;
-    struct stat status;
-    strcpy(strrchr(folder, '-'), "-XXXXXX");
-    ASSERT_TRUE(mkdtemp(folder));
-    snprintf(path, sizeof(path), "%s/file", folder);
-    rig_begin(serve_long);
-    ASSERT_ERR(hr_http_get(rig.session, rig_url("/8"), &response), 0);
-    ASSERT_ERR(hr_http_save(response, path, &size), 0);
-    ASSERT_EQ(size, 8 * MIB);
-    ASSERT_EQ(stat(path, &status), 0);
-    ASSERT_EQ(status.st_size, 8 * MIB);
-    FILE *file = fopen(path, "re");
-    ASSERT_TRUE(file);
-    for (size_t i = 0; i < 8 * MIB; i++) {
-        if ((char)getc_unlocked(file) != rig_byte(i))
-            test_fail(__FILE__, __LINE__, "byte %zu is another", i);
-    }
-    fclose(file);
-    hr_http_closep(&response);
-
-    ASSERT_ERR(hr_http_get(rig.session, rig_url("/1"), &response), 0);
-    ASSERT_ERR(hr_http_save(response, "/no/such/folder/file", NULL), -ENOENT);
-    hr_http_closep(&response);
-    rig_end();
-
-    rig_begin(serve_ends);
-    ASSERT_ERR(hr_http_get(rig.session, rig_url("/short"), &response), 0);
-    ASSERT_ERR(hr_http_save(response, path, NULL), -EBADMSG);
-    hr_http_closep(&response);
-    rig_end();
-    ASSERT_EQ(stat(path, &status), 0); /* the file that was there still is */
-    ASSERT_EQ(status.st_size, 8 * MIB);
-    ASSERT_EQ(files_in_folder(), 1);
-    unlink(path);
-    rmdir(folder);
 }
 
 /* Says so many headers of a kilobyte. */

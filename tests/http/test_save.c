@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bodies saved to files, semantics 24.13: by threads, whole or not at all.
+ */
+#include <dirent.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/http/rig.h"
+#include "tests/support/hrtest.h"
+
+#define MIB ((size_t)1024 * 1024)
+
+static char folder[] = "/tmp/hr-http-XXXXXX";
+static char path[64];
+static struct watched {
+    bool on;
+    pthread_t loop;
+    unsigned pieces, names; /* written and given */
+    unsigned in_loop;       /* by the thread that must not wait */
+} watched;
+
+static void saw(unsigned *count)
+{
+    if (!watched.on)
+        return;
+    *count += 1;
+    watched.in_loop += pthread_equal(pthread_self(), watched.loop) != 0;
+}
+
+__attribute__((visibility("default"))) ssize_t write(int fd, const void *bytes, size_t size)
+{
+    __typeof__(&write) real = (__typeof__(real))dlsym(RTLD_NEXT, "write");
+    struct stat status;
+    if (watched.on && fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+        saw(&watched.pieces);
+    return real(fd, bytes, size);
+}
+
+__attribute__((visibility("default"))) int rename(const char *from, const char *to)
+{
+    __typeof__(&rename) real = (__typeof__(real))dlsym(RTLD_NEXT, "rename");
+    saw(&watched.names);
+    return real(from, to);
+}
+
+static bool serve_bytes(struct test_conn *conn)
+{
+    static char piece[32768];
+    size_t size = strtoul(conn->path + 1, NULL, 10) * MIB;
+    bool shorter = strstr(conn->path, "short");
+    bool ok = test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", size + shorter);
+    for (size_t said = 0; ok && said < size; said += sizeof(piece)) {
+        for (size_t i = 0; i < sizeof(piece); i++)
+            piece[i] = rig_byte(said + i);
+        ok = test_conn_send(conn, piece, sizeof(piece));
+    }
+    return ok && !shorter;
+}
+
+static void begin(void)
+{
+    strcpy(strrchr(folder, '-'), "-XXXXXX");
+    ASSERT_TRUE(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/file", folder);
+    rig_begin(serve_bytes);
+}
+
+static size_t files_in_folder(void)
+{
+    size_t count = 0;
+    DIR *dir = opendir(folder);
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+static void end(void)
+{
+    rig_end();
+    unlink(path);
+    ASSERT_EQ(rmdir(folder), 0); /* nothing else was in it */
+}
+
+static int save(const char *what, const char *to, uint64_t *size)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    ASSERT_ERR(hr_http_get(rig.session, rig_url(what), &response), 0);
+    return hr_http_save(response, to, size);
+}
+
+/* The file holds the bytes of the body from there on. */
+static void check_file(size_t from, size_t size)
+{
+    struct stat status;
+    ASSERT_EQ(stat(path, &status), 0);
+    ASSERT_EQ(status.st_size, size);
+    FILE *file = fopen(path, "re");
+    ASSERT_TRUE(file);
+    for (size_t i = from; i < from + size; i++) {
+        if ((char)getc_unlocked(file) != rig_byte(i))
+            test_fail(__FILE__, __LINE__, "byte %zu is another", i);
+    }
+    fclose(file);
+}
+
+TEST_REAL(s24_13_a_body_is_saved_by_threads_whole_or_not_at_all)
+{
+    uint64_t size;
+    begin();
+    watched = (struct watched){.on = true, .loop = pthread_self()};
+    ASSERT_ERR(save("/8", path, &size), 0);
+    watched.on = false;
+    ASSERT_EQ(size, 8 * MIB);
+    ASSERT_TRUE(watched.pieces >= 8);
+    ASSERT_EQ(watched.names, 1);
+    ASSERT_EQ(watched.in_loop, 0);
+    check_file(0, 8 * MIB);
+
+    ASSERT_ERR(save("/1", "/no/such/folder/file", NULL), -ENOENT);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "/no/such/folder/file"));
+    ASSERT_ERR(save("/1/short", path, NULL), -EBADMSG);
+    check_file(0, 8 * MIB); /* the one that was there */
+    ASSERT_EQ(files_in_folder(), 1);
+    ASSERT_ERR(save("/1", path, NULL), 0);
+    check_file(0, MIB);
+    end();
+}
+
+TEST_REAL(s24_13_what_cannot_be_given_its_name_leaves_nothing)
+{
+    begin();
+    ASSERT_EQ(mkdir(path, 0700), 0);
+    ASSERT_ERR(save("/1", path, NULL), -EISDIR);
+    ASSERT_EQ(files_in_folder(), 1);
+    ASSERT_EQ(rmdir(path), 0);
+    end();
+}
+
+TEST_REAL(s24_13_what_was_read_already_is_not_saved)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    uint64_t size;
+    char bytes[100];
+    begin();
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/1"), &response), 0);
+    ASSERT_EQ(hr_http_read(response, bytes, sizeof(bytes)), sizeof(bytes));
+    ASSERT_ERR(hr_http_save(response, path, &size), 0);
+    ASSERT_EQ(size, MIB - sizeof(bytes));
+    check_file(sizeof(bytes), MIB - sizeof(bytes));
+    hr_http_closep(&response);
+    end();
+}
