@@ -198,7 +198,10 @@ static int read_whole(hr_http_response *t)
         if (r < 0)
             return r;
     }
-    return hr__http_transfer_outcome(t);
+    r = hr__http_transfer_outcome(t);
+    if (r == 0 && hr_buf_size(&t->body) > t->room) /* it had come before it was asked for */
+        return hr_fail_native(-EMSGSIZE, 0, NULL, NULL, true, "%s: the body is too long", t->what);
+    return r;
 }
 
 int hr_http_bytes(hr_http_response *response, const void **ret, size_t *ret_size)

@@ -22,6 +22,22 @@ static const unsigned char zipped[] = {
     0x57, 0xc8, 0xc0, 0x4e, 0x72, 0x01, 0x00, 0x68, 0x02, 0x31, 0x66, 0x1e, 0x00, 0x00, 0x00,
 };
 
+/* "deflated\n", by zlib, and 300 letters, by gzip. */
+static const unsigned char deflated[] = {0x78, 0x9c, 0x4b, 0x49, 0x4d, 0xcb, 0x49, 0x2c, 0x49,
+                                         0x4d, 0xe1, 0x02, 0x00, 0x11, 0xbd, 0x03, 0x44};
+static const unsigned char long_zipped[] = {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02,
+                                            0x03, 0x4b, 0x4c, 0x1c, 0x05, 0xc4, 0x02, 0x00, 0x09,
+                                            0x19, 0x97, 0x89, 0x2c, 0x01, 0x00, 0x00};
+
+static bool send_encoded(struct test_conn *conn, const char *by, const void *bytes, size_t size)
+{
+    return test_conn_say(conn,
+                         "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n"
+                         "Content-Length: %zu\r\n\r\n",
+                         by, size) &&
+           test_conn_send(conn, bytes, size);
+}
+
 static bool serve_ends(struct test_conn *conn)
 {
     const char *ok = "HTTP/1.1 200 OK\r\n", *chunked = "Transfer-Encoding: chunked\r\n\r\n";
@@ -50,10 +66,12 @@ static bool serve_ends(struct test_conn *conn)
         bool asked = strstr(test_conn_header(conn, "accept-encoding"), "gzip");
         if (!asked)
             return test_conn_answer(conn, "plain");
-        test_conn_say(conn, "%sContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", ok,
-                      sizeof(zipped));
-        return test_conn_send(conn, zipped, sizeof(zipped));
+        return send_encoded(conn, "gzip", zipped, sizeof(zipped));
     }
+    if (test_conn_asks(conn, "/deflate"))
+        return send_encoded(conn, "deflate", deflated, sizeof(deflated));
+    if (test_conn_asks(conn, "/long-gzip"))
+        return send_encoded(conn, "gzip", long_zipped, sizeof(long_zipped));
     return false; /* nothing at all */
 }
 
@@ -98,6 +116,11 @@ TEST_REAL(s24_12_a_compressed_body_is_decoded)
     rig_begin(serve_ends);
     ASSERT_ERR(rig_get("/gzip", text, sizeof(text)), 0);
     ASSERT_STR(text, "hello hello hello hello hello\n");
+    ASSERT_ERR(rig_get("/deflate", text, sizeof(text)), 0);
+    ASSERT_STR(text, "deflated\n");
+    rig_end();
+    rig_begin(serve_ends, .max_body = 100); /* of what is decoded */
+    ASSERT_ERR(rig_get("/long-gzip", text, sizeof(text)), -EMSGSIZE);
     rig_end();
     rig_begin(serve_ends, .no_compression = true);
     ASSERT_ERR(rig_get("/gzip", text, sizeof(text)), 0);

@@ -183,6 +183,14 @@ TEST_REAL(s24_4_what_may_not_be_done_twice_is_not_sent_again)
     says("/", "once");
     says("/", "once"); /* lost as well, and sent again by itself */
     ASSERT_EQ(rig.server.requests, 5);
+    struct hr_http_request request = {.url = rig_url("/"), .method = "PATCH", .body = ""};
+    ASSERT_ERR(hr_http_send(rig.session, &request, &response), HR_ELOST);
+    ASSERT_EQ(rig.server.requests, 6);
+    says("/", "once");
+    request.idempotent = true;
+    ASSERT_ERR(hr_http_send(rig.session, &request, &response), 0);
+    ASSERT_EQ(rig.server.requests, 9);
+    hr_http_closep(&response);
     rig_end();
 }
 
@@ -281,10 +289,13 @@ TEST_REAL(a_password_in_a_url_is_for_that_request_alone)
 
 static bool serve_cookies(struct test_conn *conn)
 {
-    if (test_conn_asks(conn, "/login"))
-        return test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
-                                   "Set-Cookie: all=1; Path=/\r\n"
-                                   "Set-Cookie: some=2; Path=/private\r\n\r\n");
+    bool away = test_conn_asks(conn, "/login-and-go");
+    if (away || test_conn_asks(conn, "/login"))
+        return test_conn_say(conn,
+                             "HTTP/1.1 %s\r\nLocation: /\r\nContent-Length: 0\r\n"
+                             "Set-Cookie: all=1; Path=/\r\n"
+                             "Set-Cookie: some=2; Path=/private\r\n\r\n",
+                             away ? "303 See Other" : "200 OK");
     return test_conn_answer(conn, test_conn_header(conn, "cookie"));
 }
 
@@ -309,6 +320,7 @@ TEST_REAL(s24_8_cookies_are_kept_for_a_host_and_path)
     ASSERT_STR(text, "");
     ASSERT_ERR(hr_http_clear_cookies(rig.session), 0);
     says("/", "");
+    says("/login-and-go", "all=1"); /* which the redirect has set */
     hr_http_closep(&elsewhere);
     rig_end();
 }
@@ -367,6 +379,7 @@ TEST_REAL(s24_8_redirects_are_followed_up_to_a_limit)
 {
     rig_begin(serve_redirects, .max_redirects = 3);
     hr_auto(hr_http_session_freep) hr_http_session *none = SESSION(.max_redirects = -1);
+    hr_auto(hr_http_session_freep) hr_http_session *usual = SESSION();
     hr_http_response *response = NULL;
     ASSERT_ERR(hr_http_get(rig.session, rig_url("/down/3"), &response), 0);
     ASSERT_EQ(hr_http_status(response), 200);
@@ -375,6 +388,9 @@ TEST_REAL(s24_8_redirects_are_followed_up_to_a_limit)
     hr_http_closep(&response);
     ASSERT_ERR(hr_http_get(rig.session, rig_url("/down/4"), &response), -ELOOP);
     ASSERT_ERR(hr_http_get(rig.session, rig_url("/file"), &response), -EBADMSG);
+    ASSERT_ERR(hr_http_get(usual, rig_url("/down/10"), &response), 0);
+    hr_http_closep(&response);
+    ASSERT_ERR(hr_http_get(usual, rig_url("/down/11"), &response), -ELOOP);
     ASSERT_ERR(hr_http_get(none, rig_url("/down/1"), &response), 0);
     ASSERT_EQ(hr_http_status(response), 302);
     const char *text;

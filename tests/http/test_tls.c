@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "drivers/http.h"
-#include "tests/http/server.h"
+#include "tests/http/rig.h"
 #include "tests/support/certificates.h"
 #include "tests/support/hrtest.h"
 
@@ -130,8 +130,14 @@ TEST_REAL(a_session_may_have_a_certificate_of_its_own)
     hr_auto(hr_http_session_freep) hr_http_session *nobody = hr_http_session_new(&options);
     options.tls.cert = test_certificate("client.pem");
     hr_auto(hr_http_session_freep) hr_http_session *client = hr_http_session_new(&options);
+    options.tls.key = options.tls.cert;
+    hr_auto(hr_http_session_freep) hr_http_session *with_key = hr_http_session_new(&options);
+    options.tls.key = test_certificate("wrong.pem");
+    hr_auto(hr_http_session_freep) hr_http_session *with_another = hr_http_session_new(&options);
     ASSERT_TRUE(get(nobody, &server, "127.0.0.1", HR_TLS_OFF) < 0);
     ASSERT_ERR(get(client, &server, "127.0.0.1", HR_TLS_OFF), 0);
+    ASSERT_ERR(get(with_key, &server, "127.0.0.1", HR_TLS_OFF), 0);
+    ASSERT_ERR(get(with_another, &server, "127.0.0.1", HR_TLS_OFF), -EINVAL);
     stop(&server);
 }
 
@@ -149,4 +155,78 @@ TEST_REAL(a_plain_server_is_no_tls_server)
     ASSERT_TRUE(r == HR_ELOST || r == -EBADMSG);
     ASSERT_ERR(get(bad, &server, "127.0.0.1", HR_TLS_OFF), -EINVAL);
     stop(&server);
+}
+
+/* Which connection it was. */
+static bool serve_number(struct test_conn *conn)
+{
+    char text[16];
+    snprintf(text, sizeof(text), "%u", conn->number);
+    return test_conn_answer(conn, text);
+}
+
+static int get_kept(hr_http_session *session, enum hr_tls_verify verify, const char *number)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *text;
+    const struct hr_http_request request = {.url = rig_url("/"), .verify = verify};
+    int r = hr_http_send(session, &request, &response);
+    if (r == 0)
+        r = hr_http_text(response, &text, NULL);
+    if (r == 0)
+        ASSERT_STR(text, number);
+    return r;
+}
+
+TEST_REAL(s24_9_connections_that_were_verified_less_are_not_lent_to_who_wants_more)
+{
+    test_https_start(&rig.server, serve_number);
+    hr_auto(hr_http_session_freep) hr_http_session *plain = hr_http_session_new(NULL);
+    ASSERT_ERR(get_kept(plain, HR_TLS_NONE, "1"), 0);
+    ASSERT_ERR(get_kept(plain, HR_TLS_NONE, "1"), 0); /* s24_4: it is kept, */
+    ASSERT_ERR(get_kept(plain, HR_TLS_OFF, NULL), -EPROTO);
+    ASSERT_ERR(get_kept(plain, HR_TLS_CA, NULL), -EPROTO);
+    ASSERT_ERR(get_kept(plain, HR_TLS_NONE, "1"), 0); /* and still is */
+
+    hr_auto(hr_http_session_freep) hr_http_session *trusting =
+        hr_http_session_new(&(struct hr_http_options){.tls.ca = test_certificate("ca.pem")});
+    unsigned before = rig.server.connections;
+    char own[16];
+    snprintf(own, sizeof(own), "%u", before + 1);
+    ASSERT_ERR(get_kept(trusting, HR_TLS_OFF, own), 0);
+    ASSERT_ERR(get_kept(trusting, HR_TLS_OFF, own), 0);
+    hr_http_session_freep(&plain);
+    hr_http_session_freep(&trusting);
+    test_http_stop(&rig.server);
+}
+
+static int get_by_tls(void *url)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    return hr_http_get(rig.session, url, &response);
+}
+
+TEST_REAL(s24_7_a_handshake_has_the_limit_of_connecting)
+{
+    char url[64];
+    rig_begin(serve_number, .connect_timeout = hr_ms(60));
+    snprintf(url, sizeof(url), "https%s/", strchr(rig.server.url, ':'));
+    ASSERT_ERR(get_by_tls(url), -ETIMEDOUT); /* it waits for a line, which is not to come */
+    ASSERT_FALSE(hr_last_error()->sent);
+    rig_end();
+}
+
+TEST_REAL(who_answers_a_handshake_with_anything_else_is_no_tls_server)
+{
+    static const char garbage[] = "HTTP/1.1 400 What?\r\n\r\n";
+    char url[64];
+    rig_begin(serve_number);
+    snprintf(url, sizeof(url), "https%s/", strchr(rig.server.url, ':'));
+    hr_task *task = hr_create_task("get", get_by_tls, url);
+    while (rig.server.open == 0)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    struct test_conn *conn = hr_list_entry(rig.server.conns.next, struct test_conn, link);
+    ASSERT_TRUE(test_conn_send(conn, garbage, sizeof(garbage) - 1));
+    ASSERT_ERR(hr_join(task), -EPROTO);
+    rig_end();
 }

@@ -54,6 +54,12 @@ TEST_REAL(bodies_are_sent_as_they_are)
     ASSERT_STR(text, "PATCH {} application/json");
     hr_http_closep(&response);
 
+    request = (struct hr_http_request){.url = rig_url("/sum"), .body = "a\0b", .body_size = 3};
+    ASSERT_ERR(hr_http_send(rig.session, &request, &response), 0);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_TRUE(strstr(text, " 3 "));
+    hr_http_closep(&response);
+
     request = (struct hr_http_request){.method = "DELETE", .url = rig_url("/")};
     ASSERT_ERR(hr_http_send(rig.session, &request, &response), 0);
     ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
@@ -101,6 +107,26 @@ TEST_REAL(a_body_may_be_sent_in_pieces)
     stream(3 * MIB, 0, "chunked");
     stream(3 * MIB, 3 * MIB, "");
     stream(0, 0, "chunked");
+    rig_end();
+}
+
+TEST_REAL(a_body_in_pieces_goes_by_the_method_that_was_asked_for)
+{
+    static const char *const methods[] = {NULL, "POST", "PUT", "PATCH", "REPORT"};
+    rig_begin(serve_echo);
+    for (size_t i = 0; i < HR_ARRAY_LEN(methods); i++) {
+        hr_auto(hr_http_closep) hr_http_response *response = NULL;
+        const char *text;
+        char expected[32];
+        struct hr_http_request request = {
+            .method = methods[i], .url = rig_url("/"), .stream = true, .content_type = "a/b"};
+        ASSERT_ERR(hr_http_begin(rig.session, &request, &response), 0);
+        ASSERT_ERR(hr_http_write(response, "piece", 5), 0);
+        ASSERT_ERR(hr_http_finish(response), 0);
+        ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+        snprintf(expected, sizeof(expected), "%s piece a/b", methods[i] ? methods[i] : "POST");
+        ASSERT_STR(text, expected);
+    }
     rig_end();
 }
 
@@ -239,6 +265,11 @@ TEST_REAL(a_body_that_ends_short_behind_an_early_answer_ends_its_connection)
  * 7.88 does not. */
 static bool serve_no_body(struct test_conn *conn)
 {
+    if (test_conn_asks(conn, "/signed"))
+        return test_conn_say(conn,
+                             "HTTP/1.1 307 There\r\nContent-Length: 0\r\n"
+                             "Location: http://user:secret@%s/upload\r\n\r\n",
+                             rig.server.url + 7);
     if (test_conn_asks(conn, "/elsewhere"))
         return test_conn_say(conn, "HTTP/1.1 307 There\r\nLocation: /upload?secret=1\r\n"
                                    "Content-Length: 0\r\n\r\n");
@@ -262,6 +293,9 @@ TEST_REAL(a_body_in_pieces_that_is_wanted_again_is_lost_and_the_record_says_wher
     ASSERT_TRUE(hr_last_error()->sent);
     ASSERT_TRUE(strstr(hr_last_error()->message, "wants the body at "));
     ASSERT_TRUE(strstr(hr_last_error()->message, "/upload instead"));
+    ASSERT_FALSE(strstr(hr_last_error()->message, "secret"));
+    ASSERT_ERR(put_in_pieces("/signed"), HR_ELOST);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "another place instead"));
     ASSERT_FALSE(strstr(hr_last_error()->message, "secret"));
     ASSERT_ERR(put_in_pieces("/"), 0);
     ASSERT_ERR(put_in_pieces("/lost"), HR_ELOST); /* a kept connection, so it is tried again */
