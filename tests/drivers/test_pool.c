@@ -128,6 +128,22 @@ TEST(a_dirty_one_is_reset_before_anybody_sees_it)
     pool_end(pool);
 }
 
+/* The server may be the wrong one, or gone: no statement is spent on it. */
+TEST(a_dirty_one_that_is_outdated_is_closed_and_not_reset_first)
+{
+    hr_pool *pool = pool_new(2);
+    struct hr_pool_stats stats;
+    struct fake_conn *conn = acquire(pool);
+    hr_pool_flush(pool);
+    hr_pool_release(pool, conn, HR_POOL_DIRTY);
+    ASSERT_EQ(driver.closed, 1);
+    ASSERT_EQ(driver.polite, 1);
+    hr_pool_get_stats(pool, &stats);
+    ASSERT_EQ(stats.open, 0);
+    pool_end(pool);
+    ASSERT_EQ(driver.reset, 0);
+}
+
 TEST(one_that_the_peer_closed_is_found_before_it_is_lent)
 {
     hr_pool *pool = pool_new(1);
