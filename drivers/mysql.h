@@ -99,10 +99,14 @@ HR_PUBLIC void hr_mysql_pool_flush(hr_mysql_pool *pool);
  * client errors (2002, 2013, …) stand in native as well. */
 
 /* Borrows a connection in autocommit mode. release never waits; a connection with an open
- * transaction is rolled back before its next loan, one that failed is closed. What is called on a
- * connection that was given back is HR_ECLOSED as long as it idles in the pool; later the pointer
- * may be somebody else's connection, or none: forget it (releasep does). To give back what idles
- * ends the program. */
+ * transaction is rolled back before its next loan, one that failed is closed.
+ *
+ * A loan has no handle of its own, so forget the pointer when it ends (releasep does): what is
+ * called on a connection that was given back is HR_ECLOSED, and to give it back once more ends the
+ * program, only as long as it idles in the pool. Once it is lent again the pointer is the new
+ * borrower's: a call is carried out in his session, inside his transaction, where it is not -EBUSY,
+ * and release takes it away from him. Once the pool has closed it the pointer is to freed memory.
+ */
 HR_PUBLIC hr_async int hr_mysql_acquire(hr_mysql_pool *pool, hr_mysql_conn **ret);
 HR_PUBLIC void hr_mysql_release(hr_mysql_conn *conn);
 HR_PUBLIC void hr_mysql_releasep(hr_mysql_conn **conn);

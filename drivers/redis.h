@@ -97,10 +97,13 @@ HR_PUBLIC hr_async int hr_redis_command_repeat(hr_redis *redis, hr_reply **ret, 
 HR_PUBLIC hr_owned hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...);
 
 /* Borrows a connection of one's own, opening it if need be. Give it back with release, which never
- * waits; a connection that was left in the middle of a command is closed. Codes as command. What is
- * called on one that was given back is HR_ECLOSED as long as it idles in the pool; later the
- * pointer may be somebody else's connection, or none: forget it (releasep does). To give back what
- * idles ends the program. */
+ * waits; a connection that was left in the middle of a command is closed. Codes as command.
+ *
+ * A loan has no handle of its own, so forget the pointer when it ends (releasep does): what is
+ * called on one that was given back is HR_ECLOSED, and to give it back once more ends the program,
+ * only as long as it idles in the pool. Once it is lent again the pointer is the new borrower's: a
+ * command is carried out inside his MULTI or under his WATCH, and release takes it away from him.
+ * Once the pool has closed it the pointer is to freed memory. */
 HR_PUBLIC hr_async int hr_redis_acquire(hr_redis *redis, hr_redis_conn **ret);
 HR_PUBLIC void hr_redis_release(hr_redis_conn *conn);
 HR_PUBLIC void hr_redis_releasep(hr_redis_conn **conn);
