@@ -10,9 +10,10 @@
  *
  * One request at a time is with a worker, so an answer never reaches another request: a worker that
  * is late, ends, or says more than it was asked is replaced, and so is one that was heard to speak
- * before. A banner that comes later is taken for the first answer: a worker must say nothing of its
- * own on standard output. What it crashes over is that request's error and nobody else's. Python
- * writes its lines at once with print(…, flush=True).
+ * before. A worker must say nothing of its own on standard output: a banner that comes after the
+ * first request is taken for its answer, and the answer for the next one's where it comes late
+ * enough, unless is_answer can tell them apart. What it crashes over is that request's error and
+ * nobody else's. Python writes its lines at once with print(…, flush=True).
  */
 #pragma once
 
@@ -35,6 +36,9 @@ struct hr_worker_pool_options {
     hr_usec grace;             /* that a worker has to end, once its input has; 0: 2 s */
     struct hr_backoff backoff; /* between starts, while they end without an answer; zeros: from
                                 * 100 ms to 10 s, with jitter */
+    /* Whether a line can be an answer: line[0] == '{' tells most banners from JSON. What cannot
+     * fails its request, with the line in the record, and its worker is killed. NULL: each can. */
+    bool (*is_answer)(const char *line, size_t size, void *cookie);
     /* Gets each line that a worker says on standard error, NUL-terminated, those longer than
      * max_line in pieces; called in a task, whose worker it holds up. NULL: that is the caller's
      * own. */
@@ -51,6 +55,7 @@ HR_PUBLIC hr_owned hr_worker_pool *hr_worker_pool_new(const struct hr_worker_poo
  *   -ETIMEDOUT   limit passed; the worker was killed
  *   -EMSGSIZE    the request or the answer is longer than max_line (in the latter case the worker
  *                was killed, and the record's sent is set)
+ *   -EPROTO      is_answer refused what it said; the worker was killed, and sent is set
  *   -EINVAL      there is a line end in the request
  *   -ECANCELED   the task was cancelled; a worker that had the request was killed
  *   -ENOENT · -EACCES · -EMFILE · …   no worker can be started: see hr_process_start()

@@ -201,6 +201,16 @@ static int feed(void *arg)
                             hr_buf_size(&worker->request));
 }
 
+/* One that never answered counts as the program's failure. */
+static void note_barren(struct hr__worker *worker, const char *what)
+{
+    hr_worker_pool *pool = worker->pool;
+    if (worker->answered > 0)
+        return;
+    pool->barren++;
+    snprintf(pool->last_end, sizeof(pool->last_end), "%s", what);
+}
+
 /* It has ended, or at least its output has. */
 static int lost(struct hr__worker *worker)
 {
@@ -214,10 +224,7 @@ static int lost(struct hr__worker *worker)
         return r;
     if (r == 0)
         hr_child_exit_text(&end, text, sizeof(text));
-    if (worker->answered == 0) {
-        worker->pool->barren++;
-        snprintf(worker->pool->last_end, sizeof(worker->pool->last_end), "%s", text);
-    }
+    note_barren(worker, text);
     return hr_fail_native(HR_ELOST, 0, NULL, NULL, true, "%s, process %d, %s without an answer",
                           worker->pool->name, (int)hr_process_pid(worker->process), text);
 }
@@ -230,18 +237,30 @@ void hr__worker_spoke_early(struct hr__worker *worker)
              "wrote to its standard output before it was asked");
 }
 
+/* What it says is not of their protocol: a banner, or what a library prints. */
+static int refuse_answer(struct hr__worker *worker, const char *line)
+{
+    note_barren(worker, "said what is no answer");
+    return hr_fail_native(-EPROTO, 0, NULL, NULL, true,
+                          "%s, process %d, said what is no answer: %.80s", worker->pool->name,
+                          (int)hr_process_pid(worker->process), line);
+}
+
 static int take_answer(struct hr__worker *worker, char **ret, size_t *ret_size)
 {
+    const struct hr_worker_pool_options *options = &worker->pool->options;
     const char *line;
     size_t size;
     int r = hr_process_read_line(worker->process, 1, &line, &size);
     if (r == -EMSGSIZE)
         return hr_fail_native(r, 0, NULL, NULL, true, "%s answers with more than %zu bytes",
-                              worker->pool->name, worker->pool->options.max_line);
+                              worker->pool->name, options->max_line);
     if (r < 0)
         return r;
     if (r == 0 || hr__process_has_ended_output(worker->process))
         return lost(worker); /* half a line may be half an answer */
+    if (options->is_answer && !options->is_answer(line, size, options->cookie))
+        return refuse_answer(worker, line);
     char *answer = malloc(size + 1);
     if (!answer)
         return hr_fail(-ENOMEM, "no memory for an answer");

@@ -469,3 +469,41 @@ TEST_REAL(what_a_worker_says_before_it_is_asked_is_no_answer)
     end(pool);
     ASSERT_ERR(hr_worker_pool_ask(NULL, "x", 1, NULL, NULL), HR_ECLOSED); /* what failed last */
 }
+
+static int scoring[1]; /* a cookie */
+
+static bool is_bracketed(const char *line, size_t size, void *cookie)
+{
+    ASSERT_PTR(cookie, scoring);
+    return size > 0 && line[0] == '<' && line[size - 1] == '>';
+}
+
+/* Loads what it needs when it has something to do, says so, and answers late. */
+#define BANNER "read -r line; echo 'Welcome to scoring 1.0'; sleep 0.02; echo \"<$line>\"; " WORKER
+
+TEST_REAL(a_banner_in_the_place_of_the_first_answer_is_an_error_that_quotes_it)
+{
+    hr_worker_pool *pool = POOL(SH(BANNER), .is_answer = is_bracketed, .cookie = scoring);
+    for (int i = 0; i < 3; i++) {
+        ASSERT_ERR(ask(pool, "x", ""), -EPROTO);
+        ASSERT_TRUE(hr_last_error()->sent);
+        ASSERT_TRUE(strstr(hr_last_error()->message, "sh, process "));
+        ASSERT_TRUE(strstr(hr_last_error()->message, "no answer: Welcome to scoring 1.0"));
+        ASSERT_EQ(stats_of(pool).started, i + 1);
+    }
+    ASSERT_EQ(stats_of(pool).lost, 3);
+    ASSERT_EQ(pool->barren, 3); /* by now it is the program's failure */
+    ASSERT_STR(pool->last_end, "said what is no answer");
+    end(pool);
+}
+
+TEST_REAL(a_line_that_is_no_answer_costs_the_worker_that_said_it_and_its_request)
+{
+    hr_worker_pool *pool = POOL(SH(WORKER), .is_answer = is_bracketed, .cookie = scoring);
+    ASSERT_ERR(ask(pool, "one", "<one>"), 0);
+    ASSERT_ERR(ask(pool, "twice", ""), -EPROTO);
+    ASSERT_ERR(ask(pool, "two", "<two>"), 0);
+    ASSERT_EQ(pool->barren, 0);
+    ASSERT_EQ(stats_of(pool).started, 2);
+    end(pool);
+}
