@@ -67,7 +67,8 @@ int hr_mysql_pool_close(hr_mysql_pool *pool)
 
 void hr_mysql_pool_terminate(hr_mysql_pool *pool)
 {
-    hr_pool_terminate(pool->pool);
+    if (pool)
+        hr_pool_terminate(pool->pool);
 }
 
 hr_mysql_pool *hr_mysql_pool_free(hr_mysql_pool *pool)
@@ -88,12 +89,12 @@ void hr_mysql_pool_freep(hr_mysql_pool **pool)
 
 void hr_mysql_pool_get_stats(const hr_mysql_pool *pool, struct hr_pool_stats *ret)
 {
-    hr_pool_get_stats(pool->pool, ret);
+    hr_pool_get_stats(pool ? pool->pool : NULL, ret);
 }
 
 void hr_mysql_pool_get_counts(const hr_mysql_pool *pool, struct hr_mysql_counts *ret)
 {
-    *ret = pool->server->counts;
+    *ret = pool ? pool->server->counts : (struct hr_mysql_counts){0};
 }
 
 struct hr_mysql_counts *hr__mysql_counts(hr_mysql_pool *pool)
@@ -103,6 +104,8 @@ struct hr_mysql_counts *hr__mysql_counts(hr_mysql_pool *pool)
 
 void hr_mysql_pool_flush(hr_mysql_pool *pool)
 {
+    if (!pool)
+        return;
     for (size_t i = 0; i < pool->server->n_hosts; i++) {
         if (pool->server->hosts[i].host)
             hr_resolve_forget(pool->server->hosts[i].host);
@@ -252,42 +255,42 @@ int hr_mysql_query(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
 
 bool hr_mysql_is_mariadb(const hr_mysql_conn *conn)
 {
-    return conn->is_mariadb;
+    return conn && conn->is_mariadb;
 }
 
 bool hr_mysql_has_bulk(const hr_mysql_conn *conn)
 {
-    return conn->has_bulk;
+    return conn && conn->has_bulk;
 }
 
 bool hr_mysql_in_transaction(const hr_mysql_conn *conn)
 {
-    if (conn->broken)
+    if (!conn || conn->broken)
         return false;
     return conn->scope ? !conn->ended : (conn->mysql->server_status & SERVER_STATUS_IN_TRANS) != 0;
 }
 
 const char *hr_mysql_host(const hr_mysql_conn *conn)
 {
-    return conn->host->name;
+    return conn ? conn->host->name : "";
 }
 
 bool hr_mysql_is_read_only(const hr_mysql_conn *conn)
 {
-    return conn->read_only;
+    return conn && conn->read_only;
 }
 
 unsigned hr_mysql_version(const hr_mysql_conn *conn)
 {
-    return conn->version;
+    return conn ? conn->version : 0;
 }
 
 uint64_t hr_mysql_last_insert_id(const hr_mysql_conn *conn)
 {
-    return conn->insert_id;
+    return conn ? conn->insert_id : 0;
 }
 
 size_t hr_mysql_max_packet(const hr_mysql_conn *conn)
 {
-    return conn->max_packet;
+    return conn ? conn->max_packet : 0;
 }

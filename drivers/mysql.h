@@ -57,7 +57,8 @@ HR_PUBLIC hr_owned hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_option
 /* A pool belongs to the first loop that it is used on: another gets HR_EWRONGLOOP, from close as
  * well. free, also after the loop's end, drops all that is open.
  * As hr_pool_close() and, for who will not wait until loans come back by themselves, as
- * hr_pool_terminate() in front of it. */
+ * hr_pool_terminate() in front of it. Of NULL, a pool that could not be made, the figures are
+ * zeros, and there is nothing to terminate or flush. */
 HR_PUBLIC hr_async int hr_mysql_pool_close(hr_mysql_pool *pool);
 HR_PUBLIC void hr_mysql_pool_terminate(hr_mysql_pool *pool);
 HR_PUBLIC hr_mysql_pool *hr_mysql_pool_free(hr_mysql_pool *pool);
@@ -190,7 +191,7 @@ HR_PUBLIC hr_async int hr_mysql_exec(hr_mysql_conn *conn, const char *sql,
 HR_PUBLIC hr_async int hr_mysql_query(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
                                       struct hr_mysql_args args);
 
-/* What the server can do, and the state of the session. */
+/* What the server can do, and the state of the session; of NULL "", false and 0. */
 HR_PUBLIC const char *hr_mysql_host(const hr_mysql_conn *conn);  /* "db2.example.org:3306" */
 HR_PUBLIC bool hr_mysql_is_read_only(const hr_mysql_conn *conn); /* when it was connected to */
 HR_PUBLIC bool hr_mysql_is_mariadb(const hr_mysql_conn *conn);

@@ -343,6 +343,9 @@ void hr_pool_free(hr_pool *pool)
 
 void hr_pool_get_stats(const hr_pool *pool, struct hr_pool_stats *ret)
 {
+    *ret = (struct hr_pool_stats){0};
+    if (!pool)
+        return;
     *ret = pool->counts;
     ret->open = pool->n_idle + pool->n_lent + pool->n_resetting + pool->n_asked;
     ret->lent = pool->n_lent;

@@ -90,4 +90,4 @@ struct hr_pool_stats {
     hr_usec waited, longest_wait; /* all of them together, and one of them */
     bool up;                      /* the latest open worked */
 };
-HR_PUBLIC void hr_pool_get_stats(const hr_pool *pool, struct hr_pool_stats *ret);
+HR_PUBLIC void hr_pool_get_stats(const hr_pool *pool, struct hr_pool_stats *ret); /* NULL: zeros */

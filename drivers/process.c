@@ -112,7 +112,7 @@ void hr_process_freep(hr_process **process)
 
 pid_t hr_process_pid(const hr_process *process)
 {
-    return hr_child_pid(process->child);
+    return process ? hr_child_pid(process->child) : 0;
 }
 
 /* --- its streams */
@@ -237,7 +237,8 @@ int hr_process_write(hr_process *process, const void *bytes, size_t size)
 
 void hr_process_close_input(hr_process *process)
 {
-    close_stream(&process->streams[0]);
+    if (process)
+        close_stream(&process->streams[0]);
 }
 
 /* --- its end */

@@ -44,6 +44,7 @@ HR_PUBLIC hr_owned hr_process *hr_process_start(const struct hr_process_options 
 HR_PUBLIC hr_process *hr_process_free(hr_process *process);
 HR_PUBLIC void hr_process_freep(hr_process **process);
 
+/* Its process number, also after its end; 0 for NULL. */
 HR_PUBLIC pid_t hr_process_pid(const hr_process *process);
 
 /* Reads what it says, of stream 1 or 2 where that is a pipe: at least one byte and at most size
@@ -64,7 +65,7 @@ HR_PUBLIC hr_async int hr_process_read_line(hr_process *process, int stream, con
  * closed), -ECANCELED (some may have gone), -EBUSY. */
 HR_PUBLIC hr_async int hr_process_write(hr_process *process, const void *bytes, size_t size);
 
-/* Ends its input: it reads what was written, then the end. Twice is fine. */
+/* Ends its input: it reads what was written, then the end. Twice is fine, and so is NULL. */
 HR_PUBLIC void hr_process_close_input(hr_process *process);
 
 /* Waits until it is over; any number of tasks may, and again afterwards. ret may be NULL. Codes of

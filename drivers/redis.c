@@ -226,6 +226,8 @@ void hr_redis_freep(hr_redis **redis)
 
 void hr_redis_on_state(hr_redis *redis, void (*changed)(bool up, void *cookie), void *cookie)
 {
+    if (!redis)
+        return;
     redis->changed = changed;
     redis->cookie = cookie;
     redis->told_up = hr__redis_is_up(redis);
@@ -233,12 +235,14 @@ void hr_redis_on_state(hr_redis *redis, void (*changed)(bool up, void *cookie), 
 
 hr_usec hr_redis_up_since(const hr_redis *redis)
 {
-    return hr__redis_is_up(redis) ? redis->up_since : HR_FOREVER;
+    return redis && hr__redis_is_up(redis) ? redis->up_since : HR_FOREVER;
 }
 
 void hr_redis_get_stats(const hr_redis *redis, struct hr_pool_stats *ret)
 {
-    hr_pool_get_stats(redis->pool, ret);
+    hr_pool_get_stats(redis ? redis->pool : NULL, ret);
+    if (!redis)
+        return;
     ret->open += hr__redis_is_up(redis);
     ret->waiting += redis->waiting;
     ret->opened += redis->opened;

@@ -121,7 +121,8 @@ HR_PUBLIC hr_async int hr_redis_conn_command(hr_redis_conn *conn, hr_reply **ret
                                              const char *fmt, ...);
 
 /* Called when the shared connection has become ready (up) or was lost; by a task of the client's,
- * whose work it holds up: it must not wait. */
+ * whose work it holds up: it must not wait. Of NULL, a client that could not be made, nothing is
+ * told, and below it was never up and has zeros. */
 HR_PUBLIC void hr_redis_on_state(hr_redis *redis, void (*changed)(bool up, void *cookie),
                                  void *cookie);
 

@@ -162,6 +162,9 @@ void hr_worker_pool_freep(hr_worker_pool **pool)
 void hr_worker_pool_get_stats(const hr_worker_pool *pool, struct hr_worker_pool_stats *ret)
 {
     struct hr_pool_stats lent;
+    *ret = (struct hr_worker_pool_stats){0};
+    if (!pool)
+        return;
     hr_pool_get_stats(pool->pool, &lent);
     *ret = (struct hr_worker_pool_stats){
         .workers = lent.open,

@@ -79,5 +79,6 @@ struct hr_worker_pool_stats {
     uint64_t answered; /* requests */
     uint64_t lost;     /* workers that ended or were killed over a request */
 };
+/* Of NULL zeros. */
 HR_PUBLIC void hr_worker_pool_get_stats(const hr_worker_pool *pool,
                                         struct hr_worker_pool_stats *ret);

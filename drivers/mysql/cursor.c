@@ -380,32 +380,32 @@ int hr_mysql_cursor_close(hr_mysql_cursor *cursor)
 
 size_t hr_mysql_cursor_columns(const hr_mysql_cursor *cursor)
 {
-    return cursor->row ? cursor->row->columns : 0;
+    return hr_mysql_columns(hr_mysql_cursor_description(cursor));
 }
 
 const hr_mysql_result *hr_mysql_cursor_description(const hr_mysql_cursor *cursor)
 {
-    return cursor->row;
+    return cursor ? cursor->row : NULL;
 }
 
 uint64_t hr_mysql_cursor_affected(const hr_mysql_cursor *cursor)
 {
-    return cursor->status.affected;
+    return cursor ? cursor->status.affected : 0;
 }
 
 uint64_t hr_mysql_cursor_insert_id(const hr_mysql_cursor *cursor)
 {
-    return cursor->status.insert_id;
+    return cursor ? cursor->status.insert_id : 0;
 }
 
 unsigned hr_mysql_cursor_warnings(const hr_mysql_cursor *cursor)
 {
-    return cursor->status.warnings;
+    return cursor ? cursor->status.warnings : 0;
 }
 
 bool hr_mysql_cursor_is_out(const hr_mysql_cursor *cursor)
 {
-    return cursor->out;
+    return cursor && cursor->out;
 }
 
 int hr_mysql_warnings(hr_mysql_conn *conn, hr_mysql_result **ret)

@@ -58,7 +58,8 @@ HR_PUBLIC hr_async int hr_mysql_next_result(hr_mysql_cursor *cursor);
 HR_PUBLIC hr_async int hr_mysql_cursor_close(hr_mysql_cursor *cursor);
 
 /* Of the present result: its columns (0: it gives no rows), and what is said of each, by
- * hr_mysql_column_name() and hr_mysql_column_field(). Borrowed, as a row. */
+ * hr_mysql_column_name() and hr_mysql_column_field(). Borrowed, as a row. A cursor that is NULL has
+ * none, here and below: 0, NULL, false. */
 HR_PUBLIC size_t hr_mysql_cursor_columns(const hr_mysql_cursor *cursor);
 HR_PUBLIC const hr_mysql_result *hr_mysql_cursor_description(const hr_mysql_cursor *cursor);
 

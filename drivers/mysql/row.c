@@ -14,17 +14,17 @@
 
 size_t hr_mysql_rows(const hr_mysql_result *result)
 {
-    return result->rows;
+    return result ? result->rows : 0;
 }
 
 size_t hr_mysql_columns(const hr_mysql_result *result)
 {
-    return result->columns;
+    return result ? result->columns : 0;
 }
 
 const char *hr_mysql_column_name(const hr_mysql_result *result, size_t column)
 {
-    hr_assert(column < result->columns);
+    hr_assert(column < hr_mysql_columns(result));
     return result->bytes + result->fields[column].name.at;
 }
 
@@ -34,13 +34,13 @@ static __attribute__((noinline, noreturn)) void no_such_cell(const hr_mysql_resu
     fprintf(stderr,
             "headrace: a result of %zu rows and %zu columns was asked for row %zu, column %zu "
             "(both begin at 0)\n",
-            result->rows, result->columns, row, column);
+            hr_mysql_rows(result), hr_mysql_columns(result), row, column);
     abort();
 }
 
 const char *hr_mysql_text(const hr_mysql_result *result, size_t row, size_t column, size_t *len)
 {
-    if (hr_unlikely(row >= result->rows || column >= result->columns))
+    if (hr_unlikely(!result || row >= result->rows || column >= result->columns))
         no_such_cell(result, row, column);
     const struct hr__mysql_cell *cell = &result->cells[row * result->columns + column];
     if (len)
@@ -101,7 +101,7 @@ static void copy_name(const hr_mysql_result *result, const struct hr__mysql_cell
 
 void hr_mysql_column_field(const hr_mysql_result *result, size_t index, struct hr_mysql_field *ret)
 {
-    hr_assert(index < result->columns);
+    hr_assert(index < hr_mysql_columns(result));
     const struct hr__mysql_column *column = &result->fields[index];
     *ret = (struct hr_mysql_field){
         .type = column->type,

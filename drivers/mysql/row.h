@@ -3,7 +3,7 @@
  * Rows that a query returned, and what the server tells about columns.
  *
  * A result is a copy of its own: it outlives its connection. Rows and columns are counted from 0;
- * one that is not there is a mistake of the caller's and ends the program.
+ * one that is not there is a mistake of the caller's and ends the program. NULL has none of either.
  */
 #pragma once
 

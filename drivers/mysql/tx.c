@@ -113,7 +113,7 @@ int hr_mysql_exec_ahead(hr_mysql_tx *tx, const char *sql)
 
 bool hr_mysql_ahead_refused(const hr_mysql_tx *tx)
 {
-    return tx->ahead_refused;
+    return tx && tx->ahead_refused;
 }
 
 static hr_async int end(hr_mysql_tx *tx, const char *sql)

@@ -65,6 +65,9 @@ void hr_redis_cluster_freep(hr_redis_cluster **cluster)
 
 void hr_redis_cluster_get_stats(const hr_redis_cluster *cluster, struct hr_redis_cluster_stats *ret)
 {
+    *ret = (struct hr_redis_cluster_stats){0};
+    if (!cluster)
+        return;
     *ret = cluster->stats;
     hr_list_foreach (link, &cluster->nodes) {
         const struct hr__redis_node *node = hr_list_entry(link, struct hr__redis_node, link);

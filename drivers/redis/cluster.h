@@ -78,6 +78,7 @@ struct hr_redis_cluster_stats {
     uint64_t moved, asked;      /* MOVED and ASK that were followed */
     uint64_t repeated;          /* commands that had to be asked again later */
 };
+/* Of NULL zeros. */
 HR_PUBLIC void hr_redis_cluster_get_stats(const hr_redis_cluster *cluster,
                                           struct hr_redis_cluster_stats *ret);
 

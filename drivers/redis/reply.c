@@ -142,7 +142,7 @@ const hr_reply *hr_reply_find(const hr_reply *reply, const char *key)
 
 size_t hr_reply_size(const hr_reply *reply)
 {
-    return hr__arena_of(reply)->size;
+    return reply ? hr__arena_of(reply)->size : 0;
 }
 
 void hr_reply_freep(hr_reply **reply)

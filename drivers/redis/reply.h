@@ -61,7 +61,7 @@ HR_PUBLIC const hr_reply *hr_reply_walk(const hr_reply *reply, unsigned steps, .
  * not there. Looks from the front. */
 HR_PUBLIC const hr_reply *hr_reply_find(const hr_reply *reply, const char *key);
 
-/* Bytes of memory the whole reply takes. */
+/* Bytes of memory the whole reply takes; 0 for NULL. */
 HR_PUBLIC size_t hr_reply_size(const hr_reply *reply);
 
 HR_PUBLIC hr_reply *hr_reply_free(hr_reply *reply);

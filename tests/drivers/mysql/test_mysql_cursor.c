@@ -365,6 +365,36 @@ TEST_REAL(s0_6_what_could_not_be_made_says_why_to_who_uses_it)
     ASSERT_ERR(hr_mysql_pool_close(pool), code);
 }
 
+TEST_PLAIN(s0_6_what_could_not_be_made_is_looked_at_like_what_is_empty)
+{
+    struct hr_pool_stats stats = {.open = 1};
+    struct hr_mysql_counts counts = {.prepared = 1};
+    hr_mysql_pool_flush(NULL);
+    hr_mysql_pool_terminate(NULL);
+    hr_mysql_pool_get_stats(NULL, &stats);
+    ASSERT_EQ(stats.open, 0);
+    hr_mysql_pool_get_counts(NULL, &counts);
+    ASSERT_EQ(counts.prepared, 0);
+
+    ASSERT_STR(hr_mysql_host(NULL), "");
+    ASSERT_FALSE(hr_mysql_is_read_only(NULL) || hr_mysql_is_mariadb(NULL));
+    ASSERT_FALSE(hr_mysql_has_bulk(NULL) || hr_mysql_in_transaction(NULL));
+    ASSERT_FALSE(hr_mysql_ahead_refused(NULL));
+    ASSERT_EQ(hr_mysql_version(NULL), 0);
+    ASSERT_EQ(hr_mysql_last_insert_id(NULL), 0);
+    ASSERT_EQ(hr_mysql_max_packet(NULL), 0);
+
+    ASSERT_EQ(hr_mysql_cursor_columns(NULL), 0);
+    ASSERT_PTR(hr_mysql_cursor_description(NULL), NULL);
+    ASSERT_EQ(hr_mysql_cursor_affected(NULL), 0);
+    ASSERT_EQ(hr_mysql_cursor_insert_id(NULL), 0);
+    ASSERT_EQ(hr_mysql_cursor_warnings(NULL), 0);
+    ASSERT_FALSE(hr_mysql_cursor_is_out(NULL));
+
+    ASSERT_EQ(hr_mysql_rows(NULL), 0);
+    ASSERT_EQ(hr_mysql_columns(NULL), 0);
+}
+
 TEST_TICKING(t11_what_is_used_after_its_connection_was_given_back_is_an_error)
 {
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});

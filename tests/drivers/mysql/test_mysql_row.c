@@ -2,10 +2,15 @@
 /*
  * Values on their way to the server and back, results, and what is told about columns.
  */
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "drivers/mysql/conn.h"
+#include "drivers/mysql/value.h"
 #include "tests/drivers/mysql/mysql_test.h"
 
 /* Values. */
@@ -279,4 +284,42 @@ TEST_REAL(mysql_describes_columns_without_running_anything)
     ASSERT_EQ(hr_mysql_describe(conn, "DELETE FROM t", &none), 0);
     hr_mysql_release(conn);
     mysql_test_done(pool);
+}
+
+static void read_cell_of_none(void)
+{
+    (void)hr_mysql_text(NULL, 0, 1, NULL);
+}
+
+static void get_cell_of_none(void)
+{
+    int64_t value;
+    (void)hr_mysql_get_int(NULL, 0, 1, &value);
+}
+
+TEST_PLAIN(a_cell_that_is_not_there_ends_the_program_with_a_sentence)
+{
+    static const char expected[] =
+        "headrace: a result of 0 rows and 0 columns was asked for row 0, column 1 ";
+    void (*const ways[])(void) = {read_cell_of_none, get_cell_of_none};
+    for (size_t i = 0; i < HR_ARRAY_LEN(ways); i++) {
+        int ends[2], status = 0;
+        char said[200] = "";
+        ASSERT_EQ(pipe(ends), 0);
+        fflush(stdout);
+        pid_t child = fork();
+        if (child == 0) {
+            dup2(ends[1], STDERR_FILENO);
+            signal(SIGABRT, SIG_DFL); /* cmocka has a handler of its own */
+            ways[i]();
+            _exit(0);
+        }
+        close(ends[1]);
+        ASSERT_EQ(waitpid(child, &status, 0), child);
+        ASSERT_TRUE(read(ends[0], said, sizeof(said) - 1) > 0);
+        close(ends[0]);
+        ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+        said[sizeof(expected) - 1] = '\0';
+        ASSERT_STR(said, expected);
+    }
 }

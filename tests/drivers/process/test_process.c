@@ -315,6 +315,8 @@ TEST_REAL(s0_6_a_program_that_could_not_be_made_says_why_to_who_uses_it)
     ASSERT_ERR(hr_process_wait(none, NULL), why);
     ASSERT_ERR(hr_process_stop(none, NULL), why);
     ASSERT_ERR(hr_process_kill(none, SIGTERM), why);
+    hr_process_close_input(none);
+    ASSERT_EQ(hr_process_pid(none), 0);
     ASSERT_ERR(hr_child_stop(NULL, 0, NULL), -EINVAL);
     ASSERT_ERR(hr_child_kill(NULL, SIGTERM), -EINVAL);
     ASSERT_ERR(hr_child_kill_group(NULL, SIGTERM), -EINVAL);

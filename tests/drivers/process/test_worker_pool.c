@@ -468,6 +468,7 @@ TEST_REAL(what_a_worker_says_before_it_is_asked_is_no_answer)
     unlink(flag);
     end(pool);
     ASSERT_ERR(hr_worker_pool_ask(NULL, "x", 1, NULL, NULL), HR_ECLOSED); /* what failed last */
+    ASSERT_EQ(stats_of(NULL).started, 0);
 }
 
 static int scoring[1]; /* a cookie */

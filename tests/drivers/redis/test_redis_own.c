@@ -6,6 +6,7 @@
 
 #include "core/timeout.h"
 #include "drivers/redis.h"
+#include "drivers/redis/cluster.h"
 #include "drivers/redis/pipeline.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
@@ -245,6 +246,14 @@ TEST_REAL(s0_6_a_client_that_could_not_be_made_says_why_to_who_uses_it)
     ASSERT_ERR(hr_redis_conn_command(conn, NULL, 0, "PING"), code);
     ASSERT_ERR(hr_redis_conn_pipeline_run(conn, p), code);
     ASSERT_ERR(hr_redis_close(redis), code);
+    struct hr_pool_stats stats = {.open = 1};
+    hr_redis_get_stats(redis, &stats);
+    ASSERT_EQ(stats.open, 0);
+    hr_redis_on_state(redis, NULL, NULL);
+    ASSERT_EQ(hr_redis_up_since(redis), HR_FOREVER);
+    struct hr_redis_cluster_stats none = {.maps = 1};
+    hr_redis_cluster_get_stats(NULL, &none);
+    ASSERT_EQ(none.maps, 0);
 }
 
 TEST_REAL(a_connection_left_in_the_middle_is_closed)

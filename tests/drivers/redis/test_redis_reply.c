@@ -140,6 +140,23 @@ static void nest(char *text, size_t depth)
     strcpy(text, ":1\r\n");
 }
 
+TEST_PLAIN(null_reads_like_nil)
+{
+    int64_t number;
+    double real;
+    ASSERT_TRUE(hr_reply_is_nil(NULL));
+    ASSERT_PTR(hr_reply_str(NULL, NULL), NULL);
+    ASSERT_FALSE(hr_reply_equals(NULL, ""));
+    ASSERT_EQ(hr_reply_int(NULL), 0);
+    ASSERT_EQ(hr_reply_get_int(NULL, &number), -EPROTO);
+    ASSERT_EQ(hr_reply_get_double(NULL, &real), -EPROTO);
+    ASSERT_EQ(hr_reply_len(NULL), 0);
+    ASSERT_PTR(hr_reply_at(NULL, 0), NULL);
+    ASSERT_PTR(hr_reply_walk(NULL, 2, 0, 1), NULL);
+    ASSERT_PTR(hr_reply_find(NULL, "key"), NULL);
+    ASSERT_EQ(hr_reply_size(NULL), 0);
+}
+
 TEST_PLAIN(r4_nesting_has_a_limit_and_a_clean_error)
 {
     char text[400];
