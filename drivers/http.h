@@ -64,7 +64,8 @@ struct hr_http_stats {
     uint64_t requests;    /* that ended, since the start */
     uint64_t connections; /* opened for them */
 };
-HR_PUBLIC void hr_http_get_stats(const hr_http_session *session, struct hr_http_stats *ret);
+HR_PUBLIC void hr_http_get_stats(const hr_http_session *session,
+                                 struct hr_http_stats *ret); /* NULL: zeros */
 
 struct hr_http_request {
     const char *method;         /* NULL: GET, or POST with a body */
@@ -126,7 +127,8 @@ HR_PUBLIC hr_async int hr_http_finish(hr_http_response *response);
 HR_PUBLIC hr_http_response *hr_http_close(hr_http_response *response);
 HR_PUBLIC void hr_http_closep(hr_http_response **response);
 
-/* The status (200, 404, …); 0 before there is one. */
+/* The status (200, 404, …); 0 before there is one. A response that is NULL says nothing, here and
+ * below: 0, NULL, false, "". */
 HR_PUBLIC int hr_http_status(const hr_http_response *response);
 
 /* The first header of that name, in upper or lower case; NULL when there is none. The i-th one of

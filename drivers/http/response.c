@@ -117,20 +117,20 @@ int hr_http_finish(hr_http_response *response)
 
 int hr_http_status(const hr_http_response *response)
 {
-    return response->status;
+    return response ? response->status : 0;
 }
 
 const char *hr_http_header(const hr_http_response *response, const char *name)
 {
-    return hr__http_headers_get(&response->headers, name);
+    return response ? hr__http_headers_get(&response->headers, name) : NULL;
 }
 
 bool hr_http_header_at(const hr_http_response *response, size_t i, const char **ret_name,
                        const char **ret_value)
 {
-    const char *text = hr_buf_data(&response->headers.text);
-    if (i >= response->headers.count)
+    if (!response || i >= response->headers.count)
         return false;
+    const char *text = hr_buf_data(&response->headers.text);
     *ret_name = text + response->headers.items[i].name;
     *ret_value = text + response->headers.items[i].value;
     return true;
@@ -138,6 +138,8 @@ bool hr_http_header_at(const hr_http_response *response, size_t i, const char **
 
 const char *hr_http_url(const hr_http_response *response)
 {
+    if (!response)
+        return "";
     const char *url = response->url ? response->url : response->asked;
     if (response->handle)
         curl_easy_getinfo(response->handle->easy, CURLINFO_EFFECTIVE_URL, (char **)&url);
@@ -146,12 +148,12 @@ const char *hr_http_url(const hr_http_response *response)
 
 unsigned hr_http_redirects(const hr_http_response *response)
 {
-    return response->redirects;
+    return response ? response->redirects : 0;
 }
 
 int hr_http_version(const hr_http_response *response)
 {
-    return response->version;
+    return response ? response->version : 0;
 }
 
 /* --- its body */

@@ -130,7 +130,7 @@ hr_http_session *hr_http_session_new(const struct hr_http_options *options)
 
 void hr_http_session_close(hr_http_session *session)
 {
-    if (session->closed)
+    if (!session || session->closed)
         return;
     session->closed = true;
     /* Turns that come back wake who waits for one, and each passes its own on. */
@@ -158,6 +158,8 @@ void hr_http_session_freep(hr_http_session **session)
 
 int hr_http_clear_cookies(hr_http_session *session)
 {
+    if (!session)
+        return hr__missing_object("an HTTP session");
     if (session->closed)
         return 0;
     CURL *easy = curl_easy_init();
@@ -171,7 +173,7 @@ int hr_http_clear_cookies(hr_http_session *session)
 
 void hr_http_get_stats(const hr_http_session *session, struct hr_http_stats *ret)
 {
-    *ret = session->stats;
+    *ret = session ? session->stats : (struct hr_http_stats){0};
 }
 
 /* --- a request's beginning */

@@ -77,6 +77,25 @@ TEST_REAL(s24_1_a_session_is_a_scope_and_closes_twice)
     test_http_stop(&rig.server);
 }
 
+TEST_REAL(s24_1_what_could_not_be_made_says_nothing)
+{
+    struct hr_http_options key_only = {.tls.key = "key.pem"};
+    struct hr_http_stats stats = {.requests = 1};
+    hr_http_session *session = hr_http_session_new(&key_only);
+    const char *name = NULL, *value = NULL;
+    ASSERT_PTR(session, NULL);
+    ASSERT_ERR(hr_http_clear_cookies(session), -EINVAL);
+    hr_http_get_stats(session, &stats);
+    hr_http_session_close(session);
+    ASSERT_EQ(stats.requests, 0);
+    ASSERT_EQ(hr_http_status(NULL), 0);
+    ASSERT_EQ(hr_http_redirects(NULL), 0);
+    ASSERT_EQ(hr_http_version(NULL), 0);
+    ASSERT_STR(hr_http_url(NULL), "");
+    ASSERT_PTR(hr_http_header(NULL, "date"), NULL);
+    ASSERT_FALSE(hr_http_header_at(NULL, 0, &name, &value));
+}
+
 static int get_hanging(void *arg)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
