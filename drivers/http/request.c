@@ -28,6 +28,13 @@ const char *hr__http_show(const char *text, char *to, size_t size)
     return to;
 }
 
+/* Where a server expects one, that there is none is said: Content-Length: 0 (RFC 9110, 8.6). */
+static bool may_have_body(const char *method)
+{
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+           strcmp(method, "PATCH") == 0;
+}
+
 /* How the body goes, and by which method; curl_easy_setopt() fails here for want of memory only. */
 static CURLcode set_body(hr_http_response *t, const struct hr_http_request *request,
                          const char *method)
@@ -41,9 +48,11 @@ static CURLcode set_body(hr_http_response *t, const struct hr_http_request *requ
                          size);
         return posts ? CURLE_OK : curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
     }
-    if (request->body) {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
-        CURLcode code = curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body);
+    if (request->body || may_have_body(method)) {
+        size_t size = request->body ? request->body_size : 0;
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
+        CURLcode code =
+            curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body ? request->body : "");
         if (code != CURLE_OK || posts)
             return code;
         /* Only a POST turns into a GET there. */
@@ -53,9 +62,6 @@ static CURLcode set_body(hr_http_response *t, const struct hr_http_request *requ
         return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     } else if (strcmp(method, "GET") == 0) {
         return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-    } else if (posts) {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L);
-        return curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, "");
     }
     return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
@@ -95,11 +101,13 @@ static int set_lines(hr_http_response *t, const struct hr_http_request *request)
         if (r == 0)
             r = add_line(t, line);
     }
+    if (r == 0 && request->content_type && typed)
+        return hr_fail(-EINVAL, "http: two types of content, one of them among the headers");
     if (r == 0 && request->content_type) {
         char type[256];
         int n = snprintf(type, sizeof(type), "Content-Type: %s", request->content_type);
         r = (size_t)n < sizeof(type) ? check_line(type)
-                                     : hr_fail(-EINVAL, "this content type is too long");
+                                     : hr_fail(-EINVAL, "http: this content type is too long");
         if (r == 0)
             r = add_line(t, type);
     } else if (r == 0 && !typed) {

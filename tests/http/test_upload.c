@@ -31,6 +31,30 @@ static bool serve_echo(struct test_conn *conn)
     return test_conn_answer(conn, text);
 }
 
+static bool serve_length(struct test_conn *conn)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "%s %s", conn->method, test_conn_header(conn, "content-length"));
+    return test_conn_answer(conn, text);
+}
+
+TEST_REAL(where_a_server_expects_a_body_none_has_the_length_0)
+{
+    const char *const says[] = {"POST 0", "PUT 0", "PATCH 0", "DELETE ", "OPTIONS ", "GET "};
+    rig_begin(serve_length);
+    for (size_t i = 0; i < HR_ARRAY_LEN(says); i++) {
+        char method[16];
+        snprintf(method, sizeof(method), "%.*s", (int)strcspn(says[i], " "), says[i]);
+        hr_auto(hr_http_closep) hr_http_response *response = NULL;
+        struct hr_http_request request = {.method = method, .url = rig_url("/")};
+        const char *text;
+        ASSERT_ERR(hr_http_send(rig.session, &request, &response), 0);
+        ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+        ASSERT_STR(text, says[i]);
+    }
+    rig_end();
+}
+
 TEST_REAL(bodies_are_sent_as_they_are)
 {
     rig_begin(serve_echo);

@@ -120,7 +120,12 @@ TEST_REAL(s24_18_what_is_wrong_with_a_method_or_header_is_said)
     memset(type, 'a', sizeof(type) - 1);
     type[sizeof(type) - 1] = '\0';
     request.content_type = type;
-    refused(session, &request, "this content type is too long");
+    refused(session, &request, "http: this content type is too long");
+    const char *const typed[] = {"content-type: text/html", NULL};
+    request.content_type = "text/plain";
+    request.headers = typed;
+    refused(session, &request, "http: two types of content, one of them among the headers");
+    request.headers = NULL;
     request.content_type = NULL;
     request.method = "GET / HTTP/1.1\r\nX: y";
     refused(session, &request, METHOD "GET / HTTP/1.1\\x0d\\x0aX: y");
