@@ -89,11 +89,11 @@ TEST_REAL(s24_5_a_host_is_a_name_and_a_port)
     ASSERT_ERR(hr_http_get(rig.session, url_of("localhost", "/long"), &held), 0);
     ASSERT_ERR(get_whole((char *)url_of("127.0.0.1", "/")), 0);
     ASSERT_ERR(get_whole(at_other), 0);
-    const struct hr_http_request request = {.url = url_of("LocalHost", "/"),
-                                            .total_timeout = hr_ms(20)};
+    struct hr_http_request request = {.url = url_of("LocalHost", "/"), .total_timeout = hr_ms(20)};
     ASSERT_ERR(hr_http_send(rig.session, &request, &response), -ETIMEDOUT);
     ASSERT_TRUE(strstr(hr_last_error()->message, "no turn"));
     hr_http_closep(&held);
+    request.total_timeout = 0;
     ASSERT_ERR(hr_http_send(rig.session, &request, &response), 0);
     hr_http_closep(&response);
     hr_http_session_freep(&rig.session);
