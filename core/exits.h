@@ -37,8 +37,7 @@ struct hr_exits {
 HR_PUBLIC hr_async int hr_exits_enter(struct hr_exits *exits, hr_enter_fn *enter, hr_exit_fn *exit,
                                       void *arg);
 
-/* Keeps a plain cleanup, as free(), that takes no part in codes. 0, -ENOMEM, -EINVAL (no cleanup).
- */
+/* Keeps a plain cleanup, as free(), that takes no part in codes. 0, -ENOMEM, -EINVAL (NULL). */
 HR_PUBLIC int hr_exits_add(struct hr_exits *exits, void (*cleanup)(void *arg), void *arg);
 
 /* Runs all exits, newest first, also those that were added meanwhile; the stack is empty then.

@@ -178,7 +178,7 @@ hr_future *hr_redis_cluster_command_future(hr_redis_cluster *cluster, const char
     if (r == 0)
         r = start_late(cluster, &request, &future);
     va_end(args);
-    if (r < 0 && r != -ENOMEM) { /* what is wrong with the command belongs to its future */
+    if (r < 0 && r != -ENOMEM) { /* what is wrong with the call belongs to its future */
         future = hr_future_new(NULL);
         if (future)
             (void)hr_future_set_error_record(future, hr_last_error());

@@ -218,11 +218,26 @@ static int when_told(void *arg, void **ret_value)
     return read(*(int *)arg, &byte, 1) == 1 ? 42 : -EIO;
 }
 
+/* A job that waits to be told. */
+static int told[2];
+
+static hr_future *begin_job(void)
+{
+    ASSERT_EQ(pipe2(told, O_CLOEXEC), 0);
+    return hr_run_in_executor(NULL, when_told, &told[0], NULL);
+}
+
+static void end_job(hr_future *job)
+{
+    ASSERT_EQ(write(told[1], "x", 1), 1);
+    ASSERT_ERR(hr_join(job), 42);
+    close(told[0]);
+    close(told[1]);
+}
+
 TEST_REAL(l3_a_job_that_is_under_way_at_a_fork_ends_in_the_parent_and_is_an_error_in_the_child)
 {
-    int told[2];
-    ASSERT_EQ(pipe2(told, O_CLOEXEC), 0);
-    hr_future *job = hr_run_in_executor(NULL, when_told, &told[0], NULL);
+    hr_future *job = begin_job();
     pid_t child = begin_child();
     if (child == 0) {
         OR_DIE(hr_join(hr_run_in_executor(NULL, forty_two, NULL, NULL)) == 42);
@@ -230,17 +245,12 @@ TEST_REAL(l3_a_job_that_is_under_way_at_a_fork_ends_in_the_parent_and_is_an_erro
         _exit(FINE);
     }
     expect_fine(child);
-    ASSERT_EQ(write(told[1], "x", 1), 1);
-    ASSERT_ERR(hr_join(job), 42);
-    close(told[0]);
-    close(told[1]);
+    end_job(job);
 }
 
 TEST_REAL(l3_a_job_that_a_child_lost_and_does_not_wait_for_is_nothing_to_report)
 {
-    int told[2];
-    ASSERT_EQ(pipe2(told, O_CLOEXEC), 0);
-    hr_future *job = hr_run_in_executor(NULL, when_told, &told[0], NULL);
+    hr_future *job = begin_job();
     pid_t child = begin_child();
     if (child == 0) {
         OR_DIE(hr_sleep(1) == 0);
@@ -250,10 +260,7 @@ TEST_REAL(l3_a_job_that_a_child_lost_and_does_not_wait_for_is_nothing_to_report)
         _exit(FINE);
     }
     expect_fine(child);
-    ASSERT_EQ(write(told[1], "x", 1), 1);
-    ASSERT_ERR(hr_join(job), 42);
-    close(told[0]);
-    close(told[1]);
+    end_job(job);
 }
 
 static void say_hello(void *arg)

@@ -18,6 +18,8 @@ static bool serve_text(struct test_conn *conn)
                          strlen(body), body);
 }
 
+/* By their charset; then characters of each length, the first and the last; then what is longer
+ * than need be, surrogates, beyond the last, cut off and out of place. */
 TEST_REAL(text_is_utf_8_whatever_it_came_as)
 {
     static const struct {
@@ -37,14 +39,12 @@ TEST_REAL(text_is_utf_8_whatever_it_came_as)
         {"text/plain; charset=ASCII",                    "\xc3\xa9",         NULL       },
         {"text/plain; charset=koi8-r",                   "plain",            NULL       },
         {"text/plain; charset=utf-8-and-something-else", "plain",            NULL       },
- /* Characters of each length, the first and the last. */
         {NULL,                                           "\xc2\x80\xdf\xbf", ""         },
         {NULL,                                           "\xe0\xa0\x80",     ""         },
         {NULL,                                           "\xed\x9f\xbf",     ""         },
         {NULL,                                           "\xef\xbf\xbf",     ""         },
         {NULL,                                           "\xf0\x90\x80\x80", ""         },
         {NULL,                                           "\xf4\x8f\xbf\xbf", ""         },
- /* Longer than need be, surrogates, beyond the last, cut off, out of place. */
         {NULL,                                           "\xc0\xaf",         NULL       },
         {NULL,                                           "\xc1\xbf",         NULL       },
         {NULL,                                           "\xe0\x9f\xbf",     NULL       },
