@@ -102,6 +102,10 @@ static inline hr_usec hr_later(hr_usec moment, hr_usec span)
 HR_PUBLIC __attribute__((noreturn)) void hr_assert_failed(const char *cond, const char *file,
                                                           int line);
 
+/* Whether a tool runs the program that sees which memory is used after its end (AddressSanitizer in
+ * a program that was built with it, valgrind): what was used is freed then, and not used again. */
+HR_PUBLIC bool hr_memory_watched(void);
+
 /* free() for hr_auto(): hr_auto(hr_freep) char *text = NULL; */
 static inline void hr_freep(void *p)
 {

@@ -50,7 +50,7 @@ void hr__debug_forked(void)
 /* Of AddressSanitizer, in a program that was built with it. */
 extern void __asan_init(void) __attribute__((weak));
 
-bool hr__debug_tool(void)
+bool hr_memory_watched(void)
 {
 #ifdef HR_WITH_VALGRIND
     if (RUNNING_ON_VALGRIND)

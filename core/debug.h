@@ -26,9 +26,6 @@ void hr__debug_enter(hr_loop *loop);
 void hr__debug_leave(hr_loop *loop);
 void hr__debug_forked(void);
 
-/* Whether a tool runs the program that sees which memory is used after its end. */
-bool hr__debug_tool(void);
-
 /* Whether another thread runs, in debug mode, the loop whose tasks wait in that line. Where none
  * has waited yet: whether one runs the loop that made it, and the caller's thread runs none. */
 bool hr__debug_foreign(const struct hr__line *line);

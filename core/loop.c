@@ -41,7 +41,7 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     loop->wake_fd = loop->timer_fd = -1;
     loop->slow_slice = options->slow_slice;
     loop->debug = options->debug;
-    loop->mortals = loop->debug || hr__debug_tool();
+    loop->mortals = loop->debug || hr_memory_watched();
     loop->shutdown_limit = options->shutdown_limit;
     loop->spin.span = hr__spin_span(options->spin);
     loop->world = options->world;

@@ -81,7 +81,7 @@ bool hr__task_restore(hr_loop *loop, struct hr__task *task)
 {
     bool mortal = task->mortal;
     memset(task->rare, 0, sizeof(task->rare));
-    if (mortal && loop->debug && !hr__debug_tool())
+    if (mortal && loop->debug && !hr_memory_watched())
         bury(loop, task);
     else if (mortal)
         free(task);

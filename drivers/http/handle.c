@@ -4,8 +4,7 @@
  *
  * Making one ready costs more than a whole request by it. So a handle whose request asked for
  * nothing of its own, and went well, is kept as it is: the next request sets its URL, and no more.
- * The others are wiped and made ready anew. As many are kept as were under way at a time, and those
- * that were not wanted for a while go.
+ * The others are wiped and made ready anew.
  *
  * The two lines that a session says of itself are given to libcurl as lines: from an option it
  * makes a text of each, and of that the request, each time.
@@ -25,6 +24,8 @@ static bool set_session(CURL *easy, const hr_http_session *session)
     const struct hr_http_options *o = &session->options;
     hr_usec ms = o->connect_timeout / 1000 + 1;
     curl_easy_setopt(easy, CURLOPT_SHARE, session->share);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, hr__http_socket_close);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, session);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ms < INT_MAX ? (long)ms : (long)INT_MAX);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, o->max_redirects >= 0 ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)o->max_redirects);
@@ -117,8 +118,12 @@ void hr__http_handle_verify(CURL *easy, enum hr_tls_verify verify)
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify == HR_TLS_FULL ? 2L : 0L);
 }
 
-/* One call's share, so that what a burst leaves behind does not hold the loop up. */
-#define SWEPT_AT_A_TIME 64
+hr_http_response *hr__http_handle_user(CURL *easy)
+{
+    struct hr__http_handle *handle = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&handle);
+    return handle->user;
+}
 
 static struct hr__http_handle *handle_free(struct hr__http_handle *handle)
 {
@@ -128,33 +133,9 @@ static struct hr__http_handle *handle_free(struct hr__http_handle *handle)
     return NULL;
 }
 
-static void drop(hr_http_session *session, size_t n)
+void hr__http_handle_drop(void *handle)
 {
-    while (n-- > 0)
-        handle_free(session->spares[--session->spare_count]);
-}
-
-static bool arm_sweeper(hr_http_session *session, hr_usec span);
-
-/* With none left nor under way there is nothing to sweep until one is made. */
-static void sweep(void *arg)
-{
-    hr_http_session *session = arg;
-    size_t unwanted = session->spare_least;
-    bool more = unwanted > SWEPT_AT_A_TIME;
-    session->sweeper = hr_handle_unref(session->sweeper);
-    drop(session, more ? SWEPT_AT_A_TIME : unwanted);
-    session->spare_least = more ? unwanted - SWEPT_AT_A_TIME : session->spare_count;
-    bool any = session->spare_count > 0 || !hr_list_empty(&session->transfers);
-    if (any && !arm_sweeper(session, more ? hr_ms(1) : session->spare_life))
-        drop(session, session->spare_count);
-}
-
-static bool arm_sweeper(hr_http_session *session, hr_usec span)
-{
-    if (!session->sweeper)
-        session->sweeper = hr_handle_ref(hr_call_later(span, sweep, session));
-    return session->sweeper;
+    handle_free(handle);
 }
 
 static struct hr__http_handle *handle_new(const hr_http_session *session)
@@ -166,42 +147,17 @@ static struct hr__http_handle *handle_new(const hr_http_session *session)
     return handle->easy && make_ready(handle, session) ? handle : handle_free(handle);
 }
 
-static struct hr__http_handle *take_spare(hr_http_session *session)
-{
-    if (session->spare_count == 0)
-        return NULL;
-    struct hr__http_handle *handle = session->spares[--session->spare_count];
-    if (session->spare_count < session->spare_least)
-        session->spare_least = session->spare_count;
-    return handle;
-}
-
 int hr__http_handle_take(hr_http_response *t)
 {
     hr_http_session *session = t->session;
-    t->handle = take_spare(session);
-    if (!t->handle) {
-        session->spare_least = 0;
-        t->handle = arm_sweeper(session, session->spare_life) ? handle_new(session) : NULL;
-    }
+    t->handle = hr__http_kept_take(&session->handles);
+    if (!t->handle)
+        t->handle = hr__http_kept_begin(session) ? handle_new(session) : NULL;
     if (!t->handle)
         return -ENOMEM;
     t->handle->user = t;
     t->handle->said[0] = '\0';
     return 0;
-}
-
-static bool has_room(hr_http_session *session)
-{
-    if (session->spare_count < session->spare_room)
-        return true;
-    size_t room = session->spare_room ? session->spare_room * 2 : 16;
-    struct hr__http_handle **spares = reallocarray(session->spares, room, sizeof(spares[0]));
-    if (!spares)
-        return false;
-    session->spares = spares;
-    session->spare_room = room;
-    return true;
 }
 
 static bool wipe(struct hr__http_handle *handle, const hr_http_session *session)
@@ -218,19 +174,8 @@ void hr__http_handle_give(hr_http_response *t)
     bool as_it_is = t->plain && t->answered && t->code == 0;
     /* libcurl 8.14 has a handle remember, past a reset, that a body in pieces is wanted again. */
     bool spoilt = t->streams && t->code < 0;
-    bool keeps = !spoilt && !session->closed && session->sweeper && has_room(session);
-    if (!handle || !keeps || !(as_it_is || wipe(handle, session)))
+    bool ready = handle && !spoilt && !session->closed && (as_it_is || wipe(handle, session));
+    if (!ready || !hr__http_kept_give(session, &session->handles, handle))
         handle_free(handle);
-    else
-        session->spares[session->spare_count++] = handle;
     curl_slist_free_all(hr_take(t->lines));
-}
-
-void hr__http_handles_end(hr_http_session *session)
-{
-    drop(session, session->spare_count);
-    free(hr_take(session->spares));
-    hr_handle_cancel(session->sweeper);
-    session->sweeper = hr_handle_unref(session->sweeper);
-    session->spare_room = 0;
 }

@@ -10,6 +10,8 @@
 
 #define HEADERS_MAX   ((size_t)256 * 1024)
 #define HEADERS_USUAL ((size_t)512)
+#define HEADERS_KEPT  ((size_t)2048)
+#define ITEMS_KEPT    64
 
 void hr__http_headers_init(struct hr__http_headers *headers)
 {
@@ -20,13 +22,21 @@ void hr__http_headers_init(struct hr__http_headers *headers)
 void hr__http_headers_done(struct hr__http_headers *headers)
 {
     hr_buf_done(&headers->text);
-    free(headers->items);
+    free(hr_take(headers->items));
+    headers->count = headers->capacity = 0;
 }
 
 void hr__http_headers_clear(struct hr__http_headers *headers)
 {
     hr_buf_consume(&headers->text, SIZE_MAX);
     headers->count = 0;
+}
+
+void hr__http_headers_trim(struct hr__http_headers *headers)
+{
+    hr__http_headers_clear(headers);
+    if (headers->text.capacity > HEADERS_KEPT || headers->capacity > ITEMS_KEPT)
+        hr__http_headers_done(headers);
 }
 
 static bool is_blank(char c)

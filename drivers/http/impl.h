@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the parts of the HTTP client share: a session on its loop (multi.c), its handles (handle.c),
- * what a request is called (name.c, and wrong.c where its URL is none) and asks for (request.c),
- * its course (transfer.c), and how it ended (outcome.c).
+ * What the parts of the HTTP client share: a session on its loop (multi.c, socket.c), its handles
+ * (handle.c) and what it keeps (kept.c), what a request is called (name.c, and wrong.c where its
+ * URL is none) and asks for (request.c), its course (transfer.c), and how it ended (outcome.c).
  */
 #pragma once
 
@@ -18,6 +18,15 @@
 #define HR__HTTP_WHAT_MAX 128
 #define HR__HTTP_URL_MAX  65536
 
+/* Things that are used again. */
+struct hr__http_kept {
+    void **things;
+    size_t count, room;
+    size_t most;  /* that are kept */
+    size_t least; /* that there were since the sweeper ran last: nobody wanted these */
+    void (*drop)(void *thing);
+};
+
 struct hr_http_session {
     unsigned refs; /* its owner, each response, each call that waits for a turn */
     bool closed;
@@ -25,17 +34,18 @@ struct hr_http_session {
     uint64_t home; /* the number of its loop, */
     hr_loop *loop; /* which may be gone: to be used there alone */
     CURLM *multi;
-    CURLSH *share;    /* cookies and TLS sessions */
-    hr_handle *timer; /* a reference: the session may outlive its loop */
+    CURLSH *share;                    /* cookies and TLS sessions */
+    struct hr__http_socket **sockets; /* by their descriptors */
+    size_t socket_room;
+    hr_handle *timer;   /* a reference: the session may outlive its loop */
+    hr_usec due, rings; /* when libcurl wants to be called; when the timer does */
     hr_semaphore turns;
-    hr_key_limiter *hosts;    /* NULL: no limit a host */
-    struct hr_list transfers; /* under way */
-    struct curl_slist *lines; /* that each plain request has */
-    struct hr__http_handle **spares;
-    size_t spare_count, spare_room;
-    size_t spare_least; /* that there were since sweeper ran last: nobody wanted these */
-    hr_usec spare_life; /* of one that nobody wants, or up to twice as long */
-    hr_handle *sweeper; /* a reference as well */
+    hr_key_limiter *hosts;                   /* NULL: no limit a host */
+    struct hr_list transfers;                /* under way */
+    struct curl_slist *lines;                /* that each plain request has */
+    struct hr__http_kept handles, responses; /* of requests that are over */
+    hr_usec kept_life;                       /* of what nobody wants, or up to twice as long */
+    hr_handle *sweeper;                      /* a reference as well */
     struct hr_http_stats stats;
     struct hr_http_options options; /* with every default put in; strings are the session's */
     char *texts[6];
@@ -100,7 +110,7 @@ struct hr_http_response {
     char *text;         /* as UTF-8, when that is another text than body's */
     size_t text_size;
 
-    const char *asked;            /* the URL of its request, stands behind the struct */
+    struct hr_buf asked;          /* the URL of its request */
     char what[HR__HTTP_WHAT_MAX]; /* "GET http://host/path", for messages */
 };
 
@@ -114,19 +124,49 @@ void hr__http_multi_end(hr_http_session *session);
 int hr__http_multi_add(hr_http_response *t);
 void hr__http_multi_remove(hr_http_response *t);
 
-/* Has its socket watched anew, since it was paused or goes on. */
-void hr__http_multi_look(hr_http_response *t);
+/* Tells libcurl of a socket (CURL_CSELECT_ bits), or CURL_SOCKET_TIMEOUT. */
+void hr__http_multi_act(hr_http_session *session, curl_socket_t fd, int events);
 
 /* Ends who is under way with -ENOMEM, where something they wait for could not be set up. */
 void hr__http_multi_settle(hr_http_session *session);
 
+/* --- socket.c */
+
+/* What libcurl wants to know of one (CURL_POLL_), and for which request, and that it closes one;
+ * cookie is the session. */
+int hr__http_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *cookie, void *unused);
+int hr__http_socket_close(void *cookie, curl_socket_t fd);
+
+/* Has its socket watched anew, since it was paused or goes on. */
+void hr__http_socket_look(hr_http_response *t);
+
+/* It is under way no more. */
+void hr__http_socket_leave(hr_http_response *t);
+
+/* --- kept.c */
+
+/* The latest that was kept, or NULL. */
+void *hr__http_kept_take(struct hr__http_kept *kept);
+
+/* Keeps a thing while there is room for it and somebody sweeps, or returns false. */
+bool hr__http_kept_give(hr_http_session *session, struct hr__http_kept *kept, void *thing);
+
+/* Something that can be kept is to be made: has the sweeper come. False without memory for it. */
+bool hr__http_kept_begin(hr_http_session *session);
+
+/* Drops all, and nothing is kept any more. */
+void hr__http_kept_end(hr_http_session *session);
+
 /* --- handle.c */
 
+/* Whose handle it is. */
+hr_http_response *hr__http_handle_user(CURL *easy);
+
 /* Takes a ready handle for it; 0 or -ENOMEM, without a record. Gives it back once it is in no multi
- * any more; there may be none. Drops all that are kept. */
+ * any more; there may be none. Drops one. */
 int hr__http_handle_take(hr_http_response *t);
 void hr__http_handle_give(hr_http_response *t);
-void hr__http_handles_end(hr_http_session *session);
+void hr__http_handle_drop(void *handle);
 
 /* The lines that a plain request has and that libcurl would write anew each time, into the session.
  * 0 or -ENOMEM. */
@@ -192,6 +232,9 @@ void hr__http_headers_init(struct hr__http_headers *headers);
 void hr__http_headers_done(struct hr__http_headers *headers);
 void hr__http_headers_clear(struct hr__http_headers *headers);
 
+/* Forgets them as well, and frees memory of an unusual size. */
+void hr__http_headers_trim(struct hr__http_headers *headers);
+
 /* Keeps a line "Name: value", or the continuation of the one before. 0, -EMSGSIZE, -ENOMEM. */
 int hr__http_headers_add(struct hr__http_headers *headers, const char *line, size_t size);
 
@@ -209,5 +252,13 @@ int hr__http_decode(const char *content_type, const char *bytes, size_t size, ch
                     size_t *ret_size);
 
 /* --- response.c */
+
+/* One for a request that has not begun, over until then; frees the memory of one. NULL without
+ * memory, without a record. */
+hr_http_response *hr__http_response_new(hr_http_session *session,
+                                        const struct hr_http_request *request);
+void hr__http_response_drop(void *response);
+
+/* --- session.c */
 
 void hr__http_session_unref(hr_http_session *session);

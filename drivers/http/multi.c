@@ -1,37 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libcurl's multi interface on the loop: its sockets are events of the loop's base, its one timer
- * is a timer of the loop.
+ * libcurl's multi interface on the loop: its one timer is a timer of the loop, and what its sockets
+ * and the timer tell goes to it from here.
  *
  * What libcurl calls while it works completes nothing and frees nothing: it sets an event at most,
  * and the tasks that it wakes run later. So libcurl is never entered a second time from inside.
  *
- * While a response is paused libcurl does not hear what comes for it over HTTP/1: some versions,
- * 8.5 for one, ask for that all the same, and would read on and keep what nobody wants yet.
- *
- * Nor does it hear of a callback that found no memory, since it would declare the whole session
+ * It does not hear of a callback that found no memory, since it would declare the whole session
  * dead for that. The session remembers, and who is under way then fails for want of memory: they
  * could wait for ever for an event or a timer that is not there.
  */
 #include <errno.h>
-#include <event2/event.h>
 
 #include "drivers/http/impl.h"
-
-/* What libcurl wants to know of a socket. */
-struct hr__http_socket {
-    hr_http_session *session;
-    hr_http_response *user; /* that it was asked for last, while under way; or NULL */
-    struct event *event;
-    short wanted, watched; /* EV_READ, EV_WRITE */
-};
-
-static hr_http_response *user_of(CURL *easy)
-{
-    struct hr__http_handle *handle = NULL;
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&handle);
-    return handle->user;
-}
 
 /* Takes in which transfers are over. */
 static void collect(hr_http_session *session)
@@ -42,7 +23,7 @@ static void collect(hr_http_session *session)
         CURLcode code = message->data.result;
         if (message->msg != CURLMSG_DONE)
             continue;
-        hr_http_response *t = user_of(message->easy_handle);
+        hr_http_response *t = hr__http_handle_user(message->easy_handle);
         hr__http_transfer_over(t, hr__http_outcome(t, code));
     }
 }
@@ -57,7 +38,7 @@ void hr__http_multi_settle(hr_http_session *session)
     session->starved = false;
 }
 
-static void act(hr_http_session *session, curl_socket_t fd, int events)
+void hr__http_multi_act(hr_http_session *session, curl_socket_t fd, int events)
 {
     int running;
     if (curl_multi_socket_action(session->multi, fd, events, &running) != CURLM_OK)
@@ -66,100 +47,16 @@ static void act(hr_http_session *session, curl_socket_t fd, int events)
     hr__http_multi_settle(session);
 }
 
-static void fired(evutil_socket_t fd, short events, void *arg)
-{
-    const struct hr__http_socket *at = arg;
-    act(at->session, fd,
-        (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0));
-}
+static void arm_timer(hr_http_session *session);
 
 static void due(void *arg)
 {
     hr_http_session *session = arg;
     session->timer = hr_handle_unref(session->timer);
-    act(session, CURL_SOCKET_TIMEOUT, 0);
-}
-
-/* Over HTTP/1 the connection is the one response's alone; the others are paused by libcurl, which
- * goes on reading for those that share one. */
-static bool is_held_back(const hr_http_response *t)
-{
-    return t && t->paused & CURLPAUSE_RECV && t->version < 20;
-}
-
-static bool watch(struct hr__http_socket *at)
-{
-    short events = (short)(at->wanted & (is_held_back(at->user) ? ~EV_READ : ~0));
-    struct event_base *base = hr_loop_event_base(at->session->loop);
-    if (!base) /* a forked child got none */
-        return false;
-    if (events == at->watched)
-        return true;
-    event_del(at->event);
-    event_assign(at->event, base, event_get_fd(at->event), events | EV_PERSIST, fired, at);
-    at->watched = events;
-    return events == 0 || hr_loop_event_add(at->session->loop, at->event) == 0;
-}
-
-static void use(struct hr__http_socket *at, hr_http_response *t)
-{
-    if (at && at->user)
-        at->user->socket = NULL;
-    if (t && t->socket)
-        t->socket->user = NULL;
-    if (at)
-        at->user = t;
-    if (t)
-        t->socket = at;
-}
-
-static struct hr__http_socket *socket_new(hr_http_session *session, curl_socket_t fd)
-{
-    struct event_base *base = hr_loop_event_base(session->loop);
-    struct hr__http_socket *at = base ? malloc(sizeof(*at)) : NULL;
-    if (!at)
-        return NULL;
-    *at = (struct hr__http_socket){.session = session};
-    at->event = event_new(base, fd, EV_PERSIST, fired, at);
-    if (!at->event) {
-        free(at);
-        return NULL;
-    }
-    curl_multi_assign(session->multi, fd, at);
-    return at;
-}
-
-static void socket_free(struct hr__http_socket *at)
-{
-    if (!at)
-        return;
-    use(at, NULL);
-    hr_loop_event_free(at->session->loop, at->event);
-    free(at);
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void *mine)
-{
-    hr_http_session *session = cookie;
-    if (what == CURL_POLL_REMOVE) {
-        socket_free(mine);
-        curl_multi_assign(session->multi, fd, NULL);
-        return 0;
-    }
-    struct hr__http_socket *at = mine ? mine : socket_new(session, fd);
-    if (at) {
-        use(at, user_of(easy));
-        at->wanted =
-            (short)((what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
-    }
-    session->starved = !at || !watch(at) || session->starved;
-    return 0;
-}
-
-void hr__http_multi_look(hr_http_response *t)
-{
-    if (t->socket && !watch(t->socket))
-        t->session->starved = true;
+    if (session->due <= hr_now())
+        hr__http_multi_act(session, CURL_SOCKET_TIMEOUT, 0);
+    else
+        arm_timer(session);
 }
 
 static void disarm_timer(hr_http_session *session)
@@ -168,14 +65,23 @@ static void disarm_timer(hr_http_session *session)
     session->timer = hr_handle_unref(session->timer);
 }
 
+/* One that rings too early is armed anew then: nearly all of libcurl's moments are put off before
+ * they come. */
+static void arm_timer(hr_http_session *session)
+{
+    if (session->due == HR_FOREVER || (session->timer && session->rings <= session->due))
+        return;
+    disarm_timer(session);
+    session->rings = session->due;
+    session->timer = hr_handle_ref(hr_call_at(session->rings, due, session));
+    session->starved = !session->timer || session->starved;
+}
+
 static int on_timer(CURLM *multi, long ms, void *cookie)
 {
     hr_http_session *session = cookie;
-    disarm_timer(session);
-    if (ms < 0)
-        return 0;
-    session->timer = hr_handle_ref(hr_call_later(hr_ms(ms), due, session));
-    session->starved = !session->timer || session->starved;
+    session->due = ms < 0 ? HR_FOREVER : hr_later(hr_now(), hr_ms(ms));
+    arm_timer(session);
     return 0;
 }
 
@@ -196,7 +102,7 @@ int hr__http_multi_begin(hr_http_session *session)
     session->multi = curl_multi_init();
     if (!session->multi)
         return -ENOMEM;
-    curl_multi_setopt(session->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(session->multi, CURLMOPT_SOCKETFUNCTION, hr__http_socket_wanted);
     curl_multi_setopt(session->multi, CURLMOPT_SOCKETDATA, session);
     curl_multi_setopt(session->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(session->multi, CURLMOPT_TIMERDATA, session);
@@ -210,10 +116,12 @@ int hr__http_multi_begin(hr_http_session *session)
 
 void hr__http_multi_end(hr_http_session *session)
 {
-    hr__http_handles_end(session);
+    hr__http_kept_end(session);
     if (session->multi)
         curl_multi_cleanup(session->multi);
     session->multi = NULL;
+    free(hr_take(session->sockets));
+    session->socket_room = 0;
     if (session->share)
         curl_share_cleanup(session->share);
     session->share = NULL;
@@ -229,5 +137,5 @@ int hr__http_multi_add(hr_http_response *t)
 void hr__http_multi_remove(hr_http_response *t)
 {
     curl_multi_remove_handle(t->session->multi, t->handle->easy);
-    use(NULL, t);
+    hr__http_socket_leave(t);
 }

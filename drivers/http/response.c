@@ -1,12 +1,77 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A response as its reader has it: the body sent in pieces, status and headers, the body read.
+ * A response as its reader has it: the body sent in pieces, status and headers, the body read; and
+ * its memory.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "drivers/http/impl.h"
 #include "drivers/missing.h"
+
+/* What of a response's memory is worth keeping. */
+#define URL_KEPT  ((size_t)512)
+#define BODY_KEPT ((size_t)4096)
+
+void hr__http_response_drop(void *response)
+{
+    hr_http_response *t = response;
+    hr__http_headers_done(&t->headers);
+    hr_buf_done(&t->asked);
+    hr_buf_done(&t->upload);
+    hr_buf_done(&t->body);
+    free(t);
+}
+
+/* As new, but for the memory of its buffers. */
+static hr_http_response *taken(hr_http_session *session)
+{
+    hr_http_response *t = hr__http_kept_take(&session->responses);
+    if (t) {
+        *t = (hr_http_response){
+            .asked = t->asked, .headers = t->headers, .upload = t->upload, .body = t->body};
+        return t;
+    }
+    t = calloc(1, sizeof(*t));
+    if (!t)
+        return NULL;
+    hr__http_headers_init(&t->headers);
+    hr_buf_init(&t->asked, SIZE_MAX);
+    hr_buf_init(&t->body, SIZE_MAX);
+    hr_buf_init(&t->upload, SIZE_MAX);
+    return t;
+}
+
+hr_http_response *hr__http_response_new(hr_http_session *session,
+                                        const struct hr_http_request *request)
+{
+    hr_http_response *t = taken(session);
+    if (!t)
+        return NULL;
+    if (hr_buf_append_text(&t->asked, request->url) < 0) {
+        hr__http_response_drop(t);
+        return NULL;
+    }
+    hr_usec total =
+        request->total_timeout > 0 ? request->total_timeout : session->options.total_timeout;
+    t->session = session;
+    t->deadline = hr_later(hr_now(), total);
+    t->room = session->options.window;
+    t->streams = request->stream;
+    t->promised = request->stream ? request->body_size : 0;
+    t->over = true; /* until it has begun */
+    hr_list_init(&t->link);
+    hr_event_init(&t->news);
+    session->refs++;
+    return t;
+}
+
+static void trim(struct hr_buf *buf, size_t size)
+{
+    hr_buf_consume(buf, SIZE_MAX);
+    if (buf->capacity > size)
+        hr_buf_done(buf);
+}
 
 hr_http_response *hr_http_close(hr_http_response *response)
 {
@@ -17,14 +82,17 @@ hr_http_response *hr_http_close(hr_http_response *response)
         hr__http_explain(t, -ECANCELED, 0, "closed");
         hr__http_transfer_over(t, -ECANCELED);
     }
-    hr__http_headers_done(&t->headers);
-    hr_buf_done(&t->upload);
-    hr_buf_done(&t->body);
+    hr_http_session *session = t->session;
     hr_event_done(&t->news);
-    hr__http_session_unref(t->session);
-    free(t->text);
-    free(t->url);
-    free(t);
+    free(hr_take(t->text));
+    free(hr_take(t->url));
+    hr__http_headers_trim(&t->headers);
+    trim(&t->asked, URL_KEPT);
+    trim(&t->upload, BODY_KEPT);
+    trim(&t->body, BODY_KEPT);
+    if (!hr__http_kept_give(session, &session->responses, t))
+        hr__http_response_drop(t);
+    hr__http_session_unref(session);
     return NULL;
 }
 
@@ -140,7 +208,7 @@ const char *hr_http_url(const hr_http_response *response)
 {
     if (!response)
         return "";
-    const char *url = response->url ? response->url : response->asked;
+    const char *url = response->url ? response->url : hr_buf_data(&response->asked);
     if (response->handle)
         curl_easy_getinfo(response->handle->easy, CURLINFO_EFFECTIVE_URL, (char **)&url);
     return url ? url : "";

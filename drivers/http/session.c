@@ -114,11 +114,15 @@ hr_http_session *hr_http_session_new(const struct hr_http_options *options)
         hr_fail(-ENOMEM, "no memory for an HTTP session");
         return NULL;
     }
-    *session = (hr_http_session){.refs = 1,
-                                 .home = hr_running_loop_number(),
-                                 .loop = loop,
-                                 .options = o,
-                                 .spare_life = hr_seconds(10)};
+    *session = (hr_http_session){
+        .refs = 1,
+        .home = hr_running_loop_number(),
+        .loop = loop,
+        .options = o,
+        .handles = {.most = o.limit,                           .drop = hr__http_handle_drop  },
+        .responses = {.most = hr_memory_watched() ? 0 : o.limit, .drop = hr__http_response_drop},
+        .kept_life = hr_seconds(10)
+    };
     hr_list_init(&session->transfers);
     hr_semaphore_init(&session->turns, o.limit, true);
     if (begin(session) < 0) {
@@ -193,33 +197,6 @@ static int check_request(const struct hr_http_request *request)
     if (method && strcmp(method, "HEAD") == 0 && (request->body || request->stream))
         return hr_fail(-EINVAL, "http: HEAD has no body to send");
     return 0;
-}
-
-static hr_http_response *response_new(hr_http_session *session,
-                                      const struct hr_http_request *request)
-{
-    size_t size = strlen(request->url) + 1;
-    hr_http_response *t = malloc(sizeof(*t) + size);
-    if (!t)
-        return NULL;
-    hr_usec total =
-        request->total_timeout > 0 ? request->total_timeout : session->options.total_timeout;
-    *t = (hr_http_response){
-        .session = session,
-        .asked = memcpy(t + 1, request->url, size),
-        .deadline = hr_later(hr_now(), total),
-        .room = session->options.window,
-        .streams = request->stream,
-        .promised = request->stream ? request->body_size : 0,
-        .over = true, /* until it has begun */
-    };
-    hr_list_init(&t->link);
-    hr_event_init(&t->news);
-    hr__http_headers_init(&t->headers);
-    hr_buf_init(&t->body, SIZE_MAX);
-    hr_buf_init(&t->upload, SIZE_MAX);
-    session->refs++;
-    return t;
 }
 
 /* Waits for a turn, first among those of the same host (NULL: there is no limit a host), so that
@@ -300,7 +277,7 @@ int hr_http_begin(hr_http_session *session, const struct hr_http_request *reques
     int r = check_request(request);
     if (r < 0)
         return r;
-    hr_auto(hr_http_closep) hr_http_response *t = response_new(session, request);
+    hr_auto(hr_http_closep) hr_http_response *t = hr__http_response_new(session, request);
     r = t ? hr__http_name(hr__http_method(request), request->url, session->hosts, t->what, &host)
           : -ENOMEM;
     if (r == -ENOMEM)

@@ -92,7 +92,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *cookie)
         return refuse(t, -EMSGSIZE);
     if (have > 0 && have + size > t->room) {
         t->paused |= CURLPAUSE_RECV;
-        hr__http_multi_look(t);
+        hr__http_socket_look(t);
         return CURL_WRITEFUNC_PAUSE;
     }
     return hr_buf_append(&t->body, bytes, size) < 0 ? refuse(t, -ENOMEM) : size;
@@ -173,9 +173,9 @@ void hr__http_transfer_over(hr_http_response *t, int code)
     hr__http_multi_remove(t);
     curl_easy_getinfo(t->handle->easy, CURLINFO_EFFECTIVE_URL, &url);
     curl_easy_getinfo(t->handle->easy, CURLINFO_NUM_CONNECTS, &connections);
-    if (url && strcmp(url, t->asked) != 0) {
+    if (url && strcmp(url, hr_buf_data(&t->asked)) != 0) {
         t->url = strdup(url);
-        t->asked = ""; /* without memory it is not known */
+        hr_buf_consume(&t->asked, SIZE_MAX); /* without memory it is not known */
     }
     session->stats.connections += (uint64_t)connections;
     session->stats.requests++;
@@ -193,7 +193,7 @@ void hr__http_transfer_resume(hr_http_response *t, int which)
     if (t->over || !(t->paused & which))
         return;
     t->paused &= ~which;
-    hr__http_multi_look(t);
+    hr__http_socket_look(t);
     CURLcode code = curl_easy_pause(t->handle->easy, t->paused);
     if (code != CURLE_OK && !t->over)
         hr__http_transfer_over(t, hr__http_outcome(t, code));

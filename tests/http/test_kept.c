@@ -149,3 +149,96 @@ TEST_REAL(a_request_says_who_asks_and_which_compressions_are_known_once)
     hr_http_session_freep(&through);
     test_http_stop(&rig.server);
 }
+
+/* --- and nothing of a response in the next */
+
+static bool serve_plainly(struct test_conn *conn)
+{
+    if (test_conn_asks(conn, "/hang"))
+        return test_conn_until_gone(conn);
+    if (test_conn_asks(conn, "/away"))
+        return test_conn_say(conn, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nX-Far: yes\r\n"
+                                   "Location: /odd\r\n\r\n");
+    if (test_conn_asks(conn, "/odd"))
+        return test_conn_say(conn, "HTTP/1.1 418 Odd\r\nX-Odd: yes\r\nContent-Type: text/plain; "
+                                   "charset=latin1\r\nContent-Length: 1\r\n\r\n\xe4");
+    if (strcmp(conn->method, "PUT") == 0) {
+        char text[64];
+        snprintf(text, sizeof(text), "%.*s", (int)conn->body_size, conn->body);
+        return test_conn_answer(conn, text);
+    }
+    return test_conn_say(conn, "HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: 0\r\n\r\n");
+}
+
+static void assert_plain(const char *path)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *name, *value;
+    const void *bytes;
+    size_t size;
+    ASSERT_ERR(hr_http_get(rig.session, rig_url(path), &response), 0);
+    ASSERT_EQ(hr_http_status(response), 200);
+    ASSERT_EQ(hr_http_redirects(response), 0);
+    ASSERT_STR(hr_http_url(response), rig_url(path));
+    ASSERT_TRUE(hr_http_header_at(response, 1, &name, &value));
+    ASSERT_PTR(hr_http_header_at(response, 2, &name, &value) ? name : NULL, NULL);
+    ASSERT_ERR(hr_http_bytes(response, &bytes, &size), 0);
+    ASSERT_EQ(size, 0);
+}
+
+TEST_REAL(s24_17_nothing_of_a_response_shows_in_the_next)
+{
+    rig_begin(serve_plainly);
+    for (int i = 0; i < 3; i++) {
+        hr_auto(hr_http_closep) hr_http_response *response = NULL;
+        const char *text;
+        ASSERT_ERR(hr_http_get(rig.session, rig_url("/away"), &response), 0);
+        ASSERT_EQ(hr_http_status(response), 418);
+        ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+        ASSERT_STR(text, "\u00e4");
+        hr_http_closep(&response);
+        assert_plain("/");
+
+        struct hr_http_request late = {.url = rig_url("/hang"), .total_timeout = hr_ms(1)};
+        ASSERT_ERR(hr_http_send(rig.session, &late, &response), -ETIMEDOUT);
+        assert_plain("/longer/than/the/one/before");
+
+        struct hr_http_request put = {.url = rig_url("/"), .method = "PUT", .stream = true};
+        ASSERT_ERR(hr_http_begin(rig.session, &put, &response), 0);
+        ASSERT_ERR(hr_http_write(response, "never sent", 10), 0);
+        hr_http_closep(&response);
+        ASSERT_ERR(hr_http_begin(rig.session, &put, &response), 0);
+        ASSERT_ERR(hr_http_write(response, "sent", 4), 0);
+        ASSERT_ERR(hr_http_finish(response), 0);
+        ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+        ASSERT_STR(text, "sent");
+    }
+    rig_end();
+}
+
+/* --- and connections are left alone between requests */
+
+static bool serve_and_leave(struct test_conn *conn)
+{
+    test_conn_answer(conn, "bye");
+    return false;
+}
+
+/* A kept connection that the server ends is news for nobody: it must not keep the loop awake. */
+TEST_REAL(a_connection_that_ends_between_requests_keeps_nobody_awake)
+{
+    struct hr_loop_stats before, after;
+    char text[8];
+    rig_begin(serve_and_leave);
+    for (int i = 1; i <= 3; i++) {
+        ASSERT_ERR(rig_get("/", text, sizeof(text)), 0);
+        while (rig.server.open > 0)
+            ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+        hr_loop_get_stats(hr_running_loop(), &before);
+        ASSERT_ERR(hr_sleep(hr_ms(20)), 0);
+        hr_loop_get_stats(hr_running_loop(), &after);
+        ASSERT_TRUE(after.passes - before.passes < 100);
+        ASSERT_EQ(rig.server.connections, i);
+    }
+    rig_end();
+}

@@ -348,26 +348,45 @@ TEST_REAL(s24_16_handles_are_kept_for_as_long_as_somebody_wants_them)
 {
     rig_begin(serve_slowly);
     get_together();
-    ASSERT_EQ(rig.session->spare_count, TOGETHER);
+    ASSERT_EQ(rig.session->handles.count, TOGETHER);
     get_together();
-    ASSERT_EQ(rig.session->spare_count, TOGETHER);
+    ASSERT_EQ(rig.session->handles.count, TOGETHER);
     rig_end();
 
     rig_begin(serve_slowly);
-    rig.session->spare_life = hr_ms(5);
+    rig.session->kept_life = hr_ms(5);
     get_together();
     hr_usec until = hr_now() + test_patience(hr_seconds(10));
-    for (size_t before; (before = rig.session->spare_count) > 16 && hr_now() < until;) {
+    for (size_t before; (before = rig.session->handles.count) > 16 && hr_now() < until;) {
         ASSERT_ERR(hr_yield(), 0);
-        ASSERT_TRUE(before - rig.session->spare_count <= 64); /* the loop is not held up */
+        ASSERT_TRUE(before - rig.session->handles.count <= 64); /* the loop is not held up */
     }
     do
         ASSERT_ERR(get_whole("/"), 0);
-    while (rig.session->spare_count > 1 && hr_now() < until);
-    ASSERT_TRUE(rig.session->spare_count <= 1);
-    while (rig.session->spare_count > 0 && hr_now() < until)
+    while (rig.session->handles.count > 1 && hr_now() < until);
+    ASSERT_TRUE(rig.session->handles.count <= 1);
+    while (rig.session->handles.count > 0 && hr_now() < until)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
-    ASSERT_EQ(rig.session->spare_count, 0);
+    ASSERT_EQ(rig.session->handles.count, 0);
+    while (rig.session->responses.count > 0 && hr_now() < until)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_EQ(rig.session->responses.count, 0);
     ASSERT_ERR(get_whole("/"), 0);
+    rig_end();
+}
+
+/* However many answers somebody holds, he leaves no more behind than may be under way. */
+TEST_REAL(s24_16_as_many_responses_are_kept_as_may_be_under_way)
+{
+    hr_http_response *held[9];
+    rig_begin(serve_slowly, .limit = 3);
+    for (size_t i = 0; i < HR_ARRAY_LEN(held); i++)
+        ASSERT_ERR(hr_http_get(rig.session, rig_url("/"), &held[i]), 0);
+    for (size_t i = 0; i < HR_ARRAY_LEN(held); i++)
+        hr_http_closep(&held[i]);
+    ASSERT_EQ(rig.session->responses.count, hr_memory_watched() ? 0 : 3);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/"), &held[0]), 0);
+    ASSERT_EQ(rig.session->responses.count, hr_memory_watched() ? 0 : 2);
+    hr_http_closep(&held[0]);
     rig_end();
 }

@@ -200,7 +200,7 @@ TEST_REAL(s24_9_connections_that_were_verified_less_are_not_lent_to_who_wants_mo
     test_http_stop(&rig.server);
 }
 
-static int get_by_tls(void *url)
+static int get_it(void *url)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     return hr_http_get(rig.session, url, &response);
@@ -211,8 +211,32 @@ TEST_REAL(s24_7_a_handshake_has_the_limit_of_connecting)
     char url[64];
     rig_begin(serve_number, .connect_timeout = hr_ms(60));
     snprintf(url, sizeof(url), "https%s/", strchr(rig.server.url, ':'));
-    ASSERT_ERR(get_by_tls(url), -ETIMEDOUT); /* it waits for a line, which is not to come */
+    ASSERT_ERR(get_it(url), -ETIMEDOUT); /* it waits for a line, which is not to come */
     ASSERT_FALSE(hr_last_error()->sent);
+    rig_end();
+}
+
+static bool serve_when_told(struct test_conn *conn)
+{
+    return test_conn_until_gone(conn);
+}
+
+/* An answer that comes as another request begins has libcurl begin that at once, and put off when
+ * it wants to be called. */
+TEST_REAL(s24_7_the_limit_of_connecting_is_kept_while_answers_come)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    char url[64];
+    rig_begin(serve_when_told, .connect_timeout = hr_ms(60), .total_timeout = hr_seconds(5));
+    snprintf(url, sizeof(url), "https%s/", strchr(rig.server.url, ':'));
+    hr_task *task = hr_create_task("get", get_it, rig.server.url);
+    while (rig.server.under_way == 0)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    struct test_conn *conn = hr_list_entry(rig.server.conns.next, struct test_conn, link);
+    ASSERT_TRUE(test_conn_send(conn, answer, sizeof(answer) - 1));
+    ASSERT_ERR(get_it(url), -ETIMEDOUT);
+    ASSERT_PTR(strstr(hr_last_error()->message, "in the time that was given"), NULL);
+    ASSERT_ERR(hr_join(task), 0);
     rig_end();
 }
 
@@ -222,7 +246,7 @@ TEST_REAL(who_answers_a_handshake_with_anything_else_is_no_tls_server)
     char url[64];
     rig_begin(serve_number);
     snprintf(url, sizeof(url), "https%s/", strchr(rig.server.url, ':'));
-    hr_task *task = hr_create_task("get", get_by_tls, url);
+    hr_task *task = hr_create_task("get", get_it, url);
     while (rig.server.open == 0)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     struct test_conn *conn = hr_list_entry(rig.server.conns.next, struct test_conn, link);

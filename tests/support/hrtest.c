@@ -156,6 +156,10 @@ static int run_body(void *arg)
     ASSERT_EQ(stats.tasks, 1); /* this one */
     ASSERT_EQ(stats.timers, 0);
     ASSERT_EQ(stats.watches, 0);
+    if (stats.ready > 0) { /* what is cancelled when it was due already goes with the pass */
+        ASSERT_ERR(hr_yield(), 0);
+        hr_loop_get_stats(run.loop, &stats);
+    }
     ASSERT_EQ(stats.ready, 0);
     ASSERT_EQ(run.loop->futures, 1);
     return 0;

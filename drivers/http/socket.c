@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libcurl's sockets as events of the loop's base, found by their descriptors.
+ *
+ * libcurl forgets a connection's socket at the end of each request and names it anew in the next.
+ * The event stays as it is in between, since the next request wants to hear what this one did,
+ * until libcurl closes the socket or something comes that nobody wants. Not before an answer has
+ * come by it: some versions do not tell of the end of an attempt to connect.
+ *
+ * While a response is paused libcurl does not hear what comes for it over HTTP/1: some versions,
+ * 8.5 for one, ask for that all the same, and would read on and keep what nobody wants yet.
+ */
+#include <event2/event.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "drivers/http/impl.h"
+
+/* What libcurl wants to know of a socket. */
+struct hr__http_socket {
+    hr_http_session *session;
+    hr_http_response *user; /* that it was asked for last, while under way; or NULL */
+    struct event *event;
+    short wanted, watched; /* EV_READ, EV_WRITE */
+    bool stays;            /* between requests */
+};
+
+/* Over HTTP/1 the connection is the one response's alone; the others are paused by libcurl, which
+ * goes on reading for those that share one. */
+static bool is_held_back(const hr_http_response *t)
+{
+    return t && t->paused & CURLPAUSE_RECV && t->version < 20;
+}
+
+static void fired(evutil_socket_t fd, short events, void *arg);
+
+static bool watch(struct hr__http_socket *at)
+{
+    short events = (short)(at->wanted & (is_held_back(at->user) ? ~EV_READ : ~0));
+    struct event_base *base = hr_loop_event_base(at->session->loop);
+    if (!base) /* a forked child got none */
+        return false;
+    if (events == at->watched)
+        return true;
+    event_del(at->event);
+    event_assign(at->event, base, event_get_fd(at->event), events | EV_PERSIST, fired, at);
+    at->watched = events;
+    return events == 0 || hr_loop_event_add(at->session->loop, at->event) == 0;
+}
+
+static void fired(evutil_socket_t fd, short events, void *arg)
+{
+    struct hr__http_socket *at = arg;
+    events &= at->wanted;
+    if (events)
+        hr__http_multi_act(at->session, fd,
+                           (events & EV_READ ? CURL_CSELECT_IN : 0) |
+                               (events & EV_WRITE ? CURL_CSELECT_OUT : 0));
+    else
+        watch(at); /* less than before */
+}
+
+/* --- where they stand */
+
+static struct hr__http_socket *find(const hr_http_session *session, curl_socket_t fd)
+{
+    return (size_t)fd < session->socket_room ? session->sockets[fd] : NULL;
+}
+
+static bool has_room(hr_http_session *session, curl_socket_t fd)
+{
+    size_t have = session->socket_room, room = have ? have : 64;
+    while (room <= (size_t)fd)
+        room *= 2;
+    if (room == have)
+        return true;
+    struct hr__http_socket **sockets =
+        reallocarray(session->sockets, room, sizeof(session->sockets[0]));
+    if (!sockets)
+        return false;
+    memset(sockets + have, 0, (room - have) * sizeof(sockets[0]));
+    session->sockets = sockets;
+    session->socket_room = room;
+    return true;
+}
+
+static struct hr__http_socket *socket_new(hr_http_session *session, curl_socket_t fd)
+{
+    struct event_base *base = hr_loop_event_base(session->loop);
+    struct hr__http_socket *at = base && has_room(session, fd) ? malloc(sizeof(*at)) : NULL;
+    if (!at)
+        return NULL;
+    *at = (struct hr__http_socket){.session = session};
+    at->event = event_new(base, fd, EV_PERSIST, fired, at);
+    if (!at->event) {
+        free(at);
+        return NULL;
+    }
+    session->sockets[fd] = at;
+    return at;
+}
+
+static void use(struct hr__http_socket *at, hr_http_response *t)
+{
+    if (at && at->user)
+        at->user->socket = NULL;
+    if (t && t->socket)
+        t->socket->user = NULL;
+    if (at)
+        at->user = t;
+    if (t)
+        t->socket = at;
+}
+
+static void socket_free(hr_http_session *session, curl_socket_t fd)
+{
+    struct hr__http_socket *at = find(session, fd);
+    if (!at)
+        return;
+    session->sockets[fd] = NULL;
+    use(at, NULL);
+    hr_loop_event_free(session->loop, at->event);
+    free(at);
+}
+
+/* --- what libcurl calls */
+
+int hr__http_socket_close(void *cookie, curl_socket_t fd)
+{
+    socket_free(cookie, fd);
+    return close(fd);
+}
+
+static void leave(hr_http_session *session, curl_socket_t fd, struct hr__http_socket *at)
+{
+    if (at->user && at->user->answered)
+        at->stays = true;
+    if (at->stays) {
+        use(at, NULL);
+        at->wanted = 0;
+    } else {
+        socket_free(session, fd);
+    }
+}
+
+int hr__http_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *cookie, void *unused)
+{
+    hr_http_session *session = cookie;
+    struct hr__http_socket *at = find(session, fd);
+    if (what == CURL_POLL_REMOVE) {
+        if (at)
+            leave(session, fd, at);
+        return 0;
+    }
+    at = at ? at : socket_new(session, fd);
+    if (at) {
+        use(at, hr__http_handle_user(easy));
+        at->wanted =
+            (short)((what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
+    }
+    session->starved = !at || !watch(at) || session->starved;
+    return 0;
+}
+
+void hr__http_socket_look(hr_http_response *t)
+{
+    if (t->socket && !watch(t->socket))
+        t->session->starved = true;
+}
+
+void hr__http_socket_leave(hr_http_response *t)
+{
+    use(NULL, t);
+}
