@@ -142,9 +142,60 @@ void hr__pool_refuse_all(hr_pool *pool, int code)
     }
 }
 
-/* A connection that idled is looked at before it is lent again. 0, or -ECANCELED; *ret is NULL when
- * it was of no use. */
-static int check_idle(hr_pool *pool, struct hr__pool_entry *entry, struct hr__pool_entry **ret)
+/* How long somebody has been without a connection, and may be. */
+struct wish {
+    hr_usec since, deadline;
+};
+
+static struct wish wish_now(const hr_pool *pool)
+{
+    hr_usec now = hr_now(), patience = pool->options.patience;
+    return (struct wish){now, patience > 0 ? hr_later(now, patience) : HR_FOREVER};
+}
+
+static int lose_patience(hr_pool *pool)
+{
+    pool->counts.timeouts++;
+    return hr_fail(-ETIMEDOUT, "%s: no connection came free within %.3g s (%u lent, %u waiting)",
+                   pool->ops->name, (double)pool->options.patience / 1e6, pool->n_lent,
+                   pool->n_waiting);
+}
+
+static void note_wait(hr_pool *pool, const struct wish *wish)
+{
+    hr_usec waited = hr_now() - wish->since;
+    pool->counts.waits++;
+    pool->counts.waited += waited;
+    if (waited > pool->counts.longest_wait)
+        pool->counts.longest_wait = waited;
+}
+
+/* Has one that idled long say that it is well, on the time of who wants it. False: it is of no use;
+ * *ret is why he gets no other one either, or 0. */
+static bool ask(hr_pool *pool, const struct hr__pool_entry *entry, const struct wish *wish,
+                int *ret)
+{
+    struct hr_timeout limit = {0};
+    *ret = hr_timeout_enter_at(&limit, wish->deadline);
+    if (*ret < 0)
+        return false;
+    pool->n_asked++;
+    pool->counts.pinged++;
+    int r = hr_timeout_leave(&limit, pool->ops->ping(entry->conn));
+    pool->n_asked--;
+    if (r == -ECANCELED) {
+        *ret = r;
+    } else if (r < 0 && hr_timeout_expired(&limit)) {
+        note_wait(pool, wish);
+        *ret = lose_patience(pool);
+    }
+    return r >= 0;
+}
+
+/* A connection that idled is looked at before it is lent again. 0, or -ECANCELED, -ETIMEDOUT; *ret
+ * is NULL when it was of no use. */
+static int check_idle(hr_pool *pool, struct hr__pool_entry *entry, const struct wish *wish,
+                      struct hr__pool_entry **ret)
 {
     *ret = NULL;
     if (hr__pool_outdated(pool, entry)) {
@@ -155,43 +206,32 @@ static int check_idle(hr_pool *pool, struct hr__pool_entry *entry, struct hr__po
         hr__pool_destroy(pool, entry, false);
         return 0;
     }
-    if (pool->ops->ping && hr_later(entry->used, pool->options.ping_after) <= hr_now()) {
-        pool->n_asked++;
-        pool->counts.pinged++;
-        int r = pool->ops->ping(entry->conn);
-        pool->n_asked--;
-        if (r < 0 || hr__pool_outdated(pool, entry)) {
-            hr__pool_destroy(pool, entry, r >= 0);
+    if (pool->ops->ping && hr_later(entry->used, pool->options.ping_after) <= wish->since) {
+        int r;
+        bool well = ask(pool, entry, wish, &r);
+        if (!well || hr__pool_outdated(pool, entry)) {
+            hr__pool_destroy(pool, entry, well);
             hr__pool_serve(pool);
             hr__pool_check_quiet(pool);
-            return r == -ECANCELED ? r : 0;
+            return r;
         }
     }
     *ret = entry;
     return 0;
 }
 
-static int wait_served(hr_pool *pool, struct hr__pool_borrower *borrower)
+static int wait_served(hr_pool *pool, struct hr__pool_borrower *borrower, const struct wish *wish)
 {
-    hr_usec since = hr_now(), patience = pool->options.patience;
     struct hr_timeout limit = {0};
-    int r = hr_timeout_enter(&limit, patience > 0 ? patience : HR_FOREVER);
+    int r = hr_timeout_enter_at(&limit, wish->deadline);
     if (r < 0)
         return r;
     r = hr_timeout_leave(&limit, hr_event_wait(&borrower->served));
-    hr_usec waited = hr_now() - since;
-    pool->counts.waits++;
-    pool->counts.waited += waited;
-    if (waited > pool->counts.longest_wait)
-        pool->counts.longest_wait = waited;
-    if (r != -ETIMEDOUT)
-        return r;
-    pool->counts.timeouts++;
-    return hr_fail(r, "%s: no connection came free within %.3g s (%u lent, %u waiting)",
-                   pool->ops->name, (double)patience / 1e6, pool->n_lent, pool->n_waiting);
+    note_wait(pool, wish);
+    return r == -ETIMEDOUT ? lose_patience(pool) : r;
 }
 
-static int wait_turn(hr_pool *pool, void **ret)
+static int wait_turn(hr_pool *pool, const struct wish *wish, void **ret)
 {
     if (pool->closed)
         return hr_fail(HR_ECLOSED, "%s: the pool is closed", pool->ops->name);
@@ -201,7 +241,7 @@ static int wait_turn(hr_pool *pool, void **ret)
     pool->n_waiting++;
     hr__pool_serve(pool);
 
-    int r = wait_served(pool, &borrower);
+    int r = wait_served(pool, &borrower, wish);
     hr_list_remove(&borrower.link);
     pool->n_waiting--;
     if (r < 0 && borrower.entry) {
@@ -222,9 +262,10 @@ static int wait_turn(hr_pool *pool, void **ret)
 
 static int acquire(hr_pool *pool, void **ret)
 {
+    const struct wish wish = wish_now(pool);
     while (!pool->closed && hr_list_empty(&pool->borrowers) && !hr_list_empty(&pool->idle)) {
         struct hr__pool_entry *entry;
-        int r = check_idle(pool, hr__pool_take_idle(pool, pool->idle.next), &entry);
+        int r = check_idle(pool, hr__pool_take_idle(pool, pool->idle.next), &wish, &entry);
         if (r < 0)
             return r;
         if (entry) {
@@ -233,7 +274,7 @@ static int acquire(hr_pool *pool, void **ret)
             return 0;
         }
     }
-    return wait_turn(pool, ret);
+    return wait_turn(pool, &wish, ret);
 }
 
 int hr_pool_acquire(hr_pool *pool, void **ret)

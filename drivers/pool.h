@@ -36,7 +36,8 @@ struct hr_pool_options {
     hr_usec max_age; /* close on return after so long, less up to a tenth; HR_FOREVER */
     hr_usec ping_after; /* ping before reuse when idle longer */
     unsigned opening;   /* connects in flight at most; 0: 2 */
-    hr_usec patience;   /* a borrower waits so long for his turn at most; 0: as long as it takes */
+    hr_usec patience;   /* a borrower waits so long at most, also for one that is pinged; 0: as long
+                           as it takes */
     struct hr_backoff backoff;
 };
 

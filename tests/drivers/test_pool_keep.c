@@ -12,6 +12,7 @@ static struct {
     int opened, closed, pinged, cut;
     int fail_with;
     bool moves; /* the next one leads to another server */
+    hr_usec ping_takes;
     hr_event *cut_event;
 } driver;
 
@@ -43,7 +44,7 @@ static void fake_close(void *conn, bool polite)
 static int fake_ping(void *conn)
 {
     driver.pinged++;
-    int r = hr_sleep(hr_ms(1));
+    int r = hr_sleep(driver.ping_takes);
     return r < 0 ? r : ((struct fake_conn *)conn)->sick ? -EIO : 0;
 }
 
@@ -59,6 +60,7 @@ static const struct hr_conn_ops ops = {
 static hr_pool *pool_new(unsigned keep, unsigned limit, hr_usec patience)
 {
     memset(&driver, 0, sizeof(driver));
+    driver.ping_takes = hr_ms(1);
     const struct hr_pool_options options = {
         .limit = limit,
         .keep = keep,
@@ -175,6 +177,43 @@ TEST(a_borrower_s_patience_ends_and_the_order_of_the_others_stays)
     pool_end(pool);
 }
 
+TEST(patience_is_for_all_that_is_done_until_one_is_lent)
+{
+    const struct hr_pool_options options = {.limit = 3,
+                                            .idle = HR_FOREVER,
+                                            .max_age = HR_FOREVER,
+                                            .ping_after = hr_seconds(10),
+                                            .patience = hr_ms(50)};
+    memset(&driver, 0, sizeof(driver));
+    hr_pool *pool = hr_pool_new(&ops, NULL, &options);
+    struct fake_conn *conns[3] = {acquire(pool), acquire(pool), acquire(pool)};
+    for (size_t i = 0; i < 3; i++) {
+        conns[i]->sick = true;
+        hr_pool_release(pool, conns[i], HR_POOL_CLEAN);
+    }
+    ASSERT_ERR(hr_sleep(hr_seconds(11)), 0);
+
+    /* The first says no, the second is still asked when it ends. */
+    void *conn = NULL;
+    driver.ping_takes = hr_ms(40);
+    hr_usec since = hr_now();
+    ASSERT_ERR(hr_pool_acquire(pool, &conn), -ETIMEDOUT);
+    ASSERT_EQ(hr_now() - since, hr_ms(50));
+    ASSERT_STR(hr_last_error()->message,
+               "fake: no connection came free within 0.05 s (0 lent, 0 waiting)");
+    ASSERT_EQ(driver.closed, 2);
+
+    /* The third says no, and one that is opened comes too late, but comes. */
+    driver.ping_takes = hr_ms(50) - 1;
+    since = hr_now();
+    ASSERT_ERR(hr_pool_acquire(pool, &conn), -ETIMEDOUT);
+    ASSERT_EQ(hr_now() - since, hr_ms(50));
+    ASSERT_EQ(stats_of(pool).timeouts, 2);
+    ASSERT_EQ(stats_of(pool).longest_wait, hr_ms(50));
+    hr_pool_release(pool, acquire(pool), HR_POOL_CLEAN);
+    pool_end(pool);
+}
+
 struct user {
     hr_pool *pool;
     hr_event cut;
@@ -258,6 +297,7 @@ TEST(connections_of_one_age_do_not_all_end_at_once)
 {
     enum { N = 32 };
     memset(&driver, 0, sizeof(driver));
+    driver.ping_takes = hr_ms(1);
     const struct hr_pool_options options = {
         .limit = N, .idle = HR_FOREVER, .max_age = hr_seconds(100), .ping_after = HR_FOREVER};
     hr_pool *pool = hr_pool_new(&ops, NULL, &options);
