@@ -126,6 +126,7 @@ int hr__mysql_borrow(hr_mysql_pool *pool, hr_mysql_conn **ret)
     conn->given_back = false;
     conn->scope = false;
     conn->ended = false;
+    conn->reads_only = false;
     conn->ahead_refused = false;
     conn->savepoints = conn->undo = 0;
     *ret = conn;

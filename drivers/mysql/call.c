@@ -73,14 +73,27 @@ static bool ends_transaction(const hr_mysql_conn *conn, unsigned number)
            (number == ER_LOCK_WAIT_TIMEOUT && conn->timeout_ends);
 }
 
-/* What a server says that takes no writes (any more). 1290 is said of other options, too. */
-static bool is_read_only(unsigned number, const char *text)
+/* With autocommit off, what was refused may have begun a transaction, which holds its locks although
+ * it has changed nothing. */
+static void note_refusal(hr_mysql_conn *conn, unsigned number)
+{
+    MYSQL *m = conn->mysql;
+    if (ends_transaction(conn, number))
+        conn->ended = true;
+    if (!(m->server_status & SERVER_STATUS_AUTOCOMMIT))
+        m->server_status |= SERVER_STATUS_IN_TRANS;
+}
+
+/* What a server says that takes no writes (any more). 1290 is said of other options, too, and 1792
+ * by any server in a transaction that was begun so. */
+static bool is_read_only(const hr_mysql_conn *conn, unsigned number, const char *text)
 {
     switch (number) {
     case ER_READ_ONLY_MODE:
-    case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
     case ER_RUNNING_WITH_REPLICATION:
         return true;
+    case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
+        return !conn->reads_only;
     case ER_OPTION_PREVENTS_STATEMENT:
         return strstr(text, "read-only") || strstr(text, "read_only");
     }
@@ -108,9 +121,8 @@ static int fail(hr_mysql_conn *conn, unsigned number, const char *state, const c
         conn->broken = true;
         __attribute__((fallthrough));
     case SAID_NO:
-        if (ends_transaction(conn, number))
-            conn->ended = true;
-        if (is_read_only(number, text))
+        note_refusal(conn, number);
+        if (is_read_only(conn, number, text))
             leave_host(conn);
         return hr_fail_native(HR_EREPLY, (int)number, state, NULL, sent, "%s", text);
     case NO_MEMORY:

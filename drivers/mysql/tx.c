@@ -52,6 +52,7 @@ static hr_async int begin(hr_mysql_conn *conn, const struct hr_mysql_tx_options 
     conn->savepoints = 0;
     conn->scope = true;
     conn->ended = false;
+    conn->reads_only = read_only;
     conn->closed_well = false;
     return 0;
 }

@@ -54,7 +54,7 @@ HR_PUBLIC hr_async int hr_mysql_commit(hr_mysql_tx *tx);
 HR_PUBLIC hr_async int hr_mysql_rollback(hr_mysql_tx *tx);
 
 /* BEGIN on a loan in which nothing is open: after tx_acquire, commit or rollback (else -EINVAL); as
- * hr_mysql_begin(). */
+ * hr_mysql_begin(), in the isolation that the loan began with. */
 HR_PUBLIC hr_async int hr_mysql_restart(hr_mysql_tx *tx);
 
 /* Gives the connection back; one that was not committed goes back dirty, and the pool rolls it back

@@ -159,8 +159,12 @@ TEST_REAL(a_transaction_has_the_isolation_it_asks_for_and_the_next_one_its_own)
         hr_mysql_tx *tx = NULL;
         ASSERT_ERR(hr_mysql_begin_with(pool, i % 2 ? NULL : &options, &tx), 0);
         put(tx, (int)i);
-        ASSERT_STR(mysql_test_value(tx, "SELECT @@session.tx_isolation", HR_NO_ARGS),
-                   names[i % 2 ? 0 : i / 2]);
+        for (int again = 0; again < 2; again++) {
+            ASSERT_STR(mysql_test_value(tx, "SELECT @@session.tx_isolation", HR_NO_ARGS),
+                       names[i % 2 ? 0 : i / 2]);
+            ASSERT_ERR(hr_mysql_commit(tx), 0);
+            ASSERT_ERR(hr_mysql_restart(tx), 0);
+        }
         hr_mysql_tx_end(&tx);
     }
     /* It is set back once. */
@@ -212,6 +216,10 @@ TEST_REAL(a_transaction_that_only_reads_is_refused_to_write)
     tx = mysql_test_begin(pool);
     put(tx, 1);
     hr_mysql_tx_end(&tx);
+    /* That is said by a primary as well, which nobody has to leave. */
+    struct hr_pool_stats stats;
+    hr_mysql_pool_get_stats(pool, &stats);
+    ASSERT_EQ(stats.opened, 1);
     mysql_test_done(pool);
 }
 

@@ -157,6 +157,29 @@ TEST_REAL(a_statement_sent_ahead_and_left_alone_is_rolled_back)
     mysql_test_done(pool);
 }
 
+/* Outside of a transaction, as a loan of that kind has autocommit off. */
+TEST_REAL(s23_7_what_was_refused_behind_a_transaction_leaves_no_locks)
+{
+    mysql_test_table("id INT PRIMARY KEY");
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    hr_mysql_pool *others = mysql_test_pool(&(struct hr_mysql_options){.lock_wait = hr_seconds(5)});
+    for (int way = 0; way < 2; way++) {
+        hr_mysql_tx *tx = mysql_test_begin(pool);
+        insert(tx, 1);
+        ASSERT_ERR(hr_mysql_commit(tx), 0);
+        ASSERT_ERR(hr_mysql_exec(tx, way ? "INSERT INTO t VALUES (?)" : "INSERT INTO t VALUES (1)",
+                                 way ? HR_ARGS(hr_i(1)) : HR_NO_ARGS),
+                   HR_EREPLY);
+        ASSERT_EQ(hr_last_error()->native, 1062);
+        hr_mysql_tx_end(&tx);
+        hr_mysql_conn *conn = mysql_test_acquire(others);
+        ASSERT_EQ(hr_mysql_exec(conn, "DELETE FROM t", HR_NO_ARGS), 1);
+        hr_mysql_release(conn);
+    }
+    mysql_test_done(others);
+    mysql_test_done(pool);
+}
+
 TEST_REAL(s23_7_loans_of_both_kinds_find_the_session_in_their_own_mode)
 {
     mysql_test_table("id INT PRIMARY KEY");
