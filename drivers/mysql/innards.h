@@ -33,6 +33,15 @@ static inline const MYSQL_FIELD *hr__mysql_known_fields(const MYSQL_STMT *stmt, 
     return stmt->fields;
 }
 
+/* Has the library, which has read the head of a reply, take the columns that it was told there, as
+ * after an ALTER TABLE. It does so for a statement that has none yet; of others it keeps the names,
+ * and gives up where their number has changed. */
+static inline void hr__mysql_take_columns(const MYSQL *mysql, MYSQL_STMT *stmt)
+{
+    if (mysql->fields)
+        stmt->field_count = 0;
+}
+
 /* Leaves the connection as after a reply without rows: the library, which has called us to read
  * the head of a reply, looks at field_count for whether rows are left to be read. */
 static inline void hr__mysql_was_read(MYSQL *mysql, unsigned warnings, unsigned status)

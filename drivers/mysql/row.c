@@ -143,7 +143,7 @@ int hr_mysql_describe(hr_mysql_conn *conn, const char *select, struct hr_mysql_f
         return r;
     struct hr__mysql_stmt *stmt;
     hr_auto(hr_freep) struct hr_mysql_field *described = NULL;
-    r = hr__mysql_stmt_get(conn, select, &stmt);
+    r = hr__mysql_stmt_prepare(conn, select, &stmt); /* one that is kept may know what was */
     if (r == 0) {
         r = describe_fields(stmt->handle, &described);
         hr__mysql_stmt_drop(conn, stmt);

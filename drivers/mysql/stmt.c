@@ -95,20 +95,9 @@ static struct hr__mysql_stmt *make(hr_mysql_conn *conn, const char *sql, size_t 
     return stmt;
 }
 
-int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_stmt **ret)
+int hr__mysql_stmt_prepare(hr_mysql_conn *conn, const char *sql, struct hr__mysql_stmt **ret)
 {
     size_t len = strlen(sql);
-    struct hr__mysql_stmt *stmt = find(&conn->stmts, sql, len);
-    if (stmt && !hr__mysql_is_orphaned(stmt->handle)) {
-        hr_list_remove(&stmt->link);
-        hr_list_prepend(&conn->stmts.used, &stmt->link);
-        conn->server->counts.reused++;
-        *ret = stmt;
-        return 0;
-    }
-    if (stmt) /* the session was reset, and the library has let go of its handles */
-        hr__mysql_stmt_drop(conn, stmt);
-
     int r = hr__mysql_check_packet(conn, len);
     if (r >= 0) /* libmariadb takes the next reply it sees for its own */
         r = hr__mysql_settle(conn, false);
@@ -119,7 +108,7 @@ int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_st
         struct hr_list *oldest = conn->stmts.used.prev;
         hr__mysql_stmt_drop(conn, hr_list_entry(oldest, struct hr__mysql_stmt, link));
     }
-    stmt = make(conn, sql, len);
+    struct hr__mysql_stmt *stmt = make(conn, sql, len);
     if (!stmt)
         return hr_fail(-ENOMEM, "mysql %s: no memory for a statement", conn->host->name);
     if (mysql_stmt_prepare(stmt->handle, sql, len)) {
@@ -133,6 +122,21 @@ int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_st
     conn->server->counts.prepared++;
     *ret = stmt;
     return 0;
+}
+
+int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_stmt **ret)
+{
+    struct hr__mysql_stmt *stmt = find(&conn->stmts, sql, strlen(sql));
+    if (stmt && !hr__mysql_is_orphaned(stmt->handle)) {
+        hr_list_remove(&stmt->link);
+        hr_list_prepend(&conn->stmts.used, &stmt->link);
+        conn->server->counts.reused++;
+        *ret = stmt;
+        return 0;
+    }
+    if (stmt) /* the session was reset, and the library has let go of its handles */
+        hr__mysql_stmt_drop(conn, stmt);
+    return hr__mysql_stmt_prepare(conn, sql, ret);
 }
 
 /* Called by libmariadb, on the task that executes a statement, where the reply to it is next: those
@@ -149,6 +153,8 @@ static int read_stmt_result(MYSQL *m)
     /* What the library reads may tell it of other columns, of which the server says no more. */
     conn->running->shape = hr_mysql_result_free(conn->running->shape);
     int failed = conn->read_stmt_result(m);
+    if (!failed)
+        hr__mysql_take_columns(m, conn->running->handle);
     return failed || conn->ahead_error < 0;
 }
 

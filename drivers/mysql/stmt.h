@@ -39,6 +39,10 @@ struct hr__mysql_stmt {
 /* Finds the statement, or prepares it. The calls below are made inside a call (mysql/call.h). */
 hr_async int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_stmt **ret);
 
+/* Prepares it, whether or not one of that text is kept. */
+hr_async int hr__mysql_stmt_prepare(hr_mysql_conn *conn, const char *sql,
+                                    struct hr__mysql_stmt **ret);
+
 /* Closes one that is of no more use; may wait to write. */
 void hr__mysql_stmt_drop(hr_mysql_conn *conn, struct hr__mysql_stmt *stmt);
 

@@ -261,6 +261,73 @@ TEST_REAL(small_results_follow_a_change_of_their_columns)
     mysql_test_done(pool);
 }
 
+static void expect_columns(const hr_mysql_result *row, const char *wanted)
+{
+    char told[200] = "";
+    for (size_t i = 0; i < hr_mysql_columns(row); i++)
+        snprintf(told + strlen(told), sizeof(told) - strlen(told), "%s=%s ",
+                 hr_mysql_column_name(row, i), hr_mysql_text(row, 0, i, NULL));
+    ASSERT_STR(told, wanted);
+}
+
+static const char star[] = "SELECT * FROM t WHERE 0 < ?";
+
+static void fetch_columns(hr_mysql_conn *conn, const char *wanted)
+{
+    const hr_mysql_result *row;
+    hr_auto(hr_mysql_cursor_freep) hr_mysql_cursor *cursor = hr_mysql_cursor_new(conn);
+    ASSERT_ERR(hr_mysql_execute(cursor, star, HR_ARGS(hr_i(1))), 0);
+    ASSERT_ERR(hr_mysql_fetch_one(cursor, &row), 1);
+    expect_columns(row, wanted);
+    ASSERT_ERR(hr_mysql_cursor_close(cursor), 0);
+}
+
+static void query_columns(hr_mysql_conn *conn, const char *wanted)
+{
+    hr_auto(hr_mysql_result_freep) hr_mysql_result *rows = NULL;
+    ASSERT_ERR(hr_mysql_query(conn, &rows, star, HR_ARGS(hr_i(1))), 1);
+    expect_columns(rows, wanted);
+}
+
+/* A pool keeps its statements for longer than a table its columns. */
+TEST_REAL(columns_that_come_go_and_move_are_told_with_their_own_values)
+{
+    static const struct {
+        const char *alter, *columns;
+    } steps[] = {
+        {"DROP IF EXISTS z",     "id=1 a=2 b=3 "    },
+        {"ADD c INT DEFAULT 4",  "id=1 a=2 b=3 c=4 "},
+        {"MODIFY a INT AFTER b", "id=1 b=3 a=2 c=4 "},
+        {"RENAME COLUMN a TO z", "id=1 b=3 z=2 c=4 "},
+        {"MODIFY b INT FIRST",   "b=3 id=1 z=2 c=4 "},
+        {"DROP z, DROP c",       "b=3 id=1 "        },
+    };
+    mysql_test_table("id INT PRIMARY KEY, a INT, b INT");
+    mariadb_server_sql(mariadb_server_shared(), "INSERT INTO t VALUES (1, 2, 3)");
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    for (size_t i = 0; i < HR_ARRAY_LEN(steps); i++) {
+        char alter[80];
+        snprintf(alter, sizeof(alter), "ALTER TABLE t %s", steps[i].alter);
+        mariadb_server_sql(mariadb_server_shared(), alter);
+        if (i % 2 == 0)
+            fetch_columns(conn, steps[i].columns);
+        query_columns(conn, steps[i].columns);
+        query_columns(conn, steps[i].columns);
+        fetch_columns(conn, steps[i].columns);
+    }
+    struct hr_mysql_counts counts;
+    hr_mysql_pool_get_counts(pool, &counts);
+    ASSERT_EQ(counts.prepared, 1);
+
+    hr_auto(hr_freep) struct hr_mysql_field *fields = NULL;
+    mariadb_server_sql(mariadb_server_shared(), "ALTER TABLE t RENAME COLUMN b TO y");
+    ASSERT_ERR(hr_mysql_describe(conn, star, &fields), 2);
+    ASSERT_STR(fields[0].name, "y");
+    hr_mysql_release(conn);
+    mysql_test_done(pool);
+}
+
 TEST_REAL(small_results_are_bounded_and_their_warnings_are_known)
 {
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.max_result = 65536});
