@@ -319,7 +319,7 @@ int hr__mysql_drain(hr_mysql_conn *conn)
         hr__mysql_note(conn);
         if (!mysql_more_results(m))
             return 0;
-        if (mysql_next_result(m) > 0)
+        if (mysql_next_result(m)) /* -1 stands for failures as well */
             return hr__mysql_error(conn);
     }
 }

@@ -187,7 +187,7 @@ static hr_async int look_ahead(hr_mysql_cursor *cursor)
         return let_go(cursor, 0);
     int r = cursor->stmt ? mysql_stmt_next_result(cursor->stmt->handle)
                          : mysql_next_result(conn->mysql);
-    if (r > 0)
+    if (r) /* -1 stands for failures as well */
         return cursor->stmt ? hr__mysql_stmt_error(conn, cursor->stmt->handle)
                             : hr__mysql_error(conn);
     cursor->several = cursor->ahead = true;

@@ -19,30 +19,35 @@ struct load {
     struct hr_error error; /* of the function */
 };
 
+/* The library would send an end of data after an error: the socket goes first. */
+static void give_up(struct load *load, int code)
+{
+    hr_error_copy(&load->error, hr_last_error());
+    load->error.code = code;
+    load->conn->wait.failed = code;
+    mariadb_cancel(load->conn->mysql);
+}
+
 static int load_init(void **ret, const char *name, void *arg)
 {
     struct load *load = arg;
     *ret = load;
-    /* Once a call. */
+    if (load->asked)
+        give_up(load, hr_fail(-EINVAL, "a text of several statements loads data once"));
     bool again = load->asked;
     load->asked = true;
     return again;
 }
 
-/* The library would send an end of data after an error: the socket goes first. */
 static int load_read(void *arg, char *buffer, unsigned size)
 {
     struct load *load = arg;
-    hr_mysql_conn *conn = load->conn;
     int n = load->fn(load->arg, buffer, size);
     if (n >= 0 && (unsigned)n <= size)
         return n;
     if (n >= 0)
         n = hr_fail(-EINVAL, "a function gave %d bytes for a buffer of %u", n, size);
-    hr_error_copy(&load->error, hr_last_error());
-    load->error.code = n;
-    conn->wait.failed = n;
-    mariadb_cancel(conn->mysql);
+    give_up(load, n);
     return -1;
 }
 

@@ -140,8 +140,7 @@ int hr__mysql_stmt_get(hr_mysql_conn *conn, const char *sql, struct hr__mysql_st
 }
 
 /* Called by libmariadb, on the task that executes a statement, where the reply to it is next: those
- * of the statements before it come first. What was refused there decides, and the statement's own
- * reply is read all the same, so that none stays behind. */
+ * of the statements before it come first. */
 static int read_stmt_result(MYSQL *m)
 {
     hr_mysql_conn *conn = hr_container_of(m->methods, hr_mysql_conn, methods);
@@ -149,13 +148,13 @@ static int read_stmt_result(MYSQL *m)
     if (conn->broken)
         return 1;
     if (conn->whole && hr__mysql_read_whole(conn, conn->running, conn->whole))
-        return conn->ahead_error < 0;
+        return 0;
     /* What the library reads may tell it of other columns, of which the server says no more. */
     conn->running->shape = hr_mysql_result_free(conn->running->shape);
     int failed = conn->read_stmt_result(m);
     if (!failed)
         hr__mysql_take_columns(m, conn->running->handle);
-    return failed || conn->ahead_error < 0;
+    return failed;
 }
 
 void hr__mysql_stmts_attach(hr_mysql_conn *conn)
@@ -166,14 +165,29 @@ void hr__mysql_stmts_attach(hr_mysql_conn *conn)
     conn->mysql->methods = &conn->methods;
 }
 
+/* What was refused ahead of a statement decides, whatever the server has made of that; its reply is
+ * read all the same, so that nothing of it stays behind. */
+static hr_async int drop_reply(hr_mysql_conn *conn, struct hr__mysql_stmt *stmt, bool failed)
+{
+    hr_auto(hr_error_done) struct hr_error refusal = {0};
+    hr_error_copy(&refusal, hr_last_error());
+    int r = 0;
+    if (failed)
+        r = hr__mysql_stmt_error(conn, stmt->handle);
+    else if (!conn->whole || !*conn->whole)
+        r = hr__mysql_stmt_finish(conn, stmt);
+    return conn->broken ? r : hr_error_raise(&refusal);
+}
+
 int hr__mysql_stmt_run(hr_mysql_conn *conn, struct hr__mysql_stmt *stmt)
 {
     conn->wait.heard = false;
     conn->ahead_error = 0;
     conn->running = stmt;
-    if (mysql_stmt_execute(stmt->handle)) {
-        if (conn->ahead_error < 0)
-            return conn->ahead_error;
+    bool failed = mysql_stmt_execute(stmt->handle);
+    if (conn->ahead_error < 0)
+        return drop_reply(conn, stmt, failed);
+    if (failed) {
         unsigned number = mysql_stmt_errno(stmt->handle);
         int r = hr__mysql_stmt_error(conn, stmt->handle);
         if (number == ER_UNKNOWN_STMT_HANDLER || number == ER_NEED_REPREPARE) {

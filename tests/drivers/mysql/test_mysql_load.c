@@ -109,8 +109,10 @@ TEST_REAL(a_call_loads_once)
     char twice[2 * sizeof(load_sql) + 2];
     snprintf(twice, sizeof(twice), "%s; %s", load_sql, load_sql);
     struct source source = {.rows = 2};
-    ASSERT_TRUE(hr_mysql_load(conn, twice, give_rows, &source) < 0);
+    ASSERT_ERR(hr_mysql_load(conn, twice, give_rows, &source), -EINVAL);
+    ASSERT_STR(hr_last_error()->message, "a text of several statements loads data once");
     ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM test.t"), 2);
+    ASSERT_ERR(hr_mysql_exec(conn, "DO 1", HR_NO_ARGS), -ENOTCONN);
     hr_mysql_release(conn);
     mysql_test_done(pool);
 }
@@ -129,21 +131,31 @@ TEST_REAL(loading_ends_with_its_deadline)
 TEST_REAL(without_the_call_no_file_is_sent_whoever_asks)
 {
     mysql_test_table("id INT PRIMARY KEY, v INT");
-    char path[128], sql[256];
+    char path[128], sql[256], several[280];
     snprintf(path, sizeof(path), "%s/file", mariadb_server_shared()->dir);
     FILE *file = fopen(path, "w");
     ASSERT_TRUE(file && fputs("1,1\n", file) >= 0 && fclose(file) == 0);
     snprintf(sql, sizeof(sql),
              "LOAD DATA LOCAL INFILE '%s' INTO TABLE t FIELDS TERMINATED BY ',' (id, v)", path);
-    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.multi_statements = true});
     for (int after = 0; after < 2; after++) {
         hr_mysql_conn *conn = mysql_test_acquire(pool);
         struct source none = {.rows = 0};
         if (after)
             ASSERT_ERR(load(conn, &none), 0);
-        ASSERT_TRUE(hr_mysql_exec(conn, sql, HR_NO_ARGS) < 0);
+        ASSERT_ERR(hr_mysql_exec(conn, sql, HR_NO_ARGS), -EPROTO);
         hr_mysql_release(conn);
     }
+    /* Behind another statement, too. */
+    snprintf(several, sizeof(several), "DO 1; %s; SELECT 2", sql);
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    ASSERT_ERR(hr_mysql_exec(conn, several, HR_NO_ARGS), -EPROTO);
+    hr_mysql_release(conn);
+    conn = mysql_test_acquire(pool);
+    hr_auto(hr_mysql_cursor_freep) hr_mysql_cursor *cursor = hr_mysql_cursor_new(conn);
+    ASSERT_ERR(hr_mysql_execute(cursor, several, HR_NO_ARGS), 0);
+    ASSERT_ERR(hr_mysql_next_result(cursor), -EPROTO);
+    hr_mysql_release(conn);
     mysql_test_done(pool);
     ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM test.t"), 0);
     unlink(path);

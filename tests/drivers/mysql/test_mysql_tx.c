@@ -132,6 +132,23 @@ TEST_REAL(a_statement_sent_ahead_that_is_refused_fails_the_next_call_and_dooms_t
         ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM t"), 2);
     }
 
+    /* One that gives rows, run before and run for the first time; nothing of them stays behind. */
+    for (int way = 0; way < 4; way++) {
+        static const char select[] = "SELECT seq FROM seq_1_to_100 WHERE seq > ?";
+        hr_mysql_result *rows = NULL;
+        tx = mysql_test_begin(pool);
+        if (way % 2 == 0)
+            ASSERT_EQ(atoi(mysql_test_value(tx, select, HR_ARGS(hr_i(1)))), 2);
+        ASSERT_ERR(hr_mysql_exec_ahead(tx, "INSERT INTO t VALUES (1)"), 0);
+        int r = way < 2 ? hr_mysql_query(tx, &rows, select, HR_ARGS(hr_i(1)))
+                        : hr_mysql_exec(tx, select, HR_ARGS(hr_i(1)));
+        ASSERT_ERR(r, HR_EREPLY);
+        ASSERT_EQ(hr_last_error()->native, 1062);
+        ASSERT_ERR(hr_mysql_rollback(tx), 0);
+        ASSERT_STR(mysql_test_value(tx, "SELECT COUNT(*) FROM t", HR_NO_ARGS), "2");
+        hr_mysql_tx_end(&tx);
+    }
+
     tx = mysql_test_begin(pool);
     ASSERT_FALSE(hr_mysql_ahead_refused(tx));
     ASSERT_EQ(insert_two(tx, 5), 2);
