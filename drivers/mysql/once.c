@@ -73,6 +73,9 @@ int hr_mysql_once(hr_mysql_tx *tx, const char *first, const char *sql,
 {
     if (!tx)
         return hr__missing_object("mysql: a transaction");
+    if (tx->scope && !tx->ended && !tx->broken) /* which would be committed */
+        return hr_fail(-EINVAL, "mysql %s: a transaction is open: end it before one in one request",
+                       tx->host->name);
     if (n_columns == 0 || rows == 0 || rows > INT_MAX)
         return hr_fail(-EINVAL, "a bulk of %zu columns and %zu rows", n_columns, rows);
     if (!takes(tx, columns, n_columns))

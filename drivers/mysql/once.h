@@ -21,7 +21,7 @@
  *   -ENOTSUP     not by this server, or not these columns (BYTES have no literal that means the
  *                same in every place); nothing was sent
  *   HR_ELOST, -ETIMEDOUT, -ECANCELED with sent: unknown
- * and the other codes of hr_mysql_bulk(). */
+ * and the other codes of hr_mysql_bulk(); -EINVAL also where a transaction is open. */
 HR_PUBLIC hr_async int hr_mysql_once(hr_mysql_tx *tx, const char *first, const char *sql,
                                      const struct hr_mysql_column *columns, size_t n_columns,
                                      size_t rows);

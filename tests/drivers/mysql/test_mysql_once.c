@@ -128,6 +128,22 @@ TEST_REAL(what_one_request_cannot_hold_is_not_sent)
     mysql_test_done(pool);
 }
 
+TEST_REAL(a_transaction_that_is_open_is_not_committed_by_one_in_one_request)
+{
+    hr_mysql_pool *pool = one_connection();
+    hr_mysql_tx *tx = acquire(pool);
+    ASSERT_ERR(hr_mysql_restart(tx), 0);
+    ASSERT_EQ(hr_mysql_exec(tx, first(7), HR_NO_ARGS), 1);
+    ASSERT_ERR(once(tx, 1, 1), -EINVAL);
+    ASSERT_TRUE(hr_mysql_in_transaction(tx));
+    ASSERT_ERR(hr_mysql_rollback(tx), 0);
+    ASSERT_ERR(once(tx, 1, 1), 0);
+    hr_mysql_tx_end(&tx);
+    ASSERT_EQ(mysql_test_number("SELECT SUM(id) FROM f"), 1);
+    connected_once(pool);
+    mysql_test_done(pool);
+}
+
 static int lose_it(void *arg)
 {
     int r = once(arg, 1, 1);
