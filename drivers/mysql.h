@@ -151,7 +151,7 @@ static inline struct hr_mysql_arg hr_u(uint64_t u)
 {
     return (struct hr_mysql_arg){.type = HR_MYSQL_UINT, .u = u, .name = NULL};
 }
-static inline struct hr_mysql_arg hr_d(double d)
+static inline struct hr_mysql_arg hr_d(double d) /* finite, else the call says -EINVAL */
 {
     return (struct hr_mysql_arg){.type = HR_MYSQL_DOUBLE, .d = d, .name = NULL};
 }

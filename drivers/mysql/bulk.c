@@ -277,13 +277,13 @@ static hr_async int run(struct bulk *bulk, size_t from)
         return 0;
     bulk->inserts = !begins_with(bulk->sql, "update") && !begins_with(bulk->sql, "delete");
     bulk->one_by_one = !bulk->inserts && (!conn->has_bulk || returns_rows(bulk->sql));
-    if (!conn->has_bulk && bulk->inserts) {
-        int r = hr__mysql_values_parse(bulk->sql, bulk->columns.n, &bulk->values);
-        if (r < 0)
-            return r;
-    }
+    int r = hr__mysql_columns_check(&bulk->columns, from, bulk->rows);
+    if (r == 0 && !conn->has_bulk && bulk->inserts)
+        r = hr__mysql_values_parse(bulk->sql, bulk->columns.n, &bulk->values);
+    if (r < 0)
+        return r;
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, 0);
+    r = hr__mysql_enter(&call, conn, 0);
     return r < 0 ? r : hr__mysql_leave(&call, send_all(bulk, from));
 }
 

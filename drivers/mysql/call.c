@@ -73,8 +73,8 @@ static bool ends_transaction(const hr_mysql_conn *conn, unsigned number)
            (number == ER_LOCK_WAIT_TIMEOUT && conn->timeout_ends);
 }
 
-/* With autocommit off, what was refused may have begun a transaction, which holds its locks although
- * it has changed nothing. */
+/* With autocommit off, what was refused may have begun a transaction, which holds its locks
+ * although it has changed nothing. */
 static void note_refusal(hr_mysql_conn *conn, unsigned number)
 {
     MYSQL *m = conn->mysql;

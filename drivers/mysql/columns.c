@@ -5,6 +5,8 @@
  */
 #include "drivers/mysql/columns.h"
 
+#include <math.h>
+
 #include "drivers/mysql/call.h"
 
 /* The server's lists say 1 for NULL, which is what a true bool is. */
@@ -45,6 +47,29 @@ size_t hr__mysql_columns_fit(const struct hr__mysql_columns *columns, size_t pac
         left -= bytes;
     }
     return rows;
+}
+
+/* MariaDB takes what is no number for 0 where the column is a DECIMAL. */
+static int check_doubles(const struct hr__mysql_columns *columns, size_t i, size_t from,
+                         size_t rows)
+{
+    const struct hr_mysql_column *column = &columns->items[i];
+    for (size_t row = from; row < from + rows; row++) {
+        if (!isfinite(column->doubles[row]) && !(column->nulls && column->nulls[row]))
+            return hr_fail(-EINVAL, "row %zu: value %zu is %g, and no column holds that",
+                           row - from + 1, i + 1, column->doubles[row]);
+    }
+    return 0;
+}
+
+int hr__mysql_columns_check(const struct hr__mysql_columns *columns, size_t from, size_t rows)
+{
+    int r = 0;
+    for (size_t i = 0; i < columns->n && r == 0; i++) {
+        if (columns->items[i].type == HR_MYSQL_DOUBLE)
+            r = check_doubles(columns, i, from, rows);
+    }
+    return r;
 }
 
 static int bind_column(const struct hr_mysql_column *column, size_t from, MYSQL_BIND *bind)

@@ -20,6 +20,9 @@ size_t hr__mysql_columns_bytes(const struct hr__mysql_columns *columns, size_t r
 size_t hr__mysql_columns_fit(const struct hr__mysql_columns *columns, size_t packet, size_t from,
                              size_t rows);
 
+/* Refuses rows that the server would bend instead: 0 or -EINVAL. */
+int hr__mysql_columns_check(const struct hr__mysql_columns *columns, size_t from, size_t rows);
+
 /* Binds arrays of so many rows. 0, or -EINVAL, -ENOMEM, or what libmariadb says. */
 int hr__mysql_columns_bind(const struct hr__mysql_columns *columns, hr_mysql_conn *conn,
                            struct hr__mysql_stmt *stmt, size_t from, size_t rows);

@@ -10,6 +10,7 @@
 
 #include "drivers/missing.h"
 #include "drivers/mysql/call.h"
+#include "drivers/mysql/columns.h"
 #include "drivers/mysql/values.h"
 
 #define COMPOUND_SINCE 100101
@@ -81,8 +82,12 @@ int hr_mysql_once(hr_mysql_tx *tx, const char *first, const char *sql,
     if (!takes(tx, columns, n_columns))
         return hr_fail(-ENOTSUP, "mysql %s: a transaction takes several requests here",
                        tx->host->name);
+    const struct hr__mysql_columns all = {columns, n_columns};
+    int r = hr__mysql_columns_check(&all, 0, rows);
+    if (r < 0)
+        return r;
     hr_auto(hr_freep) char *request = NULL;
-    int r = write_request(tx, first, sql, columns, n_columns, rows, &request);
+    r = write_request(tx, first, sql, columns, n_columns, rows, &request);
     if (r < 0)
         return r;
     struct hr__mysql_call call;

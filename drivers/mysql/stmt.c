@@ -8,6 +8,7 @@
  */
 #include "drivers/mysql/stmt.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "drivers/mysql/call.h"
@@ -266,6 +267,9 @@ static int bind_args(hr_mysql_conn *conn, struct hr__mysql_stmt *stmt, struct hr
         return hr_fail(-ENOMEM, "no memory for %zu values", args.count);
     size_t bytes = 0;
     for (size_t i = 0; i < args.count; i++) {
+        if (args.items[i].type == HR_MYSQL_DOUBLE && !isfinite(args.items[i].d))
+            return hr_fail(-EINVAL, "value %zu is %g, and no column holds that", i + 1,
+                           args.items[i].d);
         bind_arg(&stmt->binds[i], &args.items[i]);
         bytes += 12 + stmt->binds[i].buffer_length;
     }

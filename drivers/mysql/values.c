@@ -9,7 +9,6 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -140,9 +139,7 @@ static void put_value(MYSQL *mysql, struct text *text, const struct hr_mysql_col
         snprintf(number, sizeof(number), "%" PRIu64, column->uints[row]);
         break;
     default:
-        /* What is no number is left to the server to refuse, as a value of this row. */
-        snprintf(number, sizeof(number), isfinite(column->doubles[row]) ? "%.17g" : "'%g'",
-                 column->doubles[row]);
+        snprintf(number, sizeof(number), "%.17g", column->doubles[row]);
         hr__put_point(number);
     }
     put(text, number, strlen(number));

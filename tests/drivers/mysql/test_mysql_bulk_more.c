@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arrays of UPDATE and DELETE, and rows that a bulk gives back.
+ * Arrays of UPDATE and DELETE, rows that a bulk gives back, and what it does not take.
  */
+#include <math.h>
 #include <string.h>
 
 #include "drivers/mysql/conn.h"
+#include "drivers/mysql/once.h"
 #include "tests/drivers/mysql/mysql_test.h"
 
 enum { ROWS = 40 };
@@ -91,6 +93,38 @@ TEST_TICKING(t9_a_bulk_update_with_a_poison_row_changes_nothing)
         }
     }
     mysql_test_done(pool);
+}
+
+/* The server would store them as 0 in a DECIMAL. */
+TEST_REAL(a_double_that_is_no_number_is_refused_in_every_way)
+{
+    const double doubles[] = {0.5, NAN, INFINITY, -INFINITY};
+    const bool nulls[] = {false, false, true, true};
+    struct hr_mysql_column column = {HR_MYSQL_DOUBLE, {.doubles = doubles}};
+    mysql_test_table("n DECIMAL(5,2)");
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    const char *insert = "INSERT INTO t VALUES (?)";
+    for (size_t i = 1; i < HR_ARRAY_LEN(doubles); i++)
+        ASSERT_ERR(hr_mysql_exec(conn, insert, HR_ARGS(hr_d(doubles[i]))), -EINVAL);
+    ASSERT_STR(hr_last_error()->message, "value 1 is -inf, and no column holds that");
+    ASSERT_EQ(hr_mysql_exec(conn, insert, HR_ARGS(hr_d(0.25))), 1);
+    for (int arrays = 0; arrays < 2; arrays++) {
+        conn->has_bulk = arrays;
+        column.nulls = NULL;
+        ASSERT_ERR(hr_mysql_bulk(conn, insert, &column, 1, 0, 3), -EINVAL);
+        ASSERT_TRUE(strstr(hr_last_error()->message, "row 2: value 1 is ") != NULL);
+        column.nulls = nulls;
+        ASSERT_EQ(hr_mysql_bulk(conn, insert, &column, 1, 2, 2), 2);
+    }
+    hr_mysql_release(conn);
+    hr_mysql_tx *tx = NULL;
+    ASSERT_ERR(hr_mysql_tx_acquire(pool, &tx), 0);
+    ASSERT_ERR(hr_mysql_once(tx, "DO 1", insert, &column, 1, 4), -EINVAL);
+    hr_mysql_tx_end(&tx);
+    mysql_test_done(pool);
+    ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM t"), 5);
+    ASSERT_EQ(mysql_test_number("SELECT COUNT(n) FROM t"), 1);
 }
 
 TEST_REAL(a_bulk_insert_by_itself_is_whole_beyond_one_packet_too)
