@@ -68,12 +68,18 @@ TEST_TICKING(t2_a_server_that_stalls_after_its_greeting_costs_its_time_limit_onl
     script_expect_said("no answer in time");
 }
 
-TEST_REAL(s23_10_large_packets_go_both_ways_compressed)
+/* Text of that size that is worth compressing. */
+static char *long_text(size_t size)
 {
-    char url[96];
-    snprintf(url, sizeof(url), "mysql://app:s3cret%%2f%%40%%3a@127.0.0.1:%u/test?compress=zlib",
-             mariadb_server_shared()->port);
-    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    char *text = malloc(size);
+    ASSERT_TRUE(text);
+    for (size_t i = 0; i < size; i++)
+        text[i] = (char)('a' + (i * i >> 7) % 26);
+    return text;
+}
+
+static void expect_compressed(const char *url)
+{
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.url = url});
     hr_mysql_conn *conn = mysql_test_acquire(pool);
     static const char status[] = "SELECT variable_value FROM information_schema.session_status"
@@ -81,17 +87,37 @@ TEST_REAL(s23_10_large_packets_go_both_ways_compressed)
     ASSERT_STR(mysql_test_value(conn, status, HR_NO_ARGS), "ON");
 
     const size_t size = (size_t)12 << 20;
-    char *text = malloc(size);
-    for (size_t i = 0; i < size; i++)
-        text[i] = (char)('a' + (i * i >> 7) % 26);
+    hr_auto(hr_freep) char *text = long_text(size);
     hr_auto(hr_mysql_result_freep) hr_mysql_result *rows = NULL;
     ASSERT_ERR(hr_mysql_query(conn, &rows, "SELECT ?", HR_ARGS(hr_b(text, size))), 1);
     size_t len = 0;
     const char *got = hr_mysql_text(rows, 0, 0, &len);
     ASSERT_EQ(len, size);
     ASSERT_EQ(memcmp(got, text, size), 0);
-    free(text);
     hr_mysql_release(conn);
+    mysql_test_done(pool);
+}
+
+TEST_REAL(s23_10_large_packets_go_both_ways_compressed)
+{
+    char url[96];
+    snprintf(url, sizeof(url), "mysql://app:s3cret%%2f%%40%%3a@127.0.0.1:%u/test?compress=zlib",
+             mariadb_server_shared()->port);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    expect_compressed(url);
+}
+
+TEST_REAL(s23_10_what_is_compressed_goes_through_tls_and_every_call_with_it)
+{
+    char url[128];
+    struct mariadb_server *server = mysql_test_tls_server();
+    snprintf(url, sizeof(url),
+             "mysql://app:s3cret%%2f%%40%%3a@127.0.0.1:%u/test?compress=zlib&tls=none",
+             server->port);
+    expect_compressed(url);
+    mysql_test_everything_made(server);
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.url = url});
+    ASSERT_ERR(mysql_test_everything(pool), 0);
     mysql_test_done(pool);
 }
 
