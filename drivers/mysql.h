@@ -5,7 +5,8 @@
  * libmariadb's ordinary calls run on the task's own stack; wherever the library would block, the
  * task is suspended (mysql/wait.c). Sessions are strict (STRICT_ALL_TABLES, zero dates refused), in
  * UTC, utf8mb4, READ COMMITTED, whatever the server's defaults. What else a caller SETs stays with
- * the connection. Use from tasks of one loop only, a connection by one task at a time.
+ * the connection, and so do temporary tables, LOCK TABLES and GET_LOCK(): undo them before it is
+ * given back. Use from tasks of one loop only, a connection by one task at a time.
  *
  * The library's start (once a process) makes SIGPIPE ignored. A password never leaves in the clear:
  * plugins that would send it so are refused.

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drivers/mysql/columns.h"
 #include "drivers/mysql/conn.h"
 #include "drivers/mysql/values.h"
 #include "tests/drivers/mysql/mysql_test.h"
@@ -242,6 +243,18 @@ static void big_freep(struct big **b)
 {
     free((*b)->bytes);
     free(*b);
+}
+
+TEST_PLAIN(rows_fit_in_a_packet_with_what_stands_in_front_of_them)
+{
+    const char *const texts[] = {"", ""};
+    const unsigned long lengths[] = {391, 391};
+    const struct hr_mysql_column column = {HR_MYSQL_TEXT, {.texts = texts}, lengths, NULL};
+    const struct hr__mysql_columns columns = {&column, 1};
+    ASSERT_EQ(hr__mysql_columns_bytes(&columns, 1), 400);
+    ASSERT_EQ(hr__mysql_columns_fit(&columns, 800 + 67, 0, 2), 2);
+    ASSERT_EQ(hr__mysql_columns_fit(&columns, 800 + 66, 0, 2), 1);
+    ASSERT_EQ(hr__mysql_columns_fit(&columns, 10, 0, 2), 1); /* to be refused by itself */
 }
 
 TEST_REAL(a_bulk_beyond_max_allowed_packet_goes_in_pieces_and_stays_all_or_nothing)

@@ -323,6 +323,23 @@ TEST_REAL(a_cursor_closed_early_gives_up_a_lot_of_nothing_too)
     mysql_test_done(pool);
 }
 
+TEST_REAL(a_cursor_closed_early_waits_a_second_at_most)
+{
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    hr_auto(hr_mysql_cursor_freep) hr_mysql_cursor *cursor = cursor_on(conn);
+    const hr_mysql_result *row;
+    ASSERT_ERR(hr_mysql_execute(cursor,
+                                "SELECT REPEAT('x', 9000), SLEEP(IF(seq > 9, 20, 0)) FROM "
+                                "seq_1_to_10",
+                                HR_NO_ARGS),
+               0);
+    ASSERT_ERR(hr_mysql_fetch_one(cursor, &row), 1);
+    ASSERT_ERR(hr_mysql_cursor_close(cursor), -ETIMEDOUT);
+    hr_mysql_release(conn);
+    mysql_test_done(pool);
+}
+
 TEST_REAL(a_cursor_freed_early_costs_the_connection)
 {
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
