@@ -200,6 +200,8 @@ static int begin(hr_child *child, const struct hr_child_options *options)
 
 hr_child *hr_child_spawn(const struct hr_child_options *options)
 {
+    static const struct hr_child_options defaults;
+    options = options ? options : &defaults; /* they have no argv, and that is said */
     hr_child *child = malloc(sizeof(*child));
     if (!child) {
         hr_fail(-ENOMEM, "no memory for a child");

@@ -90,7 +90,8 @@ struct hr_job_options {
     bool with_locals;       /* the caller's task-local values can be read in fn */
 };
 
-/* As hr_run_in_executor(), for an arg that has to go away with a job that is dropped. */
+/* As hr_run_in_executor(), for an arg that has to go away with a job that is dropped; NULL options
+ * mean the defaults. */
 HR_PUBLIC hr_owned hr_future *hr_run_in_executor_with(const struct hr_job_options *options,
                                                       hr_job_fn *fn, void *arg);
 

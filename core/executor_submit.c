@@ -86,7 +86,7 @@ static const struct hr__thread_future_ops ops = {may_wait, take_back, state, sub
 hr_thread_future *hr_executor_submit_with(const struct hr_job_options *options, hr_job_fn *fn,
                                           void *arg)
 {
-    if (!options->executor) {
+    if (!options || !options->executor) {
         hr_fail(-EINVAL, "executor: without a loop there is no default pool");
         return NULL;
     }

@@ -351,6 +351,8 @@ static hr_future *offload(struct hr__offload *here, const struct hr_job_options 
 
 hr_future *hr_run_in_executor_with(const struct hr_job_options *options, hr_job_fn *fn, void *arg)
 {
+    static const struct hr_job_options defaults;
+    options = options ? options : &defaults;
     hr_loop *loop = hr__loop_for(NULL);
     if (!loop)
         return NULL;

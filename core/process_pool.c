@@ -35,7 +35,7 @@ hr_process_pool *hr_process_pool_new(const struct hr_process_pool_options *optio
         hr_fail(HR_EINVALIDSTATE, "process pool: main() did not call hr_process_pool_main()");
         return NULL;
     }
-    if (options->workers == 0) {
+    if (!options || options->workers == 0) {
         hr_fail(-EINVAL, "process pool: needs at least one worker");
         return NULL;
     }

@@ -38,6 +38,8 @@ hr_queue *hr_queue_new(size_t maxsize, hr_free_fn *free_fn)
 
 hr_queue *hr_queue_new_with(const struct hr_queue_options *options)
 {
+    static const struct hr_queue_options defaults;
+    options = options ? options : &defaults;
     if (options->order == HR_QUEUE_PRIORITY && !options->compare) {
         hr_fail(-EINVAL, "queue: no order to tell the smallest by");
         return NULL;

@@ -15,7 +15,8 @@ typedef struct hr_queue hr_queue;
  * -ENOMEM. Tasks that still wait when the queue is freed get HR_ECLOSED. */
 HR_PUBLIC hr_owned hr_queue *hr_queue_new(size_t maxsize, hr_free_fn *free_fn);
 
-/* As hr_queue_new(), with another order of coming out; -EINVAL for a priority without compare. */
+/* As hr_queue_new(), with another order of coming out; -EINVAL for a priority without compare. NULL
+ * options mean the defaults. */
 enum hr_queue_order {
     HR_QUEUE_FIFO,     /* the oldest first */
     HR_QUEUE_LIFO,     /* the newest first */

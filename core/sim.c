@@ -156,6 +156,8 @@ static void sim_resume(struct hr_world *world, hr_task *task)
 
 hr_sim *hr_sim_new(const struct hr_sim_options *options)
 {
+    static const struct hr_sim_options defaults;
+    options = options ? options : &defaults;
     hr_sim *sim = calloc(1, sizeof(*sim));
     if (!sim) {
         hr_fail(-ENOMEM, "no memory for a world");

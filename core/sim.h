@@ -45,7 +45,8 @@ struct hr_sim_options {
     FILE *trace;       /* gets a line for each event; NULL: none */
 };
 
-/* A world; options are copied. NULL when memory is out. free returns NULL. */
+/* A world; options are copied, NULL ones mean the defaults. NULL when memory is out. free returns
+ * NULL. */
 HR_PUBLIC hr_owned hr_sim *hr_sim_new(const struct hr_sim_options *options);
 HR_PUBLIC hr_sim *hr_sim_free(hr_sim *sim);
 

@@ -148,6 +148,8 @@ make_anyhow(hr_loop *loop, const char *name, hr_task_fn *fn, void *arg, const vo
 
 hr_task *hr_create_task_with(const struct hr_task_options *options, hr_task_fn *fn, void *arg)
 {
+    static const struct hr_task_options defaults;
+    options = options ? options : &defaults;
     struct hr__task *task =
         make_anyhow(options->loop, options->name, fn, arg, __builtin_return_address(0));
     if (!task)

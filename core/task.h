@@ -33,8 +33,9 @@ struct hr_task_options {
     hr_free_fn *free_arg; /* destroys arg if the body never runs; NULL: nothing to destroy */
 };
 
-/* As hr_create_task(), with everything that can be said about a task; also HR_EWRONGTHREAD, seen in
- * debug mode only, for a loop that runs in another thread: hr_submit() is the way there. */
+/* As hr_create_task(), with everything that can be said about a task; NULL options mean the
+ * defaults. Also HR_EWRONGTHREAD, seen in debug mode only, for a loop that runs in another thread:
+ * hr_submit() is the way there. */
 HR_PUBLIC hr_owned hr_task *hr_create_task_with(const struct hr_task_options *options,
                                                 hr_task_fn *fn, void *arg);
 
