@@ -140,8 +140,14 @@ void hr_buf_cut(struct hr_buf *buf, size_t offset, size_t n)
     hr_assert(offset <= hr_buf_size(buf) && n <= hr_buf_size(buf) - offset);
     if (n == 0)
         return;
-    char *at = buf->bytes + buf->start + offset;
-    memmove(at, at + n, hr_buf_size(buf) - offset - n + 1);
+    char *from = buf->bytes + buf->start, *at = from + offset;
+    size_t behind = hr_buf_size(buf) - offset - n;
+    if (offset < behind) { /* what stands before it is moved up */
+        memmove(from + n, from, offset);
+        buf->start += n;
+        return;
+    }
+    memmove(at, at + n, behind + 1);
     buf->end -= n;
 }
 

@@ -110,3 +110,28 @@ TEST_PLAIN(the_bytes_can_be_moved_out)
     ASSERT_STR(hr_buf_data(&buf), "again");
     hr_buf_done(&buf);
 }
+
+TEST_PLAIN(what_is_cut_out_moves_the_shorter_side)
+{
+    struct hr_buf buf;
+    hr_buf_init(&buf, 100);
+    ASSERT_EQ(hr_buf_append_text(&buf, "one two three four five"), 0);
+    const char *end = hr_buf_data(&buf) + hr_buf_size(&buf);
+    hr_buf_cut(&buf, 4, 4);
+    ASSERT_STR(hr_buf_data(&buf), "one three four five");
+    ASSERT_PTR(hr_buf_data(&buf) + hr_buf_size(&buf), end);
+
+    const char *start = hr_buf_data(&buf);
+    hr_buf_cut(&buf, 10, 5);
+    ASSERT_STR(hr_buf_data(&buf), "one three five");
+    ASSERT_PTR(hr_buf_data(&buf), start);
+    hr_buf_cut(&buf, 0, 4);
+    ASSERT_STR(hr_buf_data(&buf), "three five");
+    hr_buf_cut(&buf, 5, 5);
+    ASSERT_STR(hr_buf_data(&buf), "three");
+    hr_buf_cut(&buf, 0, 5);
+    ASSERT_STR(hr_buf_data(&buf), "");
+    ASSERT_EQ(hr_buf_append_text(&buf, "again"), 0);
+    ASSERT_STR(hr_buf_data(&buf), "again");
+    hr_buf_done(&buf);
+}
