@@ -58,6 +58,8 @@ static int open_streams(hr_process *process, size_t max_line)
 
 hr_process *hr_process_start(const struct hr_process_options *options)
 {
+    static const struct hr_process_options defaults;
+    options = options ? options : &defaults;
     struct hr_child_options child = {
         .argv = options->argv,
         .file = options->file,

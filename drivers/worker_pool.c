@@ -95,7 +95,7 @@ static int begin(hr_worker_pool *pool)
 
 hr_worker_pool *hr_worker_pool_new(const struct hr_worker_pool_options *options)
 {
-    if (!options->argv || !options->argv[0]) {
+    if (!options || !options->argv || !options->argv[0]) {
         hr_fail(-EINVAL, "workers of no program");
         return NULL;
     }
@@ -225,7 +225,7 @@ int hr_worker_pool_ask(hr_worker_pool *pool, const char *line, size_t size, char
     if (size > pool->options.max_line)
         return hr_fail(-EMSGSIZE, "a request of %zu bytes; %zu are allowed", size,
                        pool->options.max_line);
-    if (memchr(line, '\n', size))
+    if (size > 0 && memchr(line, '\n', size))
         return hr_fail(-EINVAL, "a request is one line");
     pool->refs++;
     int r = acquire(pool, &worker);

@@ -16,6 +16,7 @@
 
 #define PIECE       4096
 #define BARREN_MOST 3
+#define QUOTED      80 /* bytes of a line in a message */
 
 /* --- its life */
 
@@ -237,13 +238,48 @@ void hr__worker_spoke_early(struct hr__worker *worker)
              "wrote to its standard output before it was asked");
 }
 
-/* What it says is not of their protocol: a banner, or what a library prints. */
-static int refuse_answer(struct hr__worker *worker, const char *line)
+/* Bytes of the character there, if it is one that a message can show; 0: it is none. */
+static size_t length_of_shown(const unsigned char *at, size_t left)
 {
+    size_t n = at[0] < 0x80 ? 1 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+    if (n == 1)
+        return at[0] >= ' ' && at[0] != 0x7f;
+    if (at[0] < 0xc2 || at[0] > 0xf4 || n > left || (at[0] == 0xc2 && at[1] < 0xa0))
+        return 0; /* the last of these would be control characters */
+    for (size_t i = 1; i < n; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    return n;
+}
+
+/* The beginning of a line for a message: one of the program's own must not move a cursor. */
+static void quote(const char *line, size_t size, char ret[QUOTED + 1])
+{
+    size_t at = 0, to = 0;
+    while (at < size) {
+        size_t n = length_of_shown((const unsigned char *)line + at, size - at);
+        if (to + (n > 0 ? n : strlen("\\x1b")) > QUOTED)
+            break;
+        if (n > 0)
+            memcpy(ret + to, line + at, n);
+        else
+            snprintf(ret + to, QUOTED + 1 - to, "\\x%02x", (unsigned char)line[at]);
+        to += n > 0 ? n : strlen("\\x1b");
+        at += n > 0 ? n : 1;
+    }
+    ret[to] = '\0';
+}
+
+/* What it says is not of their protocol: a banner, or what a library prints. */
+static int refuse_answer(struct hr__worker *worker, const char *line, size_t size)
+{
+    char said[QUOTED + 1];
     note_barren(worker, "said what is no answer");
+    quote(line, size, said);
     return hr_fail_native(-EPROTO, 0, NULL, NULL, true,
-                          "%s, process %d, said what is no answer: %.80s", worker->pool->name,
-                          (int)hr_process_pid(worker->process), line);
+                          "%s, process %d, said what is no answer: %s", worker->pool->name,
+                          (int)hr_process_pid(worker->process), said);
 }
 
 static int take_answer(struct hr__worker *worker, char **ret, size_t *ret_size)
@@ -260,7 +296,7 @@ static int take_answer(struct hr__worker *worker, char **ret, size_t *ret_size)
     if (r == 0 || hr__process_has_ended_output(worker->process))
         return lost(worker); /* half a line may be half an answer */
     if (options->is_answer && !options->is_answer(line, size, options->cookie))
-        return refuse_answer(worker, line);
+        return refuse_answer(worker, line, size);
     char *answer = malloc(size + 1);
     if (!answer)
         return hr_fail(-ENOMEM, "no memory for an answer");

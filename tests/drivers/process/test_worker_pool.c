@@ -508,3 +508,35 @@ TEST_REAL(a_line_that_is_no_answer_costs_the_worker_that_said_it_and_its_request
     ASSERT_EQ(stats_of(pool).started, 2);
     end(pool);
 }
+
+/* Says what stands in the request, with its escapes carried out. */
+#define SAYER "while read -r line; do printf \"$line\\n\"; done"
+
+TEST_REAL(what_is_quoted_of_a_banner_moves_no_cursor)
+{
+    hr_worker_pool *pool = POOL(SH(SAYER), .is_answer = is_bracketed, .cookie = scoring);
+    ASSERT_ERR(ask(pool, "\\033[2J\\r\\000\\tred\\177 \\233 \\302\\233 gr\\303\\274n", ""),
+               -EPROTO);
+    const char *quoted = strstr(hr_last_error()->message, "no answer: ");
+    ASSERT_STR(quoted, "no answer: \\x1b[2J\\x0d\\x00\\x09red\\x7f \\x9b \\xc2\\x9b gr\u00fcn");
+
+    char line[400], half[400];
+    memset(line, 'x', 200);
+    snprintf(line + 79, sizeof(line) - 79, "\\303\\274 and more"); /* 79 bytes, and one of two */
+    ASSERT_ERR(ask(pool, line, ""), -EPROTO);
+    snprintf(half, sizeof(half), "no answer: %.79s", line);
+    ASSERT_STR(strstr(hr_last_error()->message, "no answer: "), half);
+    end(pool);
+}
+
+TEST(what_is_to_be_run_has_to_be_said)
+{
+    struct hr_process_output output;
+    ASSERT_TRUE(!hr_worker_pool_new(NULL));
+    ASSERT_STR(hr_last_error()->message, "workers of no program");
+    ASSERT_TRUE(!hr_process_start(NULL));
+    ASSERT_TRUE(strstr(hr_last_error()->message, "argv is missing"));
+    hr_error_raise(&(struct hr_error){0});
+    ASSERT_ERR(hr_process_run(NULL, &output), -EINVAL);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "argv is missing"));
+}
