@@ -119,15 +119,26 @@ static bool is_full(const struct hr_redis_pubsub *pubsub, size_t size)
                                     pubsub->bytes + size > pubsub->options.max_bytes);
 }
 
+static bool tells_loss(const struct hr_redis_pubsub *pubsub, struct hr_list *link)
+{
+    return link != &pubsub->heard &&
+           hr_list_entry(link, struct hr__redis_heard, link)->code == HR_ELOST;
+}
+
+/* Losses between which nothing is left to be heard become one, so that they are as bounded as the
+ * messages are. */
 static void forget_oldest(struct hr_redis_pubsub *pubsub)
 {
     hr_list_foreach (link, &pubsub->heard) {
         struct hr__redis_heard *heard = hr_list_entry(link, struct hr__redis_heard, link);
-        if (heard->reply) {
-            forget_heard(pubsub, heard);
-            pubsub->missed++;
-            return;
-        }
+        struct hr_list *before = link->prev, *behind = link->next;
+        if (!heard->reply)
+            continue;
+        forget_heard(pubsub, heard);
+        pubsub->missed++;
+        if (tells_loss(pubsub, before) && tells_loss(pubsub, behind))
+            forget_heard(pubsub, hr_list_entry(before, struct hr__redis_heard, link));
+        return;
     }
 }
 
@@ -165,9 +176,7 @@ static void keep_message(struct hr_redis_pubsub *pubsub, hr_reply *message)
 
 void hr__redis_pubsub_tell(struct hr_redis_pubsub *pubsub, int code)
 {
-    struct hr_list *last = pubsub->heard.prev;
-    if (code == HR_ELOST && last != &pubsub->heard &&
-        hr_list_entry(last, struct hr__redis_heard, link)->code == HR_ELOST)
+    if (code == HR_ELOST && tells_loss(pubsub, pubsub->heard.prev))
         return; /* one loss after the other, and nothing heard between them */
     struct hr__redis_heard *heard = calloc(1, sizeof(*heard));
     if (!heard) {
@@ -331,6 +340,8 @@ int(hr_redis_subscribe)(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, con
         return fail_missing();
     if (pubsub->closed)
         return fail_closed(pubsub);
+    if (!name)
+        return hr_fail(-EINVAL, "redis: a channel without a name");
     struct hr__redis_subscription *it = hr__redis_pubsub_find(pubsub, kind, name);
     if (!it && !(it = hr__redis_pubsub_want(pubsub, kind, name)))
         return -ENOMEM;
@@ -350,7 +361,7 @@ int(hr_redis_unsubscribe)(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, c
     if (!pubsub)
         return fail_missing();
     struct hr__redis_subscription *it =
-        pubsub->closed ? NULL : hr__redis_pubsub_find(pubsub, kind, name);
+        pubsub->closed || !name ? NULL : hr__redis_pubsub_find(pubsub, kind, name);
     if (!it)
         return 0;
     bool standing = it->standing;

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "core/timeout.h"
 #include "drivers/redis/pubsub.h"
 #include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
@@ -337,4 +338,51 @@ TEST(a_subscriber_is_ever_more_patient_with_who_hangs_up_at_once_and_only_with_h
         ASSERT_EQ(fake.accepted, cases[i].connections);
         fake_client_end(redis, &fake);
     }
+}
+
+/* Confirms the subscription, says something, and hangs up: all in one write. */
+static void say_and_hang_up(struct fake_peer *peer)
+{
+    if (fake_introduce(peer) && fake_next(peer) &&
+        fake_say(peer, "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n"
+                       "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n"))
+        return;
+}
+
+/* What waits for the reader: m and l for messages and losses. */
+static void read_all(hr_redis_pubsub *pubsub, char ret[64])
+{
+    int r = 0;
+    for (size_t n = 0; n < 63 && r != -ETIMEDOUT; n++) {
+        struct hr_redis_message message;
+        struct hr_timeout limit = {0};
+        ASSERT_ERR(hr_timeout_enter(&limit, hr_ms(1)), 0);
+        r = hr_timeout_leave(&limit, hr_redis_pubsub_next(pubsub, &message));
+        if (r == 0)
+            hr_redis_message_done(&message);
+        ret[n] = r == 0 ? 'm' : r == HR_ELOST ? 'l' : '\0';
+    }
+}
+
+TEST(r8_losses_that_wait_are_as_bounded_as_messages)
+{
+    struct fake_redis fake;
+    char waits[64] = "";
+    fake_start(&fake, say_and_hang_up, NULL);
+    hr_redis *redis =
+        fake_client(&fake, &(struct hr_redis_options){
+                               .protocol = 2,
+                               .reconnect = {.first = hr_ms(100), .max = hr_ms(100), .factor = 1}
+    });
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *pubsub =
+        hr_redis_pubsub_new(redis, &(struct hr_redis_pubsub_options){.max_messages = 3});
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "c"), 0);
+    while (fake.accepted < 20)
+        ASSERT_ERR(hr_sleep(hr_ms(10)), 0);
+    fake_refuse(&fake);
+    ASSERT_ERR(hr_sleep(hr_ms(50)), 0);
+    read_all(pubsub, waits);
+    ASSERT_STR(waits, "lmlmlml");
+    fake_client_end(redis, &fake);
+    test_passes(2); /* it was between two attempts */
 }
