@@ -131,6 +131,7 @@ struct late {
 static void free_late(void *arg)
 {
     struct late *late = arg;
+    late->cluster->late_bytes -= hr_buf_size(&late->bytes);
     hr_buf_done(&late->bytes);
     hr__cluster_unref(late->cluster);
     free(late);
@@ -158,6 +159,9 @@ static int start_late(struct hr_redis_cluster *cluster, const struct hr__redis_r
     int r = hr__redis_check_manners(request);
     if (r == 0)
         r = hr__redis_format(&late->bytes, request);
+    late->cluster->late_bytes += hr_buf_size(&late->bytes);
+    if (r == 0 && late->cluster->late_bytes > late->cluster->pattern->target.limits.max_pending)
+        r = hr_fail(-ENOBUFS, "redis: too much waits for replies of the cluster");
     if (r == 0) {
         struct hr_task_options options = {.name = "redis-command", .free_arg = free_late};
         *ret = hr_create_task_with(&options, ask_late, late);

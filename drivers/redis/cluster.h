@@ -46,7 +46,8 @@ HR_PUBLIC hr_async int hr_redis_cluster_command_by(hr_redis_cluster *cluster, hr
                                                    const void *key, size_t key_len, const char *fmt,
                                                    ...);
 
-/* As hr_redis_command_future(). */
+/* As hr_redis_command_future(). Their bytes are kept until they are answered: where those of all
+ * would be more than max_pending, the future fails with -ENOBUFS. */
 HR_PUBLIC hr_owned hr_future *hr_redis_cluster_command_future(hr_redis_cluster *cluster,
                                                               const char *fmt, ...);
 

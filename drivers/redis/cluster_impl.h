@@ -27,6 +27,7 @@ struct hr_redis_cluster {
     unsigned refs;
     hr_redis *pattern; /* never connects: it holds the options */
     bool closed;
+    size_t late_bytes; /* of commands that are futures */
 
     struct hr_list nodes;
     struct hr__redis_node *slots[HR__REDIS_SLOTS]; /* borrowed; NULL: nobody's */

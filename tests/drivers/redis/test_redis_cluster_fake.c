@@ -278,6 +278,29 @@ TEST(a_node_that_left_is_hung_up_on_and_forgotten)
     end_two(cluster, &a, &b);
 }
 
+TEST(futures_that_wait_are_bounded_in_bytes)
+{
+    struct node a;
+    char url[64], text[601];
+    memset(text, 'x', 600);
+    text[600] = '\0';
+    start(&a);
+    a.thinks = hr_ms(10);
+    draw_map(&a, 16383, &a, NULL);
+    snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:%u", a.fake.port);
+    hr_redis_cluster *cluster =
+        hr_redis_cluster_new(&(struct hr_redis_options){.url = url, .max_pending = 1000});
+    for (int i = 0; i < 3; i++) { /* what was answered makes room */
+        hr_future *first = hr_redis_cluster_command_future(cluster, "ECHO %s", text);
+        hr_future *second = hr_redis_cluster_command_future(cluster, "ECHO %s", text);
+        ASSERT_ERR(hr_join(second), -ENOBUFS);
+        ASSERT_FALSE(hr_last_error()->sent);
+        ASSERT_ERR(hr_join(first), 0);
+    }
+    end_client(cluster);
+    fake_end(&a.fake);
+}
+
 TEST(the_url_has_to_be_that_of_a_cluster)
 {
     static const char *const urls[] = {"unix:///s", "redis+sentinel://h/m", "redis://h/1",
