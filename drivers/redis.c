@@ -134,6 +134,8 @@ static struct hr_redis *make_client(unsigned connections, hr_usec command_timeou
 
 hr_redis *hr__redis_new_pattern(const struct hr_redis_options *options)
 {
+    static const struct hr_redis_options defaults;
+    options = options ? options : &defaults;
     hr_redis *redis =
         make_client(options->connections ? options->connections : DEFAULT_CONNECTIONS,
                     options->command_timeout ? options->command_timeout : hr_seconds(5),

@@ -368,6 +368,11 @@ static int put_format(struct formatter *f)
 }
 
 static int put_array(struct writer *w, const struct hr__redis_request *request)
+static int refuse_null(size_t i)
+{
+    return hr_fail(-EINVAL, "redis: word %zu of the command is NULL", i + 1);
+}
+
 {
     if (request->argc == 0)
         return refuse_empty();
@@ -376,8 +381,9 @@ static int put_array(struct writer *w, const struct hr__redis_request *request)
         return r;
     w->at = put_header(w->at, '*', request->argc);
     for (size_t i = 0; r == 0 && i < request->argc; i++) {
-        const char *arg = request->argv[i];
-        r = put_whole(w, arg, request->lens ? request->lens[i] : strlen(arg));
+        size_t len = 0;
+        const char *arg = hr__redis_argv_at(request, i, &len);
+        r = arg ? put_whole(w, arg, len) : refuse_null(i);
     }
     return r;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "core/buf.h"
 
@@ -23,4 +24,14 @@ struct hr__redis_request {
 
 /* Appends the command; as often as one likes. 0; -EINVAL (format, no words) or -ENOMEM: nothing was
  * appended. */
+/* A word of a command that is an array; NULL: there is a NULL, which stands for nothing where it has
+ * bytes. */
+static inline const char *hr__redis_argv_at(const struct hr__redis_request *request, size_t i,
+                                            size_t *ret_len)
+{
+    const char *word = request->argv[i];
+    *ret_len = request->lens ? request->lens[i] : word ? strlen(word) : 1;
+    return word || *ret_len > 0 ? word : "";
+}
+
 int hr__redis_format(struct hr_buf *out, const struct hr__redis_request *request);

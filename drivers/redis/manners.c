@@ -123,18 +123,26 @@ static struct opening opening_of_format(const char *fmt)
     return words;
 }
 
+/* One that is missing has no bytes, and so has a NULL, which is refused when it is sent. */
+static const char *word_at(const struct hr__redis_request *request, size_t i, size_t *ret_len)
+{
+    const char *word = i < request->argc ? hr__redis_argv_at(request, i, ret_len) : NULL;
+    if (!word)
+        *ret_len = 0;
+    return word ? word : "";
+}
+
 static struct opening opening_of_array(const struct hr__redis_request *request)
 {
-    struct opening words = {.first = request->argv[0], .second = ""};
-    words.first_len = request->lens ? request->lens[0] : strlen(words.first);
-    if (request->argc > 1) {
-        words.second = request->argv[1];
-        words.second_len = request->lens ? request->lens[1] : strlen(words.second);
-    }
+    struct opening words;
+    words.first = word_at(request, 0, &words.first_len);
+    words.second = word_at(request, 1, &words.second_len);
     struct options options = {.over = !reads_streams(&words)};
-    for (size_t i = 1; i < request->argc && !options.over; i++)
-        look_at_option(&options, request->argv[i],
-                       request->lens ? request->lens[i] : strlen(request->argv[i]));
+    for (size_t i = 1; i < request->argc && !options.over; i++) {
+        size_t len;
+        const char *word = word_at(request, i, &len);
+        look_at_option(&options, word, len);
+    }
     words.waits = options.blocks;
     return words;
 }
@@ -231,5 +239,7 @@ int hr__redis_check_manners(const struct hr__redis_request *request)
 
 int hr__redis_check_own_manners(const struct hr__redis_request *request)
 {
+    if (!request->fmt)
+        return hr_fail(-EINVAL, "redis: the command is empty");
     return check_format(request, false);
 }

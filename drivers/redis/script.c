@@ -15,7 +15,7 @@
 
 struct hr_redis_arg hr_redis_str(const char *text)
 {
-    return hr_redis_bytes(text, strlen(text));
+    return hr_redis_bytes(text, text ? strlen(text) : SIZE_MAX);
 }
 
 struct hr_redis_arg hr_redis_int(int64_t number)

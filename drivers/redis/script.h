@@ -37,9 +37,10 @@ HR_PUBLIC hr_async int hr_redis_fcall(hr_redis *redis, hr_reply **ret, const cha
                                       size_t n_keys, const struct hr_redis_arg *keys, size_t n_args,
                                       const struct hr_redis_arg *args);
 
+/* A NULL with bytes, and one for a text, is refused when the command is sent: -EINVAL. */
 static inline struct hr_redis_arg hr_redis_bytes(const void *data, size_t len)
 {
-    return (struct hr_redis_arg){(const char *)data, len, ""};
+    return (struct hr_redis_arg){(const char *)data, data || len == 0 ? len : SIZE_MAX, ""};
 }
 HR_PUBLIC struct hr_redis_arg hr_redis_str(const char *text);
 HR_PUBLIC struct hr_redis_arg hr_redis_int(int64_t number);

@@ -37,7 +37,7 @@ void hr__words_add(struct hr__words *words, const char *data, size_t len)
 
 void hr__words_add_text(struct hr__words *words, const char *text)
 {
-    hr__words_add(words, text, strlen(text));
+    hr__words_add(words, text, text ? strlen(text) : SIZE_MAX);
 }
 
 void hr__words_add_count(struct hr__words *words, size_t count)
@@ -49,7 +49,10 @@ void hr__words_add_count(struct hr__words *words, size_t count)
 void hr__words_add_args(struct hr__words *words, size_t n, const struct hr_redis_arg *args)
 {
     for (size_t i = 0; i < n; i++)
-        hr__words_add(words, args[i].data ? args[i].data : args[i].number, args[i].len);
+        hr__words_add(words,
+                      args[i].data || args[i].len >= sizeof(args[i].number) ? args[i].data
+                                                                            : args[i].number,
+                      args[i].len);
 }
 
 int hr__words_init_call(struct hr__words *words, const char *command, const char *what,

@@ -24,6 +24,7 @@ struct hr__words {
 int hr__words_init(struct hr__words *words, size_t most);
 void hr__words_done(struct hr__words *words);
 
+/* A NULL is a word, too: it is refused where the command is sent. */
 void hr__words_add(struct hr__words *words, const char *data, size_t len);
 void hr__words_add_text(struct hr__words *words, const char *text);
 void hr__words_add_count(struct hr__words *words, size_t count); /* once */

@@ -11,6 +11,7 @@
 #include "drivers/redis/scan.h"
 #include "drivers/redis/stream.h"
 #include "drivers/redis/typed.h"
+#include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
 
 static const struct hr_redis_script script = {.source = "return 1", .len = 8, .sha1 = "0"};
@@ -94,6 +95,52 @@ static void check_cluster(int code)
     ASSERT_ERR(hr_redis_cluster_each(none, never, NULL), code);
     ASSERT_ERR(hr_redis_cluster_close(none), code);
     ASSERT_TRUE(!hr_redis_cluster_free(none));
+}
+
+TEST(a_client_without_options_has_no_url)
+{
+    ASSERT_TRUE(!hr_redis_new(NULL));
+    ASSERT_TRUE(strstr(hr_last_error()->message, "the url is missing"));
+    ASSERT_TRUE(!hr_redis_cluster_new(NULL));
+    ASSERT_TRUE(strstr(hr_last_error()->message, "the url is missing"));
+}
+
+static int hset_null(hr_redis *redis)
+{
+    return hr_redis_hset(redis, "k", HR_REDIS_FIELDS({NULL, hr_redis_int(1)}));
+}
+
+TEST(a_word_that_is_null_is_refused)
+{
+    struct fake_redis fake;
+    fake_start(&fake, fake_echo, NULL);
+    hr_redis *redis = fake_client(&fake, NULL);
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    hr_redis_conn *conn = NULL;
+    const char *const nothing[] = {NULL}, *const key[] = {"GET", NULL},
+                      *const stream[] = {"XREAD", NULL};
+    const size_t lens[] = {3, 5}, empty[] = {3, 0};
+    const struct hr_redis_arg args[] = {hr_redis_str("GET"), hr_redis_str(NULL)},
+                              bytes[] = {hr_redis_str("GET"), hr_redis_bytes(NULL, 5)};
+
+    ASSERT_ERR(hr_redis_command_argv(redis, NULL, 1, nothing, NULL), -EINVAL);
+    ASSERT_STR(hr_last_error()->message, "redis: word 1 of the command is NULL");
+    ASSERT_ERR(hr_redis_command_argv(redis, NULL, 2, key, NULL), -EINVAL);
+    ASSERT_STR(hr_last_error()->message, "redis: word 2 of the command is NULL");
+    ASSERT_ERR(hr_redis_command_argv(redis, NULL, 2, key, lens), -EINVAL);
+    ASSERT_ERR(hr_redis_command_argv(redis, NULL, 2, stream, NULL), -EINVAL);
+    ASSERT_ERR(hr_redis_command_args(redis, NULL, 2, args), -EINVAL);
+    ASSERT_ERR(hr_redis_command_args(redis, NULL, 2, bytes), -EINVAL);
+    ASSERT_ERR(hset_null(redis), -EINVAL);
+    ASSERT_ERR(hr_redis_watch(redis, 1, nothing, &conn), -EINVAL);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, NULL), -EINVAL);
+    ASSERT_ERR(hr_redis_unsubscribe(pubsub, HR_REDIS_CHANNEL, NULL), 0);
+
+    /* One of no bytes is an empty word, and the connection is none the worse. */
+    ASSERT_ERR(hr_redis_command_argv(redis, &reply, 2, key, empty), 0);
+    ASSERT_TRUE(hr_reply_equals(reply, "GET "));
+    fake_client_end(redis, &fake);
 }
 
 TEST(a_call_on_what_was_never_made_says_so)
