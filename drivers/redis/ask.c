@@ -41,7 +41,6 @@ bool hr__redis_heed_refusal(struct hr_redis *redis, int r)
 struct asking {
     struct hr_redis *redis;
     const struct hr__redis_request *request;
-    hr_reply **parts; /* NULL: the request has one reply */
     hr_reply **ret;
     hr_usec deadline;
     bool stands; /* the deadline, however long connecting takes */
@@ -52,7 +51,7 @@ static int ask_on(struct hr__redis_conn *conn, const struct asking *a, hr_usec s
 {
     struct hr__redis_call call hr_unset; /* to clear it would take a tenth of a command's time */
     call.future = NULL;
-    call.parts = a->parts;
+    call.request = a->request;
     call.patience = a->redis->command_timeout;
     int r = hr__redis_call_begin(&call, conn, a->request, span);
     if (r < 0)
@@ -84,7 +83,7 @@ static bool is_asked_again(struct asking *a, int r)
 {
     if (a->redis->state == HR__REDIS_CLOSED || hr_now() >= a->deadline)
         return false;
-    if (r == HR_ELOST && a->repeats > 0 && !a->parts) {
+    if (r == HR_ELOST && a->repeats > 0 && a->request->more == 0) {
         a->repeats--;
         return true;
     }
@@ -110,7 +109,7 @@ static int ask(struct asking *a)
 {
     struct hr_redis *redis = a->redis;
     int r = hr__redis_check_loop(redis);
-    if (r >= 0 && !a->parts)
+    if (r >= 0 && a->request->more == 0)
         r = hr__redis_check_manners(a->request);
     if (r < 0)
         return r;
@@ -136,15 +135,11 @@ int hr__redis_ask(struct hr_redis *redis, hr_reply **ret, const struct hr__redis
         .redis = redis, .request = request, .ret = ret, .repeats = redis ? redis->repeats : 0});
 }
 
-int hr__redis_ask_by(struct hr_redis *redis, hr_usec deadline, hr_reply **parts, hr_reply **ret,
+int hr__redis_ask_by(struct hr_redis *redis, hr_usec deadline, hr_reply **ret,
                      const struct hr__redis_request *request)
 {
-    return ask(&(struct asking){.redis = redis,
-                                .request = request,
-                                .parts = parts,
-                                .ret = ret,
-                                .deadline = deadline,
-                                .stands = true});
+    return ask(&(struct asking){
+        .redis = redis, .request = request, .ret = ret, .deadline = deadline, .stands = true});
 }
 
 int hr__redis_ask_v(struct hr_redis *redis, hr_reply **ret, const char *fmt, va_list *args)

@@ -313,7 +313,7 @@ int hr__redis_call_end_any(struct hr__redis_call *call, hr_reply **ret)
 int hr__redis_call(struct hr__redis_conn *conn, hr_reply **ret,
                    const struct hr__redis_request *request, hr_usec span)
 {
-    struct hr__redis_call call = {0};
+    struct hr__redis_call call = {.request = request};
     int r = hr__redis_call_begin(&call, conn, request, span);
     if (r < 0)
         return r;

@@ -94,10 +94,9 @@ hr_async int hr__redis_ask_v(struct hr_redis *redis, hr_reply **ret, const char 
 
 /* The command of a request by a moment on the loop's clock that stands, however long connecting
  * takes: for what has one time limit with several servers. Where the request has several commands,
- * the replies before the last go to parts, as many as have come, and are the caller's; NULL: it has
- * one. */
-hr_async int hr__redis_ask_by(struct hr_redis *redis, hr_usec deadline, hr_reply **parts,
-                              hr_reply **ret, const struct hr__redis_request *request);
+ * as many of its parts as have come are the caller's. */
+hr_async int hr__redis_ask_by(struct hr_redis *redis, hr_usec deadline, hr_reply **ret,
+                              const struct hr__redis_request *request);
 
 /* r is how a command ended, and the record says why: a server that is not what it was is left.
  * True: it said that it is not. */

@@ -203,7 +203,7 @@ static void accept_reply(struct hr__redis_conn *conn, hr_reply *reply)
     struct hr__redis_call *call;
     if (hr__redis_line_take_part(&conn->line, &call)) {
         if (call)
-            call->parts[call->n_parts++] = reply;
+            call->request->parts[call->n_parts++] = reply;
         else
             (void)hr_reply_free(reply);
         return;
@@ -224,6 +224,19 @@ static int fail_socket(const struct hr__redis_conn *conn, int code)
 {
     const char *why = code == -EPROTO ? hr_last_error()->message : hr_error_text(code);
     return hr_fail(code, "%s: %s", conn->name, why);
+}
+
+/* Names the command whose reply it is, where that is known. */
+static int fail_size(const struct hr__redis_conn *conn)
+{
+    const struct hr__redis_call *call = NULL;
+    char name[HR__REDIS_COMMAND_MAX] = "";
+    if (!conn->push && hr__redis_line_due(&conn->line)) /* else it may be a message */
+        call = hr__redis_line_at(&conn->line, conn->line.head)->call;
+    if (call && call->request)
+        hr__redis_name_command(call->request, call->n_parts, name);
+    return hr_fail(-EMSGSIZE, "%s: the reply%s%s is larger than max_reply (%zu bytes)", conn->name,
+                   name[0] ? " to " : "", name, conn->limits.max_reply);
 }
 
 /* Reads once and hands out what is whole. 1; 0 when there was nothing; or why it ended. */
@@ -248,8 +261,7 @@ static int receive(struct hr__redis_conn *conn)
             accept_reply(conn, reply);
     }
     if (r == -EMSGSIZE)
-        return hr_fail(r, "%s: the reply is larger than max_reply (%zu bytes)", conn->name,
-                       conn->limits.max_reply);
+        return fail_size(conn);
     return r < 0 ? r : 1;
 }
 

@@ -29,11 +29,12 @@ struct hr__redis_limits {
 };
 
 /* A command on its way, and afterwards how it ended. On the stack of the task that waits, or on
- * the heap when a future stands for it. The caller sets future, parts and patience, if only to 0;
+ * the heap when a future stands for it. The caller sets future, request and patience, if only to 0;
  * begin sets the rest. */
 struct hr__redis_call {
     struct hr__redis_conn *conn; /* referenced until the call is over */
     hr_future *future;           /* completed instead of waking a task; then frees the call */
+    const struct hr__redis_request *request; /* NULL: it does not live as long, and has one reply */
     uint64_t place;
     hr_usec deadline;
     hr_usec
@@ -42,8 +43,7 @@ struct hr__redis_call {
     bool sent; /* it left whole: the server may have carried it out */
     int code;  /* 0: the reply came */
     hr_reply *reply;
-    hr_reply **parts; /* the replies before the last, when the request says that there are more */
-    size_t n_parts;   /* so many have come: the caller's */
+    size_t n_parts; /* so many of the request's parts have come: the caller's */
     hr_event done;
 };
 

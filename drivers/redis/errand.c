@@ -118,7 +118,7 @@ static int ask_node(const struct errand *e, struct hr__redis_node *node, bool as
     if (!asking) {
         struct hr__redis_request request = {.data = hr_buf_data(e->bytes),
                                             .len = hr_buf_size(e->bytes)};
-        return hr__redis_ask_by(node->redis, e->deadline, NULL, ret, &request);
+        return hr__redis_ask_by(node->redis, e->deadline, ret, &request);
     }
     struct hr_buf both;
     hr_buf_init(&both, SIZE_MAX);
@@ -128,8 +128,8 @@ static int ask_node(const struct errand *e, struct hr__redis_node *node, bool as
     if (r == 0) {
         hr_reply *first = NULL;
         struct hr__redis_request request = {
-            .data = hr_buf_data(&both), .len = hr_buf_size(&both), .more = 1};
-        r = hr__redis_ask_by(node->redis, e->deadline, &first, ret, &request);
+            .data = hr_buf_data(&both), .len = hr_buf_size(&both), .more = 1, .parts = &first};
+        r = hr__redis_ask_by(node->redis, e->deadline, ret, &request);
         hr_reply_free(first);
     } else {
         r = hr_fail(-ENOMEM, "redis: no memory for the command");

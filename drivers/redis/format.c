@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <float.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -367,12 +368,12 @@ static int put_format(struct formatter *f)
     return r < 0 ? r : fill_gap(&f->w, ARRAY_GAP, position(&f->w), '*', words);
 }
 
-static int put_array(struct writer *w, const struct hr__redis_request *request)
 static int refuse_null(size_t i)
 {
     return hr_fail(-EINVAL, "redis: word %zu of the command is NULL", i + 1);
 }
 
+static int put_array(struct writer *w, const struct hr__redis_request *request)
 {
     if (request->argc == 0)
         return refuse_empty();
@@ -413,4 +414,45 @@ int hr__redis_format(struct hr_buf *out, const struct hr__redis_request *request
     if (r == -ENOMEM || r == -ENOBUFS)
         return hr_fail(-ENOMEM, "redis: no memory for the command");
     return r;
+}
+
+/* A word as it is sent: "$6", the word, each with CR LF behind it. Returns where the next is. */
+static const char *read_word(const char *at, const char **ret, size_t *ret_len)
+{
+    *ret_len = strtoul(at + 1, NULL, 10);
+    *ret = strchr(at, '\n') + 1;
+    return *ret + *ret_len + 2;
+}
+
+/* The first word of the command that has n before it: each is "*2" and so many words. */
+static void find_word(const char *at, size_t n, const char **ret, size_t *ret_len)
+{
+    for (;; n--) {
+        unsigned long words = strtoul(at + 1, NULL, 10);
+        at = read_word(strchr(at, '$'), ret, ret_len);
+        if (n == 0)
+            return;
+        for (; words > 1; words--)
+            at = read_word(at, ret, ret_len);
+    }
+}
+
+void hr__redis_name_command(const struct hr__redis_request *request, size_t n,
+                            char ret[HR__REDIS_COMMAND_MAX])
+{
+    const char *word;
+    size_t len, i = 0;
+    if (request->data) {
+        find_word(request->data, n, &word, &len);
+    } else if (request->fmt) {
+        word = request->fmt + strspn(request->fmt, " ");
+        len = strcspn(word, " %");
+        if (word[len] == '%')
+            len = 0;
+    } else {
+        word = hr__redis_argv_at(request, 0, &len);
+    }
+    for (; i < len && i + 1 < HR__REDIS_COMMAND_MAX && word[i] > ' ' && word[i] < 0x7f; i++)
+        ret[i] = word[i];
+    ret[i] = '\0';
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/buf.h"
+#include "drivers/redis/reply.h"
 
 /* A command in one of its three forms: a format with its arguments, an array, or bytes that were
  * formatted before. Everything is borrowed. */
@@ -19,13 +20,12 @@ struct hr__redis_request {
     const size_t *lens; /* NULL: argv holds strings */
     const char *data;   /* bytes, and how many */
     size_t len;
-    size_t more; /* replies that come before the last: bytes may hold several commands */
+    size_t more;      /* replies that come before the last: bytes may hold several commands */
+    hr_reply **parts; /* where they go; NULL: there are none */
 };
 
-/* Appends the command; as often as one likes. 0; -EINVAL (format, no words) or -ENOMEM: nothing was
- * appended. */
-/* A word of a command that is an array; NULL: there is a NULL, which stands for nothing where it has
- * bytes. */
+/* A word of a command that is an array. NULL: that is what stands there, and not for an empty
+ * one. */
 static inline const char *hr__redis_argv_at(const struct hr__redis_request *request, size_t i,
                                             size_t *ret_len)
 {
@@ -34,4 +34,13 @@ static inline const char *hr__redis_argv_at(const struct hr__redis_request *requ
     return word || *ret_len > 0 ? word : "";
 }
 
+/* Appends the command; as often as one likes. 0; -EINVAL (format, no words) or -ENOMEM: nothing was
+ * appended. */
 int hr__redis_format(struct hr_buf *out, const struct hr__redis_request *request);
+
+#define HR__REDIS_COMMAND_MAX 24
+
+/* What a command is called, for messages, as far as ret has room: the first word. Where bytes hold
+ * several, the one that has n before it. Empty where a format has its arguments say it. */
+void hr__redis_name_command(const struct hr__redis_request *request, size_t n,
+                            char ret[HR__REDIS_COMMAND_MAX]);

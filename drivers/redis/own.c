@@ -189,10 +189,10 @@ static void leave_blocked(struct hr_redis_conn *own, struct hr__redis_call *call
 
 int(hr_redis_conn_command)(hr_redis_conn *conn, hr_reply **ret, hr_usec block, const char *fmt, ...)
 {
-    struct hr__redis_call call = {0};
     va_list args;
     va_start(args, fmt);
     struct hr__redis_request request = {.fmt = fmt, .args = &args};
+    struct hr__redis_call call = {.request = &request};
     int r = hr__redis_check_lent(conn);
     if (r >= 0)
         r = hr__redis_check_own_manners(&request);

@@ -65,17 +65,13 @@ static int set_outcome(struct hr_redis_outcome *outcome, int code, bool sent, co
 /* Says in the record of an error reply which of the commands it is about. */
 static void blame(const hr_redis_pipeline *p, size_t i)
 {
-    const char *bytes = hr_buf_data(&p->bytes);
-    for (size_t before = 0; before < i; before++)
-        bytes += p->lens[before];
-    const char *header = strchr(bytes, '$'); /* of its first word */
-    const char *name = strchr(header, '\n') + 1;
-    long len = strtol(header + 1, NULL, 10);
+    struct hr__redis_request all = {.data = hr_buf_data(&p->bytes)};
+    char name[HR__REDIS_COMMAND_MAX];
     struct hr_error why = {0};
+    hr__redis_name_command(&all, i, name);
     hr_error_copy(&why, hr_last_error());
     (void)hr_fail_native(why.code, why.native, NULL, why.kind[0] ? why.kind : NULL, why.sent,
-                         "command %zu of %zu, %.*s: %s", i + 1, p->count,
-                         (int)(len < 20 ? len : 20), name, why.message);
+                         "command %zu of %zu, %s: %s", i + 1, p->count, name, why.message);
     hr_error_done(&why);
 }
 
@@ -107,30 +103,37 @@ static int end_first(struct first *first)
     return first->code;
 }
 
-static int begin_at(hr_redis_pipeline *p, size_t i, size_t offset, struct hr__redis_call *call,
+/* A command of a plain run. */
+struct asked {
+    struct hr__redis_request request;
+    struct hr__redis_call call;
+};
+
+static int begin_at(hr_redis_pipeline *p, size_t i, size_t offset, struct asked *asked,
                     struct hr__redis_conn *conn, hr_usec span)
 {
-    const char *argv[3];
-    size_t lens[3];
-    struct hr__redis_request request;
-    if (i < p->n_scripts)
-        request = load_of(p->scripts[i], argv, lens);
-    else
-        request = (struct hr__redis_request){.data = hr_buf_data(&p->bytes) + offset,
-                                             .len = p->lens[i - p->n_scripts]};
-    return hr__redis_call_begin(call, conn, &request, span);
+    if (i < p->n_scripts) {
+        const char *argv[3];
+        size_t lens[3];
+        struct hr__redis_request load = load_of(p->scripts[i], argv, lens);
+        return hr__redis_call_begin(&asked->call, conn, &load, span);
+    }
+    asked->request.data = hr_buf_data(&p->bytes) + offset;
+    asked->request.len = p->lens[i - p->n_scripts];
+    asked->call.request = &asked->request;
+    return hr__redis_call_begin(&asked->call, conn, &asked->request, span);
 }
 
 static int run_on(struct hr__redis_conn *conn, hr_redis_pipeline *p, hr_usec span)
 {
     size_t total = p->n_scripts + p->count, begun = 0, offset = 0;
-    hr_auto(hr_freep) struct hr__redis_call *calls = calloc(total, sizeof(*calls));
+    hr_auto(hr_freep) struct asked *all = calloc(total, sizeof(*all));
     struct first first = {.pipeline = p};
-    if (!calls)
+    if (!all)
         return hr__pipeline_fail_memory();
     while (begun < total && first.code == 0) {
         note(&first, begun < p->n_scripts ? NO_COMMAND : begun - p->n_scripts,
-             begin_at(p, begun, offset, &calls[begun], conn, span));
+             begin_at(p, begun, offset, &all[begun], conn, span));
         if (first.code < 0)
             break;
         if (begun >= p->n_scripts)
@@ -143,12 +146,13 @@ static int run_on(struct hr__redis_conn *conn, hr_redis_pipeline *p, hr_usec spa
 
     bool left = first.code == -ECANCELED;
     for (size_t i = 0; i < begun; i++) {
-        if (left || hr__redis_call_wait(&calls[i]) < 0) {
+        struct hr__redis_call *call = &all[i].call;
+        if (left || hr__redis_call_wait(call) < 0) {
             left = true;
-            hr__redis_call_abandon(&calls[i]);
+            hr__redis_call_abandon(call);
         }
-        bool sent = calls[i].sent;
-        int r = hr__redis_call_end_any(&calls[i], &p->replies[i]);
+        bool sent = call->sent;
+        int r = hr__redis_call_end_any(call, &p->replies[i]);
         size_t number = i < p->n_scripts ? NO_COMMAND : i - p->n_scripts;
         if (number != NO_COMMAND)
             r = set_outcome(&p->outcomes[number], r, sent, p->replies[i]);
@@ -244,11 +248,12 @@ static int exec_on(struct hr__redis_conn *conn, hr_redis_pipeline *p, hr_usec sp
 {
     hr_auto(hr_buf_done) struct hr_buf bytes;
     hr_buf_init(&bytes, SIZE_MAX);
-    struct hr__redis_call call = {.parts = p->replies};
     int r = compose(p, &bytes);
     struct hr__redis_request request = {.data = hr_buf_data(&bytes),
                                         .len = hr_buf_size(&bytes),
-                                        .more = p->n_scripts + 1 + p->count};
+                                        .more = p->n_scripts + 1 + p->count,
+                                        .parts = p->replies};
+    struct hr__redis_call call = {.request = &request};
     if (r == 0)
         r = hr__redis_call_begin(&call, conn, &request, span);
     if (r < 0) {

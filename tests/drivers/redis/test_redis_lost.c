@@ -188,26 +188,6 @@ TEST(r4_a_reply_nested_too_deep_ends_the_connection_with_a_reason)
     fake_client_end(redis, &fake);
 }
 
-static void answer_large(struct fake_peer *peer)
-{
-    static char large[32 * 1024];
-    memset(large, 'x', sizeof(large));
-    if (!fake_introduce(peer) || !fake_next(peer) || !fake_say(peer, "$1000000\r\n"))
-        return;
-    while (fake_say_bytes(peer, large, sizeof(large)))
-        ;
-}
-
-TEST(a_reply_larger_than_max_reply_ends_the_connection_with_a_reason)
-{
-    struct fake_redis fake;
-    fake_start(&fake, answer_large, NULL);
-    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.max_reply = 100000});
-    ASSERT_ERR(hr_redis_command(redis, NULL, "LARGE"), HR_ELOST);
-    ASSERT_TRUE(strstr(hr_last_error()->message, "larger than max_reply (100000 bytes)"));
-    fake_client_end(redis, &fake);
-}
-
 TEST(a_server_that_is_not_there_is_told_at_once)
 {
     hr_redis *redis = hr_redis_new(&(struct hr_redis_options){.url = "unix:///nowhere/s.sock"});
