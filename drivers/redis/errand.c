@@ -34,7 +34,8 @@ enum verdict {
     LATER, /* to be asked again after a while */
 };
 
-/* "MOVED 3999 host:port"; a node that does not know the host leaves it out: it is its own. */
+/* "MOVED 3999 host:port"; a node that does not know the host leaves it out: it is its own. text is
+ * that of a record, which may have been cut in the middle of a port. */
 static bool read_redirect(const char *text, const struct hr__redis_node *node,
                           struct hr__redis_address *ret)
 {
@@ -42,7 +43,8 @@ static bool read_redirect(const char *text, const struct hr__redis_node *node,
     place = place ? strchr(place + 1, ' ') : NULL;
     const char *colon = place ? strrchr(place, ':') : NULL;
     char host[sizeof(ret->host)];
-    if (!colon || (size_t)(colon - place) > sizeof(host))
+    if (!colon || (size_t)(colon - place) > sizeof(host) ||
+        strlen(text) == HR_ERROR_MESSAGE_MAX - 1)
         return false;
     size_t len = (size_t)(colon - place) - 1;
     memcpy(host, place + 1, len);
@@ -69,8 +71,11 @@ static enum verdict follow_redirect(struct errand *e, const struct hr__redis_nod
     struct hr__redis_address to;
     char text[HR_ERROR_MESSAGE_MAX];
     snprintf(text, sizeof(text), "%s", hr_last_error()->message);
-    if (!read_redirect(text, node, &to))
-        return OVER;
+    if (!read_redirect(text, node, &to)) {
+        if (moved) /* the map knows where */
+            hr__cluster_want_map(e->cluster);
+        return moved ? LATER : OVER;
+    }
     if (++e->redirects > REDIRECTS_MAX) {
         (void)hr_fail_native(HR_EREPLY, 0, NULL, hr_last_error()->kind, true,
                              "%s, after %d redirections: the nodes do not agree", text,

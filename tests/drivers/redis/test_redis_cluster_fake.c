@@ -14,7 +14,7 @@
 struct node {
     struct fake_redis fake;
     char map[400];
-    char replies[3][80];
+    char replies[3][240];
     bool hangs_up;
     hr_usec thinks; /* before it answers a command */
     int asked;
@@ -69,7 +69,7 @@ static void draw_map(struct node *node, unsigned last, const struct node *one,
                  other->fake.port);
 }
 
-static void redirect(char ret[80], const char *kind, const char *key, const struct node *to)
+static void redirect(char ret[240], const char *kind, const char *key, const struct node *to)
 {
     snprintf(ret, 80, "-%s %u 127.0.0.1:%u\r\n", kind, hr_redis_slot(key, strlen(key)),
              to->fake.port);
@@ -118,6 +118,24 @@ TEST(r5_moved_is_followed_and_remembered)
     ASSERT_STR(a.heard, "GET k|");
     ASSERT_STR(b.heard, "GET k|GET k|");
     end_two(cluster, &a, &b);
+}
+
+TEST(a_node_whose_name_is_too_long_to_be_told_is_looked_up_in_the_map)
+{
+    static const int lens[] = {176, 180, 200}; /* the port is cut, the port is gone, and more */
+    for (size_t i = 0; i < HR_ARRAY_LEN(lens); i++) {
+        struct node a, b;
+        char name[240];
+        hr_redis_cluster *cluster = start_two(&a, &b);
+        ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "PING"), 0);
+        memset(name, 'n', sizeof(name));
+        draw_map(&a, 16383, &b, NULL);
+        snprintf(a.replies[0], sizeof(a.replies[0]), "-MOVED %u %.*s:%u\r\n", hr_redis_slot("k", 1),
+                 lens[i], name, b.fake.port);
+        ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), 0);
+        ASSERT_STR(b.heard, "GET k|");
+        end_two(cluster, &a, &b);
+    }
 }
 
 TEST(r5_ask_is_followed_once_and_changes_no_map)
