@@ -408,9 +408,9 @@ TEST_REAL(what_others_would_suffer_from_is_refused_on_the_shared_connection)
     hr_auto(test_redis_end) struct test_redis server = {0};
     test_redis_start(&server, NULL);
     hr_redis *redis = hr_redis_new(&(struct hr_redis_options){.url = server.unix_url});
-    static const char *const refused[] = {"MULTI",           "watch k",       " Select 3",
-                                          "SUBSCRIBE c",     "BLPOP none 60", "WAIT 1 0",
-                                          "client Reply off"};
+    static const char *const refused[] = {
+        "MULTI",    "watch k",          " Select 3", "SUBSCRIBE c", "BLPOP none 60",
+        "WAIT 1 0", "client Reply off", "SYNC",      "PSYNC ? -1"};
     for (size_t i = 0; i < HR_ARRAY_LEN(refused); i++) {
         ASSERT_ERR(hr_redis_command(redis, NULL, refused[i]), -EINVAL);
         ASSERT_TRUE(strstr(hr_last_error()->message, "use ") || strstr(refused[i], "Reply"));
