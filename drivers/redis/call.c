@@ -148,7 +148,6 @@ static void deadline_due(void *arg)
                       (double)(now - conn->heard) / 1e6);
         hr__redis_conn_fail(conn, -ETIMEDOUT, 0);
     }
-    hr__redis_conn_end_if_retired(conn);
     if (!conn->lost && hr__redis_line_begun(&conn->line) && silent < next)
         next = silent;
     if (!conn->lost && arm_timer_at(conn, next) < 0)

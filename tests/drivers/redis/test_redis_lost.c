@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "drivers/redis.h"
+#include "tests/drivers/names.h"
 #include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
 
@@ -347,6 +348,21 @@ TEST(r5_after_a_failover_the_server_is_looked_for_again)
         ASSERT_EQ(fake.accepted, 2);
         fake_client_end(redis, &fake);
     }
+}
+
+TEST_REAL(r5_after_a_failover_the_name_of_the_server_is_asked_for_anew)
+{
+    struct fake_redis fake;
+    char url[64];
+    fake_start_tcp(&fake, fail_over, (void *)"-READONLY You are too late.\r\n");
+    snprintf(url, sizeof(url), "redis://moved.test:%u", fake.port);
+    atomic_store(&test_names_asked, 0);
+    hr_redis *redis = hr_redis_new(&(struct hr_redis_options){.url = url});
+    while (hr_redis_command(redis, NULL, "SET a b") == HR_EREPLY) /* left once it has lived */
+        ASSERT_ERR(hr_sleep(hr_ms(20)), 0);
+    ASSERT_EQ(fake.accepted, 2);
+    ASSERT_EQ(atomic_load(&test_names_asked), 2);
+    fake_client_end(redis, &fake);
 }
 
 TEST(r5_errors_of_the_server_carry_their_kind)
