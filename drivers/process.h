@@ -28,7 +28,7 @@ struct hr_process_options {
     size_t max_line;                   /* of hr_process_read_line(); 0: 1 MiB */
 
     /* For hr_process_run() only, which makes pipes of the streams that it needs. */
-    const void *input; /* its standard input; NULL: as streams[0] says */
+    const void *input; /* its standard input; NULL: as streams[0] says, and a pipe is empty */
     size_t input_size;
     size_t max_output; /* of standard output and error, each; 0: 16 MiB */
     hr_usec limit;     /* then it is ended; 0: none */

@@ -68,6 +68,8 @@ static int attend(struct run *run)
     bool ok = true;
     if (run->options->input)
         ok = hr_task_group_spawn(&run->group, "feed", feed, run);
+    else
+        hr_process_close_input(run->process); /* nobody else has its other end */
     for (int i = 0; i < 2 && ok; i++) {
         if (run->options->streams[i + 1].kind == HR_CHILD_PIPE)
             ok = hr_task_group_spawn(&run->group, "drain", drain, &run->outputs[i]);

@@ -38,6 +38,19 @@ TEST_REAL(a_program_runs_from_input_to_output)
     ASSERT_STR(said.err, "hello\n");
 }
 
+TEST_REAL(a_pipe_that_nothing_is_to_go_through_is_an_empty_input)
+{
+    hr_auto(hr_process_output_done) struct hr_process_output said = {0};
+    struct hr_process_options options = {
+        .argv = (const char *const[]){"cat", NULL},
+        .streams[0].kind = HR_CHILD_PIPE,
+        .limit = test_patience(hr_seconds(20)),
+    };
+    ASSERT_ERR(hr_process_run(&options, &said), 0);
+    ASSERT_EQ(said.exit.status, 0);
+    ASSERT_EQ(said.out_size, 0);
+}
+
 TEST_REAL(arguments_are_not_a_shells)
 {
     hr_auto(hr_process_output_done) struct hr_process_output said = {0};
