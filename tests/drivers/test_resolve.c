@@ -60,6 +60,24 @@ TEST_REAL(a_name_is_asked_once_and_then_known)
     ASSERT_EQ(atomic_load(&test_names_asked), 1);
 }
 
+static int ask_and_ask_again(void *arg)
+{
+    struct hr_address addresses[HR_ADDRESSES_MAX];
+    ASSERT_ERR(ask("known.test", addresses), 1);
+    ASSERT_EQ(atomic_load(&test_names_asked), 1);
+    ASSERT_ERR(ask("known.test", addresses), 1);
+    ASSERT_EQ(atomic_load(&test_names_asked), 0);
+    return 0;
+}
+
+/* Its clock may have been another one. */
+TEST_PLAIN(what_an_earlier_loop_knew_is_asked_for_anew_and_then_known)
+{
+    for (int i = 0; i < 3; i++)
+        ASSERT_ERR(hr_run(ask_and_ask_again, NULL), 0);
+    hr_resolve_forget("known.test");
+}
+
 TEST_REAL(a_failure_says_which_and_is_known_for_a_moment)
 {
     struct hr_address addresses[HR_ADDRESSES_MAX];
