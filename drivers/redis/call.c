@@ -165,13 +165,9 @@ static int wait_for_room(struct hr__redis_conn *conn, hr_usec span)
     hr_event_init(&waiter.turn);
     hr_list_append(&conn->room, &waiter.link);
     r = hr_event_wait(&waiter.turn);
-    bool had_turn = waiter.turn.set;
     hr_list_remove(&waiter.link);
     hr_event_done(&waiter.turn);
-    r = hr_timeout_leave(&limit, r);
-    if (r < 0 && had_turn)
-        hr__redis_wake_room(conn);
-    return r;
+    return hr_timeout_leave(&limit, r);
 }
 
 /* Formats the command into the output and joins the line. */

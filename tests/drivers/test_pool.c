@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/event.h"
+#include "core/timeout.h"
 #include "tests/drivers/pool_driver.h"
 #include "tests/support/last_words.h"
 
@@ -197,6 +198,38 @@ TEST(a_borrower_who_is_cancelled_while_one_is_asked_for_him_gets_none)
     ASSERT_ERR(hr_join(task), 0);
     ASSERT_ERR(borrower.code, -ECANCELED);
     ASSERT_EQ(driver.opened, 1);
+    pool_end(pool);
+}
+
+TEST(who_waits_while_one_is_asked_for_another_is_served_when_that_one_leaves)
+{
+    hr_pool *pool = pool_new(1);
+    int order = 0;
+    struct borrower first = {.pool = pool, .order = &order}, second = first;
+    hr_task *asked = begin_asking(&first);
+    hr_task *waits = hr_create_task("second", borrow, &second);
+    test_passes(2);
+    hr_task_cancel(asked, NULL);
+    ASSERT_ERR(hr_join(asked), 0);
+    ASSERT_ERR(first.code, -ECANCELED);
+    ASSERT_ERR(hr_wait_for(waits, hr_seconds(1)), 0);
+    ASSERT_ERR(second.code, 0);
+    ASSERT_EQ(driver.opened, 2);
+    pool_end(pool);
+}
+
+TEST(close_waits_for_one_that_is_being_asked_and_no_longer)
+{
+    hr_pool *pool = pool_new(1);
+    int order = 0;
+    struct borrower borrower = {.pool = pool, .order = &order};
+    struct hr_timeout limit = {0};
+    hr_task *task = begin_asking(&borrower);
+    ASSERT_ERR(hr_timeout_enter(&limit, hr_seconds(1)), 0);
+    ASSERT_ERR(hr_timeout_leave(&limit, hr_pool_close(pool)), 0);
+    ASSERT_EQ(driver.closed, 1);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_ERR(borrower.code, HR_ECLOSED);
     pool_end(pool);
 }
 

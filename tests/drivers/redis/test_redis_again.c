@@ -134,6 +134,34 @@ TEST(a_patient_client_waits_through_attempts)
     fake_client_end(redis, &fake);
 }
 
+/* Is ready late, and later still with its first answer. */
+static void be_late(struct fake_peer *peer)
+{
+    if (hr_sleep(hr_ms(900)) < 0 || !fake_introduce(peer) || !fake_next(peer) ||
+        hr_sleep(hr_ms(500)) < 0 || !fake_say(peer, "+first\r\n"))
+        return;
+    while (fake_next(peer) && fake_say(peer, "+second\r\n"))
+        ;
+}
+
+TEST(how_little_time_a_command_has_left_is_no_measure_of_its_connection)
+{
+    struct fake_redis fake;
+    fake_start(&fake, be_late, NULL);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){
+                                             .patience = hr_seconds(1),
+                                             .command_timeout = hr_seconds(1),
+                                         });
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    ASSERT_ERR(hr_redis_command(redis, NULL, "GET a"), -ETIMEDOUT);
+    ASSERT_TRUE(hr_last_error()->sent);
+    ASSERT_EQ(test_clock_now(), hr_seconds(1));
+    ASSERT_ERR(hr_redis_command(redis, &reply, "GET b"), 0);
+    ASSERT_TRUE(hr_reply_equals(reply, "second"));
+    ASSERT_EQ(fake.accepted, 1);
+    fake_client_end(redis, &fake);
+}
+
 TEST(patience_has_an_end)
 {
     hr_redis *redis = hr_redis_new(&(struct hr_redis_options){.url = "unix:///nowhere/s.sock",

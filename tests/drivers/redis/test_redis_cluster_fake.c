@@ -296,6 +296,29 @@ TEST(a_node_that_left_is_hung_up_on_and_forgotten)
     end_two(cluster, &a, &b);
 }
 
+static int get_k(void *cluster)
+{
+    return hr_redis_cluster_command(cluster, NULL, "GET k");
+}
+
+TEST(close_ends_what_is_under_way_at_once)
+{
+    struct node a;
+    start(&a);
+    a.thinks = hr_seconds(60);
+    draw_map(&a, 16383, &a, NULL);
+    hr_redis_cluster *cluster = client_of(&a);
+    hr_task *task = hr_create_task(NULL, get_k, cluster);
+    while (a.asked == 0)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    hr_usec begun = test_clock_now();
+    ASSERT_ERR(hr_redis_cluster_close(cluster), 0);
+    ASSERT_ERR(hr_join(task), HR_ECLOSED);
+    ASSERT_EQ(test_clock_now(), begun);
+    hr_redis_cluster_free(cluster);
+    fake_end(&a.fake);
+}
+
 TEST(futures_that_wait_are_bounded_in_bytes)
 {
     struct node a;

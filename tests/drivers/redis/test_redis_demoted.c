@@ -126,6 +126,24 @@ TEST(r5_a_refusal_on_a_connection_of_one_s_own_is_heeded)
     end(redis, &fake, &servers, 2);
 }
 
+TEST(r5_a_connection_of_one_s_own_to_a_replica_is_not_lent_again_when_there_is_no_other)
+{
+    struct fake_redis fake;
+    struct servers servers = {0};
+    hr_auto(hr_redis_releasep) hr_redis_conn *own = NULL;
+    fake_start(&fake, serve, &servers);
+    hr_redis *redis = fake_client(&fake, NULL);
+    ASSERT_ERR(hr_redis_acquire(redis, &own), 0);
+    servers.failed_over = true;
+    expect_refusal(hr_redis_conn_command(own, NULL, 0, "SET a b"), "READONLY");
+    hr_redis_releasep(&own);
+    ASSERT_ERR(hr_redis_acquire(redis, &own), 0);
+    ASSERT_ERR(hr_redis_conn_command(own, NULL, 0, "SET a b"), 0);
+    hr_redis_releasep(&own);
+    ASSERT_EQ(fake.accepted, 2);
+    fake_client_end(redis, &fake);
+}
+
 TEST(r5_connections_that_are_kept_go_with_the_server_that_is_left)
 {
     struct fake_redis fake;
