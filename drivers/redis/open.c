@@ -26,7 +26,9 @@ void hr__redis_target_describe(struct hr__redis_target *target)
         snprintf(target->name, sizeof(target->name), "redis %s:%u", url->host, url->port);
 }
 
-static hr_async int open_wire(const struct hr__redis_target *target, struct hr__wire *ret)
+/* *shaking is true while TLS is agreed upon, and stays so where the time is over meanwhile. */
+static hr_async int open_wire(const struct hr__redis_target *target, struct hr__wire *ret,
+                              bool *shaking)
 {
     int fd = -1;
     int r = hr__dial(&target->url, target->connect_timeout, &fd);
@@ -34,7 +36,9 @@ static hr_async int open_wire(const struct hr__redis_target *target, struct hr__
         r = hr__wire_open(ret, fd);
     if (r < 0 || !target->tls)
         return r;
+    *shaking = true;
     r = hr__wire_secure(ret, target->tls, target->url.host);
+    *shaking = r < 0;
     if (r < 0)
         hr__wire_close(ret);
     return r;
@@ -84,13 +88,14 @@ struct attempt {
     struct hr__redis_identity *ret_who;
     struct hr__redis_deaf there; /* whom it reached */
     bool hung_up;                /* its only answer to the greeting was to hang up */
+    bool *shaking;
 };
 
 static int open_and_greet(struct attempt *attempt, bool hello, struct hr__redis_conn **ret)
 {
     struct hr__redis_target target = *attempt->target;
     struct hr__wire wire = {.fd = -1};
-    int r = open_wire(&target, &wire);
+    int r = open_wire(&target, &wire, attempt->shaking);
     if (r < 0)
         return r;
     attempt->there.len = sizeof(attempt->there.address);
@@ -121,9 +126,10 @@ static int open_and_greet(struct attempt *attempt, bool hello, struct hr__redis_
  * more without it, on another connection. Where a host has several addresses that may lead to
  * another server, which tells nothing about the first. */
 static int open_in_time(const struct hr__redis_target *target, struct hr__redis_conn **ret,
-                        struct hr__redis_identity *ret_who)
+                        struct hr__redis_identity *ret_who, bool *shaking)
 {
-    struct attempt attempt = {.target = target, .ret_who = ret_who};
+    struct attempt attempt = {.target = target, .ret_who = ret_who, .shaking = shaking};
+    *shaking = false;
     int r = open_and_greet(&attempt, true, ret);
     bool by_server = attempt.hung_up && (r == HR_ELOST || r == -ENOTCONN); /* no cancel as well */
     if (!by_server)
@@ -136,11 +142,12 @@ static int open_in_time(const struct hr__redis_target *target, struct hr__redis_
 }
 
 /* The failure as the caller of a command needs it: nothing was sent, and why. */
-static int explain(const struct hr__redis_target *target, int code)
+static int explain(const struct hr__redis_target *target, int code, bool shaking)
 {
     if (code == -ETIMEDOUT)
-        return hr_fail(-ENOTCONN, "%s: no connection within %.3g s", target->name,
-                       (double)target->connect_timeout / 1e6);
+        return hr_fail(-ENOTCONN, "%s: no connection within %.3g s%s", target->name,
+                       (double)target->connect_timeout / 1e6,
+                       shaking ? ": it does not answer to TLS" : "");
     struct hr_error error = {0};
     hr_error_copy(&error, hr_last_error());
     size_t named = strlen(target->name);
@@ -157,7 +164,7 @@ static int explain(const struct hr__redis_target *target, int code)
 
 /* Opens a connection to the master that the sentinels tell of. */
 static int open_master(const struct hr__redis_target *target, struct hr__redis_conn **ret,
-                       struct hr__redis_identity *ret_who)
+                       struct hr__redis_identity *ret_who, bool *shaking)
 {
     struct hr__redis_address address;
     int r = hr__redis_sentinel_find(target->sentinel, target->connect_timeout, &address);
@@ -169,11 +176,11 @@ static int open_master(const struct hr__redis_target *target, struct hr__redis_c
     snprintf(there.name, sizeof(there.name),
              strchr(address.host, ':') ? "%.30s at [%.35s]:%u" : "%.30s at %.35s:%u", target->name,
              address.host, address.port);
-    r = open_in_time(&there, ret, ret_who);
+    r = open_in_time(&there, ret, ret_who, shaking);
     if (r >= 0 || r == -ECANCELED || r == -ENOMEM)
         return r;
     hr__redis_sentinel_doubt(target->sentinel);
-    return explain(&there, r);
+    return explain(&there, r, *shaking);
 }
 
 int hr__redis_open(const struct hr__redis_target *target, struct hr__redis_conn **ret,
@@ -184,10 +191,11 @@ int hr__redis_open(const struct hr__redis_target *target, struct hr__redis_conn 
     if (r < 0)
         return r;
     struct hr__redis_conn *conn = NULL;
-    r = target->sentinel ? open_master(target, &conn, ret_who)
-                         : open_in_time(target, &conn, ret_who);
+    bool shaking = false; /* stays so while sentinels are asked */
+    r = target->sentinel ? open_master(target, &conn, ret_who, &shaking)
+                         : open_in_time(target, &conn, ret_who, &shaking);
     r = hr_timeout_leave(&limit, r);
     if (r >= 0)
         *ret = conn;
-    return r >= 0 || r == -ECANCELED || r == -ENOMEM ? r : explain(target, r);
+    return r >= 0 || r == -ECANCELED || r == -ENOMEM ? r : explain(target, r, shaking);
 }

@@ -338,6 +338,8 @@ int(hr_redis_subscribe)(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, con
 {
     if (!pubsub)
         return fail_missing();
+    if ((unsigned)kind > HR_REDIS_SHARD)
+        return hr_fail(-EINVAL, "redis: %d is no kind of channel", (int)kind);
     if (pubsub->closed)
         return fail_closed(pubsub);
     if (!name)

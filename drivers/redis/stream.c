@@ -55,6 +55,15 @@ static int fill(struct hr_redis_entries *ret, hr_reply *reply, const hr_reply *l
     return (int)n;
 }
 
+static int check_group(const struct hr_redis_group *group, bool by_consumer)
+{
+    const char *what = !group->stream                    ? "stream"
+                       : !group->group                   ? "group"
+                       : by_consumer && !group->consumer ? "consumer"
+                                                         : NULL;
+    return what ? hr_fail(-EINVAL, "redis: the group names no %s (NULL)", what) : 0;
+}
+
 static int copy_id(const hr_reply *id, char ret[HR_REDIS_ID_MAX])
 {
     const char *text = hr_reply_str(id, NULL);
@@ -93,7 +102,9 @@ int(hr_redis_add)(hr_redis *redis, const char *stream, uint64_t max_len, size_t 
 
 int(hr_redis_group_create)(hr_redis *redis, const struct hr_redis_group *group, const char *from)
 {
-    int r = hr_redis_command(redis, NULL, "XGROUP CREATE %s %s %s MKSTREAM", group->stream,
+    int r = check_group(group, false);
+    if (r == 0)
+        r = hr_redis_command(redis, NULL, "XGROUP CREATE %s %s %s MKSTREAM", group->stream,
                              group->group, from);
     if (r == HR_EREPLY && strcmp(hr_last_error()->kind, "BUSYGROUP") == 0)
         return 0;
@@ -105,7 +116,9 @@ int(hr_redis_read_group)(hr_redis_conn *conn, const struct hr_redis_group *group
 {
     hr_reply *reply = NULL;
     long long ms = block > hr_ms(1) ? (long long)(block / hr_ms(1)) : 1; /* 0 means for ever */
-    int r = hr_redis_conn_command(conn, &reply, block,
+    int r = check_group(group, true);
+    if (r == 0)
+        r = hr_redis_conn_command(conn, &reply, block,
                                   "XREADGROUP GROUP %s %s COUNT %u BLOCK %lld STREAMS %s >",
                                   group->group, group->consumer, n, ms, group->stream);
     if (r < 0)
@@ -119,11 +132,12 @@ int(hr_redis_read_group)(hr_redis_conn *conn, const struct hr_redis_group *group
 int(hr_redis_ack)(hr_redis *redis, const struct hr_redis_group *group,
                   const struct hr_redis_entries *entries)
 {
-    if (entries->count == 0)
-        return 0;
+    int r = check_group(group, false);
+    if (r < 0 || entries->count == 0)
+        return r;
     hr_auto(hr__words_done) struct hr__words words;
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    int r = hr__words_init(&words, 3 + entries->count);
+    r = hr__words_init(&words, 3 + entries->count);
     if (r < 0)
         return r;
     hr__words_add_text(&words, "XACK");
@@ -141,7 +155,9 @@ int(hr_redis_claim)(hr_redis *redis, const struct hr_redis_group *group, hr_usec
 {
     hr_reply *reply = NULL;
     char next[HR_REDIS_ID_MAX];
-    int r = hr_redis_command(redis, &reply, "XAUTOCLAIM %s %s %s %lld %s COUNT %u", group->stream,
+    int r = check_group(group, true);
+    if (r == 0)
+        r = hr_redis_command(redis, &reply, "XAUTOCLAIM %s %s %s %lld %s COUNT %u", group->stream,
                              group->group, group->consumer, (long long)(min_idle / hr_ms(1)),
                              cursor, n);
     if (r < 0)

@@ -15,6 +15,28 @@ static int refuse(const char *what)
     return hr_fail(-EPROTO, "redis: the reply is not %s", what);
 }
 
+static const char *name_of(const hr_reply *reply)
+{
+    static const char *const names[] = {
+        [HR_REPLY_STATUS] = "text",    [HR_REPLY_ERROR] = "an error",
+        [HR_REPLY_INT] = "an integer", [HR_REPLY_STR] = "text",
+        [HR_REPLY_ARRAY] = "a list",   [HR_REPLY_MAP] = "a map",
+        [HR_REPLY_SET] = "a set",      [HR_REPLY_DOUBLE] = "a double",
+        [HR_REPLY_BOOL] = "a boolean", [HR_REPLY_BIG] = "a big number",
+        [HR_REPLY_PUSH] = "a message",
+    };
+    return names[hr_reply_type(reply)];
+}
+
+/* A reply of another kind than was asked for, by the command's name and without what it holds. */
+static int refuse_reply(const char *fmt, const hr_reply *reply, const char *what)
+{
+    const char *word = fmt + strspn(fmt, " ");
+    int len = (int)strcspn(word, " %");
+    return hr_fail(-EPROTO, "redis: the reply to %.*s is %s, not %s", len > 0 ? len : 11,
+                   len > 0 ? word : "the command", name_of(reply), what);
+}
+
 int(hr_redis_command_int)(hr_redis *redis, int64_t *ret, const char *fmt, ...)
 {
     hr_auto(hr_reply_freep) hr_reply *reply = NULL;
@@ -24,7 +46,7 @@ int(hr_redis_command_int)(hr_redis *redis, int64_t *ret, const char *fmt, ...)
     va_end(args);
     if (r < 0 || hr_reply_is_nil(reply))
         return r;
-    return hr_reply_get_int(reply, ret) < 0 ? refuse("an integer") : 1;
+    return hr_reply_get_int(reply, ret) < 0 ? refuse_reply(fmt, reply, "an integer") : 1;
 }
 
 int(hr_redis_command_double)(hr_redis *redis, double *ret, const char *fmt, ...)
@@ -36,7 +58,7 @@ int(hr_redis_command_double)(hr_redis *redis, double *ret, const char *fmt, ...)
     va_end(args);
     if (r < 0 || hr_reply_is_nil(reply))
         return r;
-    return hr_reply_get_double(reply, ret) < 0 ? refuse("a number") : 1;
+    return hr_reply_get_double(reply, ret) < 0 ? refuse_reply(fmt, reply, "a number") : 1;
 }
 
 int(hr_redis_command_text)(hr_redis *redis, char **ret, size_t *ret_len, const char *fmt, ...)
@@ -51,7 +73,7 @@ int(hr_redis_command_text)(hr_redis *redis, char **ret, size_t *ret_len, const c
     size_t len = 0;
     const char *text = hr_reply_str(reply, &len);
     if (!text)
-        return refuse("text");
+        return refuse_reply(fmt, reply, "text");
     char *copy = malloc(len + 1);
     if (!copy)
         return hr_fail(-ENOMEM, "redis: no memory for a copy of the reply");

@@ -28,8 +28,11 @@ static void check_numbers(hr_redis *redis)
     ASSERT_EQ(hr_redis_command_double(redis, &real, "ZSCORE z nobody"), 0);
     ASSERT_ERR(hr_redis_command(redis, NULL, "SET word abc"), 0);
     ASSERT_ERR(hr_redis_command_int(redis, &number, "GET word"), -EPROTO);
-    ASSERT_STR(hr_last_error()->message, "redis: the reply is not an integer");
+    ASSERT_STR(hr_last_error()->message, "redis: the reply to GET is text, not an integer");
+    ASSERT_ERR(hr_redis_command_int(redis, &number, "%s word", "GET"), -EPROTO);
+    ASSERT_STR(hr_last_error()->message, "redis: the reply to the command is text, not an integer");
     ASSERT_ERR(hr_redis_command_double(redis, &real, "GET word"), -EPROTO);
+    ASSERT_STR(hr_last_error()->message, "redis: the reply to GET is text, not a number");
     ASSERT_ERR(hr_redis_command_int(redis, &number, "LPUSH word x"), HR_EREPLY);
     ASSERT_EQ(number, 7);
 }
@@ -45,7 +48,8 @@ static void check_text(hr_redis *redis)
     ASSERT_EQ(len, 3);
     ASSERT_EQ(memcmp(text, "a\0b", 4), 0);
     char *other = NULL;
-    ASSERT_ERR(hr_redis_command_text(redis, &other, NULL, "KEYS *"), -EPROTO);
+    ASSERT_ERR(hr_redis_command_text(redis, &other, NULL, " KEYS *"), -EPROTO);
+    ASSERT_STR(hr_last_error()->message, "redis: the reply to KEYS is a list, not text");
     ASSERT_TRUE(other == NULL);
 }
 

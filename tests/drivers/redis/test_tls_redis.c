@@ -186,7 +186,7 @@ TEST_TICKING_WITHIN(r6_a_peer_that_stalls_in_the_handshake_costs_its_time_limit_
     hr_redis *redis = hr_redis_new(&(struct hr_redis_options){
         .url = peer.url, .tls.verify = HR_TLS_NONE, .connect_timeout = hr_ms(100)});
     ASSERT_ERR(hr_redis_command(redis, NULL, "PING"), -ENOTCONN);
-    ASSERT_SAYS("no connection within 0.1 s");
+    ASSERT_SAYS("no connection within 0.1 s: it does not answer to TLS");
     client_end(redis);
     close(peer.listener);
 }
