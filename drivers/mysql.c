@@ -28,6 +28,10 @@ struct hr_mysql_pool {
 
 hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options)
 {
+    if (!options) {
+        (void)hr_fail(-EINVAL, "mysql: the options are missing, and so is the url");
+        return NULL;
+    }
     hr_auto(hr_mysql_pool_freep) hr_mysql_pool *pool = calloc(1, sizeof(*pool));
     if (!pool) {
         (void)hr_fail(-ENOMEM, "mysql: no memory for a pool");
@@ -144,7 +148,7 @@ static hr_async int turn_autocommit_on(hr_mysql_conn *conn)
     return hr__mysql_leave(&call, hr__mysql_send_ahead(conn, "SET autocommit = 1"));
 }
 
-int hr_mysql_acquire(hr_mysql_pool *pool, hr_mysql_conn **ret)
+int(hr_mysql_acquire)(hr_mysql_pool *pool, hr_mysql_conn **ret)
 {
     hr_auto(hr_mysql_releasep) hr_mysql_conn *conn = NULL;
     int r = hr__mysql_borrow(pool, &conn);
@@ -211,7 +215,7 @@ static hr_async int exec_prepared(hr_mysql_conn *conn, const char *sql, struct h
     return r < 0 ? r : hr__mysql_stmt_finish(conn, stmt);
 }
 
-int hr_mysql_exec(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args)
+int(hr_mysql_exec)(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args)
 {
     struct hr__mysql_call call;
     int r = hr__mysql_enter(&call, conn, 0);
@@ -239,8 +243,8 @@ static hr_async int query_prepared(hr_mysql_conn *conn, const char *sql, struct 
     return *ret ? hr__mysql_count((*ret)->rows) : hr__mysql_result_of_stmt(conn, stmt, ret);
 }
 
-int hr_mysql_query(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
-                   struct hr_mysql_args args)
+int(hr_mysql_query)(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
+                    struct hr_mysql_args args)
 {
     struct hr__mysql_call call;
     int r = hr__mysql_enter(&call, conn, 0);

@@ -206,4 +206,9 @@ HR_PUBLIC size_t hr_mysql_max_packet(const hr_mysql_conn *conn); /* server's max
  * acquired: as the latest reply said. */
 HR_PUBLIC bool hr_mysql_in_transaction(const hr_mysql_conn *conn);
 
+/* A failure names the caller's place in the program. */
+#define hr_mysql_acquire(...) hr_from_here(hr_mysql_acquire(__VA_ARGS__))
+#define hr_mysql_exec(...)    hr_from_here(hr_mysql_exec(__VA_ARGS__))
+#define hr_mysql_query(...)   hr_from_here(hr_mysql_query(__VA_ARGS__))
+
 #include "drivers/mysql/row.h" /* what a query returns */

@@ -231,8 +231,8 @@ static int check_copies(const struct hr_mysql_shape *shape)
     return 0;
 }
 
-int hr_mysql_fetch_into(hr_mysql_cursor *cursor, const struct hr_mysql_shape *shape, void *array,
-                        size_t n)
+int(hr_mysql_fetch_into)(hr_mysql_cursor *cursor, const struct hr_mysql_shape *shape, void *array,
+                         size_t n)
 {
     char *to = array;
     size_t got = 0;
@@ -249,8 +249,8 @@ int hr_mysql_fetch_into(hr_mysql_cursor *cursor, const struct hr_mysql_shape *sh
     return r < 0 ? r : (int)got;
 }
 
-int hr_mysql_select(hr_mysql_conn *conn, const struct hr_mysql_shape *shape, void *ret_array,
-                    const char *sql, struct hr_mysql_args args)
+int(hr_mysql_select)(hr_mysql_conn *conn, const struct hr_mysql_shape *shape, void *ret_array,
+                     const char *sql, struct hr_mysql_args args)
 {
     hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;
     int r = check_copies(shape);

@@ -100,3 +100,7 @@ HR_PUBLIC hr_async int hr_mysql_fetch_into(hr_mysql_cursor *cursor,
  * hr_mysql_query() and hr_mysql_fetch_into(). */
 HR_PUBLIC hr_async int hr_mysql_select(hr_mysql_conn *conn, const struct hr_mysql_shape *shape,
                                        void *ret_array, const char *sql, struct hr_mysql_args args);
+
+/* A failure names the caller's place in the program. */
+#define hr_mysql_fetch_into(...) hr_from_here(hr_mysql_fetch_into(__VA_ARGS__))
+#define hr_mysql_select(...)     hr_from_here(hr_mysql_select(__VA_ARGS__))

@@ -271,6 +271,8 @@ static hr_async int run(struct bulk *bulk, size_t from)
     hr_mysql_conn *conn = bulk->conn;
     if (!conn)
         return hr__missing_object("mysql: a connection");
+    if (bulk->rows > 0 && hr__mysql_columns_missing(&bulk->columns) < 0)
+        return -EINVAL;
     if (bulk->columns.n == 0 || bulk->rows > INT_MAX)
         return hr_fail(-EINVAL, "a bulk of %zu columns and %zu rows", bulk->columns.n, bulk->rows);
     if (bulk->rows == 0)
@@ -287,8 +289,8 @@ static hr_async int run(struct bulk *bulk, size_t from)
     return r < 0 ? r : hr__mysql_leave(&call, send_all(bulk, from));
 }
 
-int hr_mysql_bulk(hr_mysql_conn *conn, const char *sql, const struct hr_mysql_column *columns,
-                  size_t n_columns, size_t from, size_t rows)
+int(hr_mysql_bulk)(hr_mysql_conn *conn, const char *sql, const struct hr_mysql_column *columns,
+                   size_t n_columns, size_t from, size_t rows)
 {
     struct bulk bulk = {
         .conn = conn, .sql = sql, .columns = {columns, n_columns},
@@ -297,9 +299,9 @@ int hr_mysql_bulk(hr_mysql_conn *conn, const char *sql, const struct hr_mysql_co
     return run(&bulk, from);
 }
 
-int hr_mysql_bulk_returning(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
-                            const struct hr_mysql_column *columns, size_t n_columns, size_t from,
-                            size_t rows)
+int(hr_mysql_bulk_returning)(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
+                             const struct hr_mysql_column *columns, size_t n_columns, size_t from,
+                             size_t rows)
 {
     struct bulk bulk = {
         .conn = conn,

@@ -16,7 +16,7 @@ struct hr_mysql_column {
         const double *doubles;
         const char *const *texts;
     };
-    const unsigned long *lengths; /* TEXT and BYTES */
+    const unsigned long *lengths; /* TEXT and BYTES; -EINVAL without, as without values */
     const bool *nulls;            /* or NULL: none is null */
 };
 
@@ -44,3 +44,8 @@ HR_PUBLIC hr_async int hr_mysql_bulk_returning(hr_mysql_conn *conn, hr_mysql_res
  * (1-based) was refused. 0 when nobody can tell (an array of UPDATE or DELETE, MySQL's 1062,
  * triggers, servers before MariaDB 10.7). */
 HR_PUBLIC hr_async int hr_mysql_refused_row(hr_mysql_conn *conn);
+
+/* A failure names the caller's place in the program. */
+#define hr_mysql_bulk(...)           hr_from_here(hr_mysql_bulk(__VA_ARGS__))
+#define hr_mysql_bulk_returning(...) hr_from_here(hr_mysql_bulk_returning(__VA_ARGS__))
+#define hr_mysql_refused_row(...)    hr_from_here(hr_mysql_refused_row(__VA_ARGS__))

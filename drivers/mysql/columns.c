@@ -23,6 +23,33 @@ static bool has_lengths(const struct hr_mysql_column *column)
     return column->type == HR_MYSQL_TEXT || column->type == HR_MYSQL_BYTES;
 }
 
+static const char *missing_of(const struct hr_mysql_column *column)
+{
+    switch (column->type) {
+    case HR_MYSQL_INT:
+        return column->ints ? NULL : "ints";
+    case HR_MYSQL_UINT:
+        return column->uints ? NULL : "uints";
+    case HR_MYSQL_DOUBLE:
+        return column->doubles ? NULL : "doubles";
+    case HR_MYSQL_TEXT:
+    case HR_MYSQL_BYTES:
+        return !column->texts ? "texts" : column->lengths ? NULL : "lengths";
+    default:
+        return "type";
+    }
+}
+
+int hr__mysql_columns_missing(const struct hr__mysql_columns *columns)
+{
+    for (size_t i = 0; i < columns->n; i++) {
+        const char *missing = missing_of(&columns->items[i]);
+        if (missing)
+            return hr_fail(-EINVAL, "column %zu of a bulk has no %s", i + 1, missing);
+    }
+    return 0;
+}
+
 size_t hr__mysql_columns_bytes(const struct hr__mysql_columns *columns, size_t row)
 {
     size_t bytes = columns->n * CELL_MAX;

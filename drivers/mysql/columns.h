@@ -13,6 +13,9 @@ struct hr__mysql_columns {
     size_t n;
 };
 
+/* 0, or -EINVAL where one has no type, values or lengths; the record says which and what. */
+int hr__mysql_columns_missing(const struct hr__mysql_columns *columns);
+
 /* What a row takes in a packet. */
 size_t hr__mysql_columns_bytes(const struct hr__mysql_columns *columns, size_t row);
 

@@ -286,7 +286,7 @@ static hr_async int execute(hr_mysql_cursor *cursor, const char *sql, struct hr_
     return r < 0 ? r : hr__mysql_count(cursor->status.affected);
 }
 
-int hr_mysql_execute(hr_mysql_cursor *cursor, const char *sql, struct hr_mysql_args args)
+int(hr_mysql_execute)(hr_mysql_cursor *cursor, const char *sql, struct hr_mysql_args args)
 {
     struct hr__mysql_call call;
     int r = enter(&call, cursor, 0);
@@ -307,7 +307,7 @@ static int check_rows(const hr_mysql_cursor *cursor)
     return 0;
 }
 
-int hr_mysql_fetch_one(hr_mysql_cursor *cursor, const hr_mysql_result **ret_row)
+int(hr_mysql_fetch_one)(hr_mysql_cursor *cursor, const hr_mysql_result **ret_row)
 {
     struct hr__mysql_call call;
     int r = check_rows(cursor);
@@ -331,7 +331,7 @@ static hr_async int fetch(hr_mysql_cursor *cursor, size_t n, hr_mysql_result *re
     return r < 0 ? r : hr__mysql_count(result->rows);
 }
 
-int hr_mysql_fetch_many(hr_mysql_cursor *cursor, size_t n, hr_mysql_result **ret)
+int(hr_mysql_fetch_many)(hr_mysql_cursor *cursor, size_t n, hr_mysql_result **ret)
 {
     struct hr__mysql_call call;
     hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;
@@ -349,19 +349,19 @@ int hr_mysql_fetch_many(hr_mysql_cursor *cursor, size_t n, hr_mysql_result **ret
     return r;
 }
 
-int hr_mysql_fetch_all(hr_mysql_cursor *cursor, hr_mysql_result **ret)
+int(hr_mysql_fetch_all)(hr_mysql_cursor *cursor, hr_mysql_result **ret)
 {
     return hr_mysql_fetch_many(cursor, SIZE_MAX, ret);
 }
 
-int hr_mysql_next_result(hr_mysql_cursor *cursor)
+int(hr_mysql_next_result)(hr_mysql_cursor *cursor)
 {
     struct hr__mysql_call call;
     int r = enter(&call, cursor, 0);
     return r < 0 ? r : leave(&call, cursor, go_on(cursor));
 }
 
-int hr_mysql_cursor_close(hr_mysql_cursor *cursor)
+int(hr_mysql_cursor_close)(hr_mysql_cursor *cursor)
 {
     struct hr__mysql_call call;
     int r = 0;
@@ -408,7 +408,7 @@ bool hr_mysql_cursor_is_out(const hr_mysql_cursor *cursor)
     return cursor && cursor->out;
 }
 
-int hr_mysql_warnings(hr_mysql_conn *conn, hr_mysql_result **ret)
+int(hr_mysql_warnings)(hr_mysql_conn *conn, hr_mysql_result **ret)
 {
     return hr_mysql_query(conn, ret, "SHOW WARNINGS", HR_NO_ARGS);
 }

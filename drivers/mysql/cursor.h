@@ -76,3 +76,12 @@ HR_PUBLIC bool hr_mysql_cursor_is_out(const hr_mysql_cursor *cursor);
 /* Straight after a statement: what SHOW WARNINGS says, rows of level, number and text. Returns how
  * many; codes as hr_mysql_query(). */
 HR_PUBLIC hr_async int hr_mysql_warnings(hr_mysql_conn *conn, hr_mysql_result **ret);
+
+/* A failure names the caller's place in the program. */
+#define hr_mysql_execute(...)      hr_from_here(hr_mysql_execute(__VA_ARGS__))
+#define hr_mysql_fetch_one(...)    hr_from_here(hr_mysql_fetch_one(__VA_ARGS__))
+#define hr_mysql_fetch_many(...)   hr_from_here(hr_mysql_fetch_many(__VA_ARGS__))
+#define hr_mysql_fetch_all(...)    hr_from_here(hr_mysql_fetch_all(__VA_ARGS__))
+#define hr_mysql_next_result(...)  hr_from_here(hr_mysql_next_result(__VA_ARGS__))
+#define hr_mysql_cursor_close(...) hr_from_here(hr_mysql_cursor_close(__VA_ARGS__))
+#define hr_mysql_warnings(...)     hr_from_here(hr_mysql_warnings(__VA_ARGS__))

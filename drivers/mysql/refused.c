@@ -58,7 +58,7 @@ int hr__mysql_refused_ask(hr_mysql_conn *conn, int *ret)
     return row ? hr__mysql_drain(conn) : hr__mysql_error(conn);
 }
 
-int hr_mysql_refused_row(hr_mysql_conn *conn)
+int(hr_mysql_refused_row)(hr_mysql_conn *conn)
 {
     if (!conn)
         return hr__missing_object("mysql: a connection");

@@ -135,7 +135,7 @@ static int describe_fields(MYSQL_STMT *handle, struct hr_mysql_field **ret)
     return (int)n;
 }
 
-int hr_mysql_describe(hr_mysql_conn *conn, const char *select, struct hr_mysql_field **ret)
+int(hr_mysql_describe)(hr_mysql_conn *conn, const char *select, struct hr_mysql_field **ret)
 {
     struct hr__mysql_call call;
     int r = hr__mysql_enter(&call, conn, 0);

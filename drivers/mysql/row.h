@@ -45,3 +45,6 @@ HR_PUBLIC void hr_mysql_column_field(const hr_mysql_result *result, size_t colum
  * it has. Codes as hr_mysql_exec(). */
 HR_PUBLIC hr_async int hr_mysql_describe(hr_mysql_conn *conn, const char *select,
                                          struct hr_mysql_field **ret);
+
+/* A failure names the caller's place in the program. */
+#define hr_mysql_describe(...) hr_from_here(hr_mysql_describe(__VA_ARGS__))

@@ -32,7 +32,7 @@ static hr_async int run(hr_mysql_tx *tx, const char *what, unsigned depth)
     return r < 0 ? r : hr__mysql_leave(&call, hr__mysql_run(tx, sql));
 }
 
-int hr_mysql_savepoint(hr_mysql_tx *tx, struct hr_mysql_savepoint *ret)
+int(hr_mysql_savepoint)(hr_mysql_tx *tx, struct hr_mysql_savepoint *ret)
 {
     if (!tx)
         return hr__missing_object("mysql: a transaction");
@@ -45,7 +45,7 @@ int hr_mysql_savepoint(hr_mysql_tx *tx, struct hr_mysql_savepoint *ret)
     return 0;
 }
 
-int hr_mysql_savepoint_release(struct hr_mysql_savepoint *savepoint)
+int(hr_mysql_savepoint_release)(struct hr_mysql_savepoint *savepoint)
 {
     int r = check_open(savepoint);
     if (r >= 0)
@@ -57,7 +57,7 @@ int hr_mysql_savepoint_release(struct hr_mysql_savepoint *savepoint)
     return 0;
 }
 
-int hr_mysql_savepoint_rollback(struct hr_mysql_savepoint *savepoint)
+int(hr_mysql_savepoint_rollback)(struct hr_mysql_savepoint *savepoint)
 {
     int r = check_open(savepoint);
     if (r >= 0)

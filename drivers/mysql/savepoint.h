@@ -34,3 +34,8 @@ HR_PUBLIC hr_async int hr_mysql_savepoint_rollback(struct hr_mysql_savepoint *sa
  * statement or COMMIT: a cursor with rows left has to be closed before, as that statement would run
  * into them. Never waits. */
 HR_PUBLIC void hr_mysql_savepoint_end(struct hr_mysql_savepoint *savepoint);
+
+/* A failure names the caller's place in the program. */
+#define hr_mysql_savepoint(...)          hr_from_here(hr_mysql_savepoint(__VA_ARGS__))
+#define hr_mysql_savepoint_release(...)  hr_from_here(hr_mysql_savepoint_release(__VA_ARGS__))
+#define hr_mysql_savepoint_rollback(...) hr_from_here(hr_mysql_savepoint_rollback(__VA_ARGS__))

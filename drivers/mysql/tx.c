@@ -64,7 +64,7 @@ static hr_async int begin_call(hr_mysql_conn *conn, const struct hr_mysql_tx_opt
     return r < 0 ? r : hr__mysql_leave(&call, begin(conn, options));
 }
 
-int hr_mysql_tx_acquire(hr_mysql_pool *pool, hr_mysql_tx **ret)
+int(hr_mysql_tx_acquire)(hr_mysql_pool *pool, hr_mysql_tx **ret)
 {
     int r = hr__mysql_borrow(pool, ret);
     if (r >= 0)
@@ -72,13 +72,13 @@ int hr_mysql_tx_acquire(hr_mysql_pool *pool, hr_mysql_tx **ret)
     return r;
 }
 
-int hr_mysql_begin(hr_mysql_pool *pool, hr_mysql_tx **ret)
+int(hr_mysql_begin)(hr_mysql_pool *pool, hr_mysql_tx **ret)
 {
     return hr_mysql_begin_with(pool, NULL, ret);
 }
 
-int hr_mysql_begin_with(hr_mysql_pool *pool, const struct hr_mysql_tx_options *options,
-                        hr_mysql_tx **ret)
+int(hr_mysql_begin_with)(hr_mysql_pool *pool, const struct hr_mysql_tx_options *options,
+                         hr_mysql_tx **ret)
 {
     hr_auto(hr_mysql_tx_end) hr_mysql_tx *tx = NULL;
     int r = hr__mysql_borrow(pool, &tx);
@@ -105,7 +105,7 @@ static hr_async int exec_ahead(hr_mysql_tx *tx, const char *sql)
     return 0;
 }
 
-int hr_mysql_exec_ahead(hr_mysql_tx *tx, const char *sql)
+int(hr_mysql_exec_ahead)(hr_mysql_tx *tx, const char *sql)
 {
     struct hr__mysql_call call;
     int r = hr__mysql_enter(&call, tx, 0);
@@ -131,7 +131,7 @@ static hr_async int end(hr_mysql_tx *tx, const char *sql)
     return r;
 }
 
-int hr_mysql_commit(hr_mysql_tx *tx)
+int(hr_mysql_commit)(hr_mysql_tx *tx)
 {
     if (!tx)
         return hr__missing_object("mysql: a transaction");
@@ -141,7 +141,7 @@ int hr_mysql_commit(hr_mysql_tx *tx)
     return end(tx, "COMMIT");
 }
 
-int hr_mysql_rollback(hr_mysql_tx *tx)
+int(hr_mysql_rollback)(hr_mysql_tx *tx)
 {
     if (!tx)
         return hr__missing_object("mysql: a transaction");
@@ -149,7 +149,7 @@ int hr_mysql_rollback(hr_mysql_tx *tx)
     return end(tx, "ROLLBACK");
 }
 
-int hr_mysql_restart(hr_mysql_tx *tx)
+int(hr_mysql_restart)(hr_mysql_tx *tx)
 {
     if (!tx)
         return hr__missing_object("mysql: a transaction");

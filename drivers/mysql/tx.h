@@ -60,3 +60,12 @@ HR_PUBLIC hr_async int hr_mysql_restart(hr_mysql_tx *tx);
 /* Gives the connection back; one that was not committed goes back dirty, and the pool rolls it back
  * before anyone else sees it. Never waits. For hr_auto(). */
 HR_PUBLIC void hr_mysql_tx_end(hr_mysql_tx **tx);
+
+/* A failure names the caller's place in the program. */
+#define hr_mysql_begin(...)      hr_from_here(hr_mysql_begin(__VA_ARGS__))
+#define hr_mysql_begin_with(...) hr_from_here(hr_mysql_begin_with(__VA_ARGS__))
+#define hr_mysql_tx_acquire(...) hr_from_here(hr_mysql_tx_acquire(__VA_ARGS__))
+#define hr_mysql_exec_ahead(...) hr_from_here(hr_mysql_exec_ahead(__VA_ARGS__))
+#define hr_mysql_commit(...)     hr_from_here(hr_mysql_commit(__VA_ARGS__))
+#define hr_mysql_rollback(...)   hr_from_here(hr_mysql_rollback(__VA_ARGS__))
+#define hr_mysql_restart(...)    hr_from_here(hr_mysql_restart(__VA_ARGS__))

@@ -75,6 +75,12 @@ TEST_REAL(mysql_that_is_not_there_is_not_connected)
     }
 }
 
+TEST_PLAIN(a_pool_without_options_is_refused)
+{
+    ASSERT_PTR(hr_mysql_pool_new(NULL), NULL);
+    ASSERT_STR(hr_last_error()->message, "mysql: the options are missing, and so is the url");
+}
+
 TEST_PLAIN(a_mysql_url_is_checked_before_anything_else)
 {
     const char *bad[] = {NULL, "redis://localhost", "mysql://user@host:port/x", "", "mysql:"};

@@ -152,6 +152,44 @@ TEST_REAL(a_bulk_insert_by_itself_is_whole_beyond_one_packet_too)
     mysql_test_done(pool);
 }
 
+static const char *refusal_of(hr_mysql_conn *conn, const struct hr_mysql_column *columns)
+{
+    ASSERT_ERR(hr_mysql_bulk(conn, "INSERT INTO t (id, v) VALUES (?, ?)", columns, 2, 0, 1),
+               -EINVAL);
+    return hr_last_error()->message;
+}
+
+/* Whether it would be sent as an array or as text. */
+TEST_REAL(a_bulk_says_what_a_column_has_not)
+{
+    const int64_t one[] = {1};
+    const char *const texts[] = {"2"};
+    const unsigned long lengths[] = {1};
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    mysql_test_table("id INT PRIMARY KEY, v INT");
+    hr_mysql_tx *tx = mysql_test_begin(pool);
+    for (int plain = 0; plain < 2; plain++) {
+        tx->has_bulk = !plain;
+        struct hr_mysql_column columns[] = {
+            {.type = HR_MYSQL_INT,  .ints = one   },
+            {.type = HR_MYSQL_TEXT, .texts = texts}
+        };
+        ASSERT_STR(refusal_of(tx, columns), "column 2 of a bulk has no lengths");
+        columns[1].lengths = lengths;
+        columns[1].texts = NULL;
+        ASSERT_STR(refusal_of(tx, columns), "column 2 of a bulk has no texts");
+        columns[1].type = HR_MYSQL_DOUBLE;
+        ASSERT_STR(refusal_of(tx, columns), "column 2 of a bulk has no doubles");
+        columns[1].type = HR_MYSQL_NULL;
+        ASSERT_STR(refusal_of(tx, columns), "column 2 of a bulk has no type");
+        columns[0].ints = NULL;
+        ASSERT_STR(refusal_of(tx, columns), "column 1 of a bulk has no ints");
+    }
+    tx->has_bulk = true;
+    hr_mysql_tx_end(&tx);
+    mysql_test_done(pool);
+}
+
 TEST_REAL(a_bulk_gives_back_the_rows_that_the_server_made_of_it)
 {
     struct batch b;
