@@ -152,8 +152,10 @@ int hr__child_start(const struct hr_child_options *options, int pipes[3], pid_t 
             if (plan.ours[i] >= 0)
                 close(plan.ours[i]);
         }
-        return hr_fail(r, "%s cannot be started: %s",
-                       options->file ? options->file : options->argv[0], hr_error_text(r));
+        return hr_fail(r, "%s cannot be started%s%s: %s",
+                       options->file ? options->file : options->argv[0],
+                       options->directory ? " in " : "",
+                       options->directory ? options->directory : "", hr_error_text(r));
     }
     memcpy(pipes, plan.ours, sizeof(plan.ours));
     return 0;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "core/transfer.h"
@@ -19,6 +20,7 @@ struct hr_process {
     uint64_t home; /* the number of its loop */
     hr_child *child;
     hr_usec grace;
+    char name[32]; /* for messages */
     struct stream {
         int fd; /* ours to close; -1: none */
         hr_io *io;
@@ -87,6 +89,7 @@ hr_process *hr_process_start(const struct hr_process_options *options)
         free(process);
         return NULL;
     }
+    snprintf(process->name, sizeof(process->name), "%s", options->argv[0]);
     if (open_streams(process, options->max_line ? options->max_line : (size_t)1 << 20) < 0)
         return hr_process_free(process);
     return process;
@@ -127,10 +130,10 @@ static int check_home(const hr_process *process)
     return hr_fail(HR_EWRONGLOOP, "the program's streams belong to another loop");
 }
 
-static int begin_use(struct use *use, struct stream *stream)
+static int begin_use(struct use *use, const hr_process *process, struct stream *stream)
 {
     if (stream->use)
-        return hr_fail(-EBUSY, "another task is at this stream of the program");
+        return hr_fail(-EBUSY, "another task is at this stream of %s", process->name);
     use->stream = stream;
     stream->use = use;
     return 0;
@@ -146,10 +149,16 @@ static int begin_reading(hr_process *process, int i, struct use *use)
 {
     if (!process)
         return hr__missing_object("a program");
-    if (i < 1 || i > 2 || process->streams[i].fd < 0)
-        return hr_fail(-EINVAL, "stream %d is no pipe to read", i);
+    if (i < 1 || i > 2)
+        return hr_fail(-EINVAL, "%s: stream %d is neither 1, its output, nor 2, its errors",
+                       process->name, i);
+    if (process->streams[i].fd < 0)
+        return hr_fail(-EINVAL,
+                       "%s: stream %d is no pipe to read; .streams[%d].kind = HR_CHILD_PIPE makes "
+                       "it one",
+                       process->name, i, i);
     int r = check_home(process);
-    return r < 0 ? r : begin_use(use, &process->streams[i]);
+    return r < 0 ? r : begin_use(use, process, &process->streams[i]);
 }
 
 /* Receives what there is into the stream's buffer: 1, 0 at the end, or a code. */
@@ -188,7 +197,8 @@ ssize_t hr_process_read(hr_process *process, int i, void *bytes, size_t size)
     return n;
 }
 
-static int read_line(const struct use *use, const char **ret, size_t *ret_size)
+static int read_line(const hr_process *process, const struct use *use, const char **ret,
+                     size_t *ret_size)
 {
     struct hr__lines *lines = &use->stream->lines;
     int r;
@@ -202,37 +212,42 @@ static int read_line(const struct use *use, const char **ret, size_t *ret_size)
         }
     }
     if (r == -EMSGSIZE)
-        return hr_fail(r, "a line of more than %zu bytes", lines->max);
+        return hr_fail(r, "%s: a line of more than %zu bytes", process->name, lines->max);
     return r;
 }
 
-int hr_process_read_line(hr_process *process, int i, const char **ret, size_t *ret_size)
+int(hr_process_read_line)(hr_process *process, int i, const char **ret, size_t *ret_size)
 {
     struct use use;
     size_t size;
     int r = begin_reading(process, i, &use);
     if (r < 0)
         return r;
-    r = read_line(&use, ret, &size);
+    r = read_line(process, &use, ret, &size);
     end_use(&use);
     if (r > 0 && ret_size)
         *ret_size = size;
     return r;
 }
 
-int hr_process_write(hr_process *process, const void *bytes, size_t size)
+int(hr_process_write)(hr_process *process, const void *bytes, size_t size)
 {
     struct use use;
     if (!process)
         return hr__missing_object("a program");
     if (process->streams[0].fd < 0)
-        return hr_fail(-EINVAL, "the program's input is no pipe, or closed");
+        return hr_fail(-EINVAL,
+                       "%s: its input is closed, or no pipe; .streams[0].kind = HR_CHILD_PIPE "
+                       "makes it one",
+                       process->name);
     int r = check_home(process);
     if (r == 0)
-        r = begin_use(&use, &process->streams[0]);
+        r = begin_use(&use, process, &process->streams[0]);
     if (r < 0)
         return r;
     r = hr_io_write(use.stream->io, bytes, size, NULL);
+    if (r == -EPIPE && use.stream)
+        r = hr_fail(r, "%s reads no more of its input", process->name);
     end_use(&use);
     return r;
 }
@@ -245,12 +260,12 @@ void hr_process_close_input(hr_process *process)
 
 /* --- its end */
 
-int hr_process_wait(hr_process *process, struct hr_child_exit *ret)
+int(hr_process_wait)(hr_process *process, struct hr_child_exit *ret)
 {
     return process ? hr_child_wait(process->child, ret) : hr__missing_object("a program");
 }
 
-int hr_process_stop(hr_process *process, struct hr_child_exit *ret)
+int(hr_process_stop)(hr_process *process, struct hr_child_exit *ret)
 {
     return process ? hr_child_stop(process->child, process->grace, ret)
                    : hr__missing_object("a program");

@@ -216,8 +216,8 @@ static void release(hr_worker_pool *pool, struct hr__worker *worker, int r)
     hr_pool_release(pool->pool, worker, quiet && !worker->retired ? HR_POOL_CLEAN : HR_POOL_BROKEN);
 }
 
-int hr_worker_pool_ask(hr_worker_pool *pool, const char *line, size_t size, char **ret,
-                       size_t *ret_size)
+int(hr_worker_pool_ask)(hr_worker_pool *pool, const char *line, size_t size, char **ret,
+                        size_t *ret_size)
 {
     struct hr__worker *worker;
     if (!pool)

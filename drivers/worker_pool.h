@@ -82,3 +82,6 @@ struct hr_worker_pool_stats {
 /* Of NULL zeros. */
 HR_PUBLIC void hr_worker_pool_get_stats(const hr_worker_pool *pool,
                                         struct hr_worker_pool_stats *ret);
+
+/* A failure names the caller's place in the program. */
+#define hr_worker_pool_ask(...) hr_from_here(hr_worker_pool_ask(__VA_ARGS__))

@@ -131,7 +131,7 @@ static int finish(struct run *run, int r, struct hr_process_output *ret)
     return r;
 }
 
-int hr_process_run(const struct hr_process_options *options, struct hr_process_output *ret)
+int(hr_process_run)(const struct hr_process_options *options, struct hr_process_output *ret)
 {
     struct hr_process_options own = options ? *options : (struct hr_process_options){0};
     if (own.input)

@@ -21,6 +21,8 @@
         "sh", "-c", script, NULL                                                                   \
     }
 
+#define ASSERT_SAYS(text) ASSERT_STR(hr_last_error()->message, text)
+
 TEST_REAL(a_program_runs_from_input_to_output)
 {
     hr_auto(hr_process_output_done) struct hr_process_output said = {0};
@@ -80,7 +82,47 @@ TEST_REAL(a_program_that_is_not_there_is_named)
     ASSERT_TRUE(strstr(hr_last_error()->message, "no-such-program"));
     options = (struct hr_process_options){.argv = SH("true"), .directory = "/no/such/folder"};
     ASSERT_ERR(hr_process_run(&options, &said), -ENOENT);
+    ASSERT_SAYS("sh cannot be started in /no/such/folder: No such file or directory");
     ASSERT_PTR(hr_process_start(&options), NULL);
+}
+
+/* What it is, and what makes it another one. */
+TEST_REAL(a_stream_that_is_no_pipe_is_named_with_its_program)
+{
+    const char *line;
+    char byte;
+    struct hr_process_options options = {.argv = SH("exit 0"), .streams = {{HR_CHILD_NULL}}};
+    hr_auto(hr_process_freep) hr_process *process = hr_process_start(&options);
+    ASSERT_ERR(hr_process_read_line(process, 2, &line, NULL), -EINVAL);
+    ASSERT_SAYS("sh: stream 2 is no pipe to read; .streams[2].kind = HR_CHILD_PIPE makes it one");
+    ASSERT_EQ(hr_process_read(process, 3, &byte, 1), -EINVAL);
+    ASSERT_SAYS("sh: stream 3 is neither 1, its output, nor 2, its errors");
+    ASSERT_ERR(hr_process_write(process, "x", 1), -EINVAL);
+    ASSERT_SAYS(
+        "sh: its input is closed, or no pipe; .streams[0].kind = HR_CHILD_PIPE makes it one");
+    ASSERT_ERR(hr_process_wait(process, NULL), 0);
+}
+
+static void assert_place(int line)
+{
+    char place[48];
+    snprintf(place, sizeof(place), "test_process.c:%d", line);
+    ASSERT_STR(hr_last_error()->place, place);
+}
+
+TEST_REAL(what_fails_with_a_program_does_so_at_the_caller_s_place)
+{
+    const char *line;
+    struct hr_process_output said;
+    struct hr_process_options options = {.argv = SH("sleep 100"), .limit = hr_ms(1)};
+    ASSERT_ERR(hr_process_run(&options, &said), -ETIMEDOUT);
+    assert_place(__LINE__ - 1);
+    hr_auto(hr_process_freep) hr_process *process = hr_process_start(&options);
+    ASSERT_ERR(hr_process_read_line(process, 1, &line, NULL), -EINVAL);
+    assert_place(__LINE__ - 1);
+    ASSERT_ERR(hr_process_write(process, "x", 1), -EINVAL);
+    assert_place(__LINE__ - 1);
+    ASSERT_ERR(hr_process_stop(process, NULL), 0);
 }
 
 TEST_REAL(a_megabyte_goes_both_ways_at_once)
@@ -215,6 +257,7 @@ TEST_REAL(a_line_that_is_too_long_can_be_read_in_pieces)
     };
     hr_auto(hr_process_freep) hr_process *process = hr_process_start(&options);
     ASSERT_EQ(hr_process_read_line(process, 1, &line, NULL), -EMSGSIZE);
+    ASSERT_SAYS("sh: a line of more than 10 bytes");
     ASSERT_EQ(hr_process_read(process, 1, piece, 20), 20);
     ASSERT_EQ(hr_process_read_line(process, 1, &line, NULL), 1);
     ASSERT_STR(line, "");
@@ -231,9 +274,11 @@ TEST_REAL(a_reader_that_is_gone_is_a_code_and_no_signal)
     int r = 0;
     for (int i = 0; i < 5000 && r == 0; i++) {
         r = hr_process_write(process, "x", 1);
-        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+        if (r == 0)
+            ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     }
     ASSERT_ERR(r, -EPIPE);
+    ASSERT_SAYS("sh reads no more of its input");
     ASSERT_ERR(hr_process_stop(process, NULL), 0);
 }
 
