@@ -84,8 +84,9 @@ struct hr_http_request {
 
 /* Waits for a turn, sends a request and waits for the answer's status and headers; the body is left
  * to the calls below. *ret is the caller's, for hr_http_close(). 0, or
- *   -EINVAL      the URL (of up to 64 KiB), a header or the method is none; HEAD with a body; the
- *                record says what is wrong
+ *   -EINVAL      the URL (of up to 64 KiB), a header or the method is none; HEAD with a body; a file
+ *                of the session's tls, as they are read when a connection is opened; the record
+ *                says what is wrong
  *   -ENOTCONN    never sent: no such host, refused, unreachable; the record says why, and its
  *                native is errno where there is one
  *   -EMFILE · -ENFILE · -ENOBUFS     no descriptor or socket for this request, also never sent
@@ -163,3 +164,13 @@ HR_PUBLIC hr_async int hr_http_text(hr_http_response *response, const char **ret
  * hr_http_read(), or -errno of the file. */
 HR_PUBLIC hr_async int hr_http_save(hr_http_response *response, const char *path,
                                     uint64_t *ret_size);
+
+/* A failure names the caller's place in the program. */
+#define hr_http_send(...)   hr_from_here(hr_http_send(__VA_ARGS__))
+#define hr_http_get(...)    hr_from_here(hr_http_get(__VA_ARGS__))
+#define hr_http_post(...)   hr_from_here(hr_http_post(__VA_ARGS__))
+#define hr_http_begin(...)  hr_from_here(hr_http_begin(__VA_ARGS__))
+#define hr_http_write(...)  hr_from_here(hr_http_write(__VA_ARGS__))
+#define hr_http_finish(...) hr_from_here(hr_http_finish(__VA_ARGS__))
+#define hr_http_bytes(...)  hr_from_here(hr_http_bytes(__VA_ARGS__))
+#define hr_http_text(...)   hr_from_here(hr_http_text(__VA_ARGS__))

@@ -10,7 +10,7 @@
  * a connection is opened a thread looks whether they have changed since, at most once a second, and
  * connections from then on use what stands in them. While they cannot be used (a key that does not
  * fit its certificate yet, a file that is gone) the former ones are, and the message of a handshake
- * that fails says so.
+ * that fails says so. Those of HTTP libcurl reads when a connection is opened (drivers/http.h).
  */
 #pragma once
 

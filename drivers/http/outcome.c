@@ -76,6 +76,9 @@ static int refused(hr_http_response *t)
     case HR_ELOST:
         return hr__http_explain(t, HR_ELOST, 0, "the kept connection was lost");
     case -EMSGSIZE:
+        if (t->whole)
+            return hr__http_explain(t, -EMSGSIZE, 0, "the body is longer than max_body, %zu bytes",
+                                    t->room);
         return hr__http_explain(t, -EMSGSIZE, 0, "%s too long",
                                 t->answered ? "the body is" : "the headers are");
     case -ENOMEM:
@@ -128,7 +131,9 @@ int hr__http_outcome(hr_http_response *t, CURLcode code)
         return 0;
     long os_errno = 0;
     curl_easy_getinfo(t->handle->easy, CURLINFO_OS_ERRNO, &os_errno);
-    /* A handshake that the peer left is told as a lost connection. */
-    return hr__http_explain(t, r, r == -ENOTCONN ? (int)os_errno : 0, "%s",
+    /* A handshake that the peer left is told as a lost connection. Unless a connect has failed, errno
+     * is that of an earlier request, which the handle keeps. */
+    bool own = r == -ENOTCONN && code == CURLE_COULDNT_CONNECT;
+    return hr__http_explain(t, r, own ? (int)os_errno : 0, "%s",
                             t->handle->said[0] ? t->handle->said : curl_easy_strerror(code));
 }

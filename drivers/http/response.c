@@ -4,6 +4,7 @@
  * its memory.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "drivers/http/impl.h"
@@ -131,7 +132,7 @@ static int give(hr_http_response *t, const char *next, size_t *left)
     return 0;
 }
 
-int hr_http_write(hr_http_response *response, const void *bytes, size_t size)
+int(hr_http_write)(hr_http_response *response, const void *bytes, size_t size)
 {
     hr_http_response *t = response;
     if (!t)
@@ -161,7 +162,7 @@ static int end_short(hr_http_response *t)
     return hr__http_transfer_outcome(t);
 }
 
-int hr_http_finish(hr_http_response *response)
+int(hr_http_finish)(hr_http_response *response)
 {
     hr_http_response *t = response;
     if (!t)
@@ -270,11 +271,12 @@ static int read_whole(hr_http_response *t)
     }
     r = hr__http_transfer_outcome(t);
     if (r == 0 && hr_buf_size(&t->body) > t->room) /* it had come before it was asked for */
-        return hr_fail_native(-EMSGSIZE, 0, NULL, NULL, true, "%s: the body is too long", t->what);
+        return hr_fail_native(-EMSGSIZE, 0, NULL, NULL, true,
+                              "%s: the body is longer than max_body, %zu bytes", t->what, t->room);
     return r;
 }
 
-int hr_http_bytes(hr_http_response *response, const void **ret, size_t *ret_size)
+int(hr_http_bytes)(hr_http_response *response, const void **ret, size_t *ret_size)
 {
     int r = read_whole(response);
     if (r < 0)
@@ -285,7 +287,15 @@ int hr_http_bytes(hr_http_response *response, const void **ret, size_t *ret_size
     return 0;
 }
 
-int hr_http_text(hr_http_response *response, const char **ret, size_t *ret_size)
+/* What cannot be text, by the request it came for. */
+static int no_text(const hr_http_response *t, int r)
+{
+    char why[HR_ERROR_MESSAGE_MAX];
+    snprintf(why, sizeof(why), "%s", hr_last_error()->message);
+    return hr_fail(r, "%.120s: %s", t->what, why);
+}
+
+int(hr_http_text)(hr_http_response *response, const char **ret, size_t *ret_size)
 {
     hr_http_response *t = response;
     const void *bytes;
@@ -295,7 +305,7 @@ int hr_http_text(hr_http_response *response, const char **ret, size_t *ret_size)
         r = hr__http_decode(hr_http_header(t, "content-type"), bytes, size, &t->text,
                             &t->text_size);
     if (r < 0)
-        return r;
+        return r == -EILSEQ ? no_text(t, r) : r;
     *ret = t->text ? t->text : bytes;
     if (ret_size)
         *ret_size = t->text ? t->text_size : size;

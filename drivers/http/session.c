@@ -227,7 +227,7 @@ static int wait_for_turn(hr_http_response *t, const char *host)
     r = hr_timeout_leave(&limit, take_turn(session, host));
     session->stats.waiting--;
     if (r == -ETIMEDOUT)
-        return hr_fail(r, "%s: no turn in the time that was given", t->what);
+        return hr_fail(r, "%s: no turn in the time that was given (total_timeout)", t->what);
     if (r == -ECANCELED)
         return hr_fail(r, "%s: cancelled", t->what);
     if (r == 0)
@@ -262,8 +262,8 @@ static int start(hr_http_response *t, const struct hr_http_request *request)
     return 0;
 }
 
-int hr_http_begin(hr_http_session *session, const struct hr_http_request *request,
-                  hr_http_response **ret)
+int(hr_http_begin)(hr_http_session *session, const struct hr_http_request *request,
+                   hr_http_response **ret)
 {
     hr_auto(hr_freep) char *host = NULL;
     if (!hr_current_task())
@@ -295,8 +295,8 @@ int hr_http_begin(hr_http_session *session, const struct hr_http_request *reques
     return 0;
 }
 
-int hr_http_send(hr_http_session *session, const struct hr_http_request *request,
-                 hr_http_response **ret)
+int(hr_http_send)(hr_http_session *session, const struct hr_http_request *request,
+                  hr_http_response **ret)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
     if (request->stream)
@@ -309,13 +309,13 @@ int hr_http_send(hr_http_session *session, const struct hr_http_request *request
     return r;
 }
 
-int hr_http_get(hr_http_session *session, const char *url, hr_http_response **ret)
+int(hr_http_get)(hr_http_session *session, const char *url, hr_http_response **ret)
 {
     return hr_http_send(session, &(struct hr_http_request){.url = url}, ret);
 }
 
-int hr_http_post(hr_http_session *session, const char *url, const char *content_type,
-                 const void *body, size_t size, hr_http_response **ret)
+int(hr_http_post)(hr_http_session *session, const char *url, const char *content_type,
+                  const void *body, size_t size, hr_http_response **ret)
 {
     struct hr_http_request request = {
         .url = url,

@@ -209,7 +209,7 @@ static int too_late(hr_http_response *t, bool silent)
         hr__http_explain(t, -ETIMEDOUT, 0, "the server said nothing for %.1f s",
                          hr_in_seconds(o->read_timeout));
     else
-        hr__http_explain(t, -ETIMEDOUT, 0, "not done in the time that was given");
+        hr__http_explain(t, -ETIMEDOUT, 0, "not done in the time that was given (total_timeout)");
     hr__http_transfer_over(t, -ETIMEDOUT);
     return 0;
 }

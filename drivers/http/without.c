@@ -36,35 +36,35 @@ void hr_http_get_stats(const hr_http_session *session, struct hr_http_stats *ret
     *ret = (struct hr_http_stats){0};
 }
 
-int hr_http_send(hr_http_session *session, const struct hr_http_request *request,
-                 hr_http_response **ret)
-{
-    return missing();
-}
-
-int hr_http_get(hr_http_session *session, const char *url, hr_http_response **ret)
-{
-    return missing();
-}
-
-int hr_http_post(hr_http_session *session, const char *url, const char *content_type,
-                 const void *body, size_t size, hr_http_response **ret)
-{
-    return missing();
-}
-
-int hr_http_begin(hr_http_session *session, const struct hr_http_request *request,
+int(hr_http_send)(hr_http_session *session, const struct hr_http_request *request,
                   hr_http_response **ret)
 {
     return missing();
 }
 
-int hr_http_write(hr_http_response *response, const void *bytes, size_t size)
+int(hr_http_get)(hr_http_session *session, const char *url, hr_http_response **ret)
 {
     return missing();
 }
 
-int hr_http_finish(hr_http_response *response)
+int(hr_http_post)(hr_http_session *session, const char *url, const char *content_type,
+                  const void *body, size_t size, hr_http_response **ret)
+{
+    return missing();
+}
+
+int(hr_http_begin)(hr_http_session *session, const struct hr_http_request *request,
+                   hr_http_response **ret)
+{
+    return missing();
+}
+
+int(hr_http_write)(hr_http_response *response, const void *bytes, size_t size)
+{
+    return missing();
+}
+
+int(hr_http_finish)(hr_http_response *response)
 {
     return missing();
 }
@@ -112,17 +112,17 @@ ssize_t hr_http_read(hr_http_response *response, void *bytes, size_t size)
     return missing();
 }
 
-int hr_http_bytes(hr_http_response *response, const void **ret, size_t *ret_size)
+int(hr_http_bytes)(hr_http_response *response, const void **ret, size_t *ret_size)
 {
     return missing();
 }
 
-int hr_http_text(hr_http_response *response, const char **ret, size_t *ret_size)
+int(hr_http_text)(hr_http_response *response, const char **ret, size_t *ret_size)
 {
     return missing();
 }
 
-int hr_http_save(hr_http_response *response, const char *path, uint64_t *ret_size)
+int(hr_http_save)(hr_http_response *response, const char *path, uint64_t *ret_size)
 {
     return missing();
 }
