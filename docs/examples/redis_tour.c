@@ -10,6 +10,7 @@
 #include <core/headrace.h>
 #include <drivers/redis/pipeline.h>
 #include <drivers/redis/pubsub.h>
+#include <drivers/redis/stream.h>
 #include <drivers/redis/typed.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -105,6 +106,72 @@ static int hear_news(hr_redis *redis)
     return r < 0 ? r : read_news(news);
 }
 
+/* Does these jobs, then says so: who dies in between leaves them to the others. */
+static int do_jobs(hr_redis *redis, const struct hr_redis_group *group,
+                   const struct hr_redis_entries *jobs)
+{
+    for (size_t i = 0; i < jobs->count; i++) {
+        const char *number = hr_redis_entry_field(&jobs->items[i], "number", NULL);
+        if (number) /* it was not trimmed off meanwhile */
+            printf("%s does job %s\n", group->consumer, number);
+    }
+    return hr_redis_ack(redis, group, jobs);
+}
+
+/* Jobs that no worker of the group has got, until none comes for a while. */
+static int do_new_jobs(hr_redis *redis, const struct hr_redis_group *group, hr_usec wait)
+{
+    hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL; /* one's own: to wait holds it */
+    int r = hr_redis_acquire(redis, &conn);
+    bool came = true;
+    while (r >= 0 && came) {
+        hr_auto(hr_redis_entries_done) struct hr_redis_entries jobs = {0};
+        r = hr_redis_read_group(conn, group, 100, wait, &jobs);
+        came = r > 0;
+        if (came)
+            r = do_jobs(redis, group, &jobs);
+    }
+    return r;
+}
+
+/* Jobs that some worker has had for so long that he must be gone. */
+static int do_left_jobs(hr_redis *redis, const struct hr_redis_group *group, hr_usec idle)
+{
+    char cursor[HR_REDIS_ID_MAX] = "0-0";
+    int r;
+    do {
+        hr_auto(hr_redis_entries_done) struct hr_redis_entries jobs = {0};
+        r = hr_redis_claim(redis, group, idle, 100, cursor, &jobs);
+        if (r > 0)
+            r = do_jobs(redis, group, &jobs);
+    } while (r >= 0 && strcmp(cursor, "0-0") != 0);
+    return r;
+}
+
+/* Takes a job and dies over it. */
+static int take_job(hr_redis *redis, const struct hr_redis_group *group)
+{
+    hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
+    hr_auto(hr_redis_entries_done) struct hr_redis_entries jobs = {0};
+    int r = hr_redis_acquire(redis, &conn);
+    return r < 0 ? r : hr_redis_read_group(conn, group, 1, hr_seconds(1), &jobs);
+}
+
+static int share_jobs(hr_redis *redis)
+{
+    const struct hr_redis_group bob = {"tour:jobs", "workers", "Bob"},
+                                ann = {"tour:jobs", "workers", "Ann"};
+    int r = hr_redis_group_create(redis, &bob, "0");
+    for (int i = 1; i <= 3 && r >= 0; i++)
+        r = hr_redis_add(redis, "tour:jobs", 1000, HR_REDIS_FIELDS({"number", hr_redis_int(i)}),
+                         NULL);
+    if (r >= 0)
+        r = take_job(redis, &bob);
+    if (r >= 0)
+        r = do_new_jobs(redis, &ann, hr_ms(10));
+    return r < 0 ? r : do_left_jobs(redis, &ann, 0);
+}
+
 static int tour(void *url)
 {
     hr_auto(hr_redis_freep) hr_redis *redis =
@@ -124,9 +191,11 @@ static int tour(void *url)
     if (r >= 0)
         r = hear_news(redis);
     if (r >= 0)
+        r = share_jobs(redis);
+    if (r >= 0)
         r = hr_redis_command(redis, NULL,
                              "DEL tour:ada tour:stock tour:orders tour:visits:1 tour:visits:2 "
-                             "tour:visits:3");
+                             "tour:visits:3 tour:jobs");
     int closed = hr_redis_close(redis);
     return r < 0 ? r : closed;
 }

@@ -46,7 +46,8 @@ def test_redis_tour_shows_what_it_did(redis):
     done = subprocess.run([tour, redis.url], capture_output=True, text=True, timeout=30, check=False)
     assert (done.stdout, done.stderr, done.returncode) == (
         "name: Ada\nborn: 1815\nthere is no stock\npage 1: 10\npage 2: 20\npage 3: 30\n4 left\n"
-        "tour:news: Ada has a program\ntour:news: bye\n", "", 0)
+        "tour:news: Ada has a program\ntour:news: bye\n"
+        "Ann does job 2\nAnn does job 3\nAnn does job 1\n", "", 0)
     assert redis.client.keys("tour:*") == []
 
 
