@@ -131,8 +131,8 @@ int hr__http_outcome(hr_http_response *t, CURLcode code)
         return 0;
     long os_errno = 0;
     curl_easy_getinfo(t->handle->easy, CURLINFO_OS_ERRNO, &os_errno);
-    /* A handshake that the peer left is told as a lost connection. Unless a connect has failed, errno
-     * is that of an earlier request, which the handle keeps. */
+    /* A handshake that the peer left is told as a lost connection. Unless a connect has failed,
+     * errno is that of an earlier request, which the handle keeps. */
     bool own = r == -ENOTCONN && code == CURLE_COULDNT_CONNECT;
     return hr__http_explain(t, r, own ? (int)os_errno : 0, "%s",
                             t->handle->said[0] ? t->handle->said : curl_easy_strerror(code));
