@@ -29,7 +29,8 @@ struct hr_http_options {
     unsigned limit;            /* requests under way at most, so connections, too; 0: 100 */
     unsigned limit_per_host;   /* of one scheme, host and port; 0: no limit of its own */
     hr_usec connect_timeout;   /* name, connection and TLS; 0: 30 s */
-    hr_usec read_timeout;      /* silence of the server while somebody waits for it; 0: 60 s */
+    hr_usec read_timeout;      /* in which the server says nothing, and takes nothing, while
+                                * somebody waits for it; 0: 60 s */
     hr_usec total_timeout;     /* a request, from the call to the end of the body; 0: 5 minutes */
     int max_redirects;         /* 0: 10; < 0: none is followed, the answer is the redirect */
     size_t max_body;           /* of hr_http_bytes() and hr_http_text(); 0: 64 MiB */

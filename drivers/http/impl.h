@@ -102,6 +102,7 @@ struct hr_http_response {
     bool streams;         /* the body comes by hr_http_write() */
     size_t promised;      /* of it in all; 0: nobody said */
     size_t given;
+    curl_off_t sent; /* of a whole body */
     bool upload_ended;
 
     struct hr_buf body; /* received and not read */
@@ -203,6 +204,9 @@ int hr__http_request_set_up(hr_http_response *t, const struct hr_http_request *r
 
 /* Has a handle report to its user. */
 void hr__http_transfer_follow(struct hr__http_handle *handle);
+
+/* Has it report as well how a whole body goes out. */
+void hr__http_transfer_follow_upload(struct hr__http_handle *handle);
 
 /* It is over: keeps the outcome, gives handle and turn back, tells who waits. */
 void hr__http_transfer_over(hr_http_response *t, int code);

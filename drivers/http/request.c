@@ -51,6 +51,8 @@ static CURLcode set_body(hr_http_response *t, const struct hr_http_request *requ
     if (request->body || may_have_body(method)) {
         size_t size = request->body ? request->body_size : 0;
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
+        if (size > 0)
+            hr__http_transfer_follow_upload(t->handle);
         CURLcode code =
             curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body ? request->body : "");
         if (code != CURLE_OK || posts)

@@ -115,6 +115,17 @@ static size_t on_upload(char *bytes, size_t one, size_t size, void *cookie)
     return size;
 }
 
+/* A whole body goes without a word of ours: that some of it has gone is news. */
+static int on_progress(void *cookie, curl_off_t to_get, curl_off_t got, curl_off_t to_send,
+                       curl_off_t sent)
+{
+    hr_http_response *t = ((const struct hr__http_handle *)cookie)->user;
+    if (sent != t->sent)
+        hr_event_set(&t->news);
+    t->sent = sent;
+    return 0;
+}
+
 /* Called before each request that leaves. libcurl sends one again by itself when a kept connection
  * turns out dead: for what must not be done twice, that is the end. */
 static int on_request(void *cookie, char *ip, char *local_ip, int port, int local_port)
@@ -158,6 +169,13 @@ void hr__http_transfer_follow(struct hr__http_handle *handle)
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, handle);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, handle);
+}
+
+void hr__http_transfer_follow_upload(struct hr__http_handle *handle)
+{
+    curl_easy_setopt(handle->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(handle->easy, CURLOPT_XFERINFODATA, handle);
+    curl_easy_setopt(handle->easy, CURLOPT_NOPROGRESS, 0L);
 }
 
 /* --- its course */

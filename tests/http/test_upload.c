@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "drivers/http/impl.h"
 #include "tests/http/rig.h"
 #include "tests/support/hrtest.h"
 
@@ -203,6 +204,47 @@ TEST_REAL(a_server_that_does_not_read_holds_the_sender_back)
 }
 
 TEST_REAL(a_server_may_answer_before_it_has_read_the_body)
+TEST_REAL(a_piece_of_any_size_waits_where_it_is_until_there_is_room_in_the_window)
+{
+    static char piece[32 * MIB]; /* more than the kernel keeps */
+    int fd;
+    hr_http_response *response = begin_unread(0, &fd);
+    ASSERT_ERR(hr_http_write(response, piece, sizeof(piece)), -ETIMEDOUT);
+    size_t kept = hr_buf_size(&response->upload);
+    ASSERT_TRUE(kept > 0 && kept <= 65536);
+    end_unread(response, fd);
+}
+
+static int post_long(void *arg)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    hr_auto(hr_freep) char *body = calloc(1, 32 * MIB);
+    return hr_http_post(rig.session, rig_url("/"), NULL, body, 32 * MIB, &response);
+}
+
+/* It takes several times as long as a server may be silent. */
+TEST_REAL(s24_7_a_server_that_takes_a_long_body_slowly_is_not_silent)
+{
+    static char bytes[MIB];
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    hr_usec patience = test_patience(hr_ms(200));
+    test_http_start(&rig.server, serve_nobody);
+    hr_task_cancel(rig.server.acceptor, NULL);
+    ASSERT_ERR(hr_join(rig.server.acceptor), -ECANCELED);
+    rig.session = hr_http_session_new(&(struct hr_http_options){.read_timeout = patience});
+    hr_task *task = hr_create_task("post", post_long, NULL);
+    ASSERT_EQ(hr_wait_fd(rig.server.fd, HR_READ), HR_READ);
+    int fd = accept4(rig.server.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    for (size_t got = 0; got < 32 * MIB && !hr_future_done(task);) {
+        ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+        got += n > 0 ? (size_t)n : 0;
+        ASSERT_ERR(hr_sleep(patience / 10), 0);
+    }
+    ASSERT_EQ(write(fd, answer, sizeof(answer) - 1), sizeof(answer) - 1);
+    ASSERT_ERR(hr_join(task), 0);
+    end_unread(NULL, fd);
+}
+
 {
     static const char answer[] = "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!";
     const char *text;
