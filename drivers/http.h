@@ -96,7 +96,7 @@ struct hr_http_request {
  *   -EPROTO      TLS: the certificate is not accepted, or the handshake failed
  *   -ELOOP       too many redirects
  *   -EBADMSG     the answer is no HTTP
- *   -EMSGSIZE    its headers take more than 256 KiB
+ *   -EMSGSIZE    its headers take more than 256 KiB, or one of them more than 100 KiB
  *   HR_ECLOSED · -ECANCELED (it is taken back) · -ENOMEM · HR_ENOTASK · HR_EWRONGLOOP
  * Redirects (301, 302, 303, 307, 308) are followed: method and body go along, but 303 is followed
  * with GET, and so is a POST at 301 and 302. */
@@ -129,8 +129,9 @@ HR_PUBLIC hr_async int hr_http_finish(hr_http_response *response);
 HR_PUBLIC hr_http_response *hr_http_close(hr_http_response *response);
 HR_PUBLIC void hr_http_closep(hr_http_response **response);
 
-/* The status (200, 404, …); 0 before there is one. A response that is NULL says nothing, here and
- * below: 0, NULL, false, "". */
+/* The status (200, 404, …); 0 before there is one. Interim answers are passed over, but 101 is the
+ * last one: its body is what the server says in the other language, until it hangs up. A response
+ * that is NULL says nothing, here and below: 0, NULL, false, "". */
 HR_PUBLIC int hr_http_status(const hr_http_response *response);
 
 /* The first header of that name, in upper or lower case; NULL when there is none. The i-th one of
@@ -148,6 +149,7 @@ HR_PUBLIC int hr_http_version(const hr_http_response *response);
 /* The next bytes of the body, decompressed: at least one and at most size (> 0), waiting until
  * there are some; 0 at its end. One task at a time.
  *   -EBADMSG     the body is shorter than it should be, or garbled
+ *   -EMSGSIZE    it was compressed, and 64 MiB came out of a few KiB at once
  *   -ETIMEDOUT · HR_ECLOSED · -ECANCELED (nothing was read) · -ENOMEM */
 HR_PUBLIC hr_async ssize_t hr_http_read(hr_http_response *response, void *bytes, size_t size);
 

@@ -9,6 +9,10 @@
 
 #include "drivers/http/impl.h"
 
+#define MIB            ((size_t)1 << 20)
+#define HEADERS_MAX    (256L * 1024)
+#define CODE_TOO_LARGE 100 /* CURLE_TOO_LARGE, since libcurl 8.6 */
+
 int hr__http_explain(hr_http_response *t, int code, int native, const char *fmt, ...)
 {
     va_list args;
@@ -35,8 +39,6 @@ static int broken(const hr_http_response *t)
 static int code_of(const hr_http_response *t, CURLcode code)
 {
     switch (code) {
-    case CURLE_OK:
-        return 0;
     case CURLE_OUT_OF_MEMORY:
         return -ENOMEM;
     case CURLE_OPERATION_TIMEDOUT:
@@ -62,7 +64,6 @@ static int code_of(const hr_http_response *t, CURLcode code)
         return -EINVAL;
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
-    case CURLE_PARTIAL_FILE:
         return -EBADMSG;
     default:
         return broken(t);
@@ -118,17 +119,37 @@ static bool is_whole(const hr_http_response *t)
     return t->answered && has == said;
 }
 
+/* libcurl has limits of its own: 100 KiB a header, a little more than ours for all of them with
+ * those of interim answers, and 64 MiB of a compressed body that came in one piece while it was
+ * paused. Before 8.6 it says of the first and the last that memory is out, which can be asked. */
+static bool is_too_long(hr_http_response *t, CURLcode code)
+{
+    long headers = 0;
+    char *room;
+    if ((int)code == CODE_TOO_LARGE)
+        return true;
+    if (code == CURLE_OUT_OF_MEMORY)
+        return (t->answered ? t->paused & CURLPAUSE_RECV : t->talking) &&
+               hr_buf_reserve(&t->body, MIB, &room) == 0;
+    if (code != CURLE_RECV_ERROR || t->answered)
+        return false;
+    curl_easy_getinfo(t->handle->easy, CURLINFO_HEADER_SIZE, &headers);
+    return headers > HEADERS_MAX;
+}
+
 int hr__http_outcome(hr_http_response *t, CURLcode code)
 {
-    if (t->refusal < 0 && code != CURLE_OK)
+    if (code == CURLE_OK)
+        return 0;
+    if (t->refusal == 0 && is_too_long(t, code))
+        t->refusal = -EMSGSIZE;
+    if (t->refusal < 0)
         return refused(t);
     if (code == CURLE_SEND_FAIL_REWIND)
         return no_second_time(t);
     if (code == CURLE_READ_ERROR && is_whole(t))
         return 0;
     int r = code_of(t, code);
-    if (r == 0)
-        return 0;
     long os_errno = 0;
     curl_easy_getinfo(t->handle->easy, CURLINFO_OS_ERRNO, &os_errno);
     /* A handshake that the peer left is told as a lost connection. Unless a connect has failed,

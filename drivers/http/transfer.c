@@ -41,7 +41,7 @@ static void end_answer(hr_http_response *t)
 {
     long status = 0, version = 0;
     curl_easy_getinfo(t->handle->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status < 200)
+    if (status < 200 && status != 101) /* after which the server speaks another language */
         return;
     if (t->following && is_redirect(status)) {
         const char *place = hr__http_headers_get(&t->headers, "location");

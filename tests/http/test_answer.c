@@ -125,3 +125,41 @@ TEST_REAL(headers_are_those_of_the_last_answer)
     hr_http_closep(&response);
     rig_end();
 }
+
+static bool serve_another_language(struct test_conn *conn)
+{
+    test_conn_say(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: chess\r\n"
+                        "Connection: Upgrade\r\n\r\ne2-e4");
+    return false;
+}
+
+TEST_REAL(a_server_that_goes_on_in_another_language_has_answered)
+{
+    static const char *const lines[] = {"Connection: Upgrade", "Upgrade: chess", NULL};
+    rig_begin(serve_another_language);
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *text;
+    struct hr_http_request request = {.url = rig_url("/"), .headers = lines};
+    ASSERT_ERR(hr_http_send(rig.session, &request, &response), 0);
+    ASSERT_EQ(hr_http_status(response), 101);
+    ASSERT_STR(hr_http_header(response, "upgrade"), "chess");
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "e2-e4");
+    hr_http_closep(&response);
+    rig_end();
+}
+
+static bool serve_half(struct test_conn *conn)
+{
+    test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n");
+    return false;
+}
+
+TEST_REAL(a_server_that_leaves_among_its_headers_has_not_answered)
+{
+    rig_begin(serve_half);
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/"), &response), HR_ELOST);
+    ASSERT_TRUE(hr_last_error()->sent);
+    rig_end();
+}

@@ -255,9 +255,23 @@ TEST_REAL(a_body_larger_than_wanted_is_an_error)
     rig_end();
 }
 
-/* Says so many headers of a kilobyte. */
+/* Says so many headers of a kilobyte, one of as many, or interim answers without an end. */
 static bool serve_headers(struct test_conn *conn)
 {
+    static char line[256 * 1024];
+    if (strncmp(conn->path, "/line/", 6) == 0) {
+        size_t size = strtoul(conn->path + 6, NULL, 10) * 1024;
+        memset(line, 'x', sizeof(line));
+        return test_conn_say(conn, "HTTP/1.1 200 OK\r\nX-Line: ") &&
+               test_conn_send(conn, line, size) &&
+               test_conn_say(conn, "\r\nContent-Length: 0\r\n\r\n");
+    }
+    if (test_conn_asks(conn, "/interim")) {
+        while (test_conn_say(conn, "HTTP/1.1 103 Early Hints\r\nX: %01000d\r\n\r\n", 1) &&
+               hr_yield() == 0)
+            ;
+        return false;
+    }
     bool ok = test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n");
     for (int i = atoi(conn->path + 1); i > 0 && ok; i--)
         ok = test_conn_say(conn, "X-%04d: %01015d\r\n", i, i);
@@ -272,5 +286,50 @@ TEST_REAL(more_headers_than_anybody_needs_are_an_error)
     ASSERT_EQ(strlen(hr_http_header(response, "x-0200")), 1015);
     hr_http_closep(&response);
     ASSERT_ERR(hr_http_get(rig.session, rig_url("/270"), &response), -EMSGSIZE);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/line/90"), &response), 0);
+    ASSERT_EQ(strlen(hr_http_header(response, "x-line")), (size_t)90 * 1024);
+    hr_http_closep(&response);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/line/250"), &response), -EMSGSIZE);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "headers are too long"));
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/interim"), &response), -EMSGSIZE);
+    rig_end();
+}
+
+/* 256 MiB by zstd: a frame of blocks that each say a byte 128 KiB times. */
+static bool serve_bomb(struct test_conn *conn)
+{
+    enum { BLOCKS = 2048, BLOCK = 128 * 1024 };
+    static unsigned char bytes[6 + 4 * BLOCKS] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, (17 - 10) << 3};
+    if (!strstr(test_conn_header(conn, "accept-encoding"), "zstd"))
+        return test_conn_answer(conn, "none");
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        unsigned head = BLOCK << 3 | 1 << 1 | (i == BLOCKS - 1);
+        unsigned char *to = bytes + 6 + 4 * (size_t)i;
+        to[0] = (unsigned char)head;
+        to[1] = (unsigned char)(head >> 8);
+        to[2] = (unsigned char)(head >> 16);
+        to[3] = 'b';
+    }
+    return send_encoded(conn, "zstd", bytes, sizeof(bytes));
+}
+
+TEST_REAL(a_small_body_that_would_be_a_huge_one_is_too_long)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    char text[8];
+    const void *bytes;
+    size_t size;
+    ssize_t n;
+    rig_begin(serve_bomb, .max_body = MIB);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/"), &response), 0);
+    int r = hr_http_bytes(response, &bytes, &size);
+    if (r < 0 || size != 4) /* libcurl knows zstd */
+        ASSERT_ERR(r, -EMSGSIZE);
+    hr_http_closep(&response);
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/"), &response), 0);
+    while ((n = hr_http_read(response, text, sizeof(text))) > 0)
+        ;
+    ASSERT_ERR((int)n, r);
+    hr_http_closep(&response);
     rig_end();
 }
