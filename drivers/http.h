@@ -71,7 +71,7 @@ HR_PUBLIC void hr_http_get_stats(const hr_http_session *session,
 struct hr_http_request {
     const char *method;         /* NULL: GET, or POST with a body */
     const char *url;            /* a user and password in it are sent by basic authentication */
-    const char *const *headers; /* "Name: value"; ends with NULL; NULL: none */
+    const char *const *headers; /* "Name: value", "Name:" without one; ends with NULL; NULL: none */
     const char *content_type;   /* of the body; NULL: what headers say, else none is said */
     const void *body;           /* copied; NULL: none */
     size_t body_size;           /* of body, or of all that hr_http_write() will send; 0 there:

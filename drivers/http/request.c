@@ -77,19 +77,35 @@ static int add_line(hr_http_response *t, const char *line)
     return 0;
 }
 
-/* One line each: what could end it early would be another header, or another request. */
+/* One line each, and a name that is one: what could end it early, or begin with a blank, would be
+ * part of another header, or another request. */
 static int check_line(const char *line)
 {
-    size_t size = strcspn(line, ":\r\n");
-    char name[40], shown[80];
+    static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "!#$%&'*+-.^_`|~"; /* RFC 9110, 5.6.2 */
+    size_t size = strspn(line, token);
     if (size == 0 || line[size] != ':')
         return hr_fail(-EINVAL, "http: a header is of the form \"Name: value\"");
-    snprintf(name, sizeof(name), "%.*s", (int)size, line);
     if (line[strcspn(line, "\r\n")])
         return hr_fail(-EINVAL,
-                       "http: the header %s holds the end of a line: each is one, without it",
-                       hr__http_show(name, shown, sizeof(shown)));
+                       "http: the header %.*s holds the end of a line: each is one, without it",
+                       (int)(size < 40 ? size : 40), line);
     return 0;
+}
+
+/* By a line without a value libcurl understands that the header is not wanted; "Name;" is its word
+ * for one that is empty. */
+static int add_header(hr_http_response *t, const char *line)
+{
+    size_t size = strcspn(line, ":"), blanks = strspn(line + size + 1, " \t");
+    if (line[size + 1 + blanks])
+        return add_line(t, line);
+    hr_auto(hr_freep) char *empty = NULL;
+    if (asprintf(&empty, "%.*s;", (int)size, line) < 0) {
+        empty = NULL;
+        return hr_fail(-ENOMEM, "no memory for a header");
+    }
+    return add_line(t, empty);
 }
 
 static int set_lines(hr_http_response *t, const struct hr_http_request *request)
@@ -101,7 +117,7 @@ static int set_lines(hr_http_response *t, const struct hr_http_request *request)
         typed = typed || strncasecmp(line, "content-type:", 13) == 0;
         r = check_line(line);
         if (r == 0)
-            r = add_line(t, line);
+            r = add_header(t, line);
     }
     if (r == 0 && request->content_type && typed)
         return hr_fail(-EINVAL, "http: two types of content, one of them among the headers");

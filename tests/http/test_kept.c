@@ -108,6 +108,19 @@ TEST_REAL(s24_17_nothing_of_a_request_shows_in_the_next)
     test_http_stop(&rig.server);
 }
 
+TEST_REAL(a_header_may_be_empty)
+{
+    static const char *const lines[] = {"X-Empty:", "X-Blank: \t ", "Accept: ", NULL};
+    test_http_start(&rig.server, serve_echo);
+    hr_auto(hr_http_session_freep) hr_http_session *session = hr_http_session_new(NULL);
+    const char *said = ask(session, &REQUEST("/", .headers = lines));
+    ASSERT_TRUE(strstr(said, "\nX-Empty:\n"));
+    ASSERT_TRUE(strstr(said, "\nX-Blank:\n"));
+    ASSERT_TRUE(strstr(said, "\nAccept:\n"));
+    hr_http_session_freep(&session);
+    test_http_stop(&rig.server);
+}
+
 /* How often a text stands in another. */
 static int count(const char *text, const char *part)
 {

@@ -102,6 +102,10 @@ TEST_REAL(s24_18_what_is_wrong_with_a_method_or_header_is_said)
         {"secret",                        form},
         {": secret",                      form},
         {"X\r\nY: secret",                form},
+        {" X: secret",                    form},
+        {"X : secret",                    form},
+        {"X secret: y",                   form},
+        {"X;",                            form},
         {"Authorization: secret\n",       end },
         {"Authorization: secret\r\nX: y", end },
     };
