@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -110,6 +112,17 @@ static int save(hr_http_response *response, struct saving *s, uint64_t *size)
     return r;
 }
 
+/* "path.0123456789abcdef"; of a name that leaves no room for that, less. */
+static char *name_partial(const char *path, uint64_t chance)
+{
+    const char *slash = strrchr(path, '/');
+    size_t folder = slash ? (size_t)(slash + 1 - path) : 0;
+    size_t name = strnlen(path + folder, NAME_MAX - 1 - 2 * sizeof(chance));
+    char *partial;
+    int n = asprintf(&partial, "%.*s.%016" PRIx64, (int)(folder + name), path, chance);
+    return n < 0 ? NULL : partial;
+}
+
 int hr_http_save(hr_http_response *response, const char *path, uint64_t *ret_size)
 {
     hr_auto(hr_freep) char *partial = NULL;
@@ -119,10 +132,10 @@ int hr_http_save(hr_http_response *response, const char *path, uint64_t *ret_siz
         return hr__missing_object("an HTTP response");
     if (getrandom(&chance, sizeof(chance), 0) < 0)
         return hr_fail(-errno, "%s: no random name", path);
-    if (!bytes || asprintf(&partial, "%s.%016" PRIx64, path, chance) < 0) {
-        partial = NULL;
+    if (bytes)
+        partial = name_partial(path, chance);
+    if (!partial)
         return hr_fail(-ENOMEM, "no memory to save a body");
-    }
     struct saving s = {.path = path, .partial = partial, .fd = -1, .bytes = bytes};
     if (response->room < PIECE && !response->whole)
         response->room = PIECE;

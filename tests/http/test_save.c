@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,6 +47,17 @@ __attribute__((visibility("default"))) int rename(const char *from, const char *
     __typeof__(&rename) real = (__typeof__(real))dlsym(RTLD_NEXT, "rename");
     saw(&watched.names);
     return real(from, to);
+}
+
+static bool no_chance; /* every random number is 0 */
+
+__attribute__((visibility("default"))) ssize_t getrandom(void *bytes, size_t size, unsigned flags)
+{
+    __typeof__(&getrandom) real = (__typeof__(real))dlsym(RTLD_NEXT, "getrandom");
+    ssize_t n = real(bytes, size, flags);
+    if (no_chance && n > 0)
+        memset(bytes, 0, (size_t)n);
+    return n;
 }
 
 static bool serve_bytes(struct test_conn *conn)
@@ -154,5 +166,32 @@ TEST_REAL(s24_13_what_was_read_already_is_not_saved)
     ASSERT_EQ(size, MIB - sizeof(bytes));
     check_file(sizeof(bytes), MIB - sizeof(bytes));
     hr_http_closep(&response);
+    end();
+}
+
+TEST_REAL(s24_13_a_file_that_is_there_is_never_grown_in)
+{
+    char partial[96], text[16] = "";
+    begin();
+    snprintf(partial, sizeof(partial), "%s.0000000000000000", path);
+    FILE *file = fopen(partial, "we");
+    ASSERT_TRUE(file && fputs("mine", file) >= 0 && fclose(file) == 0);
+    no_chance = true;
+    ASSERT_ERR(save("/1", path, NULL), -EEXIST);
+    no_chance = false;
+    file = fopen(partial, "re");
+    ASSERT_TRUE(file && fgets(text, sizeof(text), file) && fclose(file) == 0);
+    ASSERT_STR(text, "mine");
+    unlink(partial);
+    end();
+}
+
+TEST_REAL(s24_13_a_file_may_have_the_longest_name_there_is)
+{
+    char longest[512];
+    begin();
+    snprintf(longest, sizeof(longest), "%s/%0255d", folder, 7);
+    ASSERT_ERR(save("/1", longest, NULL), 0);
+    ASSERT_EQ(unlink(longest), 0);
     end();
 }
