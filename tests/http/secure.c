@@ -48,6 +48,18 @@ struct test_secure *test_secure_free(struct test_secure *secure)
     return NULL;
 }
 
+void test_secure_is_old(struct test_secure *secure)
+{
+    SSL_set_security_level(secure->ssl, 0);
+    ASSERT_EQ(SSL_set_min_proto_version(secure->ssl, TLS1_VERSION), 1);
+    ASSERT_EQ(SSL_set_max_proto_version(secure->ssl, TLS1_1_VERSION), 1);
+}
+
+bool test_secure_resumed(const struct test_secure *secure)
+{
+    return SSL_session_reused(secure->ssl);
+}
+
 void test_secure_came(struct test_secure *secure, const void *bytes, size_t size)
 {
     ASSERT_EQ(BIO_write(secure->in, bytes, (int)size), size);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct test_secure;
@@ -12,6 +13,12 @@ struct test_secure;
 /* A conversation that shows server.pem of tests/support/certificates.h. */
 struct test_secure *test_secure_new(void);
 struct test_secure *test_secure_free(struct test_secure *secure);
+
+/* From now on speaks TLS 1.1 at most, which no machine of today would. */
+void test_secure_is_old(struct test_secure *secure);
+
+/* Whether the client has taken up an earlier conversation. */
+bool test_secure_resumed(const struct test_secure *secure);
 
 /* Between it and the wire. take gives 0 when nothing is to leave. */
 void test_secure_came(struct test_secure *secure, const void *bytes, size_t size);

@@ -168,6 +168,8 @@ static void take_in(struct test_http *server, int fd)
     conn->fd = fd;
     conn->io = hr_io_new(fd);
     conn->secure = server->secure ? test_secure_new() : NULL;
+    if (server->old)
+        test_secure_is_old(conn->secure);
     conn->number = ++server->connections;
     hr_buf_init(&conn->in, SIZE_MAX);
     hr_list_append(&server->conns, &conn->link);

@@ -20,6 +20,7 @@ struct test_http {
 
     int fd;
     bool secure;
+    bool old; /* TLS 1.1 at most */
     hr_task *acceptor;
     struct hr_list conns;
 };

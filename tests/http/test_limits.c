@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -94,6 +95,36 @@ TEST_REAL(s24_7_a_request_may_have_a_limit_of_its_own)
     struct hr_http_request request = {.url = rig_url("/silent"), .total_timeout = hr_ms(20)};
     ASSERT_ERR(hr_http_send(rig.session, &request, &response), -ETIMEDOUT);
     ASSERT_TRUE(strstr(hr_last_error()->message, "time that was given"));
+    rig_end();
+}
+
+/* What libcurl is told and does not take, it forgets without a word; and what it takes here comes
+ * back as the span of a timer. */
+static unsigned not_taken;
+static long longest;
+
+#undef curl_easy_setopt
+__attribute__((visibility("default"))) CURLcode curl_easy_setopt(CURL *easy, CURLoption option, ...)
+{
+    __typeof__(&curl_easy_setopt) real = (__typeof__(real))dlsym(RTLD_NEXT, "curl_easy_setopt");
+    va_list args;
+    va_start(args, option);
+    void *value = va_arg(args, void *); /* or a long, which is as long */
+    va_end(args);
+    CURLcode code = real(easy, option, value);
+    not_taken += code == CURLE_BAD_FUNCTION_ARGUMENT;
+    longest = option == CURLOPT_CONNECTTIMEOUT_MS ? (long)value : longest;
+    return code;
+}
+
+TEST_REAL(s24_7_a_limit_may_be_as_long_as_anybody_likes)
+{
+    rig_begin(serve_slowly, .connect_timeout = INT64_MAX, .read_timeout = INT64_MAX,
+              .total_timeout = INT64_MAX, .max_redirects = INT_MAX);
+    not_taken = 0;
+    ASSERT_ERR(get_whole("/"), 0);
+    ASSERT_EQ(not_taken, 0);
+    ASSERT_TRUE(longest > 0 && longest <= INT_MAX);
     rig_end();
 }
 

@@ -13,6 +13,9 @@
 /* The server itself, or a proxy in front of whoever is asked for. */
 static bool serve_any(struct test_conn *conn)
 {
+    if (strcmp(conn->path, "http://elsewhere.invalid/away") == 0)
+        return test_conn_say(conn, "HTTP/1.1 302 Found\r\nLocation: https://localhost:9/path\r\n"
+                                   "Content-Length: 0\r\n\r\n");
     if (strcmp(conn->method, "CONNECT") != 0)
         return test_conn_answer(conn, conn->path);
     if (strncmp(conn->path, "closed", 6) == 0)
@@ -67,6 +70,24 @@ TEST_REAL(https_goes_through_a_proxy_unseen)
     ASSERT_ERR(hr_http_get(session, "https://closed.invalid/", &response), -ENOTCONN);
     ASSERT_FALSE(hr_last_error()->sent);
     ASSERT_ERR(hr_http_get(session, "https://another.invalid/", &response), -EPROTO); /* its name */
+    hr_http_session_freep(&session);
+    test_http_stop(&rig.server);
+}
+
+TEST_REAL(what_a_proxy_says_to_connect_is_no_answer_behind_a_redirect_either)
+{
+    test_http_start(&rig.server, serve_any);
+    hr_auto(hr_http_session_freep) hr_http_session *session = hr_http_session_new(
+        &(struct hr_http_options){.proxy = rig.server.url, .tls.ca = test_certificate("ca.pem")});
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *text;
+    ASSERT_ERR(hr_http_get(session, "http://elsewhere.invalid/away", &response), 0);
+    ASSERT_EQ(hr_http_status(response), 200);
+    ASSERT_EQ(hr_http_redirects(response), 1);
+    ASSERT_PTR(hr_http_header(response, "x-proxy"), NULL);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "/path");
+    hr_http_closep(&response);
     hr_http_session_freep(&session);
     test_http_stop(&rig.server);
 }

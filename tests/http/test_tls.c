@@ -3,12 +3,15 @@
  * TLS, semantics 24.9: certificates are verified unless a request says otherwise. The server is
  * OpenSSL's own.
  */
+#include <dlfcn.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "drivers/http.h"
 #include "tests/http/rig.h"
+#include "tests/http/secure.h"
 #include "tests/support/certificates.h"
 #include "tests/support/hrtest.h"
 
@@ -253,4 +256,59 @@ TEST_REAL(who_answers_a_handshake_with_anything_else_is_no_tls_server)
     ASSERT_TRUE(test_conn_send(conn, garbage, sizeof(garbage) - 1));
     ASSERT_ERR(hr_join(task), -EPROTO);
     rig_end();
+}
+
+/* A machine whose OpenSSL takes any version and cipher, whatever its configuration says. */
+static bool lenient;
+
+__attribute__((visibility("default"))) SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
+{
+    __typeof__(&SSL_CTX_new) real = (__typeof__(real))dlsym(RTLD_NEXT, "SSL_CTX_new");
+    SSL_CTX *made = real(method);
+    if (made && lenient) {
+        SSL_CTX_set_security_level(made, 0);
+        SSL_CTX_set_min_proto_version(made, TLS1_VERSION);
+    }
+    return made;
+}
+
+TEST_REAL(s24_9_a_server_that_speaks_less_than_tls_1_2_is_refused)
+{
+    test_https_start(&rig.server, serve_number);
+    rig.server.old = true;
+    lenient = true;
+    hr_auto(hr_http_session_freep) hr_http_session *session =
+        hr_http_session_new(&(struct hr_http_options){.tls.ca = test_certificate("ca.pem")});
+    ASSERT_ERR(get_kept(session, HR_TLS_OFF, NULL), -EPROTO);
+    ASSERT_ERR(get_kept(session, HR_TLS_NONE, NULL), -EPROTO);
+    rig.server.old = false;
+    ASSERT_ERR(get_kept(session, HR_TLS_OFF, "3"), 0);
+    lenient = false;
+    hr_http_session_freep(&session);
+    test_http_stop(&rig.server);
+}
+
+static bool serve_resumed(struct test_conn *conn)
+{
+    if (test_conn_asks(conn, "/hold")) {
+        test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+        return test_conn_until_gone(conn);
+    }
+    return test_conn_answer(conn, test_secure_resumed(conn->secure) ? "resumed" : "new");
+}
+
+TEST_REAL(a_handshake_takes_up_what_another_request_of_the_session_has_learnt)
+{
+    test_https_start(&rig.server, serve_resumed);
+    hr_auto(hr_http_session_freep) hr_http_session *session =
+        hr_http_session_new(&(struct hr_http_options){.tls.ca = test_certificate("ca.pem")});
+    hr_auto(hr_http_closep) hr_http_response *held = NULL;
+    ASSERT_ERR(get_kept(session, HR_TLS_OFF, "new"), 0);
+    ASSERT_ERR(hr_http_get(session, rig_url("/hold"), &held), 0);
+    ASSERT_EQ(rig.server.connections, 1); /* it is busy now */
+    ASSERT_ERR(get_kept(session, HR_TLS_OFF, "resumed"), 0);
+    ASSERT_EQ(rig.server.connections, 2);
+    hr_http_closep(&held);
+    hr_http_session_freep(&session);
+    test_http_stop(&rig.server);
 }
