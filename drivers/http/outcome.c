@@ -45,6 +45,7 @@ static int code_of(const hr_http_response *t, CURLcode code)
         return -ETIMEDOUT;
     case CURLE_UNSUPPORTED_PROTOCOL: /* also a redirect to one, and HTTP/0.9 */
     case CURLE_URL_MALFORMAT:
+    case CURLE_BAD_FUNCTION_ARGUMENT: /* a line that continues none */
         return t->tries > 0 ? -EBADMSG : -EINVAL;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:

@@ -62,8 +62,6 @@ static CURLcode set_body(hr_http_response *t, const struct hr_http_request *requ
                          (long)(CURL_REDIR_POST_301 | CURL_REDIR_POST_302));
     } else if (strcmp(method, "HEAD") == 0) {
         return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    } else if (strcmp(method, "GET") == 0) {
-        return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     }
     return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }

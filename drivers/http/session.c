@@ -52,6 +52,23 @@ static int own_settings(hr_http_session *session)
     return r;
 }
 
+/* libcurl would say of it that there is no connection, each time. */
+static int check_proxy(const char *proxy)
+{
+    CURLU *url = curl_url();
+    if (!url)
+        return hr_fail(-ENOMEM, "no memory for an HTTP session");
+    CURLUcode code =
+        curl_url_set(url, CURLUPART_URL, proxy, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME);
+    curl_url_cleanup(url);
+    if (code == CURLUE_OUT_OF_MEMORY)
+        return hr_fail(-ENOMEM, "no memory for an HTTP session");
+    return code == CURLUE_OK
+               ? 0
+               : hr_fail(-EINVAL, "http: the proxy is not of the form http://host:port: %s",
+                         curl_url_strerror(code));
+}
+
 static int check_settings(const struct hr_http_options *o)
 {
     if (o->tls.key && !o->tls.cert)
@@ -60,7 +77,7 @@ static int check_settings(const struct hr_http_options *o)
         return hr_fail(-EINVAL, "http: the user agent holds the end of a line");
     if (o->limit > INT_MAX || o->limit_per_host > INT_MAX)
         return hr_fail(-EINVAL, "http: no such limit");
-    return 0;
+    return o->proxy ? check_proxy(o->proxy) : 0;
 }
 
 /* --- its life */

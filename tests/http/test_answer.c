@@ -163,3 +163,53 @@ TEST_REAL(a_server_that_leaves_among_its_headers_has_not_answered)
     ASSERT_TRUE(hr_last_error()->sent);
     rig_end();
 }
+
+/* As if the body came, which for HEAD and for some answers it never does. */
+static bool serve_heads(struct test_conn *conn)
+{
+    if (strcmp(conn->method, "HEAD") == 0)
+        return test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
+    if (test_conn_asks(conn, "/same"))
+        return test_conn_say(conn, "HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n");
+    if (test_conn_asks(conn, "/none"))
+        return test_conn_say(conn, "HTTP/1.1 204 No Content\r\n\r\n");
+    return test_conn_answer(conn, "next");
+}
+
+TEST_REAL(an_answer_without_a_body_ends_with_its_headers)
+{
+    static const struct {
+        const char *method, *path;
+        int status;
+    } table[] = {
+        {"HEAD", "/",     200},
+        {"GET",  "/same", 304},
+        {"GET",  "/none", 204}
+    };
+    char text[8];
+    rig_begin(serve_heads, .read_timeout = test_patience(hr_seconds(2)));
+    for (size_t i = 0; i < HR_ARRAY_LEN(table); i++) {
+        hr_auto(hr_http_closep) hr_http_response *response = NULL;
+        struct hr_http_request request = {.method = table[i].method, .url = rig_url(table[i].path)};
+        ASSERT_ERR(hr_http_send(rig.session, &request, &response), 0);
+        ASSERT_EQ(hr_http_status(response), table[i].status);
+        ASSERT_EQ(hr_http_read(response, text, sizeof(text)), 0);
+        ASSERT_ERR(rig_get("/", text, sizeof(text)), 0);
+        ASSERT_STR(text, "next");
+    }
+    ASSERT_EQ(rig.server.connections, 1);
+    rig_end();
+}
+
+static bool serve_odd_line(struct test_conn *conn)
+{
+    return test_conn_say(conn, "HTTP/1.1 200 OK\r\n continued: 1\r\nContent-Length: 0\r\n\r\n");
+}
+
+TEST_REAL(a_line_that_continues_none_is_no_http)
+{
+    rig_begin(serve_odd_line);
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/"), &response), -EBADMSG);
+    rig_end();
+}

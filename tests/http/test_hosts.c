@@ -4,8 +4,11 @@
  * connections stay, and what a redirect takes along. A port is another host, and so is a name for
  * the same address.
  */
+#include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "tests/http/rig.h"
 #include "tests/support/hrtest.h"
@@ -125,6 +128,32 @@ TEST_REAL(s24_5_a_session_has_a_hundred_turns_unless_it_says_otherwise)
     ASSERT_ERR(hr_gather(&tasks, 0), 0);
     ASSERT_EQ(rig.server.requests, 110);
     ASSERT_EQ(rig.server.most_under_way, 100);
+    rig_end();
+}
+
+static int sockets_left = -1; /* before there are none; < 0: as many as anybody wants */
+
+__attribute__((visibility("default"))) int socket(int domain, int type, int protocol)
+{
+    __typeof__(&socket) real = (__typeof__(real))dlsym(RTLD_NEXT, "socket");
+    if (sockets_left == 0) {
+        errno = EMFILE;
+        return -1;
+    }
+    sockets_left -= sockets_left > 0;
+    return real(domain, type, protocol);
+}
+
+TEST_REAL(s24_11_no_descriptor_to_follow_a_redirect_is_no_request_that_never_left)
+{
+    rig_begin(serve_hosts);
+    hr_http_response *response = NULL;
+    sockets_left = 1;
+    int r = hr_http_get(rig.session, rig_url("/away"), &response);
+    sockets_left = -1;
+    ASSERT_ERR(r, HR_ELOST);
+    ASSERT_TRUE(hr_last_error()->sent);
+    ASSERT_EQ(hr_last_error()->native, EMFILE);
     rig_end();
 }
 

@@ -74,6 +74,17 @@ TEST_REAL(https_goes_through_a_proxy_unseen)
     test_http_stop(&rig.server);
 }
 
+TEST_REAL(a_proxy_whose_url_is_none_is_refused)
+{
+    static const char *const proxies[] = {"http://a b:1", "http://secret:x@:1", "http://a:x"};
+    for (size_t i = 0; i < HR_ARRAY_LEN(proxies); i++) {
+        ASSERT_PTR(hr_http_session_new(&(struct hr_http_options){.proxy = proxies[i]}), NULL);
+        ASSERT_ERR(hr_last_error()->code, -EINVAL);
+        ASSERT_TRUE(strstr(hr_last_error()->message, "the proxy is not of the form"));
+        ASSERT_FALSE(strstr(hr_last_error()->message, "secret"));
+    }
+}
+
 TEST_REAL(what_a_proxy_says_to_connect_is_no_answer_behind_a_redirect_either)
 {
     test_http_start(&rig.server, serve_any);

@@ -4,6 +4,7 @@
  */
 #include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +23,11 @@ static struct watched {
     bool on;
     pthread_t loop;
     unsigned pieces, names; /* written and given */
-    unsigned in_loop;       /* by the thread that must not wait */
+    unsigned closes;
+    unsigned in_loop; /* by the thread that must not wait */
+    unsigned strays;  /* closed, and not open */
+    bool in_bits;     /* no call writes all, and every third is interrupted */
+    bool full;        /* the disk, after the first piece */
 } watched;
 
 static void saw(unsigned *count)
@@ -37,9 +42,26 @@ __attribute__((visibility("default"))) ssize_t write(int fd, const void *bytes, 
 {
     __typeof__(&write) real = (__typeof__(real))dlsym(RTLD_NEXT, "write");
     struct stat status;
+    if (!watched.on || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return real(fd, bytes, size);
+    saw(&watched.pieces);
+    bool interrupted = watched.in_bits && watched.pieces % 3 == 0;
+    if (interrupted || (watched.full && watched.pieces > 1)) {
+        errno = interrupted ? EINTR : ENOSPC;
+        return -1;
+    }
+    return real(fd, bytes, watched.in_bits && size > 50000 ? 50000 : size);
+}
+
+__attribute__((visibility("default"))) int close(int fd)
+{
+    __typeof__(&close) real = (__typeof__(real))dlsym(RTLD_NEXT, "close");
+    struct stat status;
     if (watched.on && fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
-        saw(&watched.pieces);
-    return real(fd, bytes, size);
+        saw(&watched.closes);
+    int r = real(fd);
+    watched.strays += watched.on && r < 0;
+    return r;
 }
 
 __attribute__((visibility("default"))) int rename(const char *from, const char *to)
@@ -136,7 +158,12 @@ TEST_REAL(s24_13_a_body_is_saved_by_threads_whole_or_not_at_all)
 
     ASSERT_ERR(save("/1", "/no/such/folder/file", NULL), -ENOENT);
     ASSERT_TRUE(strstr(hr_last_error()->message, "/no/such/folder/file"));
+    watched.on = true;
     ASSERT_ERR(save("/1/short", path, NULL), -EBADMSG);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "GET http"));
+    ASSERT_EQ(watched.strays, 0);
+    ASSERT_EQ(watched.in_loop, 0);
+    watched.on = false;
     check_file(0, 8 * MIB); /* the one that was there */
     ASSERT_EQ(files_in_folder(), 1);
     ASSERT_ERR(save("/1", path, NULL), 0);
@@ -148,9 +175,30 @@ TEST_REAL(s24_13_what_cannot_be_given_its_name_leaves_nothing)
 {
     begin();
     ASSERT_EQ(mkdir(path, 0700), 0);
+    watched = (struct watched){.on = true, .loop = pthread_self()};
     ASSERT_ERR(save("/1", path, NULL), -EISDIR);
+    ASSERT_EQ(watched.strays, 0); /* a descriptor that is closed twice may be another's */
+    ASSERT_EQ(watched.in_loop, 0);
+    watched.on = false;
     ASSERT_EQ(files_in_folder(), 1);
     ASSERT_EQ(rmdir(path), 0);
+    end();
+}
+
+TEST_REAL(s24_13_a_disk_may_take_bits_and_may_be_full)
+{
+    begin();
+    watched = (struct watched){.on = true, .loop = pthread_self(), .in_bits = true};
+    ASSERT_ERR(save("/4", path, NULL), 0);
+    ASSERT_TRUE(watched.pieces > 4 * MIB / 50000);
+    check_file(0, 4 * MIB);
+    watched = (struct watched){.on = true, .loop = pthread_self(), .full = true};
+    ASSERT_ERR(save("/1", path, NULL), -ENOSPC);
+    ASSERT_TRUE(strstr(hr_last_error()->message, path));
+    ASSERT_EQ(watched.strays, 0);
+    watched.on = false;
+    ASSERT_EQ(files_in_folder(), 1);
+    check_file(0, 4 * MIB);
     end();
 }
 

@@ -460,8 +460,10 @@ TEST_REAL(s24_8_what_names_a_place_and_is_no_redirect_is_an_answer)
         ASSERT_EQ(hr_http_status(response), codes[i]);
         ASSERT_EQ(hr_http_redirects(response), 0);
         ASSERT_STR(hr_http_header(response, "location"), "/end");
-        hr_http_closep(&response);
+        ASSERT_EQ(hr_http_read(response, &(char){0}, 1), 0);
         says("/code/302", "GET "); /* by the same handle */
+        ASSERT_EQ(rig.server.requests, 3 * (i + 1));
+        hr_http_closep(&response);
     }
     rig_end();
 }

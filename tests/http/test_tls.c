@@ -102,6 +102,13 @@ TEST_REAL(s24_9_the_name_in_the_certificate_is_verified_too)
     ASSERT_ERR(get(session, &server, "127.0.0.1", HR_TLS_OFF), -EPROTO);
     ASSERT_ERR(get(session, &server, "127.0.0.1", HR_TLS_CA), 0);
     ASSERT_ERR(get(session, &server, "127.0.0.1", HR_TLS_FULL), -EPROTO);
+
+    /* So it is for requests that ask for more than a URL. */
+    hr_http_response *response = NULL;
+    char url[64];
+    snprintf(url, sizeof(url), "https://127.0.0.1:%u/", server.port);
+    ASSERT_ERR(hr_http_post(session, url, NULL, "secret", 6, &response), -EPROTO);
+    ASSERT_FALSE(hr_last_error()->sent);
     stop(&server);
 }
 
