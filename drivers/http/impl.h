@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the parts of the HTTP client share: a session on its loop (multi.c, socket.c), its handles
- * (handle.c) and what it keeps (kept.c), what a request is called (name.c, and wrong.c where its
+ * (handle.c), what it keeps (kept.c) and had better not (spoilt.c), what a request is called (name.c, and wrong.c where its
  * URL is none) and asks for (request.c), its course (transfer.c), and how it ended (outcome.c).
  */
 #pragma once
@@ -37,8 +37,9 @@ struct hr_http_session {
     CURLSH *share;                    /* cookies and TLS sessions */
     struct hr__http_socket **sockets; /* by their descriptors */
     size_t socket_room;
-    hr_handle *timer;   /* a reference: the session may outlive its loop */
-    hr_usec due, rings; /* when libcurl wants to be called; when the timer does */
+    struct hr_list answered[512]; /* sockets that have, by local port */
+    hr_handle *timer;             /* a reference: the session may outlive its loop */
+    hr_usec due, rings;           /* when libcurl wants to be called; when the timer does */
     hr_semaphore turns;
     hr_key_limiter *hosts;                   /* NULL: no limit a host */
     struct hr_list transfers;                /* under way */
@@ -67,6 +68,25 @@ struct hr__http_headers {
     size_t count, capacity;
 };
 
+/* A connection's end. */
+struct hr__http_end {
+    char ip[64]; /* with its zone */
+    int port;
+};
+
+/* A socket of libcurl's, and what it wants to know of it. */
+struct hr__http_socket {
+    hr_http_session *session;
+    hr_http_response *user; /* that it was asked for last, while under way; or NULL */
+    struct event *event;
+    short wanted, watched; /* EV_READ, EV_WRITE */
+    bool stays;            /* between requests */
+
+    /* Once an answer has come by it over HTTP/1. */
+    struct hr_list link; /* in the session's answered */
+    struct hr__http_end here, there;
+};
+
 struct hr_http_response {
     struct hr_list link; /* in the session's transfers while under way */
     hr_http_session *session;
@@ -79,6 +99,7 @@ struct hr_http_response {
     bool plain; /* asks for nothing but what its URL names */
     bool idempotent;
     bool following; /* redirects */
+    bool afresh;    /* the connection before was spoilt */
     hr_event news;  /* something has happened that a waiting task may want to know */
     hr_usec deadline;
 
@@ -157,6 +178,18 @@ bool hr__http_kept_begin(hr_http_session *session);
 
 /* Drops all, and nothing is kept any more. */
 void hr__http_kept_end(hr_http_session *session);
+
+/* --- spoilt.c */
+
+void hr__http_spoilt_begin(hr_http_session *session);
+
+/* An answer has come by its connection. */
+void hr__http_spoilt_note(const hr_http_response *t);
+
+/* Whether the server has said something since the last answer on the connection between these two
+ * ends: it is shut down then. */
+bool hr__http_spoilt_check(hr_http_session *session, const char *here, int here_port,
+                           const char *there, int there_port);
 
 /* --- handle.c */
 

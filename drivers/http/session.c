@@ -141,6 +141,7 @@ hr_http_session *hr_http_session_new(const struct hr_http_options *options)
         .kept_life = hr_seconds(10)
     };
     hr_list_init(&session->transfers);
+    hr__http_spoilt_begin(session);
     hr_semaphore_init(&session->turns, o.limit, true);
     if (begin(session) < 0) {
         destroy(session);

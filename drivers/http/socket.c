@@ -16,15 +16,6 @@
 
 #include "drivers/http/impl.h"
 
-/* What libcurl wants to know of a socket. */
-struct hr__http_socket {
-    hr_http_session *session;
-    hr_http_response *user; /* that it was asked for last, while under way; or NULL */
-    struct event *event;
-    short wanted, watched; /* EV_READ, EV_WRITE */
-    bool stays;            /* between requests */
-};
-
 /* Over HTTP/1 the connection is the one response's alone; the others are paused by libcurl, which
  * goes on reading for those that share one. */
 static bool is_held_back(const hr_http_response *t)
@@ -91,6 +82,7 @@ static struct hr__http_socket *socket_new(hr_http_session *session, curl_socket_
     if (!at)
         return NULL;
     *at = (struct hr__http_socket){.session = session};
+    hr_list_init(&at->link);
     at->event = event_new(base, fd, EV_PERSIST, fired, at);
     if (!at->event) {
         free(at);
@@ -119,6 +111,7 @@ static void socket_free(hr_http_session *session, curl_socket_t fd)
         return;
     session->sockets[fd] = NULL;
     use(at, NULL);
+    hr_list_remove(&at->link);
     hr_loop_event_free(session->loop, at->event);
     free(at);
 }
@@ -133,8 +126,6 @@ int hr__http_socket_close(void *cookie, curl_socket_t fd)
 
 static void leave(hr_http_session *session, curl_socket_t fd, struct hr__http_socket *at)
 {
-    if (at->user && at->user->answered)
-        at->stays = true;
     if (at->stays) {
         use(at, NULL);
         at->wanted = 0;

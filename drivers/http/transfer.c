@@ -43,6 +43,13 @@ static void end_answer(hr_http_response *t)
     curl_easy_getinfo(t->handle->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200 && status != 101) /* after which the server speaks another language */
         return;
+    curl_easy_getinfo(t->handle->easy, CURLINFO_HTTP_VERSION, &version);
+    t->version = version == CURL_HTTP_VERSION_1_0   ? 10
+                 : version == CURL_HTTP_VERSION_1_1 ? 11
+                 : version == CURL_HTTP_VERSION_2_0 ? 20
+                 : version == CURL_HTTP_VERSION_3   ? 30
+                                                    : 0;
+    hr__http_spoilt_note(t);
     if (t->following && is_redirect(status)) {
         const char *place = hr__http_headers_get(&t->headers, "location");
         t->redirecting = place && place[0];
@@ -55,13 +62,7 @@ static void end_answer(hr_http_response *t)
             curl_easy_setopt(t->handle->easy, CURLOPT_CUSTOMREQUEST, NULL);
         return;
     }
-    curl_easy_getinfo(t->handle->easy, CURLINFO_HTTP_VERSION, &version);
     t->status = (int)status;
-    t->version = version == CURL_HTTP_VERSION_1_0   ? 10
-                 : version == CURL_HTTP_VERSION_1_1 ? 11
-                 : version == CURL_HTTP_VERSION_2_0 ? 20
-                 : version == CURL_HTTP_VERSION_3   ? 30
-                                                    : 0;
     t->answered = true;
 }
 
@@ -131,6 +132,12 @@ static int on_progress(void *cookie, curl_off_t to_get, curl_off_t got, curl_off
 static int on_request(void *cookie, char *ip, char *local_ip, int port, int local_port)
 {
     hr_http_response *t = ((const struct hr__http_handle *)cookie)->user;
+    bool spoilt = hr__http_spoilt_check(t->session, local_ip, local_port, ip, port);
+    if (spoilt != t->afresh)
+        curl_easy_setopt(t->handle->easy, CURLOPT_FRESH_CONNECT, spoilt ? 1L : 0L);
+    t->afresh = spoilt;
+    if (spoilt)
+        return CURL_PREREQFUNC_OK; /* to find that it cannot send */
     if (t->tries > t->redirects && !t->idempotent) {
         refuse(t, HR_ELOST);
         return CURL_PREREQFUNC_ABORT;

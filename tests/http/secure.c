@@ -60,6 +60,11 @@ bool test_secure_resumed(const struct test_secure *secure)
     return SSL_session_reused(secure->ssl);
 }
 
+void test_secure_leave(struct test_secure *secure)
+{
+    ASSERT_EQ(SSL_shutdown(secure->ssl), 0); /* the other side has not yet */
+}
+
 void test_secure_came(struct test_secure *secure, const void *bytes, size_t size)
 {
     ASSERT_EQ(BIO_write(secure->in, bytes, (int)size), size);

@@ -20,6 +20,9 @@ void test_secure_is_old(struct test_secure *secure);
 /* Whether the client has taken up an earlier conversation. */
 bool test_secure_resumed(const struct test_secure *secure);
 
+/* Says farewell. */
+void test_secure_leave(struct test_secure *secure);
+
 /* Between it and the wire. take gives 0 when nothing is to leave. */
 void test_secure_came(struct test_secure *secure, const void *bytes, size_t size);
 size_t test_secure_take(struct test_secure *secure, void *bytes, size_t size);
