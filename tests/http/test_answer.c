@@ -213,3 +213,22 @@ TEST_REAL(a_line_that_continues_none_is_no_http)
     ASSERT_ERR(hr_http_get(rig.session, rig_url("/"), &response), -EBADMSG);
     rig_end();
 }
+
+static bool serve_old(struct test_conn *conn)
+{
+    test_conn_say(conn, "HTTP/1.0 200 OK\r\n\r\nold");
+    return false;
+}
+
+TEST_REAL(an_answer_says_which_http_was_spoken)
+{
+    rig_begin(serve_old);
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const char *text;
+    ASSERT_ERR(hr_http_get(rig.session, rig_url("/"), &response), 0);
+    ASSERT_EQ(hr_http_version(response), 10);
+    ASSERT_ERR(hr_http_text(response, &text, NULL), 0);
+    ASSERT_STR(text, "old");
+    hr_http_closep(&response);
+    rig_end();
+}

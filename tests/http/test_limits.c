@@ -30,6 +30,8 @@ static int get_whole(const char *path)
     return r < 0 ? r : hr_http_bytes(response, &bytes, NULL);
 }
 
+static char elsewhere[64];
+
 static bool serve_slowly(struct test_conn *conn)
 {
     if (test_conn_asks(conn, "/silent"))
@@ -38,6 +40,9 @@ static bool serve_slowly(struct test_conn *conn)
         test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbo");
         return test_conn_until_gone(conn);
     }
+    if (test_conn_asks(conn, "/away"))
+        return test_conn_say(
+            conn, "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n", elsewhere);
     if (test_conn_asks(conn, "/trickle")) {
         bool ok = test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
         while (ok && hr_sleep(hr_ms(10)) == 0)
@@ -117,6 +122,26 @@ __attribute__((visibility("default"))) CURLcode curl_easy_setopt(CURL *easy, CUR
     return code;
 }
 
+TEST_REAL(limits_are_what_the_header_says_unless_they_are_set)
+{
+    hr_auto(hr_http_session_freep) hr_http_session *session = hr_http_session_new(NULL);
+    const struct hr_http_options *o = &session->options;
+    ASSERT_EQ(o->limit, 100);
+    ASSERT_EQ(o->limit_per_host, 0);
+    ASSERT_EQ(o->connect_timeout, hr_seconds(30));
+    ASSERT_EQ(o->read_timeout, hr_seconds(60));
+    ASSERT_EQ(o->total_timeout, hr_seconds(300));
+    ASSERT_EQ(o->max_redirects, 10);
+    ASSERT_EQ(o->max_body, (size_t)64 * 1024 * 1024);
+    ASSERT_EQ(o->window, 64 * 1024);
+
+    const struct hr_http_options wrong[] = {{.limit = UINT_MAX}, {.limit_per_host = UINT_MAX}};
+    for (size_t i = 0; i < HR_ARRAY_LEN(wrong); i++) {
+        ASSERT_PTR(hr_http_session_new(&wrong[i]), NULL);
+        ASSERT_ERR(hr_last_error()->code, -EINVAL);
+    }
+}
+
 TEST_REAL(s24_7_a_limit_may_be_as_long_as_anybody_likes)
 {
     rig_begin(serve_slowly, .connect_timeout = INT64_MAX, .read_timeout = INT64_MAX,
@@ -169,10 +194,17 @@ TEST_REAL(s24_7_connecting_has_a_limit)
         hr_future_error(all.items[i]);
     }
     ASSERT_TRUE(hr_now() - start < 25 * hr_ms(60)); /* not one behind the other */
+    hr_http_session_freep(&rig.session);
+
+    /* Nor is it a silence, also where a redirect leads. */
+    snprintf(elsewhere, sizeof(elsewhere), "http%s", strchr(silent, ':'));
+    rig_begin(serve_slowly, .connect_timeout = hr_ms(80), .read_timeout = hr_ms(30));
+    ASSERT_ERR(get_whole("/away"), -ETIMEDOUT);
+    ASSERT_FALSE(strstr(hr_last_error()->message, "said nothing"));
+    rig_end();
     for (size_t i = 0; i < HR_ARRAY_LEN(fillers); i++)
         close(fillers[i]);
     close(fd);
-    hr_http_session_freep(&rig.session);
 }
 
 /* --- names */

@@ -370,3 +370,24 @@ TEST_REAL(a_body_in_pieces_that_is_wanted_again_is_lost_and_the_record_says_wher
     ASSERT_TRUE(strstr(hr_last_error()->message, "begin the request anew"));
     rig_end();
 }
+
+TEST_REAL(a_body_that_is_given_up_half_way_takes_its_connection_with_it)
+{
+    char text[32];
+    rig_begin(serve_echo);
+    ASSERT_ERR(rig_get("/", text, sizeof(text)), 0);
+    for (size_t size = 0; size <= 100; size += 100) { /* in chunks, and with a length */
+        hr_http_response *response = NULL;
+        struct hr_http_request request = {.url = rig_url("/"), .stream = true, .body_size = size};
+        ASSERT_ERR(hr_http_begin(rig.session, &request, &response), 0);
+        ASSERT_ERR(hr_http_write(response, "half", 4), 0);
+        for (int i = 0; i < 5; i++)
+            ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+        hr_http_close(response);
+        ASSERT_ERR(rig_get("/", text, sizeof(text)), 0);
+        ASSERT_STR(text, "GET  ");
+    }
+    ASSERT_EQ(rig.server.connections, 3);
+    ASSERT_EQ(rig.server.requests, 3);
+    rig_end();
+}
