@@ -255,3 +255,19 @@ TEST_REAL(a_connection_that_ends_between_requests_keeps_nobody_awake)
     }
     rig_end();
 }
+
+TEST_REAL(a_session_keeps_its_texts_whatever_becomes_of_the_callers)
+{
+    char agent[] = "crawler/1", proxy[64];
+    test_http_start(&rig.server, serve_echo);
+    snprintf(proxy, sizeof(proxy), "%s", rig.server.url);
+    hr_auto(hr_http_session_freep) hr_http_session *session =
+        hr_http_session_new(&(struct hr_http_options){.user_agent = agent, .proxy = proxy});
+    memset(agent, 'x', sizeof(agent) - 1);
+    memset(proxy, 'x', sizeof(proxy) - 1);
+    const char *said = ask(session, &(struct hr_http_request){.url = "http://elsewhere.invalid/"});
+    ASSERT_TRUE(strstr(said, "GET http://elsewhere.invalid/\n") == said);
+    ASSERT_EQ(count(said, "User-Agent: crawler/1\n"), 1);
+    hr_http_session_freep(&session);
+    test_http_stop(&rig.server);
+}
