@@ -246,6 +246,19 @@ TEST_REAL(s24_7_a_server_that_takes_a_long_body_slowly_is_not_silent)
     end_unread(NULL, fd);
 }
 
+TEST_REAL(s24_7_a_server_that_takes_no_more_of_a_long_body_is_silent)
+{
+    test_http_start(&rig.server, serve_nobody);
+    hr_task_cancel(rig.server.acceptor, NULL);
+    ASSERT_ERR(hr_join(rig.server.acceptor), -ECANCELED);
+    rig.session = hr_http_session_new(&(struct hr_http_options){.read_timeout = hr_ms(100)});
+    ASSERT_ERR(post_long(NULL), -ETIMEDOUT);
+    ASSERT_TRUE(hr_last_error()->sent);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "said nothing"));
+    hr_http_session_freep(&rig.session);
+    close(rig.server.fd);
+}
+
 TEST_REAL(a_server_may_answer_before_it_has_read_the_body)
 {
     static const char answer[] = "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!";
