@@ -57,6 +57,7 @@ hr_loop *hr_loop_new(const struct hr_loop_options *options)
     hr_list_init(&loop->generators);
     hr_list_init(&loop->faked);
     hr_list_init(&loop->children);
+    hr_list_init(&loop->ends);
     hr_list_init(&loop->ios);
     hr__timers_init(&loop->timers, loop->now);
     hr__fibers_init(&loop->fibers, options->stack_size ? options->stack_size : DEFAULT_STACK,
@@ -199,6 +200,21 @@ static void abandon(hr_loop *loop)
         ;
 }
 
+void hr_loop_at_end(hr_loop *loop, struct hr_loop_end *end, hr_callback *fn, void *arg)
+{
+    *end = (struct hr_loop_end){.fn = fn, .arg = arg};
+    hr_list_append(&loop->ends, &end->link);
+}
+
+static void tell_ends(hr_loop *loop)
+{
+    while (!hr_list_empty(&loop->ends)) {
+        struct hr_loop_end *end = hr_list_entry(loop->ends.next, struct hr_loop_end, link);
+        hr_list_remove(&end->link);
+        end->fn(end->arg);
+    }
+}
+
 /* Everything that could still want the loop ends, in the order in which one needs the other. */
 static void wind_up(hr_loop *loop)
 {
@@ -215,6 +231,7 @@ static void wind_up(hr_loop *loop)
         loop->close_watched(loop);
     if (loop->close_children)
         loop->close_children(loop);
+    tell_ends(loop);
     loop->closed = true;
     hr__inbox_close(loop);
     hr__world_gather(loop);

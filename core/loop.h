@@ -22,6 +22,7 @@
 #pragma once
 
 #include "core/future.h"
+#include "core/list.h"
 #include "core/task.h"
 
 struct event;
@@ -140,6 +141,16 @@ HR_PUBLIC int hr_loop_event_add(hr_loop *loop, struct event *event);
  * forked child that cannot have a base of its own the event is lost instead, and the base with it,
  * for good: nothing may touch the parent's. */
 HR_PUBLIC void hr_loop_event_free(hr_loop *loop, struct event *event);
+
+/* Has fn called when the loop closes, once its tasks have ended and while its base is there: for
+ * who has events on that and may live longer. The struct is the caller's: nothing is allocated, and
+ * hr_list_remove(&end->link) takes it back, also when the loop has gone. In the loop's thread. */
+struct hr_loop_end {
+    struct hr_list link;
+    hr_callback *fn;
+    void *arg;
+};
+HR_PUBLIC void hr_loop_at_end(hr_loop *loop, struct hr_loop_end *end, hr_callback *fn, void *arg);
 
 /* What gets errors that nobody received, slow slices, leftovers at close. NULL: standard error. */
 struct hr_report {

@@ -121,6 +121,7 @@ struct hr_loop {
     struct hr_list faked;        /* directions that the world is asked about */
 
     /* Processes whose end is watched: core/child.c. */
+    struct hr_list ends; /* who wants to know when it closes */
     struct hr_list children;
     void (*close_children)(struct hr_loop *loop);
 };

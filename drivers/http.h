@@ -50,8 +50,8 @@ struct hr_http_options {
 HR_PUBLIC hr_owned hr_http_session *hr_http_session_new(const struct hr_http_options *options);
 
 /* Ends what is under way and who waits with HR_ECLOSED, and hangs up; never waits, and twice is
- * fine. A request afterwards gives HR_ECLOSED. free closes, too; responses that are open stay what
- * they are until they are closed, which has to happen while the loop exists. */
+ * fine. A request afterwards gives HR_ECLOSED. free closes, too, and so does the loop's end;
+ * responses that are open stay what they are until they are closed. */
 HR_PUBLIC void hr_http_session_close(hr_http_session *session);
 HR_PUBLIC hr_http_session *hr_http_session_free(hr_http_session *session);
 HR_PUBLIC void hr_http_session_freep(hr_http_session **session);

@@ -8,7 +8,6 @@
 
 #include "drivers/http/impl.h"
 
-#define HEADERS_MAX   ((size_t)256 * 1024)
 #define HEADERS_USUAL ((size_t)512)
 #define HEADERS_KEPT  ((size_t)2048)
 #define ITEMS_KEPT    64
@@ -16,7 +15,7 @@
 void hr__http_headers_init(struct hr__http_headers *headers)
 {
     *headers = (struct hr__http_headers){0};
-    hr_buf_init(&headers->text, HEADERS_MAX);
+    hr_buf_init(&headers->text, HR__HTTP_HEADERS_MAX);
 }
 
 void hr__http_headers_done(struct hr__http_headers *headers)

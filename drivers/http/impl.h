@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the parts of the HTTP client share: a session on its loop (multi.c, socket.c), its handles
- * (handle.c), what it keeps (kept.c) and had better not (spoilt.c), what a request is called (name.c, and wrong.c where its
- * URL is none) and asks for (request.c), its course (transfer.c), and how it ended (outcome.c).
+ * (handle.c), what it keeps (kept.c) and had better not (spoilt.c), what a request is
+ * called (name.c, and wrong.c where its URL is none) and asks for (request.c), its course
+ * (transfer.c), and how it ended (outcome.c).
  */
 #pragma once
 
@@ -15,8 +16,9 @@
 #include "core/semaphore.h"
 #include "drivers/http.h"
 
-#define HR__HTTP_WHAT_MAX 128
-#define HR__HTTP_URL_MAX  65536
+#define HR__HTTP_WHAT_MAX    128
+#define HR__HTTP_URL_MAX     65536
+#define HR__HTTP_HEADERS_MAX ((size_t)256 * 1024)
 
 /* Things that are used again. */
 struct hr__http_kept {
@@ -33,6 +35,7 @@ struct hr_http_session {
     bool starved;  /* a callback of libcurl's found no memory */
     uint64_t home; /* the number of its loop, */
     hr_loop *loop; /* which may be gone: to be used there alone */
+    struct hr_loop_end end;
     CURLM *multi;
     CURLSH *share;                    /* cookies and TLS sessions */
     struct hr__http_socket **sockets; /* by their descriptors */

@@ -10,7 +10,6 @@
 #include "drivers/http/impl.h"
 
 #define MIB            ((size_t)1 << 20)
-#define HEADERS_MAX    (256L * 1024)
 #define CODE_TOO_LARGE 100 /* CURLE_TOO_LARGE, since libcurl 8.6 */
 
 int hr__http_explain(hr_http_response *t, int code, int native, const char *fmt, ...)
@@ -135,7 +134,7 @@ static bool is_too_long(hr_http_response *t, CURLcode code)
     if (code != CURLE_RECV_ERROR || t->answered)
         return false;
     curl_easy_getinfo(t->handle->easy, CURLINFO_HEADER_SIZE, &headers);
-    return headers > HEADERS_MAX;
+    return headers > (long)HR__HTTP_HEADERS_MAX;
 }
 
 int hr__http_outcome(hr_http_response *t, CURLcode code)

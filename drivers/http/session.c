@@ -84,6 +84,7 @@ static int check_settings(const struct hr_http_options *o)
 
 static void destroy(hr_http_session *session)
 {
+    hr_list_remove(&session->end.link);
     hr__http_multi_end(session);
     hr_key_limiter_free(session->hosts);
     hr_semaphore_done(&session->turns);
@@ -111,6 +112,11 @@ static int begin(hr_http_session *session)
     if (r == 0)
         r = hr__http_multi_begin(session);
     return r < 0 ? hr_fail(r, "no memory for an HTTP session") : 0;
+}
+
+static void loop_closes(void *session)
+{
+    hr_http_session_close(session);
 }
 
 hr_http_session *hr_http_session_new(const struct hr_http_options *options)
@@ -143,6 +149,7 @@ hr_http_session *hr_http_session_new(const struct hr_http_options *options)
     hr_list_init(&session->transfers);
     hr__http_spoilt_begin(session);
     hr_semaphore_init(&session->turns, o.limit, true);
+    hr_loop_at_end(loop, &session->end, loop_closes, session);
     if (begin(session) < 0) {
         destroy(session);
         return NULL;

@@ -196,6 +196,23 @@ static void end_unread(hr_http_response *response, int fd)
     hr_http_session_freep(&rig.session);
 }
 
+static hr_http_response *left;
+
+static int leave_a_request(void *fd)
+{
+    left = begin_unread(0, fd);
+    ASSERT_ERR(hr_http_write(left, "piece", 5), 0);
+    return 0;
+}
+
+TEST_PLAIN(s24_16_what_is_under_way_when_the_loop_closes_is_closed_with_its_session)
+{
+    int fd;
+    ASSERT_ERR(hr_run(leave_a_request, &fd), 0);
+    ASSERT_ERR(hr_http_finish(left), HR_ECLOSED);
+    end_unread(left, fd);
+}
+
 TEST_REAL(a_server_that_does_not_read_holds_the_sender_back)
 {
     int fd;
