@@ -45,12 +45,19 @@ static int explain(const struct hr__redis_call *call)
         return 0;
     if (call->code == 0)
         return hr__redis_fail_reply(call->reply);
+    char command[HR__REDIS_COMMAND_MAX] = "";
+    if (call->request)
+        hr__redis_name_command(call->request, call->n_parts, command);
+    const char *named = command[0] ? command : "a command";
     if (call->code == -ETIMEDOUT)
-        return hr_fail_native(-ETIMEDOUT, 0, NULL, NULL, call->sent, "%s: %s", name,
-                              call->sent ? "no reply in time" : "could not be asked in time");
+        return hr_fail_native(-ETIMEDOUT, 0, NULL, NULL, call->sent,
+                              call->sent ? "%s: no reply to %s in time"
+                                         : "%s: %s could not be sent in time",
+                              name, named);
     if (call->code == -ECANCELED)
-        return hr_fail_native(-ECANCELED, 0, NULL, NULL, call->sent, "%s: cancelled %s", name,
-                              call->sent ? "before the reply came" : "before it was asked");
+        return hr_fail_native(-ECANCELED, 0, NULL, NULL, call->sent, "%s: %s was cancelled %s",
+                              name, named,
+                              call->sent ? "before the reply came" : "before it was sent");
     return hr_fail_native(call->code, 0, NULL, error->kind[0] ? error->kind : NULL, call->sent,
                           "%s", error->message);
 }

@@ -90,6 +90,7 @@ TEST_TICKING(t3_s23_10_a_large_statement_goes_through_tls)
     hr_mysql_conn *conn = mysql_test_acquire(pool);
     const size_t size = (size_t)15 << 20;
     char *sql = malloc(size + 64);
+    ASSERT_TRUE(sql);
     size_t n = (size_t)sprintf(sql, "DO LENGTH('");
     memset(sql + n, 'x', size);
     strcpy(sql + n + size, "')");

@@ -82,6 +82,7 @@ TEST(r9_a_blocked_pop_ends_when_its_server_is_gone)
     hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
     ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
     ASSERT_ERR(hr_redis_conn_command(conn, NULL, hr_seconds(5), "BLPOP q 5"), -ETIMEDOUT);
+    ASSERT_TRUE(strstr(hr_last_error()->message, "no reply to BLPOP in time"));
     ASSERT_TRUE(hr_last_error()->sent);
     ASSERT_EQ(test_clock_now(), hr_seconds(5) + hr_ms(900));
     hr_redis_releasep(&conn);
