@@ -123,7 +123,7 @@ static char *name_partial(const char *path, uint64_t chance)
     return n < 0 ? NULL : partial;
 }
 
-int hr_http_save(hr_http_response *response, const char *path, uint64_t *ret_size)
+int(hr_http_save)(hr_http_response *response, const char *path, uint64_t *ret_size)
 {
     hr_auto(hr_freep) char *partial = NULL;
     hr_auto(hr_freep) char *bytes = malloc(PIECE);

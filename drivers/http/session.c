@@ -210,9 +210,9 @@ void hr_http_get_stats(const hr_http_session *session, struct hr_http_stats *ret
 /* A method is a word of capitals: nothing that could end the line it stands in. */
 static int check_request(const struct hr_http_request *request)
 {
-    const char *method = request->method;
-    if (!request->url)
+    if (!request || !request->url)
         return hr_fail(-EINVAL, "http: no URL");
+    const char *method = request->method;
     if (strlen(request->url) > HR__HTTP_URL_MAX)
         return hr_fail(-EINVAL, "http: the URL is longer than 64 KiB: what is as long is a body");
     char shown[40];
@@ -221,6 +221,9 @@ static int check_request(const struct hr_http_request *request)
                        hr__http_show(method, shown, sizeof(shown)));
     if (method && strcmp(method, "HEAD") == 0 && (request->body || request->stream))
         return hr_fail(-EINVAL, "http: HEAD has no body to send");
+    if (request->body_size > 0 && !request->body && !request->stream)
+        return hr_fail(-EINVAL, "http: body_size says %zu and there is no body",
+                       request->body_size);
     return 0;
 }
 
@@ -324,7 +327,7 @@ int(hr_http_send)(hr_http_session *session, const struct hr_http_request *reques
                   hr_http_response **ret)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    if (request->stream)
+    if (request && request->stream)
         return hr_fail(-EINVAL, "http: a body in pieces begins with hr_http_begin()");
     int r = hr_http_begin(session, request, &response);
     if (r == 0)

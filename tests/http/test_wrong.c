@@ -143,6 +143,10 @@ TEST_REAL(s24_18_what_is_wrong_with_a_method_or_header_is_said)
     refused(session, &request, "http: two types of content, one of them among the headers");
     request.headers = NULL;
     request.content_type = NULL;
+    request.body_size = 5;
+    refused(session, &request, "http: body_size says 5 and there is no body");
+    refused(session, NULL, "http: no URL");
+    request.body_size = 0;
     request.method = "GET / HTTP/1.1\r\nX: y";
     refused(session, &request, METHOD "GET / HTTP/1.1\\x0d\\x0aX: y");
     request.method = "";
