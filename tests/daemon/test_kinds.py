@@ -234,6 +234,7 @@ def test_a_batch_that_is_not_full_waits_for_more(redis, mariadb, headraced):
     daemon.until(daemon.healthy, what="healthy")
     redis.client.rpush("orders", *orders(50))
     daemon.until(lambda: mariadb.count("orders") == 50, 5, what="a full batch at once")
+    daemon.until(lambda: daemon.status()["leased"] == 0, what="and acknowledged, its commit flushed")
     redis.client.rpush("orders", encode(order(77)))
     daemon.until(lambda: daemon.status()["ready"] == 1, what="one waits")
     redis.client.rpush("orders", *[encode(order(100 + i)) for i in range(20)])
