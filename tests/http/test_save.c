@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -19,20 +20,20 @@
 
 static char folder[] = "/tmp/hr-http-XXXXXX";
 static char path[64];
+static atomic_bool watching; /* other threads read, write and close as well */
 static struct watched {
-    bool on;
     pthread_t loop;
-    unsigned pieces, names; /* written and given */
-    unsigned closes;
-    unsigned in_loop; /* by the thread that must not wait */
-    unsigned strays;  /* closed, and not open */
-    bool in_bits;     /* no call writes all, and every third is interrupted */
-    bool full;        /* the disk, after the first piece */
+    atomic_uint pieces, names; /* written and given */
+    atomic_uint closes;
+    atomic_uint in_loop; /* by the thread that must not wait */
+    atomic_uint strays;  /* closed, and not open */
+    bool in_bits;        /* no call writes all, and every third is interrupted */
+    bool full;           /* the disk, after the first piece */
 } watched;
 
-static void saw(unsigned *count)
+static void saw(atomic_uint *count)
 {
-    if (!watched.on)
+    if (!watching)
         return;
     *count += 1;
     watched.in_loop += pthread_equal(pthread_self(), watched.loop) != 0;
@@ -42,7 +43,7 @@ __attribute__((visibility("default"))) ssize_t write(int fd, const void *bytes, 
 {
     __typeof__(&write) real = (__typeof__(real))dlsym(RTLD_NEXT, "write");
     struct stat status;
-    if (!watched.on || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+    if (!watching || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
         return real(fd, bytes, size);
     saw(&watched.pieces);
     bool interrupted = watched.in_bits && watched.pieces % 3 == 0;
@@ -57,10 +58,11 @@ __attribute__((visibility("default"))) int close(int fd)
 {
     __typeof__(&close) real = (__typeof__(real))dlsym(RTLD_NEXT, "close");
     struct stat status;
-    if (watched.on && fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+    if (watching && fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
         saw(&watched.closes);
     int r = real(fd);
-    watched.strays += watched.on && r < 0;
+    if (watching && r < 0)
+        watched.strays += 1;
     return r;
 }
 
@@ -147,9 +149,10 @@ TEST_REAL(s24_13_a_body_is_saved_by_threads_whole_or_not_at_all)
 {
     uint64_t size;
     begin();
-    watched = (struct watched){.on = true, .loop = pthread_self()};
+    watched = (struct watched){.loop = pthread_self()};
+    watching = true;
     ASSERT_ERR(save("/8", path, &size), 0);
-    watched.on = false;
+    watching = false;
     ASSERT_EQ(size, 8 * MIB);
     ASSERT_TRUE(watched.pieces >= 8);
     ASSERT_EQ(watched.names, 1);
@@ -158,12 +161,12 @@ TEST_REAL(s24_13_a_body_is_saved_by_threads_whole_or_not_at_all)
 
     ASSERT_ERR(save("/1", "/no/such/folder/file", NULL), -ENOENT);
     ASSERT_TRUE(strstr(hr_last_error()->message, "/no/such/folder/file"));
-    watched.on = true;
+    watching = true;
     ASSERT_ERR(save("/1/short", path, NULL), -EBADMSG);
     ASSERT_TRUE(strstr(hr_last_error()->message, "GET http"));
     ASSERT_EQ(watched.strays, 0);
     ASSERT_EQ(watched.in_loop, 0);
-    watched.on = false;
+    watching = false;
     check_file(0, 8 * MIB); /* the one that was there */
     ASSERT_EQ(files_in_folder(), 1);
     ASSERT_ERR(save("/1", path, NULL), 0);
@@ -175,11 +178,12 @@ TEST_REAL(s24_13_what_cannot_be_given_its_name_leaves_nothing)
 {
     begin();
     ASSERT_EQ(mkdir(path, 0700), 0);
-    watched = (struct watched){.on = true, .loop = pthread_self()};
+    watched = (struct watched){.loop = pthread_self()};
+    watching = true;
     ASSERT_ERR(save("/1", path, NULL), -EISDIR);
     ASSERT_EQ(watched.strays, 0); /* a descriptor that is closed twice may be another's */
     ASSERT_EQ(watched.in_loop, 0);
-    watched.on = false;
+    watching = false;
     ASSERT_EQ(files_in_folder(), 1);
     ASSERT_EQ(rmdir(path), 0);
     end();
@@ -188,15 +192,17 @@ TEST_REAL(s24_13_what_cannot_be_given_its_name_leaves_nothing)
 TEST_REAL(s24_13_a_disk_may_take_bits_and_may_be_full)
 {
     begin();
-    watched = (struct watched){.on = true, .loop = pthread_self(), .in_bits = true};
+    watched = (struct watched){.loop = pthread_self(), .in_bits = true};
+    watching = true;
     ASSERT_ERR(save("/4", path, NULL), 0);
     ASSERT_TRUE(watched.pieces > 4 * MIB / 50000);
     check_file(0, 4 * MIB);
-    watched = (struct watched){.on = true, .loop = pthread_self(), .full = true};
+    watched = (struct watched){.loop = pthread_self(), .full = true};
+    watching = true;
     ASSERT_ERR(save("/1", path, NULL), -ENOSPC);
     ASSERT_TRUE(strstr(hr_last_error()->message, path));
     ASSERT_EQ(watched.strays, 0);
-    watched.on = false;
+    watching = false;
     ASSERT_EQ(files_in_folder(), 1);
     check_file(0, 4 * MIB);
     end();
