@@ -290,7 +290,7 @@ void fault_proxies_suffer(struct fault_proxy *proxies, size_t n, enum fault faul
     uint64_t enough = sum_of_faults(proxies, n) + often;
     for (size_t i = 0; i < n; i++)
         fault_proxy_set(&proxies[i], fault);
-    hr_usec until = hr_now() + (always ? hr_ms(30) : hr_seconds(1));
+    hr_usec until = hr_now() + (always ? hr_ms(30) : test_patience(hr_seconds(10)));
     while (hr_now() < until && (always || sum_of_faults(proxies, n) < enough))
         ASSERT_ERR(hr_sleep(hr_ms(2)), 0);
     for (size_t i = 0; i < n; i++)

@@ -132,13 +132,15 @@ static void run_crowd(struct mariadb_server *server, bool tls, bool damaged,
         crowd->members[i].id = i;
         hr_futures_add(&all, hr_create_task("member", insert_until_over, &crowd->members[i]));
     }
-    suffer_all(crowd, &proxy, faults, n);
+    do
+        suffer_all(crowd, &proxy, faults, n);
+    while (proxy.links <= CONNECTIONS); /* what was flipped may have broken none */
     crowd->over = true;
     ASSERT_ERR(hr_gather(&all, 0), 0);
     if (!damaged)
         compare(crowd);
     ASSERT_TRUE(damaged || crowd->counts[FAULT_UNKNOWN] > 0);
-    ASSERT_TRUE(proxy.links > CONNECTIONS && proxy.faults > 1);
+    ASSERT_TRUE(proxy.faults > 1);
     mysql_test_done(crowd->pool);
     fault_proxy_end(&proxy);
     free(crowd);
