@@ -42,10 +42,12 @@ static void start(void)
     struct sockaddr_in address = free_address();
     snprintf(number, sizeof(number), "%u", ntohs(address.sin_port));
     snprintf(url, sizeof(url), "https://127.0.0.1:%s/echo", number);
+    /* It goes with the test, also when that fails; nghttpd itself would not hear of it. */
+    const char *const argv[] = {"setpriv",       "--pdeathsig", "TERM",      "timeout", "600",
+                                "nghttpd",       "-a",          "127.0.0.1", "-d",      folder,
+                                "--echo-upload", number,        pem,         pem,       NULL};
     server = hr_child_spawn(&(struct hr_child_options){
-        .argv = (const char *const[]){"nghttpd", "-a",          "127.0.0.1", "-d", folder, "--echo-upload",
-                                      number, pem, pem, NULL},
-        .streams = {{HR_CHILD_NULL},   {HR_CHILD_NULL}, {HR_CHILD_NULL}                               },
+        .argv = argv, .streams = {{HR_CHILD_NULL}, {HR_CHILD_NULL}, {HR_CHILD_NULL}}
     });
     ASSERT_TRUE(server);
     int fd, r;
