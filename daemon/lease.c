@@ -84,13 +84,14 @@ static int renew(struct lease_keeper *keeper)
 int lease_keep(void *arg)
 {
     struct lease_keeper *keeper = arg;
-    hr_usec third = keeper->queue->conf->source.lease / 3;
+    hr_usec lease = keeper->queue->conf->source.lease;
+    hr_usec soon = lease / 12 < hr_seconds(1) ? lease / 12 : hr_seconds(1);
     for (;;) {
         int r = renew(keeper);
         if (r == -ECANCELED)
             return r;
         /* Not renewed for want of a connection: soon again, as the clock of the lease runs on. */
-        r = hr_sleep(r < 0 && third > hr_seconds(1) ? hr_seconds(1) : third);
+        r = hr_sleep(r < 0 ? soon : lease / 3);
         if (r < 0)
             return r;
     }

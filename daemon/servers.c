@@ -87,6 +87,24 @@ static hr_usec statement_time(const struct settings *settings, const struct serv
     return longest < conf->command_timeout ? longest : conf->command_timeout;
 }
 
+/* Rests between attempts to connect. After an outage nothing is taken over until somebody's connection
+ * has been up for one lease (recover.c): by then whoever is alive has to be back and have renewed. */
+static struct hr_backoff reconnect(const struct settings *settings, const struct server_conf *conf)
+{
+    hr_usec longest = hr_seconds(5);
+    for (size_t i = 0; i < settings->n_jobs; i++) {
+        const struct source_conf *source = &settings->jobs[i].source;
+        if (source->server == conf && source->lease > 0 && source->lease / 8 < longest)
+            longest = source->lease / 8;
+    }
+    return (struct hr_backoff){
+        .first = longest < hr_ms(100) ? longest : hr_ms(100),
+        .max = longest,
+        .factor = 2,
+        .jitter = true,
+    };
+}
+
 static int open_server(const struct settings *settings, const struct server_conf *conf,
                        struct server *ret)
 {
@@ -101,6 +119,7 @@ static int open_server(const struct settings *settings, const struct server_conf
             .connections = conf->connections,
             .connect_timeout = conf->connect_timeout,
             .command_timeout = conf->command_timeout,
+            .reconnect = reconnect(settings, conf),
             .max_pending = longest_command(settings),
         });
     } else {

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Redis dies, refuses, stalls or loses replies: nothing is lost, doubled or stuck, no item pays."""
+"""Redis dies, refuses or stalls: nothing is lost, doubled or stuck, no item pays."""
 import os
-import random
 import signal
 
 import pytest
 from redis import ResponseError
 
-from support.check import everything_once, hr
+from support.check import everything_once, hr, no_attempt_used
 from support.orders import orders
-from support.scripts import Scripts, preload, sha1, sink_print
+from support.scripts import Scripts, sink_print
 
 ONE_ATTEMPT = {"retry": {"attempts": 1}}
 SLOW = {"sink": {"mysql": {"batch": {"rows": 20}}}, **ONE_ATTEMPT}
@@ -20,10 +19,6 @@ LONG_LEASE = {"source": {"redis_list": {"lease": "10m"}}}
 @pytest.fixture
 def mariadb(new_mariadb):
     return new_mariadb(unique=False)  # doubled orders are rows to be counted
-
-
-def no_attempt_used(redis):
-    return redis.client.llen("orders:dead") == 0 and redis.client.zcard(hr("orders", "delayed")) == 0
 
 
 def no_takeover(daemon):
@@ -70,7 +65,8 @@ def test_redis_frozen_for_longer_than_a_lease_counts_no_crash(redis, mariadb, he
         redis.thaw()
     pair[0].until_drained(redis)
     everything_once(redis, mariadb, pushed)
-    assert all(no_takeover(daemon) for daemon in pair)
+    for daemon in pair:
+        assert no_takeover(daemon), "\n".join(d.log for d in pair)
 
 
 def redis_clock_passes(seconds):
@@ -149,40 +145,6 @@ def test_a_redis_at_maxmemory_drains_to_empty(new_redis, mariadb, headraced):
     everything_once(redis, mariadb, pushed)
 
 
-def test_a_half_open_connection(redis, mariadb, headraced, new_proxy):
-    proxy, pushed = new_proxy(redis), orders(3_000)
-    daemon = headraced(proxy, mariadb, job=SLOW, main=IMPATIENT)
-    redis.client.rpush("orders", *pushed)
-    daemon.until(lambda: mariadb.count("orders") > 200, what="200 rows")
-    proxy.stall()
-    before = proxy.connections
-    daemon.until(lambda: proxy.connections > before, what="another connection tried")
-    proxy.resume()
-    proxy.cut()
-    daemon.until_drained(redis)
-    everything_once(redis, mariadb, pushed)
-
-
-def test_connections_cut_at_random(redis, mariadb, headraced, new_proxy):
-    proxy, pushed, rng = new_proxy(redis), orders(4_000), random.Random(6)
-    daemon = headraced(proxy, mariadb, job=SLOW)
-    redis.client.rpush("orders", *pushed)
-    for mark in sorted(rng.sample(range(50, 3_800), 25)):
-        daemon.until(lambda: mariadb.count("orders") >= mark, what=f"{mark} rows")
-        proxy.cut()
-    daemon.until_drained(redis)
-    everything_once(redis, mariadb, pushed)
-
-
-def test_every_reply_in_pieces_of_one_byte(redis, mariadb, headraced, new_proxy):
-    proxy, pushed = new_proxy(redis), orders(60)
-    proxy.split(1)
-    daemon = headraced(proxy, mariadb, job=SLOW)
-    redis.client.rpush("orders", *pushed)
-    daemon.until_drained(redis, timeout=120)
-    everything_once(redis, mariadb, pushed)
-
-
 def test_an_unsolicited_error_as_the_first_reply(redis, mariadb, headraced, new_proxy):
     """What a Redis at maxclients says before anything was asked."""
     proxy, pushed = new_proxy(redis), orders(100)
@@ -194,6 +156,18 @@ def test_an_unsolicited_error_as_the_first_reply(redis, mariadb, headraced, new_
     everything_once(redis, mariadb, pushed)
 
 
+def test_attempts_to_connect_are_many_in_a_lease(redis, mariadb, headraced, new_proxy):
+    """The living have to renew before one who was back a lease ago takes over: with a lease of 2 s no
+    rest is longer than a quarter of a second, however long the outage was."""
+    proxy = new_proxy(redis)
+    daemon = headraced(proxy, mariadb, job=ONE_ATTEMPT)
+    daemon.until(daemon.healthy, what="healthy")
+    proxy.greet(b"-ERR max number of clients reached\r\n", times=1_000)
+    before = proxy.connections
+    proxy.cut()
+    daemon.until(lambda: proxy.connections > before + 30, timeout=15, what="30 attempts")
+
+
 def test_scripts_flushed_in_mid_work(redis, mariadb, headraced):
     pushed = orders(3_000)
     daemon = headraced(redis, mariadb, job=SLOW)
@@ -203,35 +177,6 @@ def test_scripts_flushed_in_mid_work(redis, mariadb, headraced):
         redis.client.script_flush()
     daemon.until_drained(redis)
     everything_once(redis, mariadb, pushed)
-
-
-# One reply lost, one request lost, at each script. A lease of ten minutes shows that nothing waits
-# for it: whatever was carried out unseen is found again at once.
-
-@pytest.mark.parametrize("script", ["claim", "ack"])
-@pytest.mark.parametrize("fate", ["lose_reply", "lose_request"])
-def test_r4_a_lost_message_strands_nothing(redis, mariadb, headraced, new_proxy, script, fate):
-    proxy, pushed = new_proxy(redis), orders(400)
-    preload(redis.client)
-    daemon = headraced(proxy, mariadb, job={**SLOW, **LONG_LEASE})
-    getattr(proxy, fate)(sha1(script), times=3)
-    redis.client.rpush("orders", *pushed)
-    daemon.until_drained(redis, timeout=30)
-    daemon.until(lambda: proxy.pending == 0, what="all losses seen")
-    everything_once(redis, mariadb, pushed)
-
-
-def test_dead_letters_and_retries_are_not_doubled_by_a_repeated_acknowledgement(
-        redis, mariadb, headraced, new_proxy):
-    proxy = new_proxy(redis)
-    preload(redis.client)
-    pushed = orders(20) + [b"not json %d" % i for i in range(5)]
-    daemon = headraced(proxy, mariadb, job=SLOW)
-    proxy.lose_reply(sha1("ack"), times=2)
-    redis.client.rpush("orders", *pushed)
-    daemon.until_drained(redis)
-    daemon.until(lambda: proxy.pending == 0, what="all losses seen")
-    everything_once(redis, mariadb, pushed, dead=5)
 
 
 def test_r4_a_claim_executed_late_is_an_orphan_that_is_recovered(redis, mariadb, headraced):
