@@ -25,8 +25,10 @@ connections, deadlock, lock wait, killed
 a missing column, a wrong statement             test_a_missing_column_… in test_faults_outages.py
 a statement that is too slow                    test_slow.py
 Redis at maxmemory                              test_a_redis_at_maxmemory_… in test_faults_redis.py
-MISCONF, LOADING, READONLY, half-open, split    test_faults_redis.py, each by its name
-replies, -ERR as the first reply
+MISCONF, LOADING, READONLY, -ERR as the first   test_faults_redis.py, each by its name
+reply
+connections half-open or cut, split replies,    test_faults_network.py, each by its name
+lost messages
 SIGTERM under load, and with frozen servers     test_faults_drain.py
 SIGHUP                                          test_sighup_does_not_kill in test_faults_redis.py
 a sink that is slow: nothing more is claimed    test_a_slow_sink_… and test_memory_… here

@@ -4,7 +4,7 @@ and work goes on by itself. A wrong statement pauses the job and says so."""
 import pymysql
 import pytest
 
-from support.check import everything_once, hr
+from support.check import everything_once, hr, no_attempt_used
 from support.headraced import order_job
 from support.orders import orders, uid
 from support.scripts import Scripts, sink_print
@@ -14,13 +14,6 @@ from support.servers import COMMIT, ONCE
 ONE_ATTEMPT = {"retry": {"attempts": 1}}
 SLOW = {"sink": {"mysql": {"batch": {"rows": 20}}}, **ONE_ATTEMPT}
 FEW = {"sink": {"mysql": {"batch": {"rows": 5}}}, **ONE_ATTEMPT}
-# A commit of its own, and one in the request that does it all.
-COMMITS = pytest.mark.parametrize("job, commit", [(SLOW, COMMIT), (FEW, ONCE)], ids=["apart", "at-once"])
-
-
-def no_attempt_used(redis):
-    """Nothing is dead and nothing waits for a retry."""
-    return redis.client.llen("orders:dead") == 0 and redis.client.zcard(hr("orders", "delayed")) == 0
 
 
 def test_mariadb_is_away_at_the_start_and_comes(redis, mariadb, headraced):
@@ -54,9 +47,10 @@ def test_mariadb_goes_away_for_longer_than_a_lease(redis, mariadb, headraced):
     assert daemon.metric("headrace_leases_recovered_total", job="orders") == 0
 
 
-@COMMITS
+@pytest.mark.parametrize("job, commit", [(SLOW, COMMIT), (FEW, ONCE)], ids=["apart", "at-once"])
 def test_mariadb_is_killed_during_commits(redis, mariadb, headraced, new_proxy, job, commit):
-    """The outcome of such a commit is unknown until the ledger is asked."""
+    """At a commit of its own, and at one in the request that does it all: the outcome is unknown
+    until the ledger is asked."""
     proxy, pushed = new_proxy(mariadb), orders(3_000)
     daemon = headraced(redis, proxy, job=job)
     for part in range(6):
@@ -67,21 +61,6 @@ def test_mariadb_is_killed_during_commits(redis, mariadb, headraced, new_proxy, 
         mariadb.start()
     daemon.until_drained(redis)
     everything_once(redis, mariadb, pushed)
-
-
-@COMMITS
-@pytest.mark.parametrize("fate", ["lose_reply", "lose_request"])
-def test_a_commit_whose_reply_never_comes(redis, mariadb, headraced, new_proxy, fate, job, commit):
-    """Committed or not: the next transaction's ledger row tells."""
-    proxy, pushed = new_proxy(mariadb), orders(200)
-    daemon = headraced(redis, proxy, job=job)
-    getattr(proxy, fate)(commit, times=5)
-    redis.client.rpush("orders", *pushed)
-    daemon.until_drained(redis)
-    assert proxy.pending == 0
-    everything_once(redis, mariadb, pushed)
-    hits = daemon.metric("headrace_ledger_hits_total", job="orders")
-    assert hits >= 1 if fate == "lose_reply" else hits == 0
 
 
 def test_read_only(redis, mariadb, headraced):
@@ -113,7 +92,9 @@ def test_too_many_connections(redis, new_mariadb, headraced):
     everything_once(redis, mariadb, pushed)
 
 
-def test_killed_connections(redis, mariadb, headraced):
+@pytest.mark.parametrize("kill", ["KILL", "KILL QUERY"], ids=["connections", "queries"])
+def test_killed(redis, mariadb, headraced, kill):
+    """1317 after KILL QUERY: the statement is over, the connection is not; transient."""
     pushed = orders(4_000)
     daemon = headraced(redis, mariadb, job=SLOW)
     redis.client.rpush("orders", *pushed)
@@ -121,25 +102,9 @@ def test_killed_connections(redis, mariadb, headraced):
         daemon.until(lambda: mariadb.count("orders") >= mark, what=f"{mark} rows")
         for session in mariadb.sessions():
             try:
-                mariadb.execute(f"KILL {session}")
+                mariadb.execute(f"{kill} {session}")
             except pymysql.OperationalError as error:
                 assert error.args[0] == 1094  # gone by itself meanwhile
-    daemon.until_drained(redis)
-    everything_once(redis, mariadb, pushed)
-
-
-def test_killed_queries(redis, mariadb, headraced):
-    """1317: the statement is over, the connection is not; transient."""
-    pushed = orders(4_000)
-    daemon = headraced(redis, mariadb, job=SLOW)
-    redis.client.rpush("orders", *pushed)
-    for mark in range(200, 3_600, 200):
-        daemon.until(lambda: mariadb.count("orders") >= mark, what=f"{mark} rows")
-        for session in mariadb.sessions():
-            try:
-                mariadb.execute(f"KILL QUERY {session}")
-            except pymysql.OperationalError as error:
-                assert error.args[0] == 1094
     daemon.until_drained(redis)
     everything_once(redis, mariadb, pushed)
 
@@ -196,30 +161,6 @@ def test_a_server_that_stalls_holds_up_nothing_else(redis, mariadb, headraced):
     finally:
         mariadb.thaw()
     daemon.until_drained(redis)
-    everything_once(redis, mariadb, pushed)
-
-
-def test_a_half_open_connection(redis, mariadb, headraced, new_proxy):
-    proxy, pushed = new_proxy(mariadb), orders(3_000)
-    daemon = headraced(redis, proxy, job=SLOW, main={
-        "servers": {"shop": {"mysql": {"timeouts": {"connect": "500ms", "query": "1s"}}}}})
-    redis.client.rpush("orders", *pushed)
-    daemon.until(lambda: mariadb.count("orders") > 200, what="200 rows")
-    proxy.stall()
-    before = proxy.connections
-    daemon.until(lambda: proxy.connections > before, what="another connection tried")
-    proxy.resume()
-    proxy.cut()
-    daemon.until_drained(redis)
-    everything_once(redis, mariadb, pushed)
-
-
-def test_every_reply_in_pieces_of_one_byte(redis, mariadb, headraced, new_proxy):
-    proxy, pushed = new_proxy(mariadb), orders(60)
-    proxy.split(1)
-    daemon = headraced(redis, proxy, job=SLOW)
-    redis.client.rpush("orders", *pushed)
-    daemon.until_drained(redis, timeout=120)
     everything_once(redis, mariadb, pushed)
 
 

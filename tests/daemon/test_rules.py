@@ -7,9 +7,8 @@ R1    ids come from the daemon, never from Redis    test_r1_… here (Redis fall
 R2    an envelope's id is <batch>:<index>           test_r2_… here
 R3    the wait ends by the next retry at the        test_r3_… here
       latest, and a claim follows each return
-R4    a claim is never sent twice                   test_r4_… in test_faults_redis.py
-R5    a COMMIT without an answer is unknown         test_a_commit_whose_reply_never_comes in
-                                                    test_faults_outages.py
+R4    a claim is never sent twice                   test_r4_… in test_faults_network.py, …_redis.py
+R5    a COMMIT without an answer is unknown         test_r5_… in test_faults_network.py
 R6    a ledger row of another content is not        test_r6_… here
       believed: the batch gets a new id
 R7    what may have crashed somebody runs alone     test_r7_… here

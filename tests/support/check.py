@@ -49,6 +49,11 @@ def _glob(text):
     return "".join("\\" + c if c in "*?[]\\" else c for c in text)
 
 
+def no_attempt_used(redis, key="orders"):
+    """Nothing is dead and nothing waits for a retry."""
+    return redis.client.llen(key + ":dead") == 0 and redis.client.zcard(hr(key, "delayed")) == 0
+
+
 def dead_letters(client, dead="orders:dead"):
     return [json.loads(letter) for letter in client.lrange(dead, 0, -1)]
 
