@@ -87,8 +87,9 @@ static hr_usec statement_time(const struct settings *settings, const struct serv
     return longest < conf->command_timeout ? longest : conf->command_timeout;
 }
 
-/* Rests between attempts to connect. After an outage nothing is taken over until somebody's connection
- * has been up for one lease (recover.c): by then whoever is alive has to be back and have renewed. */
+/* Rests between attempts to connect. After an outage nothing is taken over until the taker's
+ * connection has been up for one lease (recover.c): by then the living have to be back and to have
+ * renewed. */
 static struct hr_backoff reconnect(const struct settings *settings, const struct server_conf *conf)
 {
     hr_usec longest = hr_seconds(5);
