@@ -24,8 +24,10 @@ static struct hr__tls_context *context_of(const struct hr_tls_options *options)
     return context;
 }
 
-/* Connects, asks PING, hears PONG, and is gone: how hands were shaken. */
-static int visit(const struct test_redis *server, struct hr__tls_context *context, bool *resumed)
+/* Connects, asks PING, hears PONG, and is gone: how hands were shaken with a server that is to have
+ * this name. */
+static int visit_host(const struct test_redis *server, struct hr__tls_context *context,
+                      const char *host, bool *resumed)
 {
     struct hr_url url;
     struct hr__wire wire;
@@ -34,7 +36,7 @@ static int visit(const struct test_redis *server, struct hr__tls_context *contex
     ASSERT_ERR(hr_url_parse(server->tcp_url, &url, NULL, NULL), 0);
     ASSERT_ERR(hr__dial(&url, hr_seconds(5), &fd), 0);
     ASSERT_ERR(hr__wire_open(&wire, fd), 0);
-    int r = hr__wire_secure(&wire, context, url.host);
+    int r = hr__wire_secure(&wire, context, host);
     if (r == 0) {
         char answer[16];
         ASSERT_EQ(hr__wire_send(&wire, "PING\r\n", 6), 6);
@@ -47,6 +49,11 @@ static int visit(const struct test_redis *server, struct hr__tls_context *contex
     hr__wire_close(&wire);
     hr_url_done(&url);
     return r;
+}
+
+static int visit(const struct test_redis *server, struct hr__tls_context *context, bool *resumed)
+{
+    return visit_host(server, context, "localhost", resumed);
 }
 
 TEST_REAL(a_connection_takes_up_the_session_of_an_earlier_one)
@@ -159,15 +166,20 @@ TEST_REAL(files_that_cannot_be_read_any_more_leave_the_former_in_use_and_are_tol
     hr__tls_context_free(context);
 }
 
+static void present(struct test_redis *server, const char *certificate)
+{
+    char words[256];
+    const char *file = test_certificate(certificate);
+    snprintf(words, sizeof(words), "CONFIG SET tls-cert-file %s tls-key-file %s", file, file);
+    ASSERT_TRUE(strstr(test_redis_ask(server, words), "+OK"));
+}
+
 /* What the client thinks of a server with this certificate. */
 static void expect_refusal(struct test_redis *server, const char *certificate, const char *ca,
                            const char *says)
 {
-    char words[256];
     bool resumed;
-    const char *file = test_certificate(certificate);
-    snprintf(words, sizeof(words), "CONFIG SET tls-cert-file %s tls-key-file %s", file, file);
-    ASSERT_TRUE(strstr(test_redis_ask(server, words), "+OK"));
+    present(server, certificate);
     struct hr__tls_context *context =
         context_of(&(struct hr_tls_options){.ca = test_certificate(ca)});
     ASSERT_ERR(visit(server, context, &resumed), -EPROTO);
@@ -190,6 +202,30 @@ TEST_REAL(t12_what_is_wrong_with_a_certificate_is_said)
         context_of(&(struct hr_tls_options){.ca = test_certificate("ca.pem")});
     ASSERT_ERR(visit(&server, context, &resumed), 0); /* without the list nobody knows */
     hr__tls_context_free(context);
+}
+
+/* As everybody has it since RFC 6125: a star stands for a whole label, and for one. */
+TEST_REAL(t12_a_star_in_a_certificate_is_one_whole_label)
+{
+    static const struct {
+        const char *host;
+        int code;
+    } hosts[] = {
+        {"db1.example.org",   0      },
+        {"example.org",       -EPROTO},
+        {"a.db1.example.org", -EPROTO},
+        {"db1.example.net",   -EPROTO},
+    };
+    hr_auto(test_redis_end) struct test_redis server;
+    test_redis_start_tls(&server, false);
+    present(&server, "wild.pem");
+    for (size_t i = 0; i < HR_ARRAY_LEN(hosts); i++) {
+        bool resumed;
+        struct hr__tls_context *context =
+            context_of(&(struct hr_tls_options){.ca = test_certificate("ca.pem")});
+        ASSERT_ERR(visit_host(&server, context, hosts[i].host, &resumed), hosts[i].code);
+        hr__tls_context_free(context);
+    }
 }
 
 TEST_PLAIN(a_key_that_cannot_be_used_is_named)

@@ -5,6 +5,7 @@
 #   ca.pem        the authority that signed the following
 #   server.pem    certificate and key of localhost and 127.0.0.1
 #   wrong.pem     of another host
+#   wild.pem      of all hosts of example.org, and of db1, db2, … of example.net
 #   client.pem    of a client
 #   stranger.pem  an authority that signed nothing here
 #   expired.pem   of localhost, until years ago
@@ -67,6 +68,7 @@ authority ca
 authority stranger
 signed server DNS:localhost,IP:127.0.0.1
 signed wrong DNS:other.example
+signed wild 'DNS:*.example.org,DNS:db*.example.net'
 signed client DNS:client.example
 signed expired DNS:localhost,IP:127.0.0.1 -startdate 20200101000000Z -enddate 20200201000000Z
 signed revoked DNS:localhost,IP:127.0.0.1

@@ -106,6 +106,23 @@ TEST_REAL(of_several_hosts_the_first_that_takes_writes_is_used)
     end_replication();
 }
 
+/* Which no statement changes: the server is started so. */
+TEST_REAL(a_host_whose_tables_are_read_only_is_no_primary)
+{
+    struct mariadb_server frozen;
+    const char *const options[] = {"--innodb-read-only=1", NULL};
+    mariadb_server_start(&frozen, 1, options);
+    char url[128];
+    snprintf(url, sizeof(url), "mysql://root@127.0.0.1:%u/test?role=primary", frozen.port);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.url = url, .password = ""});
+    hr_mysql_conn *conn = NULL;
+    ASSERT_ERR(hr_mysql_acquire(pool, &conn), -ENOTCONN);
+    ASSERT_EQ(hr_last_error()->native, 1290);
+    mysql_test_done(pool);
+    mariadb_server_stop(&frozen);
+}
+
 TEST_REAL(a_primary_that_becomes_read_only_is_left_with_all_connections)
 {
     promote(one(), two());
