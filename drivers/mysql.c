@@ -142,10 +142,9 @@ int hr__mysql_borrow(hr_mysql_pool *pool, hr_mysql_conn **ret)
 static hr_async int turn_autocommit_on(hr_mysql_conn *conn)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, 0);
-    if (r < 0)
-        return r;
-    return hr__mysql_leave(&call, hr__mysql_send_ahead(conn, "SET autocommit = 1"));
+    static const char sql[] = "SET autocommit = 1";
+    int r = hr__mysql_enter(&call, conn, sql, 0);
+    return r < 0 ? r : hr__mysql_leave(&call, hr__mysql_send_ahead(conn, sql));
 }
 
 int(hr_mysql_acquire)(hr_mysql_pool *pool, hr_mysql_conn **ret)
@@ -200,12 +199,7 @@ struct hr_mysql_arg hr_s(const char *text)
 static hr_async int exec_text(hr_mysql_conn *conn, const char *sql)
 {
     int r = hr__mysql_text(conn, sql, strlen(sql));
-    if (r < 0)
-        return r;
-    int affected =
-        mysql_field_count(conn->mysql) ? 0 : hr__mysql_count(mysql_affected_rows(conn->mysql));
-    r = hr__mysql_drain(conn);
-    return r < 0 ? r : affected;
+    return r < 0 ? r : hr__mysql_drain_counting(conn);
 }
 
 static hr_async int exec_prepared(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args)
@@ -218,7 +212,7 @@ static hr_async int exec_prepared(hr_mysql_conn *conn, const char *sql, struct h
 int(hr_mysql_exec)(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, 0);
+    int r = hr__mysql_enter(&call, conn, sql, 0);
     if (r < 0)
         return r;
     r = args.count ? exec_prepared(conn, sql, args) : exec_text(conn, sql);
@@ -247,7 +241,7 @@ int(hr_mysql_query)(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
                     struct hr_mysql_args args)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, 0);
+    int r = hr__mysql_enter(&call, conn, sql, 0);
     if (r < 0)
         return r;
     hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;

@@ -92,7 +92,8 @@ HR_PUBLIC void hr_mysql_pool_flush(hr_mysql_pool *pool);
  *   -ENOTCONN    not connected, or the connection was lost before the request had left
  *   HR_ELOST     sent, and the connection was lost: no telling whether it was done
  *   -ETIMEDOUT   no answer in query_timeout; the connection is closed; sent tells
- *   -ECANCELED   the task was cancelled; the connection is closed; sent tells
+ *   -ECANCELED   the task was cancelled; the connection is closed; sent tells. Of both the message
+ *                names limit and statement, the latter cut short and without its quoted texts
  *   -EMSGSIZE    a result larger than max_result; the connection is closed
  *   -EPROTO      what the server says makes no sense; the connection is closed
  *   -EBUSY       another task's call on this connection is under way, or a cursor's rows are left
@@ -183,7 +184,8 @@ static inline struct hr_mysql_arg hr_named(const char *name, struct hr_mysql_arg
 
 /* Runs a statement and returns the affected rows (rows changed, not rows found; cut at INT_MAX).
  * With arguments it is prepared, and the handle is kept with the connection (options.statements);
- * without it goes as text. Rows that it returns are dropped. */
+ * without it goes as text. Rows that it returns are dropped; of several results the first without
+ * rows counts, of a procedure its last statement's. */
 HR_PUBLIC hr_async int hr_mysql_exec(hr_mysql_conn *conn, const char *sql,
                                      struct hr_mysql_args args);
 

@@ -271,6 +271,8 @@ static hr_async int run(struct bulk *bulk, size_t from)
     hr_mysql_conn *conn = bulk->conn;
     if (!conn)
         return hr__missing_object("mysql: a connection");
+    if (!bulk->sql)
+        return hr__mysql_missing(conn, "the statement");
     if (bulk->rows > 0 && hr__mysql_columns_missing(&bulk->columns) < 0)
         return -EINVAL;
     if (bulk->columns.n == 0 || bulk->rows > INT_MAX)
@@ -285,7 +287,7 @@ static hr_async int run(struct bulk *bulk, size_t from)
     if (r < 0)
         return r;
     struct hr__mysql_call call;
-    r = hr__mysql_enter(&call, conn, 0);
+    r = hr__mysql_enter(&call, conn, bulk->sql, 0);
     return r < 0 ? r : hr__mysql_leave(&call, send_all(bulk, from));
 }
 

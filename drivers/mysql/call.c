@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "drivers/missing.h"
+#include "drivers/mysql/excerpt.h"
 #include "drivers/mysql/kill.h"
 
 /* Where the two servers' lists differ. */
@@ -109,6 +110,20 @@ static void leave_host(hr_mysql_conn *conn)
     hr_pool_flush(conn->pool);
 }
 
+/* What to do about a refusal that is about the server's limits, not about what was asked. */
+static const char *advice(unsigned number)
+{
+    switch (number) {
+    case ER_CON_COUNT_ERROR:
+        return ": its max_connections are all in use; have pools open fewer (connections), or "
+               "raise it";
+    case ER_MAX_PREPARED_STMT_COUNT_REACHED:
+        return ": all clients' together are too many; have pools keep fewer (statements), or "
+               "raise it";
+    }
+    return "";
+}
+
 static int fail(hr_mysql_conn *conn, unsigned number, const char *state, const char *text)
 {
     bool sent = conn->wait.heard;
@@ -124,7 +139,8 @@ static int fail(hr_mysql_conn *conn, unsigned number, const char *state, const c
         note_refusal(conn, number);
         if (is_read_only(conn, number, text))
             leave_host(conn);
-        return hr_fail_native(HR_EREPLY, (int)number, state, NULL, sent, "%s", text);
+        return hr_fail_native(HR_EREPLY, (int)number, state, NULL, sent, "%s%s", text,
+                              advice(number));
     case NO_MEMORY:
         conn->broken = true;
         return hr_fail_native(-ENOMEM, (int)number, state, NULL, sent, "%s", text);
@@ -166,11 +182,13 @@ int hr__mysql_check_packet(const hr_mysql_conn *conn, size_t bytes)
                           conn->max_packet);
 }
 
-/* Goes back to a savepoint whose scope was left. What fails here leaves the transaction as it
- * should not be, so nothing more is done on it. */
-static hr_async int undo_to(hr_mysql_conn *conn, unsigned depth)
+int hr__mysql_go_back(hr_mysql_conn *conn)
 {
     char sql[64];
+    unsigned depth = conn->ended ? 0 : conn->undo;
+    conn->undo = 0;
+    if (depth == 0)
+        return 0;
     snprintf(sql, sizeof(sql), "ROLLBACK TO SAVEPOINT " HR__MYSQL_SAVEPOINT, depth);
     int r = hr__mysql_run(conn, sql);
     if (r < 0)
@@ -179,10 +197,18 @@ static hr_async int undo_to(hr_mysql_conn *conn, unsigned depth)
     return r;
 }
 
-int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec limit)
+int hr__mysql_missing(const hr_mysql_conn *conn, const char *what)
+{
+    return hr_fail(-EINVAL, "mysql %s: %s is missing: NULL", conn->host->name, what);
+}
+
+int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, const char *sql,
+                    hr_usec limit)
 {
     if (hr_unlikely(!conn))
         return hr__missing_object("mysql: a connection");
+    if (hr_unlikely(!sql))
+        return hr__mysql_missing(conn, "the statement");
     if (hr_unlikely(conn->given_back))
         return hr_fail(HR_ECLOSED, "mysql %s: this connection was given back", conn->host->name);
     if (conn->broken)
@@ -195,17 +221,34 @@ int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec li
     int r = conn->pool ? hr_pool_check_loop(conn->pool) : 0; /* one that is opened has none yet */
     if (r < 0)
         return r;
-    *call = (struct hr__mysql_call){.conn = conn};
+    *call = (struct hr__mysql_call){.conn = conn, .sql = sql};
     r = hr_timeout_enter(&call->limit, limit > 0 ? limit : conn->server->query_timeout);
     if (r < 0)
         return r;
     conn->busy = true;
     conn->refused = REFUSED_NONE;
     conn->wait.heard = false;
-    unsigned undo = conn->ended ? 0 : conn->undo;
-    conn->undo = 0;
-    r = undo ? undo_to(conn, undo) : 0;
+    r = hr__mysql_go_back(conn);
     return r < 0 ? hr__mysql_leave(call, r) : 0;
+}
+
+/* The record of a call that its limit or a cancel has cut: how long it had, and what was asked,
+ * which comes last, as a long record is cut at its end. */
+static int cut_short(const struct hr__mysql_call *call, int code)
+{
+    const hr_mysql_conn *conn = call->conn;
+    bool sent = conn->wait.heard && !call->unsent;
+    char sql[HR__MYSQL_EXCERPT_MAX], limit[32] = "none";
+    hr__mysql_excerpt(call->sql, sql);
+    if (call->limit.limit < HR_FOREVER)
+        snprintf(limit, sizeof(limit), "%.10g ms", (double)call->limit.limit / 1000);
+    const char *name = conn->host->name, *to = sent ? " to " : ": ";
+    if (code == -ETIMEDOUT)
+        return hr_fail_native(code, 0, NULL, NULL, sent, "mysql %s: %s within %s%s\"%s\"", name,
+                              sent ? "no answer" : "could not be sent", limit, to, sql);
+    return hr_fail_native(code, 0, NULL, NULL, sent,
+                          "mysql %s: cancelled before %s (limit: %s)%s\"%s\"", name,
+                          sent ? "the answer" : "it was sent", limit, to, sql);
 }
 
 int hr__mysql_leave(struct hr__mysql_call *call, int code)
@@ -224,10 +267,7 @@ int hr__mysql_leave(struct hr__mysql_call *call, int code)
     code = hr_timeout_leave(&call->limit, -ECANCELED);
     if (conn->wait.heard && conn->server->kill_query)
         hr__mysql_kill(conn);
-    return hr_fail_native(code, 0, NULL, NULL, conn->wait.heard,
-                          code == -ETIMEDOUT ? "mysql %s: no answer in time"
-                                             : "mysql %s: cancelled while waiting for the server",
-                          conn->host->name);
+    return cut_short(call, code);
 }
 
 void hr__mysql_note(hr_mysql_conn *conn)
@@ -304,10 +344,11 @@ int hr__mysql_text(hr_mysql_conn *conn, const char *sql, size_t len)
     return 0;
 }
 
-int hr__mysql_drain(hr_mysql_conn *conn)
+int hr__mysql_drain_counting(hr_mysql_conn *conn)
 {
     MYSQL *m = conn->mysql;
-    for (;;) {
+    int affected = 0;
+    for (bool counted = false;;) {
         if (m->status == MYSQL_STATUS_GET_RESULT) {
             MYSQL_RES *rows = mysql_use_result(m);
             if (!rows)
@@ -315,13 +356,22 @@ int hr__mysql_drain(hr_mysql_conn *conn)
             mysql_free_result(rows); /* reads what the server still sends */
             if (mysql_errno(m))
                 return hr__mysql_error(conn);
+        } else if (!counted) {
+            affected = hr__mysql_count(mysql_affected_rows(m));
+            counted = true;
         }
         hr__mysql_note(conn);
         if (!mysql_more_results(m))
-            return 0;
+            return affected;
         if (mysql_next_result(m)) /* -1 stands for failures as well */
             return hr__mysql_error(conn);
     }
+}
+
+int hr__mysql_drain(hr_mysql_conn *conn)
+{
+    int r = hr__mysql_drain_counting(conn);
+    return r < 0 ? r : 0;
 }
 
 int hr__mysql_run(hr_mysql_conn *conn, const char *sql)

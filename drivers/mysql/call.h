@@ -9,13 +9,24 @@
 
 struct hr__mysql_call {
     hr_mysql_conn *conn;
+    const char *sql; /* what is asked, for messages */
+    bool unsent;     /* it has not been, whatever was heard: of what was asked before */
     struct hr_timeout limit;
 };
 
-/* Begins a call of at most so long; goes back to a savepoint first where one was left. 0; -ENOTCONN
- * (broken before), -EBUSY (another task's, or a cursor's), or HR_ENOTASK, -ENOMEM. Only after 0 the
- * call has to be left. */
-hr_async int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, hr_usec limit);
+/* Begins a call that asks sql (until it is left), of at most so long (0: query_timeout); goes back
+ * to a savepoint first where one was left. 0; -ENOTCONN (broken before), -EBUSY (another task's, or
+ * a cursor's), -EINVAL (no statement), or HR_ENOTASK, -ENOMEM. Only after 0 the call has to be
+ * left. */
+hr_async int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, const char *sql,
+                             hr_usec limit);
+
+/* Goes back to the savepoint whose scope was left, if any. What fails here leaves the transaction
+ * as it should not be, so nothing more is done on the connection. */
+hr_async int hr__mysql_go_back(hr_mysql_conn *conn);
+
+/* Fails with -EINVAL, as something that a call cannot do without is NULL: "the statement". */
+int hr__mysql_missing(const hr_mysql_conn *conn, const char *what);
 
 /* Ends it: tells a deadline from a cancel, finds failures that the library swallowed. */
 int hr__mysql_leave(struct hr__mysql_call *call, int code);
@@ -46,6 +57,9 @@ hr_async int hr__mysql_text(hr_mysql_conn *conn, const char *sql, size_t len);
 
 /* Reads and drops what is left of the reply: rows, further results. */
 hr_async int hr__mysql_drain(hr_mysql_conn *conn);
+
+/* As drain, and returns the affected rows of the first result without rows. */
+hr_async int hr__mysql_drain_counting(hr_mysql_conn *conn);
 
 /* text and drain, for our own statements without rows. */
 hr_async int hr__mysql_run(hr_mysql_conn *conn, const char *sql);

@@ -322,7 +322,7 @@ static void conn_close(void *arg, bool polite)
 static hr_async int ping(hr_mysql_conn *conn)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, conn->server->connect_timeout);
+    int r = hr__mysql_enter(&call, conn, "a ping", conn->server->connect_timeout);
     if (r < 0)
         return r;
     r = hr__mysql_settle(conn, false);
@@ -344,7 +344,7 @@ static hr_async int conn_ping(void *arg)
 static hr_async int reset(hr_mysql_conn *conn)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, 0);
+    int r = hr__mysql_enter(&call, conn, "ROLLBACK", 0);
     if (r < 0)
         return r;
     r = hr__mysql_run(conn, "ROLLBACK");

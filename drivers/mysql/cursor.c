@@ -17,6 +17,7 @@
 
 #define CLOSE_BYTES ((size_t)1 << 20)
 #define CLOSE_TIME  hr_seconds(1)
+#define SQL_KEPT    256
 
 enum state { NO_STATEMENT, WITHOUT_ROWS, ROWS, END_OF_ROWS };
 
@@ -30,6 +31,7 @@ struct hr_mysql_cursor {
     struct hr_list link; /* among those of its connection */
     hr_mysql_conn *conn; /* NULL: given back */
     struct hr__mysql_stmt *stmt;
+    char sql[SQL_KEPT]; /* how the statement begins whose rows are left, for messages */
     struct hr__mysql_reader reader;
     hr_mysql_result *row; /* the present result's columns, and the row fetched last */
     enum state state;
@@ -43,6 +45,10 @@ struct hr_mysql_cursor {
 
 hr_mysql_cursor *hr_mysql_cursor_new(hr_mysql_conn *conn)
 {
+    if (!conn) {
+        (void)hr__missing_object("mysql: a connection");
+        return NULL;
+    }
     hr_mysql_cursor *cursor = calloc(1, sizeof(*cursor));
     if (!cursor) {
         (void)hr_fail(-ENOMEM, "no memory for a cursor");
@@ -93,19 +99,22 @@ void hr_mysql_cursor_freep(hr_mysql_cursor **cursor)
     *cursor = hr_mysql_cursor_free(*cursor);
 }
 
-static int enter(struct hr__mysql_call *call, hr_mysql_cursor *cursor, hr_usec limit)
+static int enter(struct hr__mysql_call *call, hr_mysql_cursor *cursor, const char *sql,
+                 hr_usec limit)
 {
     if (!cursor)
         return hr__missing_object("mysql: a cursor");
     hr_mysql_conn *conn = cursor->conn;
     if (!conn)
         return hr_fail(HR_ECLOSED, "mysql: this cursor's connection was given back");
-    bool held = holds(cursor);
-    if (held)
-        conn->held = NULL;
-    int r = hr__mysql_enter(call, conn, limit);
-    if (held)
-        conn->held = cursor;
+    if (!holds(cursor))
+        return hr__mysql_enter(call, conn, sql, limit);
+    unsigned undo = conn->undo; /* for when no rows are left */
+    conn->held = NULL;
+    conn->undo = 0;
+    int r = hr__mysql_enter(call, conn, sql, limit);
+    conn->held = cursor;
+    conn->undo = undo;
     return r;
 }
 
@@ -269,10 +278,27 @@ static hr_async int drop_rest(hr_mysql_cursor *cursor)
     return r < 0 ? r : 0;
 }
 
-static hr_async int execute(hr_mysql_cursor *cursor, const char *sql, struct hr_mysql_args args)
+/* What is left of the statement before goes; the next one has not been sent till then. */
+static hr_async int make_way(struct hr__mysql_call *call, hr_mysql_cursor *cursor)
+{
+    int r = drop_rest(cursor);
+    if (r >= 0) {
+        call->conn->wait.heard = false;
+        return hr__mysql_go_back(call->conn);
+    }
+    call->unsent = true;
+    if (r != HR_ELOST)
+        return r;
+    struct hr_error lost = *hr_last_error();
+    return hr_fail_native(-ENOTCONN, lost.native, lost.state, NULL, false, "%s", lost.message);
+}
+
+static hr_async int execute(struct hr__mysql_call *call, hr_mysql_cursor *cursor,
+                            struct hr_mysql_args args)
 {
     hr_mysql_conn *conn = cursor->conn;
-    int r = drop_rest(cursor);
+    const char *sql = call->sql;
+    int r = make_way(call, cursor);
     if (r < 0)
         return r;
     cursor->state = NO_STATEMENT;
@@ -283,14 +309,16 @@ static hr_async int execute(hr_mysql_cursor *cursor, const char *sql, struct hr_
         r = hr__mysql_text(conn, sql, strlen(sql));
     if (r >= 0)
         r = open_result(cursor);
+    if (holds(cursor))
+        (void)memccpy(cursor->sql, sql, '\0', sizeof(cursor->sql) - 1);
     return r < 0 ? r : hr__mysql_count(cursor->status.affected);
 }
 
 int(hr_mysql_execute)(hr_mysql_cursor *cursor, const char *sql, struct hr_mysql_args args)
 {
     struct hr__mysql_call call;
-    int r = enter(&call, cursor, 0);
-    return r < 0 ? r : leave(&call, cursor, execute(cursor, sql, args));
+    int r = enter(&call, cursor, sql, 0);
+    return r < 0 ? r : leave(&call, cursor, execute(&call, cursor, args));
 }
 
 /* Whether there are rows to fetch, by the last statement that was run. */
@@ -313,7 +341,7 @@ int(hr_mysql_fetch_one)(hr_mysql_cursor *cursor, const hr_mysql_result **ret_row
     int r = check_rows(cursor);
     if (r < 0 || cursor->state == END_OF_ROWS)
         return r;
-    r = enter(&call, cursor, 0);
+    r = enter(&call, cursor, cursor->sql, 0);
     if (r < 0)
         return r;
     hr__mysql_result_clear(cursor->row);
@@ -339,7 +367,7 @@ int(hr_mysql_fetch_many)(hr_mysql_cursor *cursor, size_t n, hr_mysql_result **re
     if (r >= 0)
         r = hr__mysql_result_like(cursor->row, &result);
     if (r >= 0 && cursor->state == ROWS) {
-        r = enter(&call, cursor, 0);
+        r = enter(&call, cursor, cursor->sql, 0);
         if (r < 0)
             return r;
         r = leave(&call, cursor, fetch(cursor, n, result));
@@ -357,7 +385,7 @@ int(hr_mysql_fetch_all)(hr_mysql_cursor *cursor, hr_mysql_result **ret)
 int(hr_mysql_next_result)(hr_mysql_cursor *cursor)
 {
     struct hr__mysql_call call;
-    int r = enter(&call, cursor, 0);
+    int r = enter(&call, cursor, cursor ? cursor->sql : NULL, 0);
     return r < 0 ? r : leave(&call, cursor, go_on(cursor));
 }
 
@@ -368,7 +396,7 @@ int(hr_mysql_cursor_close)(hr_mysql_cursor *cursor)
     if (!cursor)
         return hr__missing_object("mysql: a cursor");
     if (holds(cursor)) {
-        r = enter(&call, cursor, CLOSE_TIME);
+        r = enter(&call, cursor, cursor->sql, CLOSE_TIME);
         if (r < 0)
             return r;
         r = leave(&call, cursor, drop_rest(cursor));

@@ -30,7 +30,7 @@ static hr_async int send_kill(hr_mysql_conn *conn, unsigned long id)
     char sql[64];
     struct hr__mysql_call call;
     snprintf(sql, sizeof(sql), "KILL QUERY %lu", id);
-    int r = hr__mysql_enter(&call, conn, conn->server->connect_timeout);
+    int r = hr__mysql_enter(&call, conn, sql, conn->server->connect_timeout);
     return r < 0 ? r : hr__mysql_leave(&call, hr__mysql_run(conn, sql));
 }
 

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drivers/missing.h"
 #include "drivers/mysql/call.h"
+#include "drivers/mysql/excerpt.h"
 #include "drivers/mysql/words.h"
 
 struct load {
@@ -68,12 +70,11 @@ static hr_async int run(struct load *load, const char *sql)
         return hr_fail(-ENOMEM, "mysql %s: no memory to load data", conn->host->name);
     mysql_set_local_infile_handler(m, load_init, load_read, load_end, load_error, load);
     int r = hr__mysql_text(conn, sql, strlen(sql));
-    int affected = r < 0 ? r : hr__mysql_count(mysql_affected_rows(m));
     if (r >= 0)
-        r = hr__mysql_drain(conn);
+        r = hr__mysql_drain_counting(conn);
     mysql_options(m, MYSQL_OPT_LOCAL_INFILE, &off);
     mysql_set_local_infile_handler(m, NULL, NULL, NULL, NULL, NULL);
-    return r < 0 ? r : affected;
+    return r;
 }
 
 static bool is_load(const char *sql)
@@ -84,11 +85,18 @@ static bool is_load(const char *sql)
 
 int hr_mysql_load(hr_mysql_conn *conn, const char *sql, hr_mysql_load_fn *fn, void *arg)
 {
-    if (!is_load(sql))
-        return hr_fail(-EINVAL, "this is no LOAD DATA LOCAL: %.40s", sql);
+    if (!conn)
+        return hr__missing_object("mysql: a connection");
+    if (!sql || !fn)
+        return hr__mysql_missing(conn, sql ? "the function that gives data" : "the statement");
+    if (!is_load(sql)) {
+        char excerpt[HR__MYSQL_EXCERPT_MAX];
+        hr__mysql_excerpt(sql, excerpt);
+        return hr_fail(-EINVAL, "this is no LOAD DATA LOCAL: %s", excerpt);
+    }
     struct load load = {.conn = conn, .fn = fn, .arg = arg};
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, 0);
+    int r = hr__mysql_enter(&call, conn, sql, 0);
     if (r < 0)
         return r;
     r = hr__mysql_leave(&call, run(&load, sql));

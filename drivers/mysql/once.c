@@ -69,12 +69,20 @@ static hr_async int run(hr_mysql_conn *conn, const char *request)
     return r == HR_EREPLY && !conn->broken ? take_back(conn) : r;
 }
 
+/* A transaction, also one that a statement has begun that was run on the loan. */
+static bool is_open(const hr_mysql_tx *tx)
+{
+    return (tx->scope && !tx->ended) || (tx->mysql->server_status & SERVER_STATUS_IN_TRANS);
+}
+
 int hr_mysql_once(hr_mysql_tx *tx, const char *first, const char *sql,
                   const struct hr_mysql_column *columns, size_t n_columns, size_t rows)
 {
     if (!tx)
         return hr__missing_object("mysql: a transaction");
-    if (tx->scope && !tx->ended && !tx->broken) /* which would be committed */
+    if (!first || !sql)
+        return hr__mysql_missing(tx, first ? "the statement" : "the first statement");
+    if (!tx->broken && is_open(tx)) /* which would be committed */
         return hr_fail(-EINVAL, "mysql %s: a transaction is open: end it before one in one request",
                        tx->host->name);
     if (n_columns == 0 || rows == 0 || rows > INT_MAX)
@@ -83,7 +91,9 @@ int hr_mysql_once(hr_mysql_tx *tx, const char *first, const char *sql,
         return hr_fail(-ENOTSUP, "mysql %s: a transaction takes several requests here",
                        tx->host->name);
     const struct hr__mysql_columns all = {columns, n_columns};
-    int r = hr__mysql_columns_check(&all, 0, rows);
+    int r = hr__mysql_columns_missing(&all);
+    if (r == 0)
+        r = hr__mysql_columns_check(&all, 0, rows);
     if (r < 0)
         return r;
     hr_auto(hr_freep) char *request = NULL;
@@ -91,6 +101,6 @@ int hr_mysql_once(hr_mysql_tx *tx, const char *first, const char *sql,
     if (r < 0)
         return r;
     struct hr__mysql_call call;
-    r = hr__mysql_enter(&call, tx, 0);
+    r = hr__mysql_enter(&call, tx, sql, 0);
     return r < 0 ? r : hr__mysql_leave(&call, run(tx, request));
 }

@@ -67,7 +67,7 @@ int(hr_mysql_refused_row)(hr_mysql_conn *conn)
     if (known != REFUSED_ASK)
         return known;
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, 0);
+    int r = hr__mysql_enter(&call, conn, "GET DIAGNOSTICS", 0);
     if (r < 0)
         return r;
     int row = 0;

@@ -28,7 +28,7 @@ static hr_async int run(hr_mysql_tx *tx, const char *what, unsigned depth)
     char sql[64];
     struct hr__mysql_call call;
     snprintf(sql, sizeof(sql), "%s " HR__MYSQL_SAVEPOINT, what, depth);
-    int r = hr__mysql_enter(&call, tx, 0);
+    int r = hr__mysql_enter(&call, tx, sql, 0);
     return r < 0 ? r : hr__mysql_leave(&call, hr__mysql_run(tx, sql));
 }
 

@@ -31,8 +31,7 @@ HR_PUBLIC hr_async int hr_mysql_savepoint_release(struct hr_mysql_savepoint *sav
 HR_PUBLIC hr_async int hr_mysql_savepoint_rollback(struct hr_mysql_savepoint *savepoint);
 
 /* Leaves the scope; one that was not released is rolled back in front of the transaction's next
- * statement or COMMIT: a cursor with rows left has to be closed before, as that statement would run
- * into them. Never waits. */
+ * statement or COMMIT. A cursor's rows that are left can still be fetched. Never waits. */
 HR_PUBLIC void hr_mysql_savepoint_end(struct hr_mysql_savepoint *savepoint);
 
 /* A failure names the caller's place in the program. */

@@ -8,6 +8,7 @@
 
 #include "core/task.h"
 #include "drivers/backoff.h"
+#include "drivers/missing.h"
 #include "drivers/mysql/conn.h"
 
 #define ATTEMPTS 5
@@ -39,6 +40,10 @@ int hr_mysql_transaction(hr_mysql_pool *pool, const struct hr_mysql_tx_options *
     struct hr_backoff backoff = {
         .first = hr_ms(10), .max = hr_ms(500), .factor = 2, .jitter = true};
     unsigned attempts = options && options->attempts ? options->attempts : ATTEMPTS;
+    if (!pool)
+        return hr__missing_object("mysql: a pool");
+    if (!fn)
+        return hr_fail(-EINVAL, "mysql: the function of a transaction is missing: NULL");
     for (;;) {
         int r = attempt(pool, options, fn, arg);
         if (!is_about_locks(r) || backoff.attempt + 1 >= attempts)

@@ -60,7 +60,7 @@ static hr_async int begin(hr_mysql_conn *conn, const struct hr_mysql_tx_options 
 static hr_async int begin_call(hr_mysql_conn *conn, const struct hr_mysql_tx_options *options)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, 0);
+    int r = hr__mysql_enter(&call, conn, "BEGIN", 0);
     return r < 0 ? r : hr__mysql_leave(&call, begin(conn, options));
 }
 
@@ -108,7 +108,7 @@ static hr_async int exec_ahead(hr_mysql_tx *tx, const char *sql)
 int(hr_mysql_exec_ahead)(hr_mysql_tx *tx, const char *sql)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, tx, 0);
+    int r = hr__mysql_enter(&call, tx, sql, 0);
     return r < 0 ? r : hr__mysql_leave(&call, exec_ahead(tx, sql));
 }
 
@@ -120,7 +120,7 @@ bool hr_mysql_ahead_refused(const hr_mysql_tx *tx)
 static hr_async int end(hr_mysql_tx *tx, const char *sql)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, tx, 0);
+    int r = hr__mysql_enter(&call, tx, sql, 0);
     if (r < 0)
         return r;
     r = hr__mysql_leave(&call, hr__mysql_run(tx, sql));
@@ -145,8 +145,12 @@ int(hr_mysql_rollback)(hr_mysql_tx *tx)
 {
     if (!tx)
         return hr__missing_object("mysql: a transaction");
-    tx->undo = 0;
-    return end(tx, "ROLLBACK");
+    unsigned undo = tx->undo;
+    tx->undo = 0; /* all of it is rolled back */
+    int r = end(tx, "ROLLBACK");
+    if (r < 0)
+        tx->undo = undo;
+    return r;
 }
 
 int(hr_mysql_restart)(hr_mysql_tx *tx)

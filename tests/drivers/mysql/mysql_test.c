@@ -57,6 +57,29 @@ hr_mysql_tx *mysql_test_begin(hr_mysql_pool *pool)
     return tx;
 }
 
+void mysql_test_insert(hr_mysql_conn *conn, int id)
+{
+    ASSERT_EQ(hr_mysql_exec(conn, "INSERT INTO t VALUES (?)", HR_ARGS(hr_i(id))), 1);
+}
+
+hr_mysql_cursor *mysql_test_cursor(hr_mysql_conn *conn)
+{
+    hr_mysql_cursor *cursor = hr_mysql_cursor_new(conn);
+    ASSERT_TRUE(cursor != NULL);
+    return cursor;
+}
+
+const char *const mysql_test_seven[] = {
+    "SELECT seq AS n, CONCAT('row ', seq) FROM seq_1_to_7",
+    "SELECT seq AS n, CONCAT('row ', seq) FROM seq_1_to_7 WHERE seq > ?",
+};
+
+struct hr_mysql_args mysql_test_args(int way)
+{
+    static const struct hr_mysql_arg zero = {.type = HR_MYSQL_INT};
+    return way ? (struct hr_mysql_args){&zero, 1} : HR_NO_ARGS;
+}
+
 long long mysql_test_number(const char *sql)
 {
     return mariadb_server_number(mariadb_server_shared(), sql);

@@ -7,6 +7,7 @@
 #include "core/headrace.h"
 #include "drivers/mysql.h"
 #include "drivers/mysql/bulk.h"
+#include "drivers/mysql/cursor.h"
 #include "drivers/mysql/row.h"
 #include "drivers/mysql/tx.h"
 #include "tests/support/hrtest.h"
@@ -31,6 +32,15 @@ void mysql_test_table(const char *columns);
 /* Borrows; a failure fails the test. */
 hr_mysql_conn *mysql_test_acquire(hr_mysql_pool *pool);
 hr_mysql_tx *mysql_test_begin(hr_mysql_pool *pool);
+
+/* Inserts a row of that id into table "t". */
+void mysql_test_insert(hr_mysql_conn *conn, int id);
+
+/* A cursor; seven rows ("row 1", …) by either way, as text (0) and prepared (1), with the values
+ * that the second one takes. */
+hr_mysql_cursor *mysql_test_cursor(hr_mysql_conn *conn);
+extern const char *const mysql_test_seven[2];
+struct hr_mysql_args mysql_test_args(int way);
 
 /* The first value of the first row, as seen by another, plain client. */
 long long mysql_test_number(const char *sql);

@@ -514,6 +514,8 @@ TEST_REAL(a_server_that_is_too_busy_says_so)
     struct hr_error error = {0};
     ASSERT_ERR(meet_liar(&liar, &error), HR_EREPLY);
     ASSERT_EQ(error.native, 1040);
+    ASSERT_TRUE(strstr(error.message, ": Too many connections: its max_connections are all in use; "
+                                      "have pools open fewer (connections), or raise it"));
     ASSERT_FALSE(error.sent);
     hr_error_done(&error);
 }

@@ -144,6 +144,48 @@ TEST_REAL(a_transaction_that_is_open_is_not_committed_by_one_in_one_request)
     mysql_test_done(pool);
 }
 
+/* Begun as text, or by the first statement where autocommit is off. */
+TEST_REAL(a_transaction_that_a_statement_has_begun_is_not_committed_by_one_in_one_request)
+{
+    hr_mysql_pool *pool = one_connection();
+    for (int way = 0; way < 3; way++) {
+        hr_mysql_tx *tx = way == 0 ? mysql_test_acquire(pool) : acquire(pool);
+        if (way == 0)
+            ASSERT_ERR(hr_mysql_exec(tx, "START TRANSACTION", HR_NO_ARGS), 0);
+        if (way == 1)
+            ASSERT_ERR(hr_mysql_exec(tx, "SET autocommit = 0", HR_NO_ARGS), 0);
+        if (way == 2) {
+            ASSERT_ERR(hr_mysql_restart(tx), 0);
+            ASSERT_ERR(hr_mysql_commit(tx), 0);
+        }
+        ASSERT_EQ(hr_mysql_exec(tx, first(7), HR_NO_ARGS), 1);
+        ASSERT_ERR(once(tx, 1, 1), -EINVAL);
+        hr_mysql_tx_end(&tx);
+        ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM f"), 0);
+    }
+    mysql_test_done(pool);
+}
+
+TEST_REAL(columns_that_lack_something_are_refused_by_one_in_one_request_too)
+{
+    hr_mysql_pool *pool = one_connection();
+    hr_mysql_tx *tx = acquire(pool);
+    const char *const texts[] = {"x"};
+    const unsigned long lengths[] = {1};
+    const struct hr_mysql_column columns[] = {
+        {HR_MYSQL_TEXT,   {.texts = texts}, NULL,    NULL},
+        {HR_MYSQL_TEXT,   {.texts = NULL},  lengths, NULL},
+        {HR_MYSQL_DOUBLE, {.texts = NULL},  NULL,    NULL},
+    };
+    for (size_t i = 0; i < HR_ARRAY_LEN(columns); i++) {
+        ASSERT_ERR(hr_mysql_once(tx, first(1), "INSERT INTO f VALUES (?)", &columns[i], 1, 1),
+                   -EINVAL);
+        ASSERT_TRUE(strstr(hr_last_error()->message, "column 1 of a bulk has no "));
+    }
+    hr_mysql_tx_end(&tx);
+    mysql_test_done(pool);
+}
+
 static int lose_it(void *arg)
 {
     int r = once(arg, 1, 1);

@@ -126,6 +126,42 @@ TEST_REAL(a_transaction_rolled_back_does_not_go_back_to_its_savepoints_first)
     mysql_test_done(pool);
 }
 
+/* Rows that are left hold the connection: what is to be taken back is, as soon as they are gone. */
+TEST_REAL(a_savepoint_left_while_rows_are_left_is_rolled_back_behind_them)
+{
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    for (int way = 0; way < 4; way++) {
+        mysql_test_table("id INT PRIMARY KEY, v INT");
+        hr_mysql_tx *tx = mysql_test_begin(pool);
+        hr_auto(hr_mysql_cursor_freep) hr_mysql_cursor *cursor = mysql_test_cursor(tx);
+        struct hr_mysql_savepoint inner = {0};
+        const hr_mysql_result *row;
+        put(tx, 0);
+        ASSERT_ERR(hr_mysql_savepoint(tx, &inner), 0);
+        put(tx, 1);
+        ASSERT_ERR(hr_mysql_execute(cursor, mysql_test_seven[0], HR_NO_ARGS), 0);
+        hr_mysql_savepoint_end(&inner);
+        ASSERT_EQ(hr_mysql_fetch_one(cursor, &row), 1);
+        ASSERT_STR(hr_mysql_text(row, 0, 1, NULL), "row 1");
+        if (way == 0) { /* which does not make it forget */
+            ASSERT_ERR(hr_mysql_rollback(tx), -EBUSY);
+            ASSERT_ERR(hr_mysql_cursor_close(cursor), 0);
+        } else if (way == 1) {
+            ASSERT_ERR(hr_mysql_cursor_close(cursor), 0);
+        } else if (way == 2) {
+            while (hr_mysql_fetch_one(cursor, &row) > 0)
+                ;
+        } else {
+            ASSERT_ERR(hr_mysql_execute(cursor, insert, HR_ARGS(hr_i(2))), 1);
+        }
+        put(tx, 3);
+        ASSERT_ERR(hr_mysql_commit(tx), 0);
+        hr_mysql_tx_end(&tx);
+        ASSERT_EQ(ids(), 1 << 0 | (way == 3) << 2 | 1 << 3);
+    }
+    mysql_test_done(pool);
+}
+
 TEST_REAL(a_transaction_left_with_a_savepoint_open_leaves_nothing)
 {
     mysql_test_table("id INT PRIMARY KEY, v INT");
