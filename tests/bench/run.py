@@ -15,12 +15,13 @@ BENCHMARKS = {
 
 
 def main():
-    if len(sys.argv) < 2 or sys.argv[1] not in BENCHMARKS:
+    what = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if what not in BENCHMARKS:
         print("usage: ./dev bench WHAT [OPTION]...\n")
         for name, about in BENCHMARKS.items():
             print(f"  {name:10} {about}")
-        return 0 if len(sys.argv) < 2 else 64
-    return importlib.import_module(sys.argv[1]).main(sys.argv[2:])
+        return 0 if what in ("-h", "--help") else 64
+    return importlib.import_module(what).main(sys.argv[2:])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -13,7 +14,8 @@ import pytest
 from support.headraced import BUILD
 from support.process import until
 
-DEMO = os.path.join(os.path.dirname(__file__), "..", "demo", "demo.py")
+ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
+DEMO = os.path.join(ROOT, "tests", "demo", "demo.py")
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists(os.path.join(BUILD, "headraced")), reason="no headraced in " + BUILD)
@@ -63,3 +65,19 @@ def test_kept_it_carries_what_is_pushed_until_it_is_stopped(demo, session_folder
     finally:
         subprocess.run([os.path.join(folder, "stop")], check=True)
     assert not os.path.exists(folder)
+
+
+@pytest.mark.parametrize(
+    "command", ["demo", "bench", "test", "lint", "sanitize", "fuzz", "package", "deps", "build"])
+def test_a_command_is_explained_at_once_and_without_a_build(command, tmp_path):
+    shutil.copy(os.path.join(ROOT, "dev"), tmp_path)
+    for folder in ("demo", "bench"):
+        shutil.copytree(os.path.join(ROOT, "tests", folder), tmp_path / "tests" / folder,
+                        ignore=lambda _, names: [name for name in names if not name.endswith(".py")])
+    for option in ("-h", "--help"):
+        done = subprocess.run([tmp_path / "dev", command, option], capture_output=True, text=True,
+                              timeout=60, check=False)
+        own = command if command in ("demo", "bench") else "COMMAND"
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"usage: ./dev {own}")
+    assert not (tmp_path / "build").exists()

@@ -5,7 +5,6 @@
 Ends with a table and exit status 0 when every order is one row or one dead letter, and the dead
 letters say what they should; else it says what is off and ends with 1.
 """
-import argparse
 import os
 import signal
 import sys
@@ -16,6 +15,7 @@ import types
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
+from demo.options import arguments  # noqa: E402
 from demo.orders import Series, encode, make  # noqa: E402
 from demo.progress import Progress  # noqa: E402
 from demo.report import Report  # noqa: E402
@@ -48,17 +48,6 @@ def main():
     except AssertionError as error:
         print(f"demo: this is off:\n{error}", file=sys.stderr)
         return 1
-
-
-def arguments():
-    parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__.splitlines()[0])
-    parser.add_argument("--orders", type=int, default=100_000, metavar="N", help="how many (100000)")
-    parser.add_argument("--keep", action="store_true",
-                        help="leave Redis, MariaDB and headraced running, and say how to use them")
-    args = parser.parse_args()
-    if args.orders < 1000:
-        parser.error("--orders: at least 1000, or there is nothing to be killed")
-    return args
 
 
 def perform(stage, args):
