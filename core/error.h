@@ -11,6 +11,7 @@
 #pragma once
 
 #include <errno.h>
+#include <sys/types.h>
 
 #include "core/base.h"
 
@@ -101,6 +102,13 @@ HR_PUBLIC int hr_fail_from(const char *place, int code);
 static inline hr_async int hr_from(const char *place, int code)
 {
     return hr_likely(code >= 0) ? code : HR__CODE_OF(hr_fail_from(place, code));
+}
+
+/* The same for a call that yields a size or a code. */
+#define hr_size_from_here(call) hr_size_from(HR__HERE, (call))
+static inline hr_async ssize_t hr_size_from(const char *place, ssize_t size)
+{
+    return hr_likely(size >= 0) ? size : HR__CODE_OF(hr_fail_from(place, (int)size));
 }
 
 /* The record of the running task, or the thread's. Valid until the next failure or suspension. */

@@ -182,7 +182,7 @@ static int receive(const struct use *use)
     return n > 0;
 }
 
-ssize_t hr_process_read(hr_process *process, int i, void *bytes, size_t size)
+ssize_t(hr_process_read)(hr_process *process, int i, void *bytes, size_t size)
 {
     struct use use;
     ssize_t n = begin_reading(process, i, &use);

@@ -97,6 +97,7 @@ HR_PUBLIC hr_async int hr_process_run(const struct hr_process_options *options,
 HR_PUBLIC void hr_process_output_done(struct hr_process_output *output);
 
 /* A failure names the caller's place in the program. */
+#define hr_process_read(...)      hr_size_from_here(hr_process_read(__VA_ARGS__))
 #define hr_process_read_line(...) hr_from_here(hr_process_read_line(__VA_ARGS__))
 #define hr_process_write(...)     hr_from_here(hr_process_write(__VA_ARGS__))
 #define hr_process_wait(...)      hr_from_here(hr_process_wait(__VA_ARGS__))

@@ -113,11 +113,14 @@ static void assert_place(int line)
 TEST_REAL(what_fails_with_a_program_does_so_at_the_caller_s_place)
 {
     const char *line;
+    char byte;
     struct hr_process_output said;
     struct hr_process_options options = {.argv = SH("sleep 100"), .limit = hr_ms(1)};
     ASSERT_ERR(hr_process_run(&options, &said), -ETIMEDOUT);
     assert_place(__LINE__ - 1);
     hr_auto(hr_process_freep) hr_process *process = hr_process_start(&options);
+    ASSERT_ERR(hr_process_read(process, 1, &byte, 1), -EINVAL);
+    assert_place(__LINE__ - 1);
     ASSERT_ERR(hr_process_read_line(process, 1, &line, NULL), -EINVAL);
     assert_place(__LINE__ - 1);
     ASSERT_ERR(hr_process_write(process, "x", 1), -EINVAL);
