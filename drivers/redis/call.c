@@ -94,12 +94,43 @@ void hr__redis_call_finish(struct hr__redis_call *call, int code)
 void hr__redis_wake_room(struct hr__redis_conn *conn)
 {
     while (!hr_list_empty(&conn->room) &&
-           (conn->lost || hr_buf_size(&conn->out) < conn->limits.max_pending)) {
+           (conn->lost || hr__redis_conn_pending(conn) < conn->limits.max_pending)) {
         struct hr_list *first = hr_list_pop(&conn->room);
         hr_event_set(&hr_list_entry(first, struct room_waiter, link)->turn);
         if (!conn->lost)
             break; /* who is woken wakes the next, once its command is in */
     }
+}
+
+/* Takes it back if it has not begun to leave. */
+static bool mark_back(struct hr__redis_call *call)
+{
+    if (!hr__redis_line_take_back(&call->conn->line, call->place))
+        return false;
+    call->in_line = false;
+    call->sent = false;
+    call->code = -ECANCELED;
+    return true;
+}
+
+/* Takes it back, or leaves its reply to nobody. */
+static void leave_line(struct hr__redis_call *call)
+{
+    if (mark_back(call))
+        return;
+    hr__redis_line_forget(&call->conn->line, call->place);
+    call->in_line = false;
+    call->sent = true;
+}
+
+/* After calls have left the line. What was taken back stays in the output until it is half of it,
+ * or the rest is to be sent: so each byte is moved about once, whoever leaves in whatever order. */
+static void settle(struct hr__redis_conn *conn)
+{
+    if (conn->line.back > 0 && conn->line.back >= hr__redis_conn_pending(conn))
+        hr__redis_conn_tidy(conn);
+    hr__redis_wake_room(conn);
+    hr__redis_conn_end_if_retired(conn);
 }
 
 static void disarm_timer(struct hr__redis_conn *conn)
@@ -137,9 +168,10 @@ static hr_usec expire_calls(struct hr__redis_conn *conn, hr_usec now)
             next = call->deadline < next ? call->deadline : next;
             continue;
         }
-        hr__redis_call_abandon(call);
+        leave_line(call);
         hr__redis_call_finish(call, -ETIMEDOUT);
     }
+    settle(conn);
     return next;
 }
 
@@ -254,26 +286,17 @@ int hr__redis_call_wait(struct hr__redis_call *call)
 
 bool hr__redis_call_take_back(struct hr__redis_call *call)
 {
-    struct hr__redis_conn *conn = call->conn;
-    size_t offset = 0;
-    size_t len = call->in_line ? hr__redis_line_take_back(&conn->line, call->place, &offset) : 0;
-    if (len == 0)
+    if (!call->in_line || !mark_back(call))
         return false;
-    hr_buf_cut(&conn->out, offset, len);
-    call->in_line = false;
-    call->sent = false;
-    call->code = -ECANCELED;
-    hr__redis_wake_room(conn);
-    hr__redis_conn_end_if_retired(conn);
+    settle(call->conn);
     return true;
 }
 
 void hr__redis_call_abandon(struct hr__redis_call *call)
 {
-    if (call->in_line && !hr__redis_call_take_back(call)) {
-        hr__redis_line_forget(&call->conn->line, call->place);
-        call->in_line = false;
-        call->sent = true;
+    if (call->in_line) {
+        leave_line(call);
+        settle(call->conn);
     }
     call->code = -ECANCELED;
 }

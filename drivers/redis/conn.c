@@ -57,7 +57,7 @@ bool hr__redis_conn_busy(const struct hr__redis_conn *conn)
 
 bool hr__redis_conn_has_room(const struct hr__redis_conn *conn)
 {
-    return hr_buf_size(&conn->out) < conn->limits.max_pending && hr_list_empty(&conn->room);
+    return hr__redis_conn_pending(conn) < conn->limits.max_pending && hr_list_empty(&conn->room);
 }
 
 bool hr__redis_conn_was_hung_up_on(const struct hr__redis_conn *conn)
@@ -293,9 +293,18 @@ static int fail_write(struct hr__redis_conn *conn, int code)
     return fail_socket(conn, code);
 }
 
+void hr__redis_conn_tidy(struct hr__redis_conn *conn)
+{
+    struct hr_buf *out = &conn->out;
+    size_t dropped = hr__redis_line_tidy(&conn->line, (char *)hr_buf_data(out));
+    hr_buf_cut(out, hr_buf_size(out) - dropped, dropped);
+}
+
 int hr__redis_conn_flush(struct hr__redis_conn *conn)
 {
     struct hr_buf *out = &conn->out;
+    if (hr_unlikely(conn->line.back > 0))
+        hr__redis_conn_tidy(conn);
     while (!conn->lost && hr_buf_size(out) > 0) {
         ssize_t n = hr__wire_send(&conn->wire, hr_buf_data(out), hr_buf_size(out));
         if (n < 0)

@@ -47,6 +47,15 @@ struct hr__redis_conn {
     void *refusal_cookie;
 };
 
+/* Bytes that were asked and have not left, without those that were taken back. */
+static inline size_t hr__redis_conn_pending(const struct hr__redis_conn *conn)
+{
+    return hr_buf_size(&conn->out) - conn->line.back;
+}
+
+/* Drops what was taken back from the output. */
+void hr__redis_conn_tidy(struct hr__redis_conn *conn);
+
 /* Writes as much as the kernel takes. 0, -EAGAIN, or why it ended. */
 int hr__redis_conn_flush(struct hr__redis_conn *conn);
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The line is a ring that doubles when it is full. Places that were taken back stay in it, so that
- * numbers hold, and are stepped over where they would come first.
+ * The line is a ring that doubles when it is full. What is taken back is only marked, and dropped
+ * together later, so that to take back many commands is not to move the others as many times.
  */
 #include "drivers/redis/line.h"
 
 #include <errno.h>
 #include <string.h>
+
+#include "drivers/redis/conn.h"
 
 #define CAPACITY_MIN 16
 
@@ -30,17 +32,9 @@ int hr__redis_line_grow(struct hr__redis_line *line)
     return 0;
 }
 
-/* Steps over what was taken back, at the head and where writing goes on. */
-static void step_over(struct hr__redis_line *line)
-{
-    while (line->sent < line->tail && hr__redis_line_at(line, line->sent)->len == 0)
-        line->sent++;
-    while (line->head < line->sent && hr__redis_line_at(line, line->head)->len == 0)
-        line->head++;
-}
-
 void hr__redis_line_written(struct hr__redis_line *line, size_t n)
 {
+    hr_assert(line->back == 0);
     while (n > 0) {
         hr_assert(line->sent < line->tail);
         size_t left = hr__redis_line_at(line, line->sent)->len - line->partial;
@@ -51,27 +45,41 @@ void hr__redis_line_written(struct hr__redis_line *line, size_t n)
         n -= left;
         line->partial = 0;
         line->sent++;
-        if (hr_unlikely(line->sent < line->tail && hr__redis_line_at(line, line->sent)->len == 0))
-            step_over(line);
     }
 }
 
-size_t hr__redis_line_take_back(struct hr__redis_line *line, uint64_t place, size_t *ret_offset)
+bool hr__redis_line_take_back(struct hr__redis_line *line, uint64_t place)
 {
     if (place < line->sent || (place == line->sent && line->partial > 0))
-        return 0;
-    size_t offset = 0;
-    for (uint64_t before = line->sent; before < place; before++)
-        offset += hr__redis_line_at(line, before)->len;
-    if (place > line->sent)
-        offset -= line->partial;
-
+        return false;
     struct hr__redis_place *slot = hr__redis_line_at(line, place);
-    size_t len = slot->len;
-    *slot = (struct hr__redis_place){NULL, 0, 0};
-    step_over(line);
-    *ret_offset = offset;
-    return len;
+    slot->call = NULL;
+    line->back += slot->len;
+    return true;
+}
+
+size_t hr__redis_line_tidy(struct hr__redis_line *line, char *bytes)
+{
+    uint64_t from = line->sent, to = line->sent;
+    size_t seen = 0, kept = 0;
+    if (line->partial > 0) { /* nobody takes that one back */
+        seen = kept = hr__redis_line_at(line, from)->len - line->partial;
+        from++;
+        to++;
+    }
+    for (; from < line->tail; from++) {
+        struct hr__redis_place place = *hr__redis_line_at(line, from);
+        if (place.call) {
+            memmove(bytes + kept, bytes + seen, place.len);
+            place.call->place = to;
+            *hr__redis_line_at(line, to++) = place;
+            kept += place.len;
+        }
+        seen += place.len;
+    }
+    line->tail = to;
+    line->back = 0;
+    return seen - kept;
 }
 
 void hr__redis_line_forget(struct hr__redis_line *line, uint64_t place)

@@ -2,9 +2,9 @@
 /*
  * Who stands in line for replies: the n-th command that was asked gets the n-th reply.
  *
- * A place is numbered for good. It knows how many bytes its command has, so that what the kernel
- * took tells which commands have left: that is what separates "never sent" from "sent, and no
- * telling".
+ * A place knows how many bytes its command has, so that what the kernel took tells which commands
+ * have left: that is what separates "never sent" from "sent, and no telling". Its number is its own
+ * once the command has begun to leave; until then it moves up where others are taken back.
  */
 #pragma once
 
@@ -13,8 +13,9 @@
 struct hr__redis_call;
 
 struct hr__redis_place {
-    struct hr__redis_call *call; /* NULL: nobody wants the reply any more */
-    size_t len;                  /* bytes of the command; 0: it was taken back, no reply comes */
+    struct hr__redis_call *call; /* NULL: nobody wants the reply any more; where the command has
+                                    not begun to leave, it was taken back */
+    size_t len;                  /* bytes of the command */
     size_t more;                 /* replies to come before the last */
 };
 
@@ -24,6 +25,7 @@ struct hr__redis_line {
     size_t capacity; /* a power of two */
     uint64_t head, sent, tail;
     size_t partial; /* bytes of place sent that have left */
+    size_t back;    /* bytes of commands that were taken back: to be tidied up before any is sent */
 };
 
 void hr__redis_line_done(struct hr__redis_line *line);
@@ -34,9 +36,13 @@ int hr__redis_line_grow(struct hr__redis_line *line);
 /* The kernel took n more bytes. */
 void hr__redis_line_written(struct hr__redis_line *line, size_t n);
 
-/* Takes a place back whose command has not begun to leave: returns its bytes and where they stand
- * in what is not written yet; 0 when it is too late. */
-size_t hr__redis_line_take_back(struct hr__redis_line *line, uint64_t place, size_t *ret_offset);
+/* Takes a command back that has not begun to leave. False: it is too late. Its bytes and its place
+ * stay until the line is tidied up. */
+bool hr__redis_line_take_back(struct hr__redis_line *line, uint64_t place);
+
+/* Drops what was taken back from the line and from the bytes that are not written yet; the rest
+ * moves up, and the calls learn their new places. Returns how many bytes fewer there are. */
+size_t hr__redis_line_tidy(struct hr__redis_line *line, char *bytes);
 
 /* The reply of this place will be nobody's. */
 void hr__redis_line_forget(struct hr__redis_line *line, uint64_t place);
@@ -84,11 +90,7 @@ static inline uint64_t hr__redis_line_join(struct hr__redis_line *line, struct h
 static inline struct hr__redis_call *hr__redis_line_pop(struct hr__redis_line *line)
 {
     hr_assert(hr__redis_line_due(line));
-    struct hr__redis_call *call = hr__redis_line_at(line, line->head)->call;
-    do {
-        line->head++;
-    } while (line->head < line->sent && hr__redis_line_at(line, line->head)->len == 0);
-    return call;
+    return hr__redis_line_at(line, line->head++)->call;
 }
 
 /* Takes one of several replies of the first in line, not the last: true, and who wants it (NULL:

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands that are taken back while the socket takes no more: those around them are sent whole, in
+ * order, and many cost no more each than a few.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "drivers/redis/client.h"
+#include "drivers/redis/conn.h"
+#include "tests/drivers/redis/fake_redis.h"
+#include "tests/support/hrtest.h"
+
+#define MANY  40000 /* commands */
+#define TIMES 40    /* as many as a few are */
+
+static bool may_read;
+
+/* Reads only once it may; then it answers with what it was asked, and with OK to what is long. */
+static void echo_later(struct fake_peer *peer)
+{
+    const char *words;
+    if (!fake_introduce(peer))
+        return;
+    while (!may_read) {
+        if (hr_sleep(hr_ms(1)) < 0)
+            return;
+    }
+    while ((words = fake_next(peer))) {
+        char text[80];
+        snprintf(text, sizeof(text), "$%zu\r\n%s\r\n", strlen(words), words);
+        if (!fake_say(peer, words[0] == 'X' ? "+OK\r\n" : text))
+            return;
+    }
+}
+
+static int push_much(void *arg)
+{
+    static char value[4000];
+    memset(value, 'v', sizeof(value));
+    return hr_redis_command(arg, NULL, "X %b", value, sizeof(value));
+}
+
+/* The socket takes no more: what is asked from now on stays here. */
+static void fill_socket(hr_redis *redis, hr_task *tasks[], int n)
+{
+    for (int i = 0; i < n; i++)
+        tasks[i] = hr_create_task("filler", push_much, redis);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+}
+
+enum { FILLERS = 200, ASKERS = 300 };
+
+TEST(what_is_taken_back_leaves_the_others_whole_and_in_order)
+{
+    struct fake_redis fake;
+    static struct fake_asker askers[ASKERS];
+    hr_task *fillers[FILLERS], *tasks[ASKERS];
+    uint32_t dice = 7;
+    may_read = false;
+    fake_start(&fake, echo_later, NULL);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(900)});
+    fill_socket(redis, fillers, FILLERS);
+    for (int i = 0; i < ASKERS; i++) {
+        askers[i] = (struct fake_asker){.redis = redis, .number = i};
+        tasks[i] = hr_create_task(NULL, fake_ask, &askers[i]);
+    }
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    for (int i = 0; i < ASKERS; i++) {
+        dice = dice * 1664525 + 1013904223;
+        hr_task_cancel(tasks[(dice >> 16) % ASKERS], NULL);
+        if (i % 8 == 0) /* they leave a few at a time */
+            ASSERT_ERR(hr_yield(), 0);
+    }
+    ASSERT_ERR(hr_yield(), 0);
+    may_read = true;
+    int cancelled = 0;
+    for (int i = 0; i < ASKERS; i++) {
+        ASSERT_ERR(hr_join(tasks[i]), 0);
+        cancelled += askers[i].code == -ECANCELED;
+        if (askers[i].code == -ECANCELED)
+            ASSERT_FALSE(askers[i].sent);
+        else
+            ASSERT_TRUE(askers[i].matched);
+    }
+    ASSERT_TRUE(cancelled > ASKERS / 4 && cancelled < ASKERS);
+    for (int i = 0; i < FILLERS; i++)
+        ASSERT_ERR(hr_join(fillers[i]), 0);
+    fake_client_end(redis, &fake);
+}
+
+static hr_usec cpu_time(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return hr_seconds(now.tv_sec) + now.tv_nsec / 1000;
+}
+
+/* What it costs to take back n that were asked, beginning at the oldest and going on by step. */
+static hr_usec cost_of_leaving(hr_redis *redis, size_t n, size_t step)
+{
+    static struct hr__redis_call calls[MANY];
+    static const char *const argv[] = {"GET", "a"};
+    struct hr__redis_request request = {.argc = 2, .argv = argv};
+    for (size_t i = 0; i < n; i++) {
+        calls[i] = (struct hr__redis_call){.request = &request};
+        ASSERT_ERR(hr__redis_call_begin(&calls[i], redis->conn, &request, hr_ms(900)), 0);
+    }
+    hr_usec before = cpu_time();
+    for (size_t i = 0, at = 0; i < n; i++, at = (at + step) % n)
+        ASSERT_TRUE(hr__redis_call_take_back(&calls[at]));
+    hr_usec cost = cpu_time() - before;
+    for (size_t i = 0; i < n; i++)
+        ASSERT_ERR(hr__redis_call_end(&calls[i], NULL), -ECANCELED);
+    return cost;
+}
+
+TEST(to_take_back_many_costs_each_as_much_as_to_take_back_a_few)
+{
+    struct fake_redis fake;
+    hr_task *fillers[FILLERS];
+    may_read = false;
+    fake_start(&fake, echo_later, NULL);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(900)});
+    fill_socket(redis, fillers, FILLERS);
+    hr_usec few = cost_of_leaving(redis, MANY / TIMES, 1), most = 8 * TIMES * few;
+    ASSERT_TRUE(cost_of_leaving(redis, MANY, 1) < most);
+    ASSERT_TRUE(cost_of_leaving(redis, MANY, MANY - 1) < most); /* the newest first */
+    ASSERT_TRUE(cost_of_leaving(redis, MANY, 17) < most);
+    may_read = true;
+    for (int i = 0; i < FILLERS; i++)
+        ASSERT_ERR(hr_join(fillers[i]), 0);
+    fake_client_end(redis, &fake);
+}
