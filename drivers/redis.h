@@ -41,12 +41,13 @@ struct hr_redis_options {
     unsigned connections;    /* of one's own, at most; 0: 4. The shared one comes on top */
     hr_usec connect_timeout; /* whole way to ready; 0: 3 s */
     hr_usec command_timeout; /* one command on the shared connection; 0: 5 s */
-    hr_usec patience;   /* how long a command waits for a connection, within its timeout; 0: while
-                           an attempt runs, and is told between attempts why the last failed */
+    hr_usec patience;   /* how long a command or a pipeline waits for the shared connection, within
+                           its timeout, and then -ETIMEDOUT; 0: while an attempt runs, and is told
+                           between attempts why the last failed (-ENOTCONN) */
     unsigned repeats;   /* how often a command whose outcome is unknown is sent again, since all
                            of this client's may be carried out twice; 0: never */
     size_t max_pending; /* bytes asked and not yet written before callers wait, and of futures
-                           that wait for a connection; 0: 16 MiB */
+                           that wait for a connection or may be asked again; 0: 16 MiB */
     size_t max_reply;   /* bytes of one reply, 1 GiB at most; larger ones close the connection;
                            0: 512 MiB */
     struct hr_backoff reconnect; /* between attempts to connect; first 0: 0.1 s, doubling to 5 s,
@@ -75,7 +76,8 @@ HR_PUBLIC void hr_redis_freep(hr_redis **redis);
  *   -ENOTCONN    never sent: no connection, and the record says why; its kind is the server's
  *                reason for refusing one ("WRONGPASS", "LOADING")
  *   HR_ELOST     sent, and the connection was lost before the reply
- *   -ETIMEDOUT   no reply in command_timeout; the record's sent tells whether it left
+ *   -ETIMEDOUT   no reply in command_timeout, or no connection in the client's patience, and why;
+ *                the record's sent tells whether it left
  *   -ECANCELED   the task was cancelled; the record's sent likewise
  *   HR_ECLOSED · -ENOBUFS (longer than max_pending) · -ENOMEM · -EINVAL (format, or a command that
  *   others on the connection would suffer from) · HR_ENOTASK · HR_ENOLOOP · HR_EWRONGLOOP

@@ -99,9 +99,23 @@ static int ask_again(struct asking *a, int r)
             hr_error_copy(&lost, hr_last_error());
         r = ask_once(a);
     }
-    if (lost.code < 0 && r < 0 && r != HR_EREPLY && r != -ECANCELED)
+    if (lost.code < 0 && r == -ECANCELED)
+        r = hr_fail_native(r, 0, NULL, NULL, true, "%s; cancelled before it was answered again",
+                           lost.message);
+    else if (lost.code < 0 && r < 0 && r != HR_EREPLY)
         r = hr_error_raise(&lost);
     hr_error_done(&lost);
+    return r;
+}
+
+/* What a command comes to whose first attempt has failed. */
+static int go_on(struct asking *a, int r)
+{
+    struct hr_redis *redis = a->redis;
+    r = ask_again(a, r);
+    hr__redis_heed_refusal(redis, r);
+    if (r == -ENOTCONN && redis->state == HR__REDIS_CLOSED) /* while it waited for room */
+        r = hr_fail(HR_ECLOSED, "%s: the client was closed", redis->target.name);
     return r;
 }
 
@@ -119,12 +133,8 @@ static int ask(struct asking *a)
     if (!a->stands)
         a->deadline = hr_later(hr_now(), redis->command_timeout);
     r = ask_once(a);
-    if (hr_unlikely(r < 0)) {
-        r = ask_again(a, r);
-        hr__redis_heed_refusal(redis, r);
-        if (r == -ENOTCONN && redis->state == HR__REDIS_CLOSED) /* while it waited for room */
-            r = hr_fail(HR_ECLOSED, "%s: the client was closed", redis->target.name);
-    }
+    if (hr_unlikely(r < 0))
+        r = go_on(a, r);
     hr__redis_unref(redis);
     return r;
 }
@@ -174,32 +184,64 @@ int(hr_redis_command_repeat)(hr_redis *redis, hr_reply **ret, unsigned times, co
     return r;
 }
 
-/* A command that has to wait before it can be asked: its bytes, for a task. */
+/* A command that a task sees to, since it has to wait before it can be asked, or may be asked
+ * again: its bytes. */
 struct late {
     struct hr_redis *redis;
     struct hr_buf bytes;
+    struct hr__redis_request request;
+    struct hr__redis_call call;
+    bool begun; /* it was asked at once, so that it keeps its place before later ones */
 };
+
+static int end_call(struct late *late, hr_reply **ret)
+{
+    late->begun = false;
+    return hr__redis_call_end(&late->call, ret);
+}
 
 static void free_late(void *arg)
 {
     struct late *late = arg;
+    if (late->begun) {
+        hr__redis_call_abandon(&late->call);
+        (void)end_call(late, NULL);
+    }
     late->redis->late_bytes -= hr_buf_size(&late->bytes);
     hr_buf_done(&late->bytes);
     hr__redis_unref(late->redis);
     free(late);
 }
 
+/* Waits for what was asked at once. */
+static int await_begun(struct late *late, hr_reply **ret)
+{
+    struct asking a = {.redis = late->redis,
+                       .request = &late->request,
+                       .ret = ret,
+                       .deadline = late->call.deadline,
+                       .repeats = late->redis->repeats};
+    if (hr__redis_call_wait(&late->call) < 0)
+        hr__redis_call_abandon(&late->call);
+    int r = end_call(late, ret);
+    return r < 0 ? go_on(&a, r) : r;
+}
+
 static int ask_late(void *arg)
 {
     struct late *late = arg;
-    struct hr__redis_request request = {.data = hr_buf_data(&late->bytes),
-                                        .len = hr_buf_size(&late->bytes)};
     hr_reply *reply = NULL;
-    int r = hr__redis_ask(late->redis, &reply, &request);
+    int r = late->begun ? await_begun(late, &reply)
+                        : hr__redis_ask(late->redis, &reply, &late->request);
     if (r >= 0)
         hr_task_return(reply, hr__redis_drop_reply);
     free_late(late);
     return r;
+}
+
+static bool can_ask_now(const struct hr_redis *redis)
+{
+    return hr__redis_is_up(redis) && hr__redis_conn_has_room(redis->conn);
 }
 
 static int start_late(struct hr_redis *redis, const struct hr__redis_request *request,
@@ -211,9 +253,17 @@ static int start_late(struct hr_redis *redis, const struct hr__redis_request *re
     late->redis = hr__redis_ref(redis);
     hr_buf_init(&late->bytes, SIZE_MAX);
     int r = hr__redis_format(&late->bytes, request);
-    redis->late_bytes += hr_buf_size(&late->bytes);
+    late->request = (struct hr__redis_request){.data = hr_buf_data(&late->bytes),
+                                               .len = hr_buf_size(&late->bytes)};
+    redis->late_bytes += late->request.len;
     if (r == 0 && redis->late_bytes > redis->target.limits.max_pending)
         r = hr_fail(-ENOBUFS, "%s: too much waits to be sent", redis->target.name);
+    if (r == 0 && can_ask_now(redis)) {
+        late->call.request = &late->request;
+        late->call.patience = redis->command_timeout;
+        r = hr__redis_call_begin(&late->call, redis->conn, &late->request, redis->command_timeout);
+        late->begun = r == 0;
+    }
     if (r == 0) {
         struct hr_task_options options = {.name = "redis-command", .free_arg = free_late};
         *ret = hr_create_task_with(&options, ask_late, late);
@@ -254,7 +304,7 @@ hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...)
     int r = hr__redis_check_loop(redis);
     if (r == 0)
         r = hr__redis_check_manners(&request);
-    if (r == 0 && hr__redis_is_up(redis) && hr__redis_conn_has_room(redis->conn))
+    if (r == 0 && can_ask_now(redis) && redis->patience == 0 && redis->repeats == 0)
         r = start_now(redis, &request, &future);
     else if (r == 0)
         r = start_late(redis, &request, &future);

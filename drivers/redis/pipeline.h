@@ -46,7 +46,8 @@ HR_PUBLIC int hr_redis_pipeline_add_script(hr_redis_pipeline *pipeline,
 
 /* Sends all and waits for all replies. 0 when every command succeeded, else the code of the first
  * that did not, with its record, whose message names it: "command 3 of 5, INCR: …". Outcomes are
- * there whenever something was sent. -EINVAL: there is nothing to send. */
+ * there whenever something was sent. A client with patience waits for its connection, as with a
+ * command: -ETIMEDOUT. -EINVAL: there is nothing to send. */
 HR_PUBLIC hr_async int hr_redis_pipeline_run(hr_redis *redis, hr_redis_pipeline *pipeline);
 
 /* The same as one transaction. Codes as run, and

@@ -285,6 +285,17 @@ static void heed_outcomes(hr_redis *redis, const hr_redis_pipeline *p)
     hr_error_done(&why);
 }
 
+/* The shared connection. A client with patience waits for it, which is a part of *span. */
+static int find_conn(hr_redis *redis, hr_usec *span, struct hr__redis_conn **ret)
+{
+    if (redis->patience <= 0)
+        return hr__redis_get_conn(redis, ret);
+    hr_usec deadline = hr_later(hr_now(), *span);
+    int r = hr__redis_await_conn(redis, deadline, ret);
+    *span = deadline - hr_now();
+    return r;
+}
+
 static int run_shared(hr_redis *redis, hr_redis_pipeline *p,
                       int (*run)(struct hr__redis_conn *, hr_redis_pipeline *, hr_usec))
 {
@@ -297,10 +308,11 @@ static int run_shared(hr_redis *redis, hr_redis_pipeline *p,
     }
     hr__redis_ref(redis);
     struct hr__redis_conn *conn = NULL;
-    r = hr__redis_get_conn(redis, &conn);
+    hr_usec span = redis->command_timeout;
+    r = find_conn(redis, &span, &conn);
     if (r >= 0) {
         hr__redis_conn_ref(conn);
-        r = run(conn, p, redis->command_timeout);
+        r = run(conn, p, span);
         hr__redis_conn_unref(conn);
     } else {
         hr__pipeline_drop_outcomes(p);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "drivers/redis/client.h"
+#include "drivers/redis/pipeline.h"
 #include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
 #include "tests/support/redis_server.h"
@@ -219,4 +220,81 @@ TEST(close_ends_the_wait_of_the_patient)
     ASSERT_ERR(hr_join(task), 0);
     ASSERT_ERR(asker.code, HR_ECLOSED);
     hr_redis_free(redis);
+}
+
+TEST(a_patient_client_waits_for_a_pipeline_s_connection_too)
+{
+    struct fake_redis fake;
+    struct moody m = {.bad = 6, .no_hello = true};
+    fake_start(&fake, serve_moodily, &m);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.patience = hr_seconds(5)});
+    hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
+    ASSERT_ERR(hr_redis_pipeline_add(p, "SET a b"), 0);
+    ASSERT_ERR(hr_redis_pipeline_run(redis, p), 0);
+    fake_client_end(redis, &fake);
+
+    redis = hr_redis_new(&(struct hr_redis_options){.url = "unix:///nowhere/s.sock",
+                                                    .patience = hr_seconds(2),
+                                                    .command_timeout = hr_seconds(9)});
+    ASSERT_TRUE(redis);
+    hr_usec before = test_clock_now();
+    ASSERT_ERR(hr_redis_pipeline_exec(redis, p), -ETIMEDOUT);
+    ASSERT_EQ(test_clock_now(), before + hr_seconds(2));
+    ASSERT_FALSE(hr_last_error()->sent);
+    ASSERT_PTR(hr_redis_pipeline_at(p, 0), NULL);
+    ASSERT_ERR(hr_redis_close(redis), 0);
+    hr_redis_free(redis);
+}
+
+TEST(a_future_is_sent_again_as_the_call_is)
+{
+    struct fake_redis fake;
+    struct moody m = {.bad = 2};
+    fake_start(&fake, serve_moodily, &m);
+    hr_redis *redis =
+        fake_client(&fake, &(struct hr_redis_options){.patience = hr_seconds(5), .repeats = 3});
+    struct hr__redis_conn *conn = NULL;
+    ASSERT_ERR(hr__redis_get_conn(redis, &conn), 0);
+    ASSERT_ERR(hr_join(hr_redis_command_future(redis, "SET a %d", 7)), 0);
+    ASSERT_EQ(m.commands, 3);
+    fake_client_end(redis, &fake);
+}
+
+TEST(a_future_of_a_patient_client_that_had_not_left_waits_for_the_next_connection)
+{
+    struct fake_redis fake;
+    struct moody m = {0};
+    fake_start(&fake, serve_moodily, &m);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.patience = hr_seconds(5)});
+    struct hr__redis_conn *conn = NULL;
+    ASSERT_ERR(hr__redis_get_conn(redis, &conn), 0);
+    hr_future *stays = hr_redis_command_future(redis, "INCR n");
+    hr__redis_conn_fail(conn, -ECONNRESET, 0);
+    ASSERT_ERR(hr_join(stays), 0);
+    ASSERT_EQ(m.commands, 1);
+    fake_client_end(redis, &fake);
+}
+
+static int set_repeatedly(void *arg)
+{
+    struct fake_asker *a = arg;
+    a->code = hr_redis_command_repeat(a->redis, NULL, 3, "SET a b");
+    a->sent = hr_last_error()->sent;
+    return 0;
+}
+
+TEST(r3_what_was_sent_once_is_not_called_unsent_since_its_caller_left)
+{
+    struct fake_redis fake;
+    fake_start(&fake, serve_once, NULL);
+    struct fake_asker a = {
+        .redis = fake_client(&fake, &(struct hr_redis_options){.patience = hr_seconds(60),
+                                                               .command_timeout = hr_seconds(60)})};
+    hr_task *task = hr_create_task("setter", set_repeatedly, &a);
+    ASSERT_ERR(hr_sleep(hr_seconds(5)), 0);
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), 0);
+    ASSERT_ERR(a.code, -ECANCELED);
+    ASSERT_TRUE(a.sent);
+    fake_client_end(a.redis, &fake);
 }
