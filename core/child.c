@@ -21,6 +21,7 @@
 #include "core/timeout.h"
 
 struct hr_child {
+    unsigned refs;       /* its owner's, which goes with its end, and those of calls that stop it */
     hr_loop *loop;       /* that watches it; NULL: none */
     struct hr_list link; /* in the loop's list */
     struct event *event;
@@ -52,6 +53,12 @@ static void unwatch(hr_child *child)
     child->loop = NULL;
 }
 
+static void unref(hr_child *child)
+{
+    if (--child->refs == 0)
+        free(child);
+}
+
 static void destroy(hr_child *child)
 {
     unwatch(child);
@@ -60,7 +67,7 @@ static void destroy(hr_child *child)
         if (child->pipes[i] >= 0)
             close(child->pipes[i]);
     }
-    free(child);
+    unref(child);
 }
 
 static void wake_waiters(hr_child *child, int result);
@@ -208,6 +215,7 @@ hr_child *hr_child_spawn(const struct hr_child_options *options)
         return NULL;
     }
     *child = (hr_child){
+        .refs = 1,
         .end.fd = -1,
         .pipes = {-1, -1, -1},
         .forks = hr__forks,
@@ -231,6 +239,7 @@ hr_child *hr_child_free(hr_child *child)
 {
     if (!child)
         return NULL;
+    child->freed = true;
     wake_waiters(child, HR_ECLOSED);
     if (is_over(child)) {
         destroy(child);
@@ -241,7 +250,6 @@ hr_child *hr_child_free(hr_child *child)
         if (child->pipes[i] >= 0)
             close(hr_child_take_pipe(child, i));
     }
-    child->freed = true;
     if (child->loop)
         return NULL;
     hr__child_end_poll(&child->end, HR_FOREVER);
@@ -362,20 +370,28 @@ int hr_child_kill_group(hr_child *child, int signal)
     return sent(child, signal, is_over(child) ? -ESRCH : kill_group(child, signal));
 }
 
-int hr_child_stop(hr_child *child, hr_usec grace, struct hr_child_exit *ret)
+static int stop(hr_child *child, hr_usec grace, struct hr_child_exit *ret)
 {
     struct hr_timeout limit = {0};
-    if (!child)
-        return hr_fail(-EINVAL, "no child to end");
     if (!is_over(child))
         kill_group(child, SIGTERM);
     int r = hr_timeout_enter(&limit, grace);
     if (r < 0)
         return r;
     r = hr_timeout_leave(&limit, hr_child_wait(child, ret));
-    if (r != -ETIMEDOUT && r != -ECANCELED)
-        return r;
+    if ((r != -ETIMEDOUT && r != -ECANCELED) || child->freed)
+        return r == -ETIMEDOUT ? outcome(HR_ECLOSED, NULL, NULL) : r;
     if (!is_over(child))
         kill_all(child);
     return r == -ETIMEDOUT ? hr_child_wait(child, ret) : r;
+}
+
+int hr_child_stop(hr_child *child, hr_usec grace, struct hr_child_exit *ret)
+{
+    if (!child)
+        return hr_fail(-EINVAL, "no child to end");
+    child->refs++; /* it may be freed in the instant in which the wait ends for another reason */
+    int r = stop(child, grace, ret);
+    unref(child);
+    return r;
 }

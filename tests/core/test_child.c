@@ -464,6 +464,56 @@ TEST_REAL(a_cancelled_stop_kills_at_once)
     hr_child_free(child);
 }
 
+struct two {
+    hr_child *child;
+    hr_task *other;
+    int code;
+};
+
+static int stop_slowly(void *arg)
+{
+    struct two *two = arg;
+    two->code = hr_child_stop(two->child, hr_seconds(60), NULL);
+    return 0;
+}
+
+/* Its end wakes both, this one first. */
+static int cancel_the_other_and_free(void *arg)
+{
+    struct two *two = arg;
+    int r = hr_child_wait(two->child, NULL);
+    hr_task_cancel(two->other, NULL);
+    two->child = hr_child_free(two->child);
+    return r;
+}
+
+TEST_REAL(a_child_may_be_freed_under_who_stops_it_and_is_cancelled)
+{
+    struct two two = {.child = spawn("exec sleep 100")};
+    hr_auto(hr_future_unrefp) hr_task *first =
+        hr_create_task("first", cancel_the_other_and_free, &two);
+    two.other = hr_create_task("other", stop_slowly, &two);
+    ASSERT_ERR(hr_join(two.other), 0);
+    ASSERT_ERR(two.code, -ECANCELED);
+    ASSERT_ERR(hr_await(first), 0);
+}
+
+TEST_REAL(a_child_that_is_freed_while_it_has_its_grace_is_closed_to_who_stops_it)
+{
+    for (int again = 0; again < 2; again++) {
+        pid_t pid;
+        struct two two = {.child = spawn_family(DEAF, false, &pid)};
+        hr_auto(hr_future_unrefp) hr_task *stopper = hr_create_task("stop", stop_slowly, &two);
+        ASSERT_ERR(hr_yield(), 0);
+        if (again)
+            hr_task_cancel(stopper, NULL);
+        two.child = hr_child_free(two.child);
+        ASSERT_ERR(hr_await(stopper), 0);
+        ASSERT_ERR(two.code, again ? -ECANCELED : HR_ECLOSED);
+        wait_until_gone(pid);
+    }
+}
+
 TEST_REAL(what_cannot_be_started_says_why_and_leaves_nothing)
 {
     struct hr_child_options options = {
