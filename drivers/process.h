@@ -49,7 +49,7 @@ HR_PUBLIC pid_t hr_process_pid(const hr_process *process);
 
 /* Reads what it says, of stream 1 or 2 where that is a pipe: at least one byte and at most size
  * (> 0), 0 at the end. -ECANCELED (nothing was read), -EINVAL (no pipe), -EBUSY (another task reads
- * there), or -errno. */
+ * there), HR_ECLOSED (the process was freed meanwhile), HR_EWRONGLOOP, HR_ENOTASK, or -errno. */
 HR_PUBLIC hr_async ssize_t hr_process_read(hr_process *process, int stream, void *bytes,
                                            size_t size);
 
@@ -62,7 +62,8 @@ HR_PUBLIC hr_async int hr_process_read_line(hr_process *process, int stream, con
 
 /* Writes all of it to its standard input, waiting as often as it takes: while it does not read no
  * more than a pipe's worth is on its way. 0; -EPIPE (it reads no more), -EINVAL (no pipe, or
- * closed), -ECANCELED (some may have gone), -EBUSY. */
+ * closed), HR_ECLOSED (it was closed or freed meanwhile), -ECANCELED (some may have gone), -EBUSY,
+ * HR_EWRONGLOOP, HR_ENOTASK, or -errno. */
 HR_PUBLIC hr_async int hr_process_write(hr_process *process, const void *bytes, size_t size);
 
 /* Ends its input: it reads what was written, then the end. Twice is fine, and so is NULL. */

@@ -101,9 +101,9 @@ int hr__redis_check_lent(const struct hr_redis_conn *conn)
 {
     if (hr_unlikely(!conn))
         return hr__missing_object("redis: a connection");
-    return conn->given_back
-               ? hr_fail(HR_ECLOSED, "%s: this connection was given back", conn->redis->target.name)
-               : 0;
+    if (hr_unlikely(conn->given_back))
+        return hr_fail(HR_ECLOSED, "%s: this connection was given back", conn->redis->target.name);
+    return hr_current_task() ? 0 : hr_fail(HR_ENOTASK, "redis: only a task can wait for a reply");
 }
 
 void hr_redis_releasep(hr_redis_conn **conn)

@@ -44,9 +44,9 @@ enum hr_redis_channel {
 
 /* Returns when the server has confirmed it: what is published from then on arrives. Again for a
  * name that is subscribed is no mistake. 0; HR_EREPLY (kind "NOPERM"), -ENOTCONN and the reason,
- * -ETIMEDOUT within command_timeout, -ECANCELED, HR_ECLOSED, -ENOMEM, -EINVAL (no name): not
- * subscribed. When the confirmation came first the call returns 0, and the cancel is delivered at
- * the next suspension. */
+ * -ETIMEDOUT within command_timeout, -ECANCELED, HR_ECLOSED, -ENOMEM, -EINVAL (no name), -ENOBUFS
+ * (a name longer than max_pending): not subscribed. When the confirmation came first the call
+ * returns 0, and the cancel is delivered at the next suspension. */
 HR_PUBLIC hr_async int hr_redis_subscribe(hr_redis_pubsub *pubsub, enum hr_redis_channel kind,
                                           const char *name);
 

@@ -28,11 +28,26 @@ static void announce(struct hr_redis_pubsub *pubsub)
     hr_event_clear(&pubsub->moved);
 }
 
+/* A refusal goes to who waits for it; of one that stood before, to the reader. */
+static void refuse(struct hr_redis_pubsub *pubsub, struct hr__redis_subscription *it, int code)
+{
+    char text[HR_ERROR_MESSAGE_MAX];
+    snprintf(text, sizeof(text), "%s", hr_last_error()->message);
+    (void)hr_fail_native(code, 0, NULL, hr_last_error()->kind, hr_last_error()->sent, "%s %s: %s",
+                         hr__redis_pubsub_verb(it->kind, false), it->name, text);
+    it->code = code;
+    hr_error_copy(&it->error, hr_last_error());
+    if (it->awaited == 0 && it->wanted) {
+        hr__redis_pubsub_tell(pubsub, code);
+        hr__redis_pubsub_drop(it);
+    }
+}
+
 /* Asks for what is wanted and does not stand yet, up to AT_ONCE of them. How many, or why not. */
 static int ask_some(struct hr_redis_pubsub *pubsub, struct asked all[AT_ONCE], int *ret)
 {
     int n = 0, r = 0;
-    hr_list_foreach (link, &pubsub->subscriptions) {
+    hr_list_foreach_safe (link, &pubsub->subscriptions) {
         struct hr__redis_subscription *it =
             hr_list_entry(link, struct hr__redis_subscription, link);
         if (it->standing || it->code < 0)
@@ -45,6 +60,11 @@ static int ask_some(struct hr_redis_pubsub *pubsub, struct asked all[AT_ONCE], i
         all[n] = (struct asked){.subscription = it};
         r = hr__redis_call_begin(&all[n].call, pubsub->conn, &request,
                                  pubsub->redis->command_timeout);
+        if (r == -ENOBUFS) { /* it alone cannot be sent */
+            refuse(pubsub, it, r);
+            r = 0;
+            continue;
+        }
         if (r < 0)
             break;
         it->refs++;
@@ -54,26 +74,11 @@ static int ask_some(struct hr_redis_pubsub *pubsub, struct asked all[AT_ONCE], i
     return r;
 }
 
-/* A refusal goes to who waits for it; of one that stood before, to the reader. */
-static void refuse(struct hr_redis_pubsub *pubsub, struct hr__redis_subscription *it)
-{
-    char text[HR_ERROR_MESSAGE_MAX];
-    snprintf(text, sizeof(text), "%s", hr_last_error()->message);
-    (void)hr_fail_native(HR_EREPLY, 0, NULL, hr_last_error()->kind, true, "%s %s: %s",
-                         hr__redis_pubsub_verb(it->kind, false), it->name, text);
-    it->code = HR_EREPLY;
-    hr_error_copy(&it->error, hr_last_error());
-    if (it->awaited == 0 && it->wanted) {
-        hr__redis_pubsub_tell(pubsub, HR_EREPLY);
-        hr__redis_pubsub_drop(it);
-    }
-}
-
 /* What nobody wants any more is taken back. */
 static int settle(struct hr_redis_pubsub *pubsub, struct hr__redis_subscription *it, int r)
 {
     if (r == HR_EREPLY) {
-        refuse(pubsub, it);
+        refuse(pubsub, it, r);
         return 0;
     }
     if (r < 0)

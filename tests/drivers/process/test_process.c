@@ -477,3 +477,24 @@ TEST_REAL(a_program_may_be_freed_under_who_reads_it)
     for (int i = 0; i < 5000 && kill(pid, 0) == 0; i++)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
 }
+
+TEST_REAL(an_input_that_is_closed_or_freed_under_who_writes_there_is_closed_to_him)
+{
+    struct hr_process_options options = {.argv = SH("sleep 100"), .streams = {{HR_CHILD_PIPE}}};
+    for (int freed = 0; freed < 2; freed++) {
+        hr_process *process = hr_process_start(&options);
+        hr_task *writer = hr_create_task("writer", write_much, process);
+        pid_t pid = hr_process_pid(process);
+        ASSERT_ERR(hr_yield(), 0);
+        if (!freed)
+            hr_process_close_input(process);
+        else
+            process = hr_process_free(process);
+        ASSERT_ERR(hr_join(writer), HR_ECLOSED);
+        if (!freed)
+            ASSERT_ERR(hr_process_write(process, "x", 1), -EINVAL);
+        hr_process_free(process);
+        for (int i = 0; i < 5000 && kill(pid, 0) == 0; i++)
+            ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    }
+}

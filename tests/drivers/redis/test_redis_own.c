@@ -340,3 +340,38 @@ TEST_REAL(s22_9_borrowers_of_connections_wait_in_order)
     }
     client_end(redis);
 }
+
+struct callback {
+    hr_redis_conn *conn;
+    int command, run;
+    hr_event called;
+};
+
+static void ask_without_a_task(void *arg)
+{
+    struct callback *c = arg;
+    hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
+    hr_redis_pipeline_add(p, "INCR n");
+    c->command = hr_redis_conn_command(c->conn, NULL, 0, "INCR n");
+    c->run = hr_redis_conn_pipeline_run(c->conn, p);
+    hr_event_set(&c->called);
+}
+
+TEST_REAL(outside_of_a_task_a_connection_of_one_s_own_cannot_be_asked)
+{
+    hr_auto(test_redis_end) struct test_redis server = {0};
+    hr_redis *redis = start(&server, 1);
+    struct callback c = {0};
+    hr_event_init(&c.called);
+    ASSERT_ERR(hr_redis_acquire(redis, &c.conn), 0);
+    ASSERT_TRUE(hr_call_soon(ask_without_a_task, &c));
+    ASSERT_ERR(hr_event_wait(&c.called), 0);
+    ASSERT_ERR(c.command, HR_ENOTASK);
+    ASSERT_ERR(c.run, HR_ENOTASK);
+    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+    ASSERT_ERR(hr_redis_conn_command(c.conn, &reply, 0, "GET n"), 0);
+    ASSERT_TRUE(hr_reply_is_nil(reply));
+    hr_redis_release(c.conn);
+    hr_event_done(&c.called);
+    client_end(redis);
+}

@@ -386,3 +386,22 @@ TEST(r8_losses_that_wait_are_as_bounded_as_messages)
     fake_client_end(redis, &fake);
     test_passes(2); /* it was between two attempts */
 }
+
+TEST_REAL(a_channel_whose_name_is_too_long_to_be_sent_is_refused_and_no_harm_to_others)
+{
+    hr_auto(test_redis_end) struct test_redis server = {0};
+    test_redis_start(&server, NULL);
+    hr_redis *redis =
+        hr_redis_new(&(struct hr_redis_options){.url = server.unix_url, .max_pending = 1000});
+    ASSERT_TRUE(redis);
+    char name[2000] = "";
+    memset(name, 'n', sizeof(name) - 1);
+    hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "news"), 0);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, name), -ENOBUFS);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "more"), 0);
+    say(redis, "news", 1, 2);
+    expect(pubsub, "news", NULL, 1, 0);
+    hr_redis_pubsub_free(pubsub);
+    client_end(redis);
+}
