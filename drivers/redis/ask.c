@@ -274,27 +274,6 @@ static int start_late(struct hr_redis *redis, const struct hr__redis_request *re
     return r;
 }
 
-static int start_now(struct hr_redis *redis, const struct hr__redis_request *request,
-                     hr_future **ret)
-{
-    struct hr__redis_call *call = calloc(1, sizeof(*call));
-    hr_future *future = call ? hr_future_new(NULL) : NULL;
-    if (!future) {
-        free(call);
-        return hr_fail(-ENOMEM, "redis: no memory for the command");
-    }
-    call->future = hr_future_ref(future);
-    int r = hr__redis_call_begin(call, redis->conn, request, redis->command_timeout);
-    if (r < 0) {
-        (void)hr_future_unref(call->future);
-        (void)hr_future_unref(future);
-        free(call);
-        return r;
-    }
-    *ret = future;
-    return 0;
-}
-
 hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...)
 {
     va_list args;
@@ -305,7 +284,7 @@ hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...)
     if (r == 0)
         r = hr__redis_check_manners(&request);
     if (r == 0 && can_ask_now(redis) && redis->patience == 0 && redis->repeats == 0)
-        r = start_now(redis, &request, &future);
+        r = hr__redis_call_future(redis->conn, &request, redis->command_timeout, &future);
     else if (r == 0)
         r = start_late(redis, &request, &future);
     va_end(args);

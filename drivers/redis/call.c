@@ -356,3 +356,24 @@ int hr__redis_callf(struct hr__redis_conn *conn, hr_reply **ret, hr_usec span, c
     va_end(args);
     return r;
 }
+
+int hr__redis_call_future(struct hr__redis_conn *conn, const struct hr__redis_request *request,
+                          hr_usec span, hr_future **ret)
+{
+    struct hr__redis_call *call = calloc(1, sizeof(*call));
+    hr_future *future = call ? hr_future_new(NULL) : NULL;
+    if (!future) {
+        free(call);
+        return hr_fail(-ENOMEM, "%s: no memory for the command", conn->name);
+    }
+    call->future = hr_future_ref(future);
+    int r = hr__redis_call_begin(call, conn, request, span);
+    if (r < 0) {
+        (void)hr_future_unref(call->future);
+        (void)hr_future_unref(future);
+        free(call);
+        return r;
+    }
+    *ret = future;
+    return 0;
+}

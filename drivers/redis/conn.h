@@ -141,3 +141,9 @@ hr_async int hr__redis_call(struct hr__redis_conn *conn, hr_reply **ret,
                             const struct hr__redis_request *request, hr_usec span);
 hr_async int hr__redis_callf(struct hr__redis_conn *conn, hr_reply **ret, hr_usec span,
                              const char *fmt, ...);
+
+/* Begins a call that goes on by itself: a future stands for its reply, and who leaves that does not
+ * take the command back. Codes of begin. */
+hr_async int hr__redis_call_future(struct hr__redis_conn *conn,
+                                   const struct hr__redis_request *request, hr_usec span,
+                                   hr_future **ret);

@@ -358,6 +358,18 @@ int(hr_redis_subscribe)(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, con
     return r;
 }
 
+/* Has the server told, also when the caller does not wait for that: it would go on saying what is
+ * on the channel. */
+static int leave_channel(struct hr_redis_pubsub *pubsub, enum hr_redis_channel kind,
+                         const char *name)
+{
+    const char *argv[] = {hr__redis_pubsub_verb(kind, true), name};
+    struct hr__redis_request request = {.argc = 2, .argv = argv};
+    hr_auto(hr_future_unrefp) hr_future *left = NULL;
+    int r = hr__redis_call_future(pubsub->conn, &request, pubsub->redis->command_timeout, &left);
+    return r < 0 ? r : hr_await(left);
+}
+
 int(hr_redis_unsubscribe)(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, const char *name)
 {
     if (!pubsub)
@@ -370,7 +382,6 @@ int(hr_redis_unsubscribe)(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, c
     hr__redis_pubsub_drop(it);
     if (!standing || !pubsub->conn)
         return 0; /* the keeper takes it back, should it have been asked */
-    int r = hr__redis_callf(pubsub->conn, NULL, pubsub->redis->command_timeout, "%s %s",
-                            hr__redis_pubsub_verb(kind, true), name);
+    int r = leave_channel(pubsub, kind, name);
     return r == -ECANCELED ? r : 0; /* with the connection the subscription went, too */
 }

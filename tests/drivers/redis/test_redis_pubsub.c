@@ -405,3 +405,28 @@ TEST_REAL(a_channel_whose_name_is_too_long_to_be_sent_is_refused_and_no_harm_to_
     hr_redis_pubsub_free(pubsub);
     client_end(redis);
 }
+
+static int unsubscribe_cancelled(void *pubsub)
+{
+    hr_task_cancel(hr_current_task(), NULL);
+    return hr_redis_unsubscribe(pubsub, HR_REDIS_CHANNEL, "news");
+}
+
+TEST_REAL(who_does_not_wait_for_the_end_of_a_subscription_has_ended_it_all_the_same)
+{
+    hr_auto(test_redis_end) struct test_redis server = {0};
+    test_redis_start(&server, NULL);
+    hr_redis *redis = client(&server, 0);
+    hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "news"), 0);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "more"), 0);
+    ASSERT_ERR(hr_join(hr_create_task("leaver", unsubscribe_cancelled, pubsub)), -ECANCELED);
+    for (int i = 0; i < 1000 && subscribers(redis, "news") > 0; i++)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_EQ(subscribers(redis, "news"), 0);
+    say(redis, "news", 1, 2);
+    say(redis, "more", 2, 3);
+    expect(pubsub, "more", NULL, 2, 0);
+    hr_redis_pubsub_free(pubsub);
+    client_end(redis);
+}
