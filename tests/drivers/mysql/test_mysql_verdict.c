@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of a connection, its transaction and its pool by the number of a refusal. Many are
+ * hard to bring about, so the server is told to say them.
+ */
+#include <stdio.h>
+
+#include "tests/drivers/mysql/mysql_test.h"
+
+/* The code that a refusal of this number and text has. */
+static int refuse(hr_mysql_conn *conn, int number, const char *text)
+{
+    char sql[256];
+    snprintf(sql, sizeof(sql), "SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = %d, MESSAGE_TEXT = '%s'",
+             number, text);
+    int r = hr_mysql_exec(conn, sql, HR_NO_ARGS);
+    ASSERT_EQ(hr_last_error()->native, number);
+    return r;
+}
+
+TEST_REAL(some_refusals_take_the_transaction_with_them)
+{
+    static const struct {
+        int number;
+        bool open;
+    } refusals[] = {
+        {1213, false}, /* a deadlock */
+        {1206, false}, /* more locks than there is room for */
+        {1020, false}, /* a row has changed since the snapshot */
+        {1205, true },
+        {1062, true },
+        {1317, true },
+    };
+    mysql_test_table("id INT PRIMARY KEY");
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    for (size_t i = 0; i < HR_ARRAY_LEN(refusals); i++) {
+        hr_mysql_tx *tx = mysql_test_begin(pool);
+        mysql_test_insert(tx, (int)i);
+        ASSERT_ERR(refuse(tx, refusals[i].number, "no"), HR_EREPLY);
+        ASSERT_EQ(hr_mysql_in_transaction(tx), refusals[i].open);
+        ASSERT_ERR(hr_mysql_commit(tx), refusals[i].open ? 0 : -EINVAL);
+        hr_mysql_tx_end(&tx);
+    }
+    mysql_test_until("SELECT COUNT(*) FROM t", 3);
+    mysql_test_done(pool);
+}
+
+/* Whether the pool has let go of what idles, to look for a server that takes writes. */
+static bool moves(const char *parameters, bool reads_only, int number, const char *text)
+{
+    char url[160];
+    snprintf(url, sizeof(url), "mysql://app:s3cret%%2f%%40%%3a@/test?socket=%s%s",
+             mariadb_server_shared()->socket, parameters);
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.url = url});
+    hr_mysql_conn *idle = mysql_test_acquire(pool);
+    hr_mysql_tx *tx = NULL;
+    const struct hr_mysql_tx_options options = {.read_only = reads_only};
+    ASSERT_ERR(hr_mysql_begin_with(pool, &options, &tx), 0);
+    ASSERT_ERR(hr_mysql_exec(tx, "DO 1", HR_NO_ARGS), 0);
+    hr_mysql_release(idle);
+    ASSERT_ERR(refuse(tx, number, text), HR_EREPLY);
+    struct hr_pool_stats stats;
+    hr_mysql_pool_get_stats(pool, &stats);
+    hr_mysql_tx_end(&tx);
+    mysql_test_done(pool);
+    return stats.idle == 0;
+}
+
+TEST_REAL(a_server_that_takes_no_writes_any_more_is_left_and_no_other)
+{
+    static const char option[] = "The server is running with the --read-only option",
+                      variable[] = "it has super_read_only = ON",
+                      other[] = "The server is running with the --secure-file-priv option";
+    ASSERT_TRUE(moves("", false, 1290, option));
+    ASSERT_TRUE(moves("", false, 1290, variable));
+    ASSERT_FALSE(moves("", false, 1290, other));
+    ASSERT_TRUE(moves("", false, 1836, "no"));
+    ASSERT_TRUE(moves("", false, 3100, "no"));
+    ASSERT_TRUE(moves("", false, 1792, "no"));
+    ASSERT_FALSE(moves("", true, 1792, "no"));
+    ASSERT_TRUE(moves("", true, 1836, "no"));
+    ASSERT_FALSE(moves("", false, 1062, option));
+    ASSERT_FALSE(moves("&role=any", false, 1836, "no"));
+}
+
+TEST_REAL(a_server_that_says_the_session_is_over_is_lost)
+{
+    static const struct {
+        int number, code;
+    } refusals[] = {
+        {1053, HR_ELOST }, /* it shuts down */
+        {1077, HR_ELOST },
+        {1080, HR_ELOST },
+        {1152, HR_ELOST }, /* it has given up this connection, or could not read from it */
+        {1158, HR_ELOST },
+        {1159, HR_ELOST },
+        {1160, HR_ELOST },
+        {1161, HR_ELOST },
+        {1184, HR_ELOST },
+        {1927, HR_ELOST }, /* killed, by MariaDB and by MySQL, or silent for too long */
+        {3169, HR_ELOST },
+        {4031, HR_ELOST },
+        {1153, HR_EREPLY}, /* an answer, behind which it closes */
+    };
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    for (size_t i = 0; i < HR_ARRAY_LEN(refusals); i++) {
+        hr_mysql_conn *conn = mysql_test_acquire(pool);
+        ASSERT_ERR(refuse(conn, refusals[i].number, "no"), refusals[i].code);
+        ASSERT_TRUE(hr_last_error()->sent);
+        ASSERT_ERR(hr_mysql_exec(conn, "DO 1", HR_NO_ARGS), -ENOTCONN);
+        hr_mysql_release(conn);
+    }
+    mysql_test_done(pool);
+}
