@@ -77,13 +77,13 @@ static int add_line(hr_http_response *t, const char *line)
 
 /* One line each, and a name that is one: what could end it early, or begin with a blank, would be
  * part of another header, or another request. */
-static int check_line(const char *line)
+static int check_line(const char *line, size_t number)
 {
     static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
                                 "!#$%&'*+-.^_`|~"; /* RFC 9110, 5.6.2 */
     size_t size = strspn(line, token);
     if (size == 0 || line[size] != ':')
-        return hr_fail(-EINVAL, "http: a header is of the form \"Name: value\"");
+        return hr_fail(-EINVAL, "http: header %zu is not of the form \"Name: value\"", number);
     if (line[strcspn(line, "\r\n")])
         return hr_fail(-EINVAL,
                        "http: the header %.*s holds the end of a line: each is one, without it",
@@ -113,7 +113,7 @@ static int set_lines(hr_http_response *t, const struct hr_http_request *request)
     for (size_t i = 0; r == 0 && request->headers && request->headers[i]; i++) {
         const char *line = request->headers[i];
         typed = typed || strncasecmp(line, "content-type:", 13) == 0;
-        r = check_line(line);
+        r = check_line(line, i + 1);
         if (r == 0)
             r = add_header(t, line);
     }
@@ -122,7 +122,7 @@ static int set_lines(hr_http_response *t, const struct hr_http_request *request)
     if (r == 0 && request->content_type) {
         char type[256];
         int n = snprintf(type, sizeof(type), "Content-Type: %s", request->content_type);
-        r = (size_t)n < sizeof(type) ? check_line(type)
+        r = (size_t)n < sizeof(type) ? check_line(type, 0)
                                      : hr_fail(-EINVAL, "http: this content type is too long");
         if (r == 0)
             r = add_line(t, type);

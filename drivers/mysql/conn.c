@@ -240,8 +240,12 @@ int hr__mysql_open_host(struct hr__mysql_server *server, struct hr__mysql_host *
     if (r < 0)
         return r;
     r = hr_timeout_leave(&limit, open_within_limit(conn, span));
-    if (r == -ETIMEDOUT)
-        return no_connection(host, "cannot connect: no answer in time");
+    if (r == -ETIMEDOUT) {
+        char why[64];
+        (void)snprintf(why, sizeof(why), "cannot connect: no answer within %.10g ms",
+                       (double)span / 1000);
+        return no_connection(host, why);
+    }
     if (r == HR_ELOST) /* a session was being set up: nothing of the caller's was sent */
         return no_connection(host, "cannot connect: it was lost while it was set up");
     if (r == -ECANCELED)

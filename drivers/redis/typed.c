@@ -10,11 +10,6 @@
 #include "drivers/redis/client.h"
 #include "drivers/redis/words.h"
 
-static int refuse(const char *what)
-{
-    return hr_fail(-EPROTO, "redis: the reply is not %s", what);
-}
-
 static const char *name_of(const hr_reply *reply)
 {
     static const char *const names[] = {
@@ -100,16 +95,16 @@ static bool fill_pair(struct hr_redis_pair *pair, const hr_reply *name, const hr
     return pair->name && pair->value;
 }
 
-static int fill_pairs(struct hr_redis_pairs *pairs)
+static int fill_pairs(struct hr_redis_pairs *pairs, const char *fmt)
 {
     const hr_reply *reply = pairs->reply;
     bool nested = is_nested(reply);
     size_t len = hr_reply_len(reply);
     if (hr_reply_type(reply) != HR_REPLY_NIL && hr_reply_type(reply) != HR_REPLY_MAP &&
         hr_reply_type(reply) != HR_REPLY_ARRAY)
-        return refuse("names and values");
+        return refuse_reply(fmt, reply, "names and values");
     if (!nested && len % 2 != 0)
-        return refuse("names and values, since their number is odd");
+        return refuse_reply(fmt, reply, "names and values, since their number is odd");
     size_t count = nested ? len : len / 2;
     if (count == 0)
         return 0;
@@ -120,21 +115,27 @@ static int fill_pairs(struct hr_redis_pairs *pairs)
         const hr_reply *pair = nested ? hr_reply_at(reply, i) : reply;
         size_t at = nested ? 0 : i * 2;
         if (!fill_pair(&pairs->items[i], hr_reply_at(pair, at), hr_reply_at(pair, at + 1)))
-            return refuse("names and values, since one of them is no text");
+            return refuse_reply(fmt, reply, "names and values, since one of them is no text");
     }
     pairs->count = count;
     return (int)count;
 }
 
-int hr_redis_pairs_of(hr_reply *reply, struct hr_redis_pairs *ret)
+/* Of the reply to a command, which the pairs own from then on. */
+static int make_pairs(hr_reply *reply, struct hr_redis_pairs *ret, const char *fmt)
 {
     struct hr_redis_pairs pairs = {.reply = reply};
-    int r = fill_pairs(&pairs);
+    int r = fill_pairs(&pairs, fmt);
     if (r < 0)
         hr_redis_pairs_done(&pairs);
     else
         *ret = pairs;
     return r;
+}
+
+int hr_redis_pairs_of(hr_reply *reply, struct hr_redis_pairs *ret)
+{
+    return make_pairs(reply, ret, "");
 }
 
 int(hr_redis_command_pairs)(hr_redis *redis, struct hr_redis_pairs *ret, const char *fmt, ...)
@@ -144,7 +145,7 @@ int(hr_redis_command_pairs)(hr_redis *redis, struct hr_redis_pairs *ret, const c
     va_start(args, fmt);
     int r = hr__redis_ask_v(redis, &reply, fmt, &args);
     va_end(args);
-    return r < 0 ? r : hr_redis_pairs_of(reply, ret);
+    return r < 0 ? r : make_pairs(reply, ret, fmt);
 }
 
 void hr_redis_pairs_done(struct hr_redis_pairs *pairs)

@@ -104,7 +104,7 @@ TEST_REAL(s24_18_a_url_may_have_64_kib)
 
 TEST_REAL(s24_18_what_is_wrong_with_a_method_or_header_is_said)
 {
-    static const char form[] = "http: a header is of the form \"Name: value\"";
+    static const char form[] = "http: header 2 is not of the form \"Name: value\"";
     static const char end[] =
         "http: the header Authorization holds the end of a line: each is one, without it";
     static const struct {

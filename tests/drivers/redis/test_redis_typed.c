@@ -80,7 +80,10 @@ static void check_hash(hr_redis *redis)
     ASSERT_STR(pairs.items[1].value, "2");
     hr_redis_pairs_done(&pairs);
     ASSERT_ERR(hr_redis_command_pairs(redis, &pairs, "HVALS h"), -EPROTO);
+    ASSERT_STR(hr_last_error()->message, "redis: the reply to HVALS is a list, not names and "
+                                         "values, since their number is odd");
     ASSERT_ERR(hr_redis_command_pairs(redis, &pairs, "GET n"), -EPROTO);
+    ASSERT_STR(hr_last_error()->message, "redis: the reply to GET is text, not names and values");
     ASSERT_ERR(hr_redis_hset(redis, "n", HR_REDIS_FIELDS({"a", hr_redis_int(1)})), HR_EREPLY);
 }
 
