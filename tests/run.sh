@@ -3,7 +3,9 @@
 # Runs the stages of ./dev test and ./dev sanitize, each in a build directory of its own, and ends
 # with one line that counts all cases of all runs. A stage that fails does not stop the others.
 #
-#   tests/run.sh [--list] [STAGE]...     default: the stages that CI runs
+#   tests/run.sh [--list|--check] [STAGE]...     default: the stages that CI runs
+#
+# --check only looks whether there are such stages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -408,6 +410,11 @@ if [ "${1:-}" = --list ]; then
     printf '%s\n' "${ci_stages[*]}" "${more_stages[*]}"
     exit
 fi
+check=
+if [ "${1:-}" = --check ]; then
+    check=1
+    shift
+fi
 [ $# -gt 0 ] || set -- "${ci_stages[@]}"
 [ "$*" != unit ] || set -- gcc clang asan ucontext
 for name; do
@@ -419,6 +426,7 @@ for name; do
         ;;
     esac
 done
+[ -z "$check" ] || exit 0
 
 pkg-config --exists yyjson || {
     echo "test: yyjson is not found; run ./dev test, which gets it and knows where it is" >&2
