@@ -27,8 +27,8 @@ struct hr_mysql_column {
  * affected rows. Values are borrowed until it returns. What does not fit in max_allowed_packet goes
  * in several statements, in order. An UPDATE or DELETE goes row by row, a round trip each, to a
  * server without arrays, and with RETURNING. Codes as hr_mysql_exec(), HR_ELOST for a COMMIT of
- * unknown outcome as well; -EINVAL for a statement of another form, a column of another type, a
- * double that is not finite. */
+ * unknown outcome as well; -EINVAL for a statement of another form (with arrays the server may say
+ * that, HR_EREPLY 1295), a column of another type, a double that is not finite. */
 HR_PUBLIC hr_async int hr_mysql_bulk(hr_mysql_conn *conn, const char *sql,
                                      const struct hr_mysql_column *columns, size_t n_columns,
                                      size_t from, size_t rows);
