@@ -50,8 +50,8 @@ enum hr_redis_channel {
 HR_PUBLIC hr_async int hr_redis_subscribe(hr_redis_pubsub *pubsub, enum hr_redis_channel kind,
                                           const char *name);
 
-/* Messages that wait for the reader stay. 0, also when it was not subscribed; -ECANCELED: the server
- * is told all the same, and until it has heard that more may come. */
+/* Messages that wait for the reader stay. 0, also when it was not subscribed; -ECANCELED: the
+ * server is told all the same, and until it has heard that more may come. */
 HR_PUBLIC hr_async int hr_redis_unsubscribe(hr_redis_pubsub *pubsub, enum hr_redis_channel kind,
                                             const char *name);
 
