@@ -120,8 +120,9 @@ struct hr_loop {
     struct hr__ready_queue held; /* ready, and not part of the present pass */
     struct hr_list faked;        /* directions that the world is asked about */
 
-    /* Processes whose end is watched: core/child.c. */
     struct hr_list ends; /* who wants to know when it closes */
+
+    /* Processes whose end is watched: core/child.c. */
     struct hr_list children;
     void (*close_children)(struct hr_loop *loop);
 };
