@@ -150,6 +150,7 @@ HR_PUBLIC int hr_http_version(const hr_http_response *response);
  * there are some; 0 at its end. One task at a time.
  *   -EBADMSG     the body is shorter than it should be, or garbled
  *   -EMSGSIZE    it was compressed, and 64 MiB came out of a few KiB at once
+ *   -EINVAL      there is no answer yet
  *   -ETIMEDOUT · HR_ECLOSED · -ECANCELED (nothing was read) · -ENOMEM */
 HR_PUBLIC hr_async ssize_t hr_http_read(hr_http_response *response, void *bytes, size_t size);
 
@@ -164,7 +165,8 @@ HR_PUBLIC hr_async int hr_http_text(hr_http_response *response, const char **ret
 /* Writes the rest of the body to a file, in threads: the loop goes on, however slow the disk is. It
  * appears under its name when it is whole, in the place of one that was there; on failure it does
  * not. A cancel waits for the write that is under way. *ret_size (or NULL) is its size. Codes of
- * hr_http_read(), or -errno of the file. */
+ * hr_http_read(), or -errno of the file: for a folder (-EISDIR), or a name that no file can have,
+ * before anything of the body is taken. */
 HR_PUBLIC hr_async int hr_http_save(hr_http_response *response, const char *path,
                                     uint64_t *ret_size);
 

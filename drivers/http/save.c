@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/executor.h"
@@ -27,11 +28,23 @@ struct saving {
     size_t size;
 };
 
+static int refuse(const struct saving *s, int code)
+{
+    return hr_fail(code, "%s: %s", s->path, hr_error_text(code));
+}
+
+/* A name that no file can have is refused before the body is taken. */
 static int begin_file(void *arg, void **ret_value)
 {
     struct saving *s = arg;
+    struct stat status;
+    int r = lstat(s->path, &status);
+    if (r < 0 && errno != ENOENT)
+        return refuse(s, -errno);
+    if (r == 0 && S_ISDIR(status.st_mode))
+        return refuse(s, -EISDIR);
     s->fd = open(s->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    return s->fd < 0 ? hr_fail(-errno, "%s: %s", s->path, hr_error_text(-errno)) : 0;
+    return s->fd < 0 ? refuse(s, -errno) : 0;
 }
 
 static int write_piece(void *arg, void **ret_value)
@@ -41,7 +54,7 @@ static int write_piece(void *arg, void **ret_value)
     while (done < s->size) {
         ssize_t n = write(s->fd, s->bytes + done, s->size - done);
         if (n < 0 && errno != EINTR)
-            return hr_fail(-errno, "%s: %s", s->path, hr_error_text(-errno));
+            return refuse(s, -errno);
         done += n > 0 ? (size_t)n : 0;
     }
     return 0;
@@ -53,7 +66,7 @@ static int name_file(void *arg, void **ret_value)
     int fd = s->fd;
     s->fd = -1;
     if (close(fd) < 0 || rename(s->partial, s->path) < 0) {
-        int code = hr_fail(-errno, "%s: %s", s->path, hr_error_text(-errno));
+        int code = refuse(s, -errno);
         unlink(s->partial);
         return code;
     }
@@ -130,6 +143,8 @@ int(hr_http_save)(hr_http_response *response, const char *path, uint64_t *ret_si
     uint64_t size = 0, chance = 0;
     if (!response)
         return hr__missing_object("an HTTP response");
+    if (!path || !path[0])
+        return hr_fail(-EINVAL, "http: no file is named to save a body in");
     if (getrandom(&chance, sizeof(chance), 0) < 0)
         return hr_fail(-errno, "%s: no random name", path);
     if (bytes)

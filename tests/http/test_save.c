@@ -84,6 +84,26 @@ __attribute__((visibility("default"))) ssize_t getrandom(void *bytes, size_t siz
     return n;
 }
 
+static size_t files_in_folder(void)
+{
+    size_t count = 0;
+    DIR *dir = opendir(folder);
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+/* While the file grows, a folder gets the name that was to be its own. */
+static bool take_name(void)
+{
+    while (files_in_folder() == 0) {
+        if (hr_sleep(hr_ms(1)) < 0)
+            return false;
+    }
+    return mkdir(path, 0700) == 0;
+}
+
 static bool serve_bytes(struct test_conn *conn)
 {
     static char piece[32768];
@@ -94,6 +114,8 @@ static bool serve_bytes(struct test_conn *conn)
         for (size_t i = 0; i < sizeof(piece); i++)
             piece[i] = rig_byte(said + i);
         ok = test_conn_send(conn, piece, sizeof(piece));
+        if (said == 0 && strstr(conn->path, "taken"))
+            ok = ok && take_name();
     }
     return ok && !shorter;
 }
@@ -104,16 +126,6 @@ static void begin(void)
     ASSERT_TRUE(mkdtemp(folder));
     snprintf(path, sizeof(path), "%s/file", folder);
     rig_begin(serve_bytes);
-}
-
-static size_t files_in_folder(void)
-{
-    size_t count = 0;
-    DIR *dir = opendir(folder);
-    for (const struct dirent *entry; (entry = readdir(dir));)
-        count += entry->d_name[0] != '.';
-    closedir(dir);
-    return count;
 }
 
 static void end(void)
@@ -174,13 +186,37 @@ TEST_REAL(s24_13_a_body_is_saved_by_threads_whole_or_not_at_all)
     end();
 }
 
+TEST_REAL(s24_13_a_name_that_no_file_can_have_is_refused_before_the_body_is_taken)
+{
+    char wrong[512];
+    begin();
+    watched = (struct watched){.loop = pthread_self()};
+    watching = true;
+    ASSERT_ERR(save("/1", folder, NULL), -EISDIR);
+    ASSERT_TRUE(strstr(hr_last_error()->message, folder));
+    snprintf(wrong, sizeof(wrong), "%s/", folder);
+    ASSERT_ERR(save("/1", wrong, NULL), -EISDIR);
+    snprintf(wrong, sizeof(wrong), "%s/%0256d", folder, 7);
+    ASSERT_ERR(save("/1", wrong, NULL), -ENAMETOOLONG);
+    ASSERT_ERR(save("/1", "", NULL), -EINVAL);
+    ASSERT_ERR(save("/1", NULL, NULL), -EINVAL);
+    ASSERT_EQ(watched.pieces, 0);
+    ASSERT_EQ(watched.in_loop, 0);
+    watching = false;
+    ASSERT_EQ(files_in_folder(), 0);
+
+    ASSERT_EQ(symlink(folder, path), 0); /* which is no folder itself, and gives way */
+    ASSERT_ERR(save("/1", path, NULL), 0);
+    check_file(0, MIB);
+    end();
+}
+
 TEST_REAL(s24_13_what_cannot_be_given_its_name_leaves_nothing)
 {
     begin();
-    ASSERT_EQ(mkdir(path, 0700), 0);
     watched = (struct watched){.loop = pthread_self()};
     watching = true;
-    ASSERT_ERR(save("/1", path, NULL), -EISDIR);
+    ASSERT_ERR(save("/1/taken", path, NULL), -EISDIR);
     ASSERT_EQ(watched.strays, 0); /* a descriptor that is closed twice may be another's */
     ASSERT_EQ(watched.in_loop, 0);
     watching = false;
