@@ -177,6 +177,7 @@ HR_PUBLIC hr_async int hr_http_save(hr_http_response *response, const char *path
 #define hr_http_begin(...)  hr_from_here(hr_http_begin(__VA_ARGS__))
 #define hr_http_write(...)  hr_from_here(hr_http_write(__VA_ARGS__))
 #define hr_http_finish(...) hr_from_here(hr_http_finish(__VA_ARGS__))
+#define hr_http_read(...)   hr_size_from_here(hr_http_read(__VA_ARGS__))
 #define hr_http_bytes(...)  hr_from_here(hr_http_bytes(__VA_ARGS__))
 #define hr_http_text(...)   hr_from_here(hr_http_text(__VA_ARGS__))
 #define hr_http_save(...)   hr_from_here(hr_http_save(__VA_ARGS__))

@@ -137,6 +137,18 @@ static bool is_too_long(hr_http_response *t, CURLcode code)
     return headers > (long)HR__HTTP_HEADERS_MAX;
 }
 
+/* What libcurl says. At a port of the other one of http and https that helps nobody, nor has it a
+ * code of its own: the words are those of OpenSSL, GnuTLS and libcurl. */
+static const char *words(CURLcode code, const char *said)
+{
+    bool plain = strstr(said, "wrong version number") || strstr(said, "unexpected TLS packet");
+    if (code == CURLE_SSL_CONNECT_ERROR && plain)
+        return "no TLS is spoken there: ask by http://, or at the port of https://";
+    if (code == CURLE_UNSUPPORTED_PROTOCOL && strstr(said, "HTTP/0.9"))
+        return "the answer is no HTTP: a port that wants TLS is asked by https://";
+    return said[0] ? said : curl_easy_strerror(code);
+}
+
 int hr__http_outcome(hr_http_response *t, CURLcode code)
 {
     if (code == CURLE_OK)
@@ -155,6 +167,5 @@ int hr__http_outcome(hr_http_response *t, CURLcode code)
     /* A handshake that the peer left is told as a lost connection. Unless a connect has failed,
      * errno is that of an earlier request, which the handle keeps. */
     bool own = r == -ENOTCONN && code == CURLE_COULDNT_CONNECT;
-    return hr__http_explain(t, r, own ? (int)os_errno : 0, "%s",
-                            t->handle->said[0] ? t->handle->said : curl_easy_strerror(code));
+    return hr__http_explain(t, r, own ? (int)os_errno : 0, "%s", words(code, t->handle->said));
 }

@@ -234,7 +234,7 @@ static int check_answered(const hr_http_response *t)
     return t->answered ? 0 : hr_fail(-EINVAL, "%s: there is no answer yet", t->what);
 }
 
-ssize_t hr_http_read(hr_http_response *response, void *bytes, size_t size)
+ssize_t(hr_http_read)(hr_http_response *response, void *bytes, size_t size)
 {
     hr_http_response *t = response;
     int r = check_answered(t);

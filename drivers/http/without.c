@@ -107,7 +107,7 @@ int hr_http_version(const hr_http_response *response)
     return 0;
 }
 
-ssize_t hr_http_read(hr_http_response *response, void *bytes, size_t size)
+ssize_t(hr_http_read)(hr_http_response *response, void *bytes, size_t size)
 {
     return missing();
 }

@@ -122,6 +122,10 @@ TEST(a_macro_around_a_call_gives_its_failure_the_place_of_the_call)
     ASSERT_ERR(hr_from_here(-EPIPE), -EPIPE); /* the record is not about it */
     ASSERT_EQ(hr_from_here(3), 3);
     ASSERT_STR(hr_last_error()->place, here);
+    ASSERT_EQ(hr_size_from_here(-EIO), -EIO);
+    snprintf(here, sizeof(here), "test_error.c:%d", __LINE__ - 1);
+    ASSERT_STR(hr_last_error()->place, here);
+    ASSERT_EQ(hr_size_from_here((ssize_t)1 << 40), (ssize_t)1 << 40);
 }
 
 static int fails(void *arg)
