@@ -151,6 +151,8 @@ static const char *words(CURLcode code, const char *said)
 
 int hr__http_outcome(hr_http_response *t, CURLcode code)
 {
+    if (code == CURLE_OK && !t->answered) /* some versions take half a head for one */
+        return hr__http_explain(t, HR_ELOST, 0, "the connection was lost amid the headers");
     if (code == CURLE_OK)
         return 0;
     if (t->refusal == 0 && is_too_long(t, code))

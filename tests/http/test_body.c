@@ -60,6 +60,10 @@ static bool serve_ends(struct test_conn *conn)
         return !test_conn_say(conn, "%s%sxyz\r\nbody\r\n", ok, chunked);
     if (test_conn_asks(conn, "/bad-gzip"))
         return test_conn_say(conn, "%sContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nbody", ok);
+    if (test_conn_asks(conn, "/cut"))
+        return !test_conn_say(conn, "%sX: y\r\n", ok);
+    if (test_conn_asks(conn, "/cut-after-hints"))
+        return !test_conn_say(conn, "HTTP/1.1 103 Early Hints\r\n\r\n%sX: y", ok);
     if (test_conn_asks(conn, "/garbage"))
         return !test_conn_say(conn, "what?\r\n\r\n");
     if (test_conn_asks(conn, "/gzip")) {
@@ -108,6 +112,19 @@ TEST_REAL(s24_6_a_short_or_garbled_body_is_an_error)
     ASSERT_ERR(hr_http_get(rig.session, rig_url("/garbage"), &response), -EBADMSG);
     ASSERT_EQ(hr_last_error()->native, 0);
     ASSERT_ERR(hr_http_get(rig.session, rig_url("/nothing"), &response), HR_ELOST);
+    rig_end();
+}
+
+TEST_REAL(s24_6_half_a_head_is_no_answer)
+{
+    hr_http_response *response = NULL;
+    static const char *const cut[] = {"/cut", "/cut-after-hints"};
+    rig_begin(serve_ends);
+    for (size_t i = 0; i < HR_ARRAY_LEN(cut); i++) {
+        ASSERT_ERR(hr_http_get(rig.session, rig_url(cut[i]), &response), HR_ELOST);
+        ASSERT_TRUE(hr_last_error()->sent);
+        ASSERT_TRUE(strstr(hr_last_error()->message, "amid the headers"));
+    }
     rig_end();
 }
 
