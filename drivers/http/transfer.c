@@ -89,6 +89,8 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *cookie)
     hr_http_response *t = ((const struct hr__http_handle *)cookie)->user;
     size_t have = hr_buf_size(&t->body);
     hr_event_set(&t->news);
+    if (t->over) /* nobody wants it any more */
+        return size;
     if (t->whole && size > t->room - (have < t->room ? have : t->room))
         return refuse(t, -EMSGSIZE);
     if (have > 0 && have + size > t->room) {
@@ -187,6 +189,14 @@ void hr__http_transfer_follow_upload(struct hr__http_handle *handle)
 
 /* --- its course */
 
+/* libcurl 7.88 never frees what it holds back for a paused transfer that goes while others share
+ * its connection; resumed, it hands that out. */
+static void drain(const hr_http_response *t)
+{
+    if (t->paused & CURLPAUSE_RECV && t->version >= 20)
+        curl_easy_pause(t->handle->easy, t->paused & ~CURLPAUSE_RECV);
+}
+
 void hr__http_transfer_over(hr_http_response *t, int code)
 {
     hr_http_session *session = t->session;
@@ -195,6 +205,7 @@ void hr__http_transfer_over(hr_http_response *t, int code)
     t->over = true;
     t->code = code;
     hr_list_remove(&t->link);
+    drain(t);
     hr__http_multi_remove(t);
     curl_easy_getinfo(t->handle->easy, CURLINFO_EFFECTIVE_URL, &url);
     curl_easy_getinfo(t->handle->easy, CURLINFO_NUM_CONNECTS, &connections);

@@ -10,17 +10,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "drivers/http.h"
-#include "tests/http/server.h"
+#include "drivers/http/impl.h"
+#include "tests/http/rig.h"
 #include "tests/support/certificates.h"
 #include "tests/support/hrtest.h"
 
 #define TASKS 20
+#define LONG  ((size_t)4 * 1024 * 1024)
 
 static hr_child *server;
 static hr_http_session *session;
 static char folder[] = "/tmp/hr-http2-XXXXXX";
-static char url[64];
+static char long_file[64];
+static char url[64], long_url[64];
 
 static struct sockaddr_in free_address(void)
 {
@@ -33,15 +35,27 @@ static struct sockaddr_in free_address(void)
     return address;
 }
 
+static void write_long_file(void)
+{
+    snprintf(long_file, sizeof(long_file), "%s/long", folder);
+    FILE *file = fopen(long_file, "we");
+    ASSERT_TRUE(file);
+    for (size_t i = 0; i < LONG; i++)
+        putc_unlocked(rig_byte(i), file);
+    ASSERT_EQ(fclose(file), 0);
+}
+
 static void start(void)
 {
     char number[8];
     const char *pem = test_certificate("server.pem");
     strcpy(strrchr(folder, '-'), "-XXXXXX");
     ASSERT_TRUE(mkdtemp(folder));
+    write_long_file();
     struct sockaddr_in address = free_address();
     snprintf(number, sizeof(number), "%u", ntohs(address.sin_port));
     snprintf(url, sizeof(url), "https://127.0.0.1:%s/echo", number);
+    snprintf(long_url, sizeof(long_url), "https://127.0.0.1:%s/long", number);
     /* It goes with the test, also when that fails; nghttpd itself would not hear of it. */
     const char *const argv[] = {"setpriv",       "--pdeathsig", "TERM",      "timeout", "600",
                                 "nghttpd",       "-a",          "127.0.0.1", "-d",      folder,
@@ -71,6 +85,7 @@ static void stop(void)
     hr_http_session_freep(&session);
     ASSERT_ERR(hr_child_stop(server, hr_seconds(5), NULL), 0);
     server = hr_child_free(server);
+    unlink(long_file);
     rmdir(folder);
 }
 
@@ -130,5 +145,127 @@ TEST_REAL(s24_14_requests_of_several_tasks_share_one_connection_of_http_2)
         ASSERT_ERR(hr_join(tasks[i]), i % 2 ? 0 : -ECANCELED);
     ASSERT_ERR(echo(NULL), 0);
     ASSERT_EQ(connections(), 1);
+    stop();
+}
+
+/* A body of that length, from its beginning. */
+static int read_long(hr_http_response *response)
+{
+    char piece[20000];
+    size_t got = 0;
+    ssize_t n;
+    while ((n = hr_http_read(response, piece, sizeof(piece))) > 0) {
+        for (size_t i = 0; i < (size_t)n; i++) {
+            if (piece[i] != rig_byte(got + i))
+                test_fail(__FILE__, __LINE__, "byte %zu is another", got + i);
+        }
+        got += (size_t)n;
+    }
+    if (n == 0)
+        ASSERT_EQ(got, LONG);
+    return (int)n;
+}
+
+TEST_REAL(s24_15_over_http_2_a_body_that_nobody_reads_holds_nobody_else_up)
+{
+    start();
+    open_session(true);
+    for (int first = 0; first < 2; first++) {
+        hr_http_response *held[2];
+        for (int i = 0; i < 2; i++)
+            ASSERT_ERR(hr_http_get(session, long_url, &held[i]), 0);
+        for (int i = 0; i < 2; i++) {
+            while (!(held[i]->paused & CURLPAUSE_RECV))
+                ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+        }
+        ASSERT_ERR(read_long(held[first]), 0);
+        ASSERT_ERR(echo(NULL), 0);
+        ASSERT_ERR(read_long(held[!first]), 0);
+        hr_http_closep(&held[0]);
+        hr_http_closep(&held[1]);
+    }
+    ASSERT_EQ(connections(), 1);
+    stop();
+}
+
+/* What had come for it goes with it, as leak checkers see. */
+TEST_REAL(s24_15_over_http_2_a_body_that_is_left_unread_leaves_nothing)
+{
+    hr_http_response *left = NULL, *other = NULL;
+    start();
+    open_session(true);
+    for (int i = 0; i < 3; i++) {
+        ASSERT_ERR(hr_http_get(session, long_url, &other), 0);
+        ASSERT_ERR(hr_http_get(session, long_url, &left), 0);
+        while (!(left->paused & CURLPAUSE_RECV))
+            ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+        hr_http_closep(&left);
+        ASSERT_ERR(read_long(other), 0);
+        hr_http_closep(&other);
+    }
+    ASSERT_EQ(connections(), 1);
+    stop();
+}
+
+/* With the size said in advance, and without. */
+static int send_in_pieces(void *size)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    struct hr_http_request request = {.url = url, .stream = true, .body_size = *(size_t *)size};
+    char piece[LONG / 256];
+    int r = hr_http_begin(session, &request, &response);
+    for (size_t sent = 0; r == 0 && sent < LONG; sent += sizeof(piece)) {
+        for (size_t i = 0; i < sizeof(piece); i++)
+            piece[i] = rig_byte(sent + i);
+        r = hr_http_write(response, piece, sizeof(piece));
+        ASSERT_TRUE(hr_buf_size(&response->upload) <= response->session->options.window);
+    }
+    if (r == 0)
+        r = hr_http_finish(response);
+    return r < 0 ? r : read_long(response);
+}
+
+TEST_REAL(s24_15_over_http_2_bodies_go_in_pieces_as_the_server_takes_them)
+{
+    size_t sizes[] = {0, LONG, 0, LONG};
+    hr_task *tasks[HR_ARRAY_LEN(sizes)];
+    start();
+    open_session(true);
+    for (size_t i = 0; i < HR_ARRAY_LEN(sizes); i++)
+        tasks[i] = hr_create_task(NULL, send_in_pieces, &sizes[i]);
+    for (size_t i = 0; i < HR_ARRAY_LEN(sizes); i++)
+        ASSERT_ERR(hr_join(tasks[i]), 0);
+    ASSERT_EQ(connections(), 1);
+    stop();
+}
+
+static int get_long(void *lazy)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    int r = hr_http_get(session, long_url, &response);
+    if (r == 0 && lazy)
+        r = hr_sleep(hr_ms(20));
+    return r < 0 ? r : read_long(response);
+}
+
+/* Requests in whatever state they are, held back or not, on one connection that goes. */
+TEST_REAL(s24_1_over_http_2_closing_ends_what_is_under_way)
+{
+    start();
+    for (int wait = 0; wait < 30; wait += 3) {
+        hr_task *tasks[6];
+        open_session(true);
+        if (wait > 10)
+            ASSERT_ERR(echo(NULL), 0);
+        for (intptr_t i = 0; i < 6; i++)
+            tasks[i] = hr_create_task(NULL, get_long, (void *)(i % 2));
+        ASSERT_ERR(hr_sleep(hr_ms(wait)), 0);
+        hr_http_session_freep(&session);
+        for (int i = 0; i < 6; i++) {
+            int r = hr_join(tasks[i]);
+            if (r != 0) /* it was quick */
+                ASSERT_ERR(r, HR_ECLOSED);
+        }
+    }
     stop();
 }
