@@ -190,23 +190,22 @@ TEST_REAL(s24_15_a_body_that_nobody_reads_holds_its_server_back)
  * Where it would have a socket forgotten, this one asks the same once; what it is told is counted.
  */
 static struct greedy {
-    bool on;
+    bool on, asked;
     CURL *easy;
     curl_socket_t fd;
-    void *mine;
     unsigned told;
 } greedy;
 static curl_socket_callback real_callback;
 
-static int ask_for_more(CURL *easy, curl_socket_t fd, int what, void *cookie, void *mine)
+static int ask_for_more(CURL *easy, curl_socket_t fd, int what, void *cookie, void *own)
 {
-    if (greedy.on && what == CURL_POLL_REMOVE && !greedy.mine) {
+    if (greedy.on && what == CURL_POLL_REMOVE && !greedy.asked) {
         greedy.easy = easy;
         greedy.fd = fd;
-        greedy.mine = mine;
+        greedy.asked = true;
         what = CURL_POLL_IN;
     }
-    return real_callback(easy, fd, what, cookie, mine);
+    return real_callback(easy, fd, what, cookie, own);
 }
 
 #undef curl_multi_setopt
@@ -229,7 +228,7 @@ curl_multi_socket_action(CURLM *multi, curl_socket_t fd, int events, int *runnin
 {
     __typeof__(&curl_multi_socket_action) real =
         (__typeof__(real))dlsym(RTLD_NEXT, "curl_multi_socket_action");
-    greedy.told += greedy.mine && fd == greedy.fd && events & CURL_CSELECT_IN;
+    greedy.told += greedy.asked && fd == greedy.fd && events & CURL_CSELECT_IN;
     return real(multi, fd, events, running);
 }
 
@@ -247,9 +246,9 @@ TEST_REAL(s24_15_libcurl_is_not_told_what_comes_for_a_body_that_nobody_reads)
     } while (said_so_far > before);
     ASSERT_EQ(greedy.told, 0);
     greedy.on = false;
-    if (greedy.mine) /* it is forgotten after all, where libcurl is not 8.5 itself */
-        real_callback(greedy.easy, greedy.fd, CURL_POLL_REMOVE, rig.session, greedy.mine);
-    greedy.mine = NULL;
+    if (greedy.asked) /* it is forgotten after all, where libcurl is not 8.5 itself */
+        real_callback(greedy.easy, greedy.fd, CURL_POLL_REMOVE, rig.session, NULL);
+    greedy.asked = false;
     for (ssize_t n; (n = hr_http_read(response, bytes, sizeof(bytes))) != 0; got += (size_t)n)
         ASSERT_TRUE(n > 0);
     ASSERT_EQ(got, 8 * MIB);
