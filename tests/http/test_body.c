@@ -187,8 +187,8 @@ TEST_REAL(s24_15_a_body_that_nobody_reads_holds_its_server_back)
 }
 
 /* libcurl 8.5 asks to hear of what comes for a paused transfer, too, and reads it when it does.
- * Where it would have a socket forgotten, this one asks the same once; what it is told is counted.
- */
+ * Where it would have a socket forgotten, this one has it as it was, once; what it is told is
+ * counted. */
 static struct greedy {
     bool on, asked;
     CURL *easy;
@@ -203,7 +203,7 @@ static int ask_for_more(CURL *easy, curl_socket_t fd, int what, void *cookie, vo
         greedy.easy = easy;
         greedy.fd = fd;
         greedy.asked = true;
-        what = CURL_POLL_IN;
+        return 0;
     }
     return real_callback(easy, fd, what, cookie, own);
 }

@@ -434,6 +434,9 @@ TEST_REAL(s24_16_handles_are_kept_for_as_long_as_somebody_wants_them)
     while (rig.session->responses.count > 0 && hr_now() < until)
         ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     ASSERT_EQ(rig.session->responses.count, 0);
+    while (rig.session->sweeper && hr_now() < until)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_PTR(rig.session->sweeper, NULL); /* an idle session wakes nobody */
     ASSERT_ERR(get_whole("/"), 0);
     rig_end();
 }
@@ -451,5 +454,86 @@ TEST_REAL(s24_16_as_many_responses_are_kept_as_may_be_under_way)
     ASSERT_ERR(hr_http_get(rig.session, rig_url("/"), &held[0]), 0);
     ASSERT_EQ(rig.session->responses.count, hr_memory_watched() ? 0 : 2);
     hr_http_closep(&held[0]);
+    rig_end();
+}
+
+/* A body, and headers, that are longer than most. */
+static bool serve_much(struct test_conn *conn)
+{
+    static const char bytes[100000];
+    bool ok = test_conn_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n", sizeof(bytes));
+    for (int i = 0; i < 100 && ok; i++)
+        ok = test_conn_say(conn, "X-%d: %0100d\r\n", i, i);
+    return ok && test_conn_say(conn, "\r\n") && test_conn_send(conn, bytes, sizeof(bytes));
+}
+
+TEST_REAL(s24_16_what_is_kept_of_a_response_is_small)
+{
+    hr_auto(hr_http_closep) hr_http_response *response = NULL;
+    const void *bytes;
+    char url[900];
+    rig_begin(serve_much);
+    snprintf(url, sizeof(url), "%s/%0800d", rig.server.url, 0);
+    ASSERT_ERR(hr_http_get(rig.session, url, &response), 0);
+    ASSERT_ERR(hr_http_bytes(response, &bytes, NULL), 0);
+    hr_http_closep(&response);
+    ASSERT_EQ(rig.session->responses.count, !hr_memory_watched());
+    for (size_t i = 0; i < rig.session->responses.count; i++) {
+        const hr_http_response *kept = rig.session->responses.things[i];
+        ASSERT_TRUE(kept->body.capacity <= 4096);
+        ASSERT_TRUE(kept->asked.capacity <= 512);
+        ASSERT_TRUE(kept->headers.text.capacity <= 2048);
+        ASSERT_TRUE(kept->headers.capacity <= 64);
+    }
+    rig_end();
+}
+
+/* --- connections */
+
+#define BURST 20
+
+/* Answers once all of a burst are there. */
+static bool serve_burst(struct test_conn *conn)
+{
+    while (rig.server.requests % BURST != 0) {
+        if (hr_sleep(hr_ms(1)) < 0)
+            return false;
+    }
+    return test_conn_answer(conn, "ok");
+}
+
+static void get_burst(void)
+{
+    hr_auto(hr_futures_done) struct hr_futures tasks = {0};
+    for (int i = 0; i < BURST; i++)
+        hr_futures_add(&tasks, hr_create_task(NULL, get_any, NULL));
+    ASSERT_ERR(hr_gather(&tasks, 0), 0);
+}
+
+TEST_REAL(s24_4_the_connections_of_a_burst_are_kept_and_watched_by_the_kernel)
+{
+    rig_begin(serve_burst);
+    for (int i = 0; i < 3; i++)
+        get_burst();
+    ASSERT_EQ(rig.server.connections, BURST);
+    unsigned watched = 0;
+    for (size_t fd = 0; fd < rig.session->socket_room; fd++) {
+        int on = 0;
+        socklen_t len = sizeof(on);
+        if (!rig.session->sockets[fd])
+            continue;
+        ASSERT_EQ(getsockopt((int)fd, SOL_SOCKET, SO_KEEPALIVE, &on, &len), 0);
+        watched += on != 0;
+    }
+    ASSERT_EQ(watched, BURST);
+    rig_end();
+}
+
+/* Without TLS no connection can be shared, so there is nothing to wait for. */
+TEST_REAL(s24_3_who_waits_to_share_waits_for_nobody_without_tls)
+{
+    rig_begin(serve_burst, .wait_to_share = true, .read_timeout = hr_seconds(10));
+    get_burst();
+    ASSERT_EQ(rig.server.connections, BURST);
     rig_end();
 }

@@ -156,3 +156,21 @@ TEST_REAL(s24_18_what_is_wrong_with_a_method_or_header_is_said)
     request = (struct hr_http_request){.url = "http://127.0.0.1:1/", .stream = true};
     refused(session, &request, "http: a body in pieces begins with hr_http_begin()");
 }
+
+/* It is named by so much of it as there is room for. */
+TEST_REAL(s24_18_a_method_may_be_longer_than_what_is_said_of_it)
+{
+    hr_auto(hr_http_session_freep) hr_http_session *session = hr_http_session_new(NULL);
+    for (int size = 100; size < 120; size++) {
+        hr_http_response *response = NULL;
+        char method[128];
+        memset(method, 'M', sizeof(method));
+        method[size] = '\0';
+        struct hr_http_request request = {.url = "http://127.0.0.1:1/", .method = method};
+        ASSERT_ERR(hr_http_send(session, &request, &response), -ENOTCONN);
+        const char *said = hr_last_error()->message;
+        bool whole = size + strlen(" http://127.0.0.1:1/") < 128;
+        ASSERT_EQ(strspn(said, "M"), whole ? size : 20);
+        ASSERT_TRUE(said[strspn(said, "M")] == ' ');
+    }
+}
