@@ -86,8 +86,8 @@ struct hr_http_request {
 /* Waits for a turn, sends a request and waits for the answer's status and headers; the body is left
  * to the calls below. *ret is the caller's, for hr_http_close(). 0, or
  *   -EINVAL      the URL (of up to 64 KiB), a header or the method is none; HEAD with a body, a
- *                body_size without one; a file of the session's tls, as they are read when a
- *                connection is opened; the record says what is wrong
+ *                body_size without one, a whole body and stream; a file of the session's tls, as
+ *                they are read when a connection is opened; the record says what is wrong
  *   -ENOTCONN    never sent: no such host, refused, unreachable; the record says why, and its
  *                native is errno where there is one
  *   -EMFILE · -ENFILE · -ENOBUFS     no descriptor or socket for this request, also never sent

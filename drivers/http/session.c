@@ -221,6 +221,8 @@ static int check_request(const struct hr_http_request *request)
                        hr__http_show(method, shown, sizeof(shown)));
     if (method && strcmp(method, "HEAD") == 0 && (request->body || request->stream))
         return hr_fail(-EINVAL, "http: HEAD has no body to send");
+    if (request->body && request->stream)
+        return hr_fail(-EINVAL, "http: a body is given whole or comes in pieces, not both");
     if (request->body_size > 0 && !request->body && !request->stream)
         return hr_fail(-EINVAL, "http: body_size says %zu and there is no body",
                        request->body_size);

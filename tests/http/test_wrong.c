@@ -155,6 +155,10 @@ TEST_REAL(s24_18_what_is_wrong_with_a_method_or_header_is_said)
     refused(session, &request, METHOD "get");
     request = (struct hr_http_request){.url = "http://127.0.0.1:1/", .stream = true};
     refused(session, &request, "http: a body in pieces begins with hr_http_begin()");
+    request.body = "lost";
+    ASSERT_ERR(hr_http_begin(session, &request, &(hr_http_response *){NULL}), -EINVAL);
+    ASSERT_STR(hr_last_error()->message,
+               "http: a body is given whole or comes in pieces, not both");
 }
 
 /* It is named by so much of it as there is room for. */
