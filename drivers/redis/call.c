@@ -13,6 +13,7 @@
 struct room_waiter {
     struct hr_list link;
     hr_event turn;
+    bool let_in;
 };
 
 static void deadline_due(void *arg);
@@ -91,14 +92,17 @@ void hr__redis_call_finish(struct hr__redis_call *call, int code)
     free(call);
 }
 
+/* One at a time: who is let in wakes the next once his command is in, or he has gone. What several
+ * had to ask would be more than there is room for. */
 void hr__redis_wake_room(struct hr__redis_conn *conn)
 {
     while (!hr_list_empty(&conn->room) &&
-           (conn->lost || hr__redis_conn_pending(conn) < conn->limits.max_pending)) {
+           (conn->lost ||
+            (!conn->letting_in && hr__redis_conn_pending(conn) < conn->limits.max_pending))) {
         struct hr_list *first = hr_list_pop(&conn->room);
-        hr_event_set(&hr_list_entry(first, struct room_waiter, link)->turn);
-        if (!conn->lost)
-            break; /* who is woken wakes the next, once its command is in */
+        struct room_waiter *waiter = hr_list_entry(first, struct room_waiter, link);
+        waiter->let_in = conn->letting_in = true;
+        hr_event_set(&waiter->turn);
     }
 }
 
@@ -201,10 +205,13 @@ static int wait_for_room(struct hr__redis_conn *conn, hr_usec span)
     int r = hr_timeout_enter(&limit, span);
     if (r < 0)
         return r;
+    waiter.let_in = false;
     hr_event_init(&waiter.turn);
     hr_list_append(&conn->room, &waiter.link);
     r = hr_event_wait(&waiter.turn);
     hr_list_remove(&waiter.link);
+    if (waiter.let_in)
+        conn->letting_in = false;
     hr_event_done(&waiter.turn);
     return hr_timeout_leave(&limit, r);
 }

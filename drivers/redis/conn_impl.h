@@ -28,6 +28,7 @@ struct hr__redis_conn {
     hr_event asked;      /* there is something to write */
     bool blocked;        /* the kernel takes no more for now */
     struct hr_list room; /* who waits until less is pending */
+    bool letting_in;     /* one of them has been woken and has not asked yet */
 
     hr_handle *timer;
     hr_usec timer_at;

@@ -302,11 +302,12 @@ TEST_REAL(descriptors_become_three_and_up_also_when_their_numbers_cross)
     int a[2], b[2];
     ASSERT_EQ(pipe2(a, O_CLOEXEC), 0);
     ASSERT_EQ(pipe2(b, O_CLOEXEC), 0);
-    int fds[2] = {b[1], a[1]};
+    int fds[2] = {b[1], a[1]}, stray = dup(a[0]); /* that one would stay open by itself */
     struct hr_child_options options = SHELL("echo three >&3; echo four >&4; ls /proc/self/fd");
     options.fds = fds;
     options.fd_count = 2;
     says(&options, "0\n1\n2\n3\n4\n5\n"); /* 5 is ls' own; nothing else came along */
+    close(stray);
     char text[8] = "";
     ASSERT_EQ(read(b[0], text, sizeof(text)), 6);
     ASSERT_TRUE(memcmp(text, "three\n", 6) == 0);
@@ -467,13 +468,14 @@ TEST_REAL(a_cancelled_stop_kills_at_once)
 struct two {
     hr_child *child;
     hr_task *other;
+    hr_usec grace; /* 0: a minute */
     int code;
 };
 
 static int stop_slowly(void *arg)
 {
     struct two *two = arg;
-    two->code = hr_child_stop(two->child, hr_seconds(60), NULL);
+    two->code = hr_child_stop(two->child, two->grace > 0 ? two->grace : hr_seconds(60), NULL);
     return 0;
 }
 
@@ -512,6 +514,45 @@ TEST_REAL(a_child_that_is_freed_while_it_has_its_grace_is_closed_to_who_stops_it
         ASSERT_ERR(two.code, again ? -ECANCELED : HR_ECLOSED);
         wait_until_gone(pid);
     }
+}
+
+static int free_at_a_moment(void *arg)
+{
+    struct two *two = arg;
+    int r = hr_sleep(hr_ms(2));
+    two->child = hr_child_free(two->child);
+    return r;
+}
+
+TEST_REAL(a_child_that_is_freed_as_its_grace_ends_is_closed_to_who_stops_it)
+{
+    pid_t pid;
+    struct two two = {.child = spawn_family(DEAF, false, &pid), .grace = hr_ms(2)};
+    hr_task *freer = hr_create_task("free", free_at_a_moment, &two);
+    hr_task *stopper = hr_create_task("stop", stop_slowly, &two);
+    ASSERT_ERR(hr_join(freer), 0);
+    ASSERT_ERR(hr_join(stopper), 0);
+    ASSERT_ERR(two.code, HR_ECLOSED);
+    wait_until_gone(pid);
+}
+
+TEST_REAL(a_child_that_has_left_its_group_is_killed_all_the_same)
+{
+    struct hr_child_exit end;
+    char line[8] = "";
+    struct hr_child_options options = {
+        .argv = (const char *const[]){"perl",                   "-e",
+                                      "setpgrp(0, getpgrp(getppid())) or die; $| = 1; "
+                                      "print 'gone'; sleep 60", NULL},
+        .streams[1] = {HR_CHILD_PIPE},
+    };
+    hr_auto(hr_child_freep) hr_child *child = hr_child_spawn(&options);
+    ASSERT_TRUE(child);
+    hr_auto(hr_io_freep) hr_io *io = hr_io_new(hr_child_get_pipe(child, STDOUT_FILENO));
+    ASSERT_EQ(hr_io_read(io, line, 4), 4);
+    ASSERT_STR(line, "gone");
+    ASSERT_ERR(hr_child_stop(child, hr_ms(2), &end), 0);
+    ASSERT_EQ(end.signal, SIGKILL);
 }
 
 TEST_REAL(what_cannot_be_started_says_why_and_leaves_nothing)

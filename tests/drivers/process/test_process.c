@@ -156,6 +156,17 @@ TEST_REAL(more_output_than_is_wanted_ends_it)
     ASSERT_TRUE(strstr(hr_last_error()->message, "100000 bytes"));
 }
 
+TEST_REAL(so_much_output_as_is_wanted_is_no_error)
+{
+    hr_auto(hr_process_output_done) struct hr_process_output said = {0};
+    struct hr_process_options options = {.argv = SH("echo 1234"), .max_output = 5};
+    ASSERT_ERR(hr_process_run(&options, &said), 0);
+    ASSERT_STR(said.out, "1234\n");
+    options.max_output = 4;
+    hr_process_output_done(&said);
+    ASSERT_ERR(hr_process_run(&options, &said), -EMSGSIZE);
+}
+
 TEST_REAL(past_its_limit_it_is_ended_with_its_children)
 {
     char text[32] = "";
@@ -192,6 +203,37 @@ TEST_REAL(past_its_limit_it_is_asked_to_end_first)
     }
     remove(path);
     ASSERT_STR(text, "asked\n");
+}
+
+/* Deaf to SIGTERM, and past its limit in the time that it has to end. */
+static int run_past_limit(void *path)
+{
+    char script[128];
+    struct hr_process_output said;
+    snprintf(script, sizeof(script), "trap 'echo $$ >%s' TERM; while :; do sleep 0.01; done",
+             (const char *)path);
+    struct hr_process_options options = {
+        .argv = SH(script), .limit = hr_ms(100), .grace = hr_seconds(100)};
+    return hr_process_run(&options, &said);
+}
+
+TEST_REAL(a_cancel_in_its_grace_kills_it_and_is_a_cancel)
+{
+    char path[] = "/tmp/hr-process-XXXXXX", text[32] = "";
+    close(mkstemp(path));
+    hr_task *task = hr_create_task("run", run_past_limit, path);
+    for (int i = 0; i < 5000 && !text[0] && !hr_future_done(task); i++) {
+        FILE *file = fopen(path, "re");
+        if (!fgets(text, sizeof(text), file))
+            text[0] = '\0';
+        fclose(file);
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    }
+    remove(path);
+    hr_task_cancel(task, NULL);
+    ASSERT_ERR(hr_join(task), text[0] ? -ECANCELED : -ETIMEDOUT);
+    if (text[0])
+        test_wait_until_dead(atoi(text));
 }
 
 static int run_for_ever(void *arg)

@@ -6,7 +6,8 @@
 #include <sys/socket.h>
 
 #include "core/gather.h"
-#include "drivers/redis.h"
+#include "drivers/redis/client.h"
+#include "drivers/redis/conn_impl.h"
 #include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
 
@@ -337,6 +338,35 @@ static void reads_all(struct fake_peer *peer)
                 return;
         }
     }
+}
+
+TEST(who_waits_for_room_is_let_in_one_after_the_other)
+{
+    struct fake_redis fake;
+    enum { N = 20, SIZE = 100000, ROOM = 250000 };
+    may_read = false;
+    fake_start(&fake, read_later, NULL);
+    hr_redis *redis = fake_client(
+        &fake, &(struct hr_redis_options){.max_pending = ROOM, .command_timeout = hr_ms(900)});
+    struct hr__redis_conn *conn = NULL;
+    ASSERT_ERR(hr__redis_get_conn(redis, &conn), 0);
+    struct sized sized[N];
+    hr_task *tasks[N];
+    for (int i = 0; i < N; i++) {
+        sized[i] = (struct sized){.redis = redis, .size = SIZE};
+        tasks[i] = hr_create_task(NULL, push_sized, &sized[i]);
+    }
+    ASSERT_ERR(hr_sleep(hr_ms(10)), 0);
+    may_read = true;
+    for (int i = 0; i < N; i++) {
+        while (!hr_future_done(tasks[i])) {
+            ASSERT_TRUE(hr__redis_conn_pending(conn) <= ROOM + SIZE + 100);
+            ASSERT_ERR(hr_yield(), 0);
+        }
+        ASSERT_ERR(hr_join(tasks[i]), 0);
+        ASSERT_ERR(sized[i].code, 0);
+    }
+    fake_client_end(redis, &fake);
 }
 
 TEST(large_commands_pass_through_a_small_window)

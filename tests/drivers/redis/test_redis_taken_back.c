@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "drivers/redis/client.h"
-#include "drivers/redis/conn.h"
+#include "drivers/redis/conn_impl.h"
 #include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
 
@@ -86,6 +86,98 @@ TEST(what_is_taken_back_leaves_the_others_whole_and_in_order)
     ASSERT_TRUE(cancelled > ASKERS / 4 && cancelled < ASKERS);
     for (int i = 0; i < FILLERS; i++)
         ASSERT_ERR(hr_join(fillers[i]), 0);
+    fake_client_end(redis, &fake);
+}
+
+static void begin(struct hr__redis_call *call, hr_redis *redis, const char *value, size_t size)
+{
+    const char *argv[] = {"GET", value};
+    const size_t lens[] = {3, size};
+    struct hr__redis_request request = {.argc = 2, .argv = argv, .lens = lens};
+    *call = (struct hr__redis_call){.conn = NULL};
+    ASSERT_ERR(hr__redis_call_begin(call, redis->conn, &request, hr_ms(900)), 0);
+}
+
+static void take_back(struct hr__redis_call *call)
+{
+    ASSERT_TRUE(hr__redis_call_take_back(call));
+    ASSERT_ERR(hr__redis_call_end(call, NULL), -ECANCELED);
+}
+
+TEST(what_is_asked_and_taken_back_over_and_over_does_not_pile_up)
+{
+    struct fake_redis fake;
+    hr_task *fillers[FILLERS];
+    may_read = false;
+    fake_start(&fake, echo_later, NULL);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(900)});
+    fill_socket(redis, fillers, FILLERS);
+    const struct hr__redis_conn *conn = redis->conn;
+    size_t bytes = conn->out.capacity;
+    for (int i = 0; i < 200000; i++) {
+        struct hr__redis_call call;
+        begin(&call, redis, "a", 1);
+        take_back(&call);
+    }
+    ASSERT_TRUE(conn->out.capacity <= 4 * bytes);
+    ASSERT_TRUE(conn->line.capacity <= 65536);
+    may_read = true;
+    for (int i = 0; i < FILLERS; i++)
+        ASSERT_ERR(hr_join(fillers[i]), 0);
+    fake_client_end(redis, &fake);
+}
+
+TEST(what_is_taken_back_leaves_its_room_to_who_waits_for_it)
+{
+    struct fake_redis fake;
+    static char value[400000];
+    hr_task *fillers[FILLERS];
+    may_read = false;
+    fake_start(&fake, echo_later, NULL);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(900)});
+    fill_socket(redis, fillers, FILLERS);
+    struct hr__redis_conn *conn = redis->conn;
+    size_t before = hr__redis_conn_pending(conn);
+    struct hr__redis_call stays, goes;
+    memset(value, 'v', sizeof(value));
+    begin(&stays, redis, value, 400000);
+    begin(&goes, redis, value, 150000);
+    conn->limits.max_pending = before + 500000;
+    struct fake_asker asker = {.redis = redis, .number = 1};
+    hr_task *waits = hr_create_task("waits", fake_ask, &asker);
+    test_passes(3);
+    ASSERT_FALSE(hr_list_empty(&conn->room));
+    take_back(&goes); /* less than half of it, so that it still lies there */
+    test_passes(3);
+    ASSERT_TRUE(hr_list_empty(&conn->room));
+    take_back(&stays);
+    may_read = true;
+    ASSERT_ERR(hr_join(waits), 0);
+    ASSERT_TRUE(asker.matched);
+    for (int i = 0; i < FILLERS; i++)
+        ASSERT_ERR(hr_join(fillers[i]), 0);
+    fake_client_end(redis, &fake);
+}
+
+TEST(a_connection_that_retires_ends_as_the_last_command_is_taken_back)
+{
+    struct fake_redis fake;
+    struct hr__redis_conn *conn = NULL;
+    struct hr__redis_call one, other;
+    may_read = true;
+    fake_start(&fake, echo_later, NULL);
+    hr_redis *redis = fake_client(&fake, NULL);
+    ASSERT_ERR(hr__redis_get_conn(redis, &conn), 0);
+    hr__redis_conn_ref(conn);
+    begin(&one, redis, "a", 1);
+    begin(&other, redis, "b", 1);
+    redis->up_since -= hr_seconds(5);
+    hr__redis_leave_server(redis);
+    take_back(&other);
+    ASSERT_FALSE(conn->lost);
+    take_back(&one);
+    ASSERT_TRUE(conn->lost);
+    hr__redis_conn_unref(conn);
     fake_client_end(redis, &fake);
 }
 
