@@ -150,12 +150,65 @@ TEST(what_is_taken_back_leaves_its_room_to_who_waits_for_it)
     take_back(&goes); /* less than half of it, so that it still lies there */
     test_passes(3);
     ASSERT_TRUE(hr_list_empty(&conn->room));
+    ASSERT_TRUE(hr__redis_conn_has_room(conn));
     take_back(&stays);
     may_read = true;
     ASSERT_ERR(hr_join(waits), 0);
     ASSERT_TRUE(asker.matched);
     for (int i = 0; i < FILLERS; i++)
         ASSERT_ERR(hr_join(fillers[i]), 0);
+    fake_client_end(redis, &fake);
+}
+
+TEST(what_waits_for_room_gets_that_of_commands_whose_time_is_up_and_has_its_own_time)
+{
+    struct fake_redis fake;
+    static char value[4000];
+    hr_task *fillers[FILLERS];
+    may_read = false;
+    fake_start(&fake, echo_later, NULL);
+    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(900)});
+    fill_socket(redis, fillers, FILLERS);
+    struct hr__redis_conn *conn = redis->conn;
+    struct hr__redis_call ends;
+    const char *argv[] = {"GET", value};
+    const size_t lens[] = {3, sizeof(value)};
+    struct hr__redis_request request = {.argc = 2, .argv = argv, .lens = lens};
+    ends = (struct hr__redis_call){.conn = NULL};
+    ASSERT_ERR(hr__redis_call_begin(&ends, conn, &request, hr_ms(500)), 0);
+    conn->limits.max_pending = hr__redis_conn_pending(conn);
+    struct fake_asker asker = {.redis = redis, .number = 1};
+    hr_usec since = test_clock_now();
+    hr_task *waits = hr_create_task("waits", fake_ask, &asker);
+    test_passes(3);
+    ASSERT_FALSE(hr_list_empty(&conn->room));
+    ASSERT_ERR(hr__redis_call_wait(&ends), 0);
+    ASSERT_ERR(hr__redis_call_end(&ends, NULL), -ETIMEDOUT);
+    test_passes(3);
+    ASSERT_TRUE(hr_list_empty(&conn->room)); /* it was let in */
+    conn->heard = hr_now();                  /* a sign of life */
+    ASSERT_ERR(hr_join(waits), 0);
+    ASSERT_ERR(asker.code, -ETIMEDOUT);
+    ASSERT_EQ(test_clock_now(), since + hr_ms(900));
+    for (int i = 0; i < FILLERS; i++)
+        ASSERT_TRUE(hr_join(fillers[i]) < 0);
+    fake_client_end(redis, &fake);
+}
+
+TEST(a_large_command_does_not_keep_its_memory)
+{
+    struct fake_redis fake;
+    hr_task *fillers[FILLERS];
+    may_read = false;
+    fake_start(&fake, echo_later, NULL);
+    hr_redis *redis = fake_client(&fake, NULL);
+    fill_socket(redis, fillers, FILLERS);
+    const struct hr__redis_conn *conn = redis->conn;
+    ASSERT_TRUE(conn->out.capacity > 256 * 1024);
+    may_read = true;
+    for (int i = 0; i < FILLERS; i++)
+        ASSERT_ERR(hr_join(fillers[i]), 0);
+    ASSERT_TRUE(conn->out.capacity <= 256 * 1024);
     fake_client_end(redis, &fake);
 }
 
