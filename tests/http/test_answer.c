@@ -53,6 +53,7 @@ TEST_REAL(text_is_utf_8_whatever_it_came_as)
         {NULL,                                           "\xed\xbf\xbf",     NULL       },
         {NULL,                                           "\xf4\x90\x80\x80", NULL       },
         {NULL,                                           "\xf5\x80\x80\x80", NULL       },
+        {NULL,                                           "\xf8\x90\x80\x80", NULL       },
         {NULL,                                           "\xc3",             NULL       },
         {NULL,                                           "\xe2\x82",         NULL       },
         {NULL,                                           "\xe2\x82!",        NULL       },

@@ -68,7 +68,9 @@ TEST_REAL(a_cursor_closed_early_waits_a_second_at_most)
                                 HR_NO_ARGS),
                0);
     ASSERT_ERR(hr_mysql_fetch_one(cursor, &row), 1);
+    hr_usec start = hr_now();
     ASSERT_ERR(hr_mysql_cursor_close(cursor), -ETIMEDOUT);
+    ASSERT_TRUE(hr_now() - start >= hr_seconds(1) && hr_now() - start < hr_seconds(4));
     hr_mysql_release(conn);
     mysql_test_done(pool);
 }

@@ -352,6 +352,21 @@ TEST_TICKING(t8_a_lock_that_does_not_come_is_tried_for_again_a_bounded_number_of
     ASSERT_EQ(ids(), 1 << 20 | 1 << 1);
 }
 
+static int always_deadlocked(hr_mysql_tx *tx, void *attempts)
+{
+    ++*(int *)attempts;
+    return hr_fail_native(HR_EREPLY, 1213, "40001", NULL, true, "deadlock");
+}
+
+TEST_REAL(unless_it_is_said_a_transaction_is_tried_five_times)
+{
+    int attempts = 0;
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    ASSERT_ERR(hr_mysql_transaction(pool, NULL, always_deadlocked, &attempts), HR_EREPLY);
+    ASSERT_EQ(attempts, 5);
+    mysql_test_done(pool);
+}
+
 TEST_REAL(what_is_no_matter_of_locks_is_not_tried_again)
 {
     mysql_test_table("id INT PRIMARY KEY, v INT");

@@ -4,6 +4,7 @@
  * hard to bring about, so the server is told to say them.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tests/drivers/mysql/mysql_test.h"
 
@@ -81,6 +82,23 @@ TEST_REAL(a_server_that_takes_no_writes_any_more_is_left_and_no_other)
     ASSERT_TRUE(moves("", true, 1836, "no"));
     ASSERT_FALSE(moves("", false, 1062, option));
     ASSERT_FALSE(moves("&role=any", false, 1836, "no"));
+}
+
+/* The server would close the connection for it. */
+TEST_REAL(a_value_that_no_packet_can_carry_is_refused_before_it_is_sent)
+{
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    size_t size = hr_mysql_max_packet(conn);
+    char *value = calloc(1, size);
+    ASSERT_TRUE(value);
+    ASSERT_ERR(hr_mysql_exec(conn, "DO LENGTH(?)", HR_ARGS(hr_b(value, size))), HR_EREPLY);
+    ASSERT_EQ(hr_last_error()->native, 1153);
+    ASSERT_FALSE(hr_last_error()->sent);
+    ASSERT_ERR(hr_mysql_exec(conn, "DO LENGTH(?)", HR_ARGS(hr_b(value, size - 100))), 0);
+    free(value);
+    hr_mysql_release(conn);
+    mysql_test_done(pool);
 }
 
 TEST_REAL(a_server_that_says_the_session_is_over_is_lost)
