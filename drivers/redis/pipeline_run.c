@@ -271,18 +271,19 @@ static int exec_on(struct hr__redis_conn *conn, hr_redis_pipeline *p, hr_usec sp
     return r;
 }
 
-/* What a command was refused with says more of the server than the EXECABORT behind it. */
-static void heed_outcomes(hr_redis *redis, const hr_redis_pipeline *p)
+/* What a command was refused with says more of the server than the EXECABORT behind it. True: it
+ * said that it is not what it was. */
+static bool heed_outcomes(hr_redis *redis, const hr_redis_pipeline *p)
 {
     struct hr_error why = {0};
+    bool left = false;
     hr_error_copy(&why, hr_last_error());
-    for (size_t i = 0; i < p->count; i++) {
-        if (p->outcomes[i].code == HR_EREPLY &&
-            hr__redis_heed_refusal(redis, hr__redis_fail_reply(p->outcomes[i].reply)))
-            break;
-    }
+    for (size_t i = 0; i < p->count && !left; i++)
+        left = p->outcomes[i].code == HR_EREPLY &&
+               hr__redis_heed_refusal(redis, hr__redis_fail_reply(p->outcomes[i].reply));
     (void)hr_error_raise(&why);
     hr_error_done(&why);
+    return left;
 }
 
 /* The shared connection. A client with patience waits for it, which is a part of *span. */
@@ -318,7 +319,7 @@ static int run_shared(hr_redis *redis, hr_redis_pipeline *p,
         hr__pipeline_drop_outcomes(p);
     }
     if (r == HR_EREPLY)
-        heed_outcomes(redis, p);
+        (void)heed_outcomes(redis, p);
     hr__redis_unref(redis);
     return r;
 }
@@ -340,7 +341,12 @@ int(hr_redis_conn_pipeline_run)(hr_redis_conn *conn, hr_redis_pipeline *p)
     int r = hr__redis_check_lent(conn);
     if (r == 0)
         r = prepare(p, p ? p->n_scripts + p->count : 0);
-    return r < 0 ? r : run_on(conn->conn, p, conn->redis->command_timeout);
+    if (r < 0)
+        return r;
+    r = run_on(conn->conn, p, conn->redis->command_timeout);
+    if (r == HR_EREPLY && heed_outcomes(conn->redis, p))
+        conn->dirty = true; /* the next borrower's goes to who is the server now */
+    return r;
 }
 
 int(hr_redis_conn_pipeline_exec)(hr_redis_conn *conn, hr_redis_pipeline *p)
@@ -353,6 +359,8 @@ int(hr_redis_conn_pipeline_exec)(hr_redis_conn *conn, hr_redis_pipeline *p)
     r = exec_on(conn->conn, p, conn->redis->command_timeout);
     if (p->outcomes && p->replies[p->n_replies - 1] && !is_error(p->replies[p->n_scripts]))
         conn->watching = false; /* however EXEC ended */
+    if (r == HR_EREPLY && heed_outcomes(conn->redis, p))
+        conn->dirty = true;
     return r;
 }
 

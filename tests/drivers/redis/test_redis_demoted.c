@@ -144,6 +144,30 @@ TEST(r5_a_connection_of_one_s_own_to_a_replica_is_not_lent_again_when_there_is_n
     fake_client_end(redis, &fake);
 }
 
+TEST(r5_a_pipeline_that_a_replica_refuses_on_a_connection_of_one_s_own_is_heeded)
+{
+    for (int in_one = 0; in_one < 2; in_one++) {
+        struct fake_redis fake;
+        struct servers servers = {0};
+        hr_auto(hr_redis_releasep) hr_redis_conn *own = NULL;
+        hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
+        ASSERT_ERR(hr_redis_pipeline_add(p, "SET a b"), 0);
+        fake_start(&fake, serve, &servers);
+        hr_redis *redis = fake_client(&fake, NULL);
+        ASSERT_ERR(hr_redis_acquire(redis, &own), 0);
+        servers.failed_over = true;
+        ASSERT_ERR(in_one ? hr_redis_conn_pipeline_exec(own, p)
+                          : hr_redis_conn_pipeline_run(own, p),
+                   HR_EREPLY);
+        hr_redis_releasep(&own);
+        ASSERT_ERR(hr_redis_acquire(redis, &own), 0);
+        ASSERT_ERR(hr_redis_conn_command(own, NULL, 0, "SET a b"), 0);
+        hr_redis_releasep(&own);
+        ASSERT_EQ(fake.accepted, 2);
+        fake_client_end(redis, &fake);
+    }
+}
+
 TEST(r5_connections_that_are_kept_go_with_the_server_that_is_left)
 {
     struct fake_redis fake;
