@@ -108,6 +108,26 @@ TEST_REAL(what_is_refused_in_one_request_leaves_nothing_and_the_loan_goes_on)
     mysql_test_done(pool);
 }
 
+/* Written out, they read back as the same. */
+TEST_REAL(doubles_in_one_request_keep_all_their_digits)
+{
+    const double doubles[] = {0.1 + 0.2, -1.0 / 3, 5e-324, 1.7976931348623157e308};
+    const struct hr_mysql_column column = {HR_MYSQL_DOUBLE, {.doubles = doubles}, NULL, NULL};
+    hr_mysql_pool *pool = one_connection();
+    mysql_test_table("id INT AUTO_INCREMENT PRIMARY KEY, d DOUBLE");
+    hr_mysql_tx *tx = acquire(pool);
+    ASSERT_ERR(hr_mysql_once(tx, first(1), "INSERT INTO t (d) VALUES (?)", &column, 1,
+                             HR_ARRAY_LEN(doubles)),
+               0);
+    hr_auto(hr_mysql_result_freep) hr_mysql_result *rows = NULL;
+    ASSERT_EQ(hr_mysql_query(tx, &rows, "SELECT d FROM t ORDER BY id", HR_NO_ARGS),
+              HR_ARRAY_LEN(doubles));
+    for (size_t i = 0; i < HR_ARRAY_LEN(doubles); i++)
+        ASSERT_TRUE(strtod(hr_mysql_text(rows, i, 0, NULL), NULL) == doubles[i]);
+    hr_mysql_tx_end(&tx);
+    mysql_test_done(pool);
+}
+
 TEST_REAL(what_one_request_cannot_hold_is_not_sent)
 {
     hr_mysql_pool *pool = one_connection();
