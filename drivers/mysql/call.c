@@ -265,7 +265,7 @@ int hr__mysql_leave(struct hr__mysql_call *call, int code)
         return hr_timeout_leave(&call->limit, code);
     }
     code = hr_timeout_leave(&call->limit, -ECANCELED);
-    if (conn->wait.heard && conn->server->kill_query)
+    if (conn->wait.heard && conn->server->kill_query && conn->pool) /* a killer's is in none */
         hr__mysql_kill(conn);
     return cut_short(call, code);
 }

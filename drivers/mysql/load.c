@@ -83,7 +83,7 @@ static bool is_load(const char *sql)
     return *start && hr__mysql_is_word(start, hr__mysql_skip_piece(start), "load");
 }
 
-int hr_mysql_load(hr_mysql_conn *conn, const char *sql, hr_mysql_load_fn *fn, void *arg)
+int(hr_mysql_load)(hr_mysql_conn *conn, const char *sql, hr_mysql_load_fn *fn, void *arg)
 {
     if (!conn)
         return hr__missing_object("mysql: a connection");

@@ -19,3 +19,6 @@ typedef int hr_mysql_load_fn(void *arg, char *buffer, size_t size);
  * asks for a file at any other time gets nothing, and the connection is closed. */
 HR_PUBLIC hr_async int hr_mysql_load(hr_mysql_conn *conn, const char *sql, hr_mysql_load_fn *fn,
                                      void *arg);
+
+/* A failure names the caller's place in the program. */
+#define hr_mysql_load(...) hr_from_here(hr_mysql_load(__VA_ARGS__))

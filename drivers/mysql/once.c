@@ -75,8 +75,8 @@ static bool is_open(const hr_mysql_tx *tx)
     return (tx->scope && !tx->ended) || (tx->mysql->server_status & SERVER_STATUS_IN_TRANS);
 }
 
-int hr_mysql_once(hr_mysql_tx *tx, const char *first, const char *sql,
-                  const struct hr_mysql_column *columns, size_t n_columns, size_t rows)
+int(hr_mysql_once)(hr_mysql_tx *tx, const char *first, const char *sql,
+                   const struct hr_mysql_column *columns, size_t n_columns, size_t rows)
 {
     if (!tx)
         return hr__missing_object("mysql: a transaction");

@@ -25,3 +25,6 @@
 HR_PUBLIC hr_async int hr_mysql_once(hr_mysql_tx *tx, const char *first, const char *sql,
                                      const struct hr_mysql_column *columns, size_t n_columns,
                                      size_t rows);
+
+/* A failure names the caller's place in the program. */
+#define hr_mysql_once(...) hr_from_here(hr_mysql_once(__VA_ARGS__))

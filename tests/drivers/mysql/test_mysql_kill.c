@@ -116,10 +116,20 @@ TEST_REAL(a_killer_that_finds_no_server_gives_up)
     mariadb_server_stop(&server);
 }
 
-/* A statement is given up; who kills it is cancelled at the n-th wait after that. Whether there
- * was one: if not, the statement was there to be killed, however long that took. */
+/* Connections that the server ever had, the one that asks included. */
+static long long connections_of(struct mariadb_server *server)
+{
+    return mariadb_server_number(server, "SELECT variable_value "
+                                         "FROM information_schema.GLOBAL_STATUS "
+                                         "WHERE variable_name = 'Connections'");
+}
+
+/* A statement is given up; who kills it is cancelled at the n-th wait after that, and nobody kills
+ * that in turn. Whether there was one: if not, the statement was there to be killed, however long
+ * that took. */
 static bool cancel_killer_at(int n, struct mariadb_server *server, const char *url)
 {
+    long long before = connections_of(server);
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){
         .url = url, .connect_timeout = hr_seconds(20), .kill_query = true});
     hr_mysql_conn *conn = mysql_test_acquire(pool);
@@ -131,6 +141,7 @@ static bool cancel_killer_at(int n, struct mariadb_server *server, const char *u
     hr_mysql_release(conn);
     ASSERT_ERR(hr_mysql_pool_close(pool), 0); /* waits for the killer */
     bool found = mysql_test_cancel_at(0) >= n;
+    ASSERT_TRUE(connections_of(server) - before <= 3); /* the victim's, the killer's, this one */
     struct hr_mysql_counts counts;
     hr_mysql_pool_get_counts(pool, &counts);
     ASSERT_TRUE(found || counts.killed == 1);

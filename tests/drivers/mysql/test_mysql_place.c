@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "drivers/mysql/bind.h"
+#include "drivers/mysql/load.h"
+#include "drivers/mysql/once.h"
 #include "drivers/mysql/savepoint.h"
 #include "drivers/mysql/transaction.h"
 #include "tests/drivers/mysql/mysql_test.h"
@@ -34,6 +36,10 @@ TEST_REAL(a_statement_that_is_refused_is_so_at_its_caller_s_place)
     hr_mysql_cursor_free(cursor);
     struct hr_mysql_savepoint inner = {0};
     ASSERT_ERR(hr_mysql_savepoint(conn, &inner), -EINVAL);
+    ASSERT_SEEN_ABOVE();
+    ASSERT_ERR(hr_mysql_load(conn, "SELECT 1", NULL, NULL), -EINVAL);
+    ASSERT_SEEN_ABOVE();
+    ASSERT_ERR(hr_mysql_once(conn, NULL, NULL, NULL, 0, 0), -EINVAL);
     ASSERT_SEEN_ABOVE();
     hr_mysql_release(conn);
     ASSERT_ERR(hr_mysql_pool_close(pool), 0);
