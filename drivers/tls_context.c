@@ -11,6 +11,8 @@ const char *hr__tls_reason(void)
     unsigned long error = ERR_peek_error();
     if (ERR_SYSTEM_ERROR(error))
         return hr_error_text(-ERR_GET_REASON(error));
+    if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_WRONG_VERSION_NUMBER)
+        return "no TLS is spoken at this port (wrong version number)";
     const char *text = ERR_reason_error_string(error);
     return text ? text : "no reason given";
 }

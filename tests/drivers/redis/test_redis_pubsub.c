@@ -430,3 +430,29 @@ TEST_REAL(who_does_not_wait_for_the_end_of_a_subscription_has_ended_it_all_the_s
     hr_redis_pubsub_free(pubsub);
     client_end(redis);
 }
+
+static int subscribe_cancelled(void *pubsub)
+{
+    hr_task_cancel(hr_current_task(), NULL);
+    return hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "news");
+}
+
+TEST_REAL(who_gives_up_a_subscription_that_another_had_leaves_it_to_him)
+{
+    hr_auto(test_redis_end) struct test_redis server = {0};
+    struct hr_redis_message message;
+    test_redis_start(&server, NULL);
+    hr_redis *redis = client(&server, 0);
+    hr_redis_pubsub *pubsub = hr_redis_pubsub_new(redis, NULL);
+    ASSERT_ERR(hr_redis_subscribe(pubsub, HR_REDIS_CHANNEL, "news"), 0);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "CLIENT KILL TYPE pubsub"), 0);
+    ASSERT_ERR(hr_redis_pubsub_next(pubsub, &message), HR_ELOST);
+    ASSERT_ERR(hr_join(hr_create_task("goes", subscribe_cancelled, pubsub)), -ECANCELED);
+    for (int i = 0; i < 5000 && subscribers(redis, "news") == 0; i++)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_EQ(subscribers(redis, "news"), 1);
+    say(redis, "news", 1, 2);
+    expect(pubsub, "news", NULL, 1, 0);
+    hr_redis_pubsub_free(pubsub);
+    client_end(redis);
+}

@@ -204,7 +204,7 @@ TEST_REAL(a_peer_without_tls_is_told_apart)
     int fd = accept(peer.listener, NULL, NULL);
     ASSERT_EQ(write(fd, "-ERR who is there\r\n", 19), 19);
     ASSERT_ERR(hr_join(task), -ENOTCONN);
-    ASSERT_SAYS("tls: wrong version number");
+    ASSERT_SAYS("tls: no TLS is spoken at this port (wrong version number)");
     close(fd);
     close(peer.listener);
 }
