@@ -31,9 +31,14 @@ void hr_event_clear(hr_event *event)
     event->set = false;
 }
 
-int hr_event_wait(hr_event *event)
+int hr_event_wait_as(hr_event *event, const char *what)
 {
     bool called;
 
-    return event->set ? 0 : hr__line_wait(&event->line, "an event", &called);
+    return event->set ? 0 : hr__line_wait(&event->line, what, &called);
+}
+
+int hr_event_wait(hr_event *event)
+{
+    return hr_event_wait_as(event, "an event");
 }

@@ -22,3 +22,7 @@ HR_PUBLIC void hr_event_clear(hr_event *event);
 /* 0 once it is (or was) set, or -ECANCELED, HR_ENOTASK, HR_EWRONGLOOP. Does not suspend when set.
  */
 HR_PUBLIC hr_async int hr_event_wait(hr_event *event);
+
+/* The same for an event of a library's own, which its user does not know: hr_dump_tasks() says that
+ * the task waits for what, "a reply of Redis". A literal, or whatever outlives the wait. */
+HR_PUBLIC hr_async int hr_event_wait_as(hr_event *event, const char *what);

@@ -190,7 +190,7 @@ static int check(hr_io *io, int directions)
     return 0;
 }
 
-int hr_io_wait(hr_io *io, int directions)
+int hr_io_wait_as(hr_io *io, int directions, const char *what)
 {
     struct hr__waiter waiter;
     int r = hr__waiter_init(&waiter);
@@ -207,8 +207,7 @@ int hr_io_wait(hr_io *io, int directions)
         io->read.waiter = &waiter;
     if (directions & HR_WRITE)
         io->write.waiter = &waiter;
-    static const char *const names[] = {"", "a readable fd", "a writable fd", "a ready fd"};
-    r = hr__park(&waiter, names[directions]);
+    r = hr__park(&waiter, what);
     if (waiter.woken && waiter.result == HR_ECLOSED) { /* io is gone */
         if (r == HR_ECLOSED)
             hr_fail(r, "the descriptor's watch was freed");
@@ -219,6 +218,12 @@ int hr_io_wait(hr_io *io, int directions)
     if (directions & HR_WRITE)
         io->write.waiter = NULL;
     return r;
+}
+
+int hr_io_wait(hr_io *io, int directions)
+{
+    static const char *const names[] = {"", "a readable fd", "a writable fd", "a ready fd"};
+    return hr_io_wait_as(io, directions, names[directions & (HR_READ | HR_WRITE)]);
 }
 
 int hr_wait_fd(int fd, int directions)

@@ -32,6 +32,9 @@ HR_PUBLIC void hr_io_freep(hr_io **io);
  *   HR_ENOTASK · HR_EWRONGLOOP · -EINVAL · -ENOMEM   misuse; no memory */
 HR_PUBLIC hr_async int hr_io_wait(hr_io *io, int directions);
 
+/* The same; hr_dump_tasks() says that the task waits for what, as hr_event_wait_as() has it. */
+HR_PUBLIC hr_async int hr_io_wait_as(hr_io *io, int directions, const char *what);
+
 /* The descriptor that it watches. */
 HR_PUBLIC int hr_io_fd(const hr_io *io);
 

@@ -226,7 +226,7 @@ static int wait_served(hr_pool *pool, struct hr__pool_borrower *borrower, const 
     int r = hr_timeout_enter_at(&limit, wish->deadline);
     if (r < 0)
         return r;
-    r = hr_timeout_leave(&limit, hr_event_wait(&borrower->served));
+    r = hr_timeout_leave(&limit, hr_event_wait_as(&borrower->served, "a free connection"));
     note_wait(pool, wish);
     return r == -ETIMEDOUT ? lose_patience(pool) : r;
 }
@@ -358,7 +358,7 @@ int hr_pool_close(hr_pool *pool)
     if (!pool->closed)
         shut(pool);
     pool->refs++;
-    r = hr_event_wait(&pool->quiet);
+    r = hr_event_wait_as(&pool->quiet, "what is lent to come back");
     hr__pool_unref(pool);
     return r;
 }

@@ -201,11 +201,11 @@ int hr_redis_close(hr_redis *redis)
         return r;
     hr__redis_ref(redis);
     hr__redis_shut(redis);
-    r = hr_event_wait(&redis->ended);
+    r = hr_event_wait_as(&redis->ended, "its connection to close");
     if (r >= 0)
         r = hr_pool_close(redis->pool);
     if (r >= 0)
-        r = hr_event_wait(&redis->target.census->none);
+        r = hr_event_wait_as(&redis->target.census->none, "its connections to close");
     hr__redis_unref(redis);
     return r;
 }

@@ -127,7 +127,7 @@ int hr_worker_pool_close(hr_worker_pool *pool)
     r = hr_timeout_enter(&limit, hr_later(pool->options.grace, hr_seconds(1)));
     if (r < 0)
         return r;
-    r = hr_timeout_leave(&limit, hr_event_wait(&pool->alone));
+    r = hr_timeout_leave(&limit, hr_event_wait_as(&pool->alone, "the workers to end"));
     if (r != -ETIMEDOUT)
         return r;
     /* Somebody who left the worker's group holds its standard error open. */
@@ -136,7 +136,7 @@ int hr_worker_pool_close(hr_worker_pool *pool)
         if (worker->minder)
             hr_task_cancel(worker->minder, NULL);
     }
-    return hr_event_wait(&pool->alone);
+    return hr_event_wait_as(&pool->alone, "the workers to end");
 }
 
 hr_worker_pool *hr_worker_pool_free(hr_worker_pool *pool)

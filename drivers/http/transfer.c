@@ -256,7 +256,7 @@ static int wait_until(hr_http_response *t, hr_usec moment)
 {
     struct hr_timeout limit = {0};
     int r = hr_timeout_enter(&limit, moment - hr_now());
-    return r < 0 ? r : hr_timeout_leave(&limit, hr_event_wait(&t->news));
+    return r < 0 ? r : hr_timeout_leave(&limit, hr_event_wait_as(&t->news, "an HTTP server"));
 }
 
 int hr__http_transfer_wait(hr_http_response *t)

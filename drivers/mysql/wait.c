@@ -56,7 +56,7 @@ static int wait_for(struct hr__mysql_wait *wait, enum hr_io_direction direction)
         return fail_wait(wait, wait->failed);
     if (wait->silent || !hr_current_task())
         return fail_wait(wait, HR_ENOTASK);
-    int r = hr_io_wait(wait->wire.io, direction);
+    int r = hr_io_wait_as(wait->wire.io, direction, "a MySQL server");
     return r < 0 ? fail_wait(wait, r) : 1;
 }
 

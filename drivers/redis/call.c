@@ -208,7 +208,7 @@ static int wait_for_room(struct hr__redis_conn *conn, hr_usec span)
     waiter.let_in = false;
     hr_event_init(&waiter.turn);
     hr_list_append(&conn->room, &waiter.link);
-    r = hr_event_wait(&waiter.turn);
+    r = hr_event_wait_as(&waiter.turn, "room for a command to Redis");
     hr_list_remove(&waiter.link);
     if (waiter.let_in)
         conn->letting_in = false;
@@ -288,7 +288,7 @@ int hr__redis_call_begin(struct hr__redis_call *call, struct hr__redis_conn *con
 
 int hr__redis_call_wait(struct hr__redis_call *call)
 {
-    return hr_event_wait(&call->done);
+    return hr_event_wait_as(&call->done, "a reply of Redis");
 }
 
 bool hr__redis_call_take_back(struct hr__redis_call *call)

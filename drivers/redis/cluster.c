@@ -42,9 +42,9 @@ int hr_redis_cluster_close(hr_redis_cluster *cluster)
     hr__cluster_ref(cluster);
     hr__cluster_shut(cluster);
     while (r >= 0 && cluster->learner)
-        r = hr_event_wait(&cluster->told);
+        r = hr_event_wait_as(&cluster->told, "the cluster's map");
     if (r >= 0)
-        r = hr_event_wait(&cluster->none);
+        r = hr_event_wait_as(&cluster->none, "the cluster's connections to close");
     hr__cluster_unref(cluster);
     return r;
 }

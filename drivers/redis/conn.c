@@ -353,7 +353,7 @@ static int write_commands(void *arg)
 {
     struct hr__redis_conn *conn = arg;
     while (!conn->lost) {
-        int r = hr_event_wait(&conn->asked);
+        int r = hr_event_wait_as(&conn->asked, "commands to Redis");
         hr_event_clear(&conn->asked);
         if (r >= 0 && !conn->lost)
             r = write_out(conn);

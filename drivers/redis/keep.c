@@ -145,7 +145,7 @@ static int stay(struct hr_redis *redis, struct hr__redis_conn *conn)
     hr__redis_conn_on_refusal(conn, refused, redis);
     set_state(redis, HR__REDIS_READY);
     tell_user(redis);
-    int r = hr_event_wait(&redis->nudge);
+    int r = hr_event_wait_as(&redis->nudge, "its connection to Redis to end");
     if (r >= 0 && hr__redis_is_up(redis))
         leave(redis);
     tell_user(redis);
@@ -194,7 +194,10 @@ static int take_rest(struct hr_redis *redis, hr_usec span)
     struct hr_timeout limit = {0};
     hr_event_clear(&redis->nudge);
     int r = hr_timeout_enter(&limit, span);
-    return r < 0 ? r : hr_timeout_move_on(&limit, hr_event_wait(&redis->nudge));
+    return r < 0 ? r
+                 : hr_timeout_move_on(
+                       &limit,
+                       hr_event_wait_as(&redis->nudge, "another attempt to connect to Redis"));
 }
 
 static int keep_connected(void *arg)
@@ -250,7 +253,7 @@ static int wait_for_conn(struct hr_redis *redis, bool patient)
                 return r;
         }
         redis->waiting++;
-        int r = hr_event_wait(&redis->moved);
+        int r = hr_event_wait_as(&redis->moved, "a connection to Redis");
         redis->waiting--;
         if (r < 0)
             return hr_fail(r, "%s: cancelled before it was asked", redis->target.name);

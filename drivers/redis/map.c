@@ -290,7 +290,7 @@ static int wait_until_told(struct hr_redis_cluster *cluster, hr_usec deadline)
     struct hr_timeout limit = {0};
     int r = hr_timeout_enter_at(&limit, deadline);
     if (r >= 0)
-        r = hr_timeout_leave(&limit, hr_event_wait(&cluster->told));
+        r = hr_timeout_leave(&limit, hr_event_wait_as(&cluster->told, "the cluster's map"));
     if (r == -ETIMEDOUT)
         return fail_late(cluster);
     return r < 0 ? hr_fail(r, "redis: cancelled before it was asked") : 0;

@@ -264,7 +264,7 @@ int(hr_redis_pubsub_next)(hr_redis_pubsub *pubsub, struct hr_redis_message *ret)
         return fail_missing();
     hr__redis_pubsub_ref(pubsub);
     while (r >= 0 && !pubsub->closed && is_silent(pubsub))
-        r = hr_event_wait(&pubsub->ready);
+        r = hr_event_wait_as(&pubsub->ready, "a message of Redis");
     if (r >= 0)
         r = pubsub->closed ? fail_closed(pubsub) : take_heard(pubsub, ret);
     hr__redis_pubsub_unref(pubsub);
@@ -305,7 +305,7 @@ static int await_outcome(struct hr_redis_pubsub *pubsub, struct hr__redis_subscr
             return hr_fail(-ENOTCONN, "%s: unsubscribed meanwhile", pubsub->redis->target.name);
         if (pubsub->failed != failed)
             return hr_error_raise(&pubsub->error);
-        int r = hr_event_wait(&pubsub->moved);
+        int r = hr_event_wait_as(&pubsub->moved, "a subscription at Redis");
         if (r < 0)
             return r;
     }

@@ -131,7 +131,7 @@ static int idle(struct hr_redis_pubsub *pubsub)
     struct hr_timeout limit = {0};
     int r = hr_timeout_enter(&limit, PING_AFTER);
     if (r == 0)
-        r = hr_timeout_leave(&limit, hr_event_wait(&pubsub->nudge));
+        r = hr_timeout_leave(&limit, hr_event_wait_as(&pubsub->nudge, "what to subscribe to"));
     if (r != -ETIMEDOUT)
         return r;
     r = hr__redis_callf(pubsub->conn, NULL, pubsub->redis->command_timeout, "PING");
@@ -199,7 +199,7 @@ static int connect_and_serve(struct hr_redis_pubsub *pubsub, struct hr_backoff *
 static int until_wanted(struct hr_redis_pubsub *pubsub)
 {
     while (hr_list_empty(&pubsub->subscriptions)) {
-        int r = hr_event_wait(&pubsub->nudge);
+        int r = hr_event_wait_as(&pubsub->nudge, "what to subscribe to");
         hr_event_clear(&pubsub->nudge);
         if (r < 0)
             return r;

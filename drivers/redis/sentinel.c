@@ -330,7 +330,7 @@ static int wait_for_news(struct hr__redis_sentinel *sentinel, struct hr__redis_c
     struct hr_timeout limit = {0};
     int r = hr_timeout_enter(&limit, PING_AFTER);
     if (r == 0)
-        r = hr_timeout_leave(&limit, hr_event_wait(&sentinel->heard));
+        r = hr_timeout_leave(&limit, hr_event_wait_as(&sentinel->heard, "what the sentinels say"));
     if (r != -ETIMEDOUT)
         return r;
     r = hr__redis_callf(conn, NULL, sentinel->target.connect_timeout, "PING");

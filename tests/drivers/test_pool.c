@@ -344,6 +344,29 @@ TEST(close_waits_for_loans_and_refuses_new_ones_22_10)
     pool_end(pool);
 }
 
+static int close_pool(void *pool)
+{
+    return hr_pool_close(pool);
+}
+
+TEST(a_dump_tells_what_of_a_pool_is_waited_for)
+{
+    hr_pool *pool = pool_new(1);
+    struct fake_conn *conn = acquire(pool);
+    int order = 0;
+    struct borrower waiting = {.pool = pool, .order = &order};
+    hr_task *b = hr_create_task("borrower", borrow, &waiting);
+    test_passes(2);
+    ASSERT_TRUE(test_dump_says("borrower                waits for a free connection"));
+    hr_task *a = hr_create_task("closer", close_pool, pool);
+    test_passes(2);
+    ASSERT_TRUE(test_dump_says("closer                  waits for what is lent to come back"));
+    hr_pool_release(pool, conn, HR_POOL_CLEAN);
+    ASSERT_ERR(hr_join(a), 0);
+    ASSERT_ERR(hr_join(b), 0);
+    pool_end(pool);
+}
+
 TEST(close_cuts_an_opening_short)
 {
     hr_pool *pool = pool_new(1);

@@ -77,6 +77,18 @@ void test_passes(int n)
     }
 }
 
+bool test_dump_says(const char *text)
+{
+    char *dump = NULL;
+    size_t size;
+    FILE *file = open_memstream(&dump, &size);
+    hr_dump_tasks(NULL, file);
+    fclose(file);
+    bool says = strstr(dump, text);
+    free(dump);
+    return says;
+}
+
 bool test_strings_equal(const char *a, const char *b)
 {
     return a == b || (a && b && strcmp(a, b) == 0);

@@ -66,6 +66,9 @@ void test_report_collect(const struct hr_report *report, void *cookie);
 /* Lets every ready task and callback run, n times. */
 void test_passes(int n);
 
+/* Whether hr_dump_tasks() says that, of the running loop's tasks. */
+bool test_dump_says(const char *text);
+
 /* Ends the running test, from any task or callback of its thread. Tasks left behind stay as they
  * are; the next test has a new loop. */
 _Noreturn void test_fail(const char *file, int line, const char *fmt, ...) hr_printf_like(3, 4);

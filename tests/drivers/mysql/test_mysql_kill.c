@@ -41,6 +41,7 @@ TEST_REAL(a_statement_that_is_cancelled_is_killed_too)
         tasks[i] = hr_create_task("victim", sleep_long, conns[i]);
     }
     mysql_test_until(running, VICTIMS);
+    ASSERT_TRUE(test_dump_says("victim                  waits for a MySQL server"));
     for (int i = 0; i < VICTIMS; i++) {
         hr_task_cancel(tasks[i], NULL);
         ASSERT_ERR(hr_join(tasks[i]), -ECANCELED);

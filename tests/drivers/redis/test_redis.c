@@ -447,3 +447,21 @@ TEST_REAL(what_others_would_suffer_from_is_refused_on_the_shared_connection)
     ASSERT_ERR(hr_redis_close(redis), 0);
     hr_redis_free(redis);
 }
+
+static int ping(void *redis)
+{
+    return hr_redis_command(redis, NULL, "PING");
+}
+
+TEST_REAL(a_dump_tells_who_waits_for_redis)
+{
+    hr_auto(test_redis_end) struct test_redis server;
+    test_redis_start(&server, NULL);
+    hr_redis *redis = client(server.unix_url, NULL);
+    ASSERT_ERR(hr_redis_command(redis, NULL, "CLIENT PAUSE 20 ALL"), 0);
+    hr_task *task = hr_create_task("pinger", ping, redis);
+    test_passes(3);
+    ASSERT_TRUE(test_dump_says("pinger                  waits for a reply of Redis"));
+    ASSERT_ERR(hr_join(task), 0);
+    client_end(redis);
+}
