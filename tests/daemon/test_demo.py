@@ -67,17 +67,32 @@ def test_kept_it_carries_what_is_pushed_until_it_is_stopped(demo, session_folder
     assert not os.path.exists(folder)
 
 
-@pytest.mark.parametrize(
-    "command", ["demo", "bench", "test", "lint", "sanitize", "fuzz", "package", "deps", "build"])
-def test_a_command_is_explained_at_once_and_without_a_build(command, tmp_path):
+@pytest.fixture
+def dev(tmp_path):
+    """dev("demo", "--help") runs that in a clone that has nothing to build, and must not try."""
     shutil.copy(os.path.join(ROOT, "dev"), tmp_path)
     for folder in ("demo", "bench"):
         shutil.copytree(os.path.join(ROOT, "tests", folder), tmp_path / "tests" / folder,
                         ignore=lambda _, names: [name for name in names if not name.endswith(".py")])
+    yield lambda *words: subprocess.run([tmp_path / "dev", *words], capture_output=True, text=True,
+                                        timeout=60, check=False)
+    assert not (tmp_path / "build").exists()
+
+
+@pytest.mark.parametrize(
+    "command", ["demo", "bench", "test", "lint", "sanitize", "fuzz", "package", "deps", "build"])
+def test_a_command_is_explained_at_once_and_without_a_build(command, dev):
     for option in ("-h", "--help"):
-        done = subprocess.run([tmp_path / "dev", command, option], capture_output=True, text=True,
-                              timeout=60, check=False)
+        done = dev(command, option)
         own = command if command in ("demo", "bench") else "COMMAND"
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith(f"usage: ./dev {own}")
-    assert not (tmp_path / "build").exists()
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--kepp"], "unrecognized arguments: --kepp"),
+    (["--orders", "10"], "at least 1000"),
+], ids=["option", "value"])
+def test_a_demo_that_cannot_be_is_refused_before_anything_is_built(words, said, dev):
+    done = dev("demo", *words)
+    assert done.returncode == 2 and said in done.stderr

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What ./dev demo may be asked for. By itself it needs nothing that would have to be installed, so
-that --help is answered at once."""
+that --help and what cannot be are answered at once."""
 import argparse
 
 
@@ -18,4 +18,4 @@ def arguments(args=None):
 
 
 if __name__ == "__main__":
-    arguments(["--help"])
+    arguments()
