@@ -14,8 +14,12 @@ static const hr_task *only;
 
 int __real_hr_io_wait(hr_io *io, int directions);
 int __wrap_hr_io_wait(hr_io *io, int directions);
+int __real_hr_io_wait_as(hr_io *io, int directions, const char *what);
+int __wrap_hr_io_wait_as(hr_io *io, int directions, const char *what);
 int __real_hr_event_wait(hr_event *event);
 int __wrap_hr_event_wait(hr_event *event);
+int __real_hr_event_wait_as(hr_event *event, const char *what);
+int __wrap_hr_event_wait_as(hr_event *event, const char *what);
 int __real_hr_yield(void);
 int __wrap_hr_yield(void);
 
@@ -33,11 +37,24 @@ int __wrap_hr_io_wait(hr_io *io, int directions)
     return __real_hr_io_wait(io, directions);
 }
 
+int __wrap_hr_io_wait_as(hr_io *io, int directions, const char *what)
+{
+    count(TEST_WAITS_IO);
+    return __real_hr_io_wait_as(io, directions, what);
+}
+
 int __wrap_hr_event_wait(hr_event *event)
 {
     if (!event->set)
         count(TEST_WAITS_ALL);
     return __real_hr_event_wait(event);
+}
+
+int __wrap_hr_event_wait_as(hr_event *event, const char *what)
+{
+    if (!event->set)
+        count(TEST_WAITS_ALL);
+    return __real_hr_event_wait_as(event, what);
 }
 
 int __wrap_hr_yield(void)
