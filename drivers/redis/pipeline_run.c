@@ -277,8 +277,9 @@ static bool heed_outcomes(hr_redis *redis, const hr_redis_pipeline *p)
 {
     struct hr_error why = {0};
     bool left = false;
+    size_t outcomes = p->outcomes ? p->count : 0;
     hr_error_copy(&why, hr_last_error());
-    for (size_t i = 0; i < p->count && !left; i++)
+    for (size_t i = 0; i < outcomes && !left; i++)
         left = p->outcomes[i].code == HR_EREPLY &&
                hr__redis_heed_refusal(redis, hr__redis_fail_reply(p->outcomes[i].reply));
     (void)hr_error_raise(&why);
