@@ -194,10 +194,10 @@ static int take_rest(struct hr_redis *redis, hr_usec span)
     struct hr_timeout limit = {0};
     hr_event_clear(&redis->nudge);
     int r = hr_timeout_enter(&limit, span);
-    return r < 0 ? r
-                 : hr_timeout_move_on(
-                       &limit,
-                       hr_event_wait_as(&redis->nudge, "another attempt to connect to Redis"));
+    if (r < 0)
+        return r;
+    r = hr_event_wait_as(&redis->nudge, "another attempt to connect to Redis");
+    return hr_timeout_move_on(&limit, r);
 }
 
 static int keep_connected(void *arg)

@@ -41,28 +41,44 @@ static int push_much(void *arg)
     return hr_redis_command(arg, NULL, "X %b", value, sizeof(value));
 }
 
-/* The socket takes no more: what is asked from now on stays here. */
-static void fill_socket(hr_redis *redis, hr_task *tasks[], int n)
+enum { FILLERS = 200, ASKERS = 300 };
+
+/* A client whose server reads nothing yet, and whose socket takes no more: what is asked from now
+ * on stays here. */
+struct stuck {
+    struct fake_redis fake;
+    hr_task *fillers[FILLERS];
+    hr_redis *redis;
+};
+
+static struct hr__redis_conn *stuck_begin(struct stuck *s)
 {
-    for (int i = 0; i < n; i++)
-        tasks[i] = hr_create_task("filler", push_much, redis);
+    may_read = false;
+    fake_start(&s->fake, echo_later, NULL);
+    s->redis = fake_client(&s->fake, &(struct hr_redis_options){.command_timeout = hr_ms(900)});
+    for (int i = 0; i < FILLERS; i++)
+        s->fillers[i] = hr_create_task("filler", push_much, s->redis);
     ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    return s->redis->conn;
 }
 
-enum { FILLERS = 200, ASKERS = 300 };
+static void stuck_end(struct stuck *s)
+{
+    may_read = true;
+    for (int i = 0; i < FILLERS; i++)
+        ASSERT_ERR(hr_join(s->fillers[i]), 0);
+    fake_client_end(s->redis, &s->fake);
+}
 
 TEST(what_is_taken_back_leaves_the_others_whole_and_in_order)
 {
-    struct fake_redis fake;
+    struct stuck s;
     static struct fake_asker askers[ASKERS];
-    hr_task *fillers[FILLERS], *tasks[ASKERS];
+    hr_task *tasks[ASKERS];
     uint32_t dice = 7;
-    may_read = false;
-    fake_start(&fake, echo_later, NULL);
-    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(900)});
-    fill_socket(redis, fillers, FILLERS);
+    stuck_begin(&s);
     for (int i = 0; i < ASKERS; i++) {
-        askers[i] = (struct fake_asker){.redis = redis, .number = i};
+        askers[i] = (struct fake_asker){.redis = s.redis, .number = i};
         tasks[i] = hr_create_task(NULL, fake_ask, &askers[i]);
     }
     ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
@@ -84,18 +100,17 @@ TEST(what_is_taken_back_leaves_the_others_whole_and_in_order)
             ASSERT_TRUE(askers[i].matched);
     }
     ASSERT_TRUE(cancelled > ASKERS / 4 && cancelled < ASKERS);
-    for (int i = 0; i < FILLERS; i++)
-        ASSERT_ERR(hr_join(fillers[i]), 0);
-    fake_client_end(redis, &fake);
+    stuck_end(&s);
 }
 
-static void begin(struct hr__redis_call *call, hr_redis *redis, const char *value, size_t size)
+static void begin(struct hr__redis_call *call, hr_redis *redis, const char *value, size_t size,
+                  hr_usec span)
 {
     const char *argv[] = {"GET", value};
     const size_t lens[] = {3, size};
     struct hr__redis_request request = {.argc = 2, .argv = argv, .lens = lens};
     *call = (struct hr__redis_call){.conn = NULL};
-    ASSERT_ERR(hr__redis_call_begin(call, redis->conn, &request, hr_ms(900)), 0);
+    ASSERT_ERR(hr__redis_call_begin(call, redis->conn, &request, span), 0);
 }
 
 static void take_back(struct hr__redis_call *call)
@@ -106,44 +121,31 @@ static void take_back(struct hr__redis_call *call)
 
 TEST(what_is_asked_and_taken_back_over_and_over_does_not_pile_up)
 {
-    struct fake_redis fake;
-    hr_task *fillers[FILLERS];
-    may_read = false;
-    fake_start(&fake, echo_later, NULL);
-    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(900)});
-    fill_socket(redis, fillers, FILLERS);
-    const struct hr__redis_conn *conn = redis->conn;
+    struct stuck s;
+    const struct hr__redis_conn *conn = stuck_begin(&s);
     size_t bytes = conn->out.capacity;
     for (int i = 0; i < 200000; i++) {
         struct hr__redis_call call;
-        begin(&call, redis, "a", 1);
+        begin(&call, s.redis, "a", 1, hr_ms(900));
         take_back(&call);
     }
     ASSERT_TRUE(conn->out.capacity <= 4 * bytes);
     ASSERT_TRUE(conn->line.capacity <= 65536);
-    may_read = true;
-    for (int i = 0; i < FILLERS; i++)
-        ASSERT_ERR(hr_join(fillers[i]), 0);
-    fake_client_end(redis, &fake);
+    stuck_end(&s);
 }
 
 TEST(what_is_taken_back_leaves_its_room_to_who_waits_for_it)
 {
-    struct fake_redis fake;
+    struct stuck s;
     static char value[400000];
-    hr_task *fillers[FILLERS];
-    may_read = false;
-    fake_start(&fake, echo_later, NULL);
-    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(900)});
-    fill_socket(redis, fillers, FILLERS);
-    struct hr__redis_conn *conn = redis->conn;
+    struct hr__redis_conn *conn = stuck_begin(&s);
     size_t before = hr__redis_conn_pending(conn);
     struct hr__redis_call stays, goes;
     memset(value, 'v', sizeof(value));
-    begin(&stays, redis, value, 400000);
-    begin(&goes, redis, value, 150000);
+    begin(&stays, s.redis, value, 400000, hr_ms(900));
+    begin(&goes, s.redis, value, 150000, hr_ms(900));
     conn->limits.max_pending = before + 500000;
-    struct fake_asker asker = {.redis = redis, .number = 1};
+    struct fake_asker asker = {.redis = s.redis, .number = 1};
     hr_task *waits = hr_create_task("waits", fake_ask, &asker);
     test_passes(3);
     ASSERT_FALSE(hr_list_empty(&conn->room));
@@ -155,29 +157,18 @@ TEST(what_is_taken_back_leaves_its_room_to_who_waits_for_it)
     may_read = true;
     ASSERT_ERR(hr_join(waits), 0);
     ASSERT_TRUE(asker.matched);
-    for (int i = 0; i < FILLERS; i++)
-        ASSERT_ERR(hr_join(fillers[i]), 0);
-    fake_client_end(redis, &fake);
+    stuck_end(&s);
 }
 
 TEST(what_waits_for_room_gets_that_of_commands_whose_time_is_up_and_has_its_own_time)
 {
-    struct fake_redis fake;
+    struct stuck s;
     static char value[4000];
-    hr_task *fillers[FILLERS];
-    may_read = false;
-    fake_start(&fake, echo_later, NULL);
-    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(900)});
-    fill_socket(redis, fillers, FILLERS);
-    struct hr__redis_conn *conn = redis->conn;
+    struct hr__redis_conn *conn = stuck_begin(&s);
     struct hr__redis_call ends;
-    const char *argv[] = {"GET", value};
-    const size_t lens[] = {3, sizeof(value)};
-    struct hr__redis_request request = {.argc = 2, .argv = argv, .lens = lens};
-    ends = (struct hr__redis_call){.conn = NULL};
-    ASSERT_ERR(hr__redis_call_begin(&ends, conn, &request, hr_ms(500)), 0);
+    begin(&ends, s.redis, value, sizeof(value), hr_ms(500));
     conn->limits.max_pending = hr__redis_conn_pending(conn);
-    struct fake_asker asker = {.redis = redis, .number = 1};
+    struct fake_asker asker = {.redis = s.redis, .number = 1};
     hr_usec since = test_clock_now();
     hr_task *waits = hr_create_task("waits", fake_ask, &asker);
     test_passes(3);
@@ -191,25 +182,20 @@ TEST(what_waits_for_room_gets_that_of_commands_whose_time_is_up_and_has_its_own_
     ASSERT_ERR(asker.code, -ETIMEDOUT);
     ASSERT_EQ(test_clock_now(), since + hr_ms(900));
     for (int i = 0; i < FILLERS; i++)
-        ASSERT_TRUE(hr_join(fillers[i]) < 0);
-    fake_client_end(redis, &fake);
+        ASSERT_TRUE(hr_join(s.fillers[i]) < 0);
+    fake_client_end(s.redis, &s.fake);
 }
 
 TEST(a_large_command_does_not_keep_its_memory)
 {
-    struct fake_redis fake;
-    hr_task *fillers[FILLERS];
-    may_read = false;
-    fake_start(&fake, echo_later, NULL);
-    hr_redis *redis = fake_client(&fake, NULL);
-    fill_socket(redis, fillers, FILLERS);
-    const struct hr__redis_conn *conn = redis->conn;
+    struct stuck s;
+    const struct hr__redis_conn *conn = stuck_begin(&s);
     ASSERT_TRUE(conn->out.capacity > 256 * 1024);
     may_read = true;
     for (int i = 0; i < FILLERS; i++)
-        ASSERT_ERR(hr_join(fillers[i]), 0);
+        ASSERT_ERR(hr_join(s.fillers[i]), 0);
     ASSERT_TRUE(conn->out.capacity <= 256 * 1024);
-    fake_client_end(redis, &fake);
+    fake_client_end(s.redis, &s.fake);
 }
 
 TEST(a_connection_that_retires_ends_as_the_last_command_is_taken_back)
@@ -222,8 +208,8 @@ TEST(a_connection_that_retires_ends_as_the_last_command_is_taken_back)
     hr_redis *redis = fake_client(&fake, NULL);
     ASSERT_ERR(hr__redis_get_conn(redis, &conn), 0);
     hr__redis_conn_ref(conn);
-    begin(&one, redis, "a", 1);
-    begin(&other, redis, "b", 1);
+    begin(&one, redis, "a", 1, hr_ms(900));
+    begin(&other, redis, "b", 1, hr_ms(900));
     redis->up_since -= hr_seconds(5);
     hr__redis_leave_server(redis);
     take_back(&other);
@@ -262,18 +248,11 @@ static hr_usec cost_of_leaving(hr_redis *redis, size_t n, size_t step)
 
 TEST(to_take_back_many_costs_each_as_much_as_to_take_back_a_few)
 {
-    struct fake_redis fake;
-    hr_task *fillers[FILLERS];
-    may_read = false;
-    fake_start(&fake, echo_later, NULL);
-    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(900)});
-    fill_socket(redis, fillers, FILLERS);
-    hr_usec few = cost_of_leaving(redis, MANY / TIMES, 1), most = 8 * TIMES * few;
-    ASSERT_TRUE(cost_of_leaving(redis, MANY, 1) < most);
-    ASSERT_TRUE(cost_of_leaving(redis, MANY, MANY - 1) < most); /* the newest first */
-    ASSERT_TRUE(cost_of_leaving(redis, MANY, 17) < most);
-    may_read = true;
-    for (int i = 0; i < FILLERS; i++)
-        ASSERT_ERR(hr_join(fillers[i]), 0);
-    fake_client_end(redis, &fake);
+    struct stuck s;
+    stuck_begin(&s);
+    hr_usec few = cost_of_leaving(s.redis, MANY / TIMES, 1), most = 8 * TIMES * few;
+    ASSERT_TRUE(cost_of_leaving(s.redis, MANY, 1) < most);
+    ASSERT_TRUE(cost_of_leaving(s.redis, MANY, MANY - 1) < most); /* the newest first */
+    ASSERT_TRUE(cost_of_leaving(s.redis, MANY, 17) < most);
+    stuck_end(&s);
 }
