@@ -177,6 +177,53 @@ TEST_PLAIN(l3_threads_that_wait_at_a_fork_wait_in_the_parent_alone)
     close(gate.pipe[1]);
 }
 
+static void hear(void *count)
+{
+    ++*(int *)count;
+}
+
+TEST_REAL(l3_a_signal_that_came_to_the_parent_is_not_the_childs)
+{
+    int heard = 0;
+    ASSERT_ERR(hr_add_signal_handler(SIGUSR1, hear, &heard), 0);
+    raise(SIGUSR1);
+    pid_t child = begin_child();
+    if (child == 0) {
+        OR_DIE(hr_sleep(hr_ms(1)) == 0 && heard == 0);
+        raise(SIGUSR1);
+        OR_DIE(hr_sleep(hr_ms(1)) == 0 && heard == 1);
+        _exit(FINE);
+    }
+    expect_fine(child);
+    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+    ASSERT_EQ(heard, 1);
+    ASSERT_TRUE(hr_remove_signal_handler(SIGUSR1));
+}
+
+TEST_REAL(l3_descriptors_beyond_a_limit_that_was_lowered_are_missed_and_not_the_end)
+{
+    int fds[2];
+    ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
+    pid_t child = begin_child();
+    if (child == 0) {
+        struct rlimit limit;
+        getrlimit(RLIMIT_NOFILE, &limit);
+        limit.rlim_cur = 3; /* all that the loop had lies beyond */
+        setrlimit(RLIMIT_NOFILE, &limit);
+        close(STDIN_FILENO);
+        close(STDOUT_FILENO); /* there is room for what is the loop's own, and none for its base */
+        OR_DIE(hr_wait_fd(fds[0], HR_READ) == -EMFILE);
+        OR_DIE(hr_sleep(hr_ms(1)) == 0);
+        _exit(FINE);
+    }
+    expect_fine(child);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* The parent's other threads allocate while it forks. */
+#ifndef FORKS_LOCK_THE_ALLOCATOR
+
 static int nothing(void *arg)
 {
     return 0;
@@ -217,29 +264,6 @@ TEST_PLAIN(l3_a_lock_that_another_thread_holds_at_a_fork_is_free_in_the_child)
         ASSERT_EQ(pthread_join(threads[i], NULL), 0);
 }
 
-static void hear(void *count)
-{
-    ++*(int *)count;
-}
-
-TEST_REAL(l3_a_signal_that_came_to_the_parent_is_not_the_childs)
-{
-    int heard = 0;
-    ASSERT_ERR(hr_add_signal_handler(SIGUSR1, hear, &heard), 0);
-    raise(SIGUSR1);
-    pid_t child = begin_child();
-    if (child == 0) {
-        OR_DIE(hr_sleep(hr_ms(1)) == 0 && heard == 0);
-        raise(SIGUSR1);
-        OR_DIE(hr_sleep(hr_ms(1)) == 0 && heard == 1);
-        _exit(FINE);
-    }
-    expect_fine(child);
-    ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
-    ASSERT_EQ(heard, 1);
-    ASSERT_TRUE(hr_remove_signal_handler(SIGUSR1));
-}
-
 static void ignore(void *arg) {}
 
 TEST_PLAIN(l3_a_loop_with_a_thread_is_lost_in_the_child_also_when_that_has_not_come_to_it)
@@ -259,25 +283,6 @@ TEST_PLAIN(l3_a_loop_with_a_thread_is_lost_in_the_child_also_when_that_has_not_c
     }
 }
 
-TEST_REAL(l3_descriptors_beyond_a_limit_that_was_lowered_are_missed_and_not_the_end)
-{
-    int fds[2];
-    ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
-    pid_t child = begin_child();
-    if (child == 0) {
-        struct rlimit limit;
-        getrlimit(RLIMIT_NOFILE, &limit);
-        limit.rlim_cur = 3; /* all that the loop had lies beyond */
-        setrlimit(RLIMIT_NOFILE, &limit);
-        close(STDIN_FILENO);
-        close(STDOUT_FILENO); /* there is room for what is the loop's own, and none for its base */
-        OR_DIE(hr_wait_fd(fds[0], HR_READ) == -EMFILE);
-        OR_DIE(hr_sleep(hr_ms(1)) == 0);
-        _exit(FINE);
-    }
-    expect_fine(child);
-    close(fds[0]);
-    close(fds[1]);
-}
+#endif
 
 #endif

@@ -11,15 +11,26 @@
 
 #include "tests/support/hrtest.h"
 
-/* ThreadSanitizer forgets at a fork what other stacks of the thread have done, and tells races.
- * clang and gcc say differently that it is there. */
+/*
+ * clang and gcc say differently that a sanitizer is there.
+ *
+ * ThreadSanitizer forgets at a fork what other stacks of the thread have done, and tells races.
+ * AddressSanitizer's allocator, unlike glibc's, does not let go of its locks in a child: for one
+ * that another thread held at the fork, the child waits forever.
+ */
 #ifdef __has_feature
 #if __has_feature(thread_sanitizer)
 #define FORKS_CONFUSE_THE_SANITIZER
 #endif
+#if __has_feature(address_sanitizer)
+#define FORKS_LOCK_THE_ALLOCATOR
+#endif
 #endif
 #ifdef __SANITIZE_THREAD__
 #define FORKS_CONFUSE_THE_SANITIZER
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define FORKS_LOCK_THE_ALLOCATOR
 #endif
 
 /* What fails in a child ends it: no report, no other test. */
