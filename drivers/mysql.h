@@ -93,7 +93,8 @@ HR_PUBLIC void hr_mysql_pool_flush(hr_mysql_pool *pool);
  *   HR_ELOST     sent, and the connection was lost: no telling whether it was done
  *   -ETIMEDOUT   no answer in query_timeout; the connection is closed; sent tells
  *   -ECANCELED   the task was cancelled; the connection is closed; sent tells. Of both the message
- *                names limit and statement, the latter cut short and without its quoted texts
+ *                names limit and statement, the latter cut short and without numbers and quoted
+ *                texts
  *   -EMSGSIZE    a result larger than max_result; the connection is closed
  *   -EPROTO      what the server says makes no sense; the connection is closed
  *   -EBUSY       another task's call on this connection is under way, or a cursor's rows are left

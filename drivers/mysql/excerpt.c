@@ -6,8 +6,9 @@
 
 #include "drivers/mysql/words.h"
 
-#define ELLIPSIS "…"
-#define HIDDEN   "'…'"
+#define ELLIPSIS      "…"
+#define HIDDEN_TEXT   "'…'"
+#define HIDDEN_NUMBER "…"
 
 struct excerpt {
     char *to;
@@ -66,9 +67,14 @@ void hr__mysql_excerpt(const char *sql, char ret[HR__MYSQL_EXCERPT_MAX])
             put(&e, " ", *next ? 1 : 0);
             continue;
         }
+        next = hr__mysql_skip_number(p);
+        if (next > p) {
+            put(&e, HIDDEN_NUMBER, strlen(HIDDEN_NUMBER));
+            continue;
+        }
         next = hr__mysql_skip_piece(p);
         if (*p == '\'' || *p == '"')
-            put(&e, HIDDEN, strlen(HIDDEN));
+            put(&e, HIDDEN_TEXT, strlen(HIDDEN_TEXT));
         else
             put_shown(&e, p, next);
     }

@@ -49,6 +49,44 @@ const char *hr__mysql_skip_piece(const char *p)
     return p;
 }
 
+static const char *skip_digits(const char *p)
+{
+    while (isdigit((unsigned char)*p))
+        p++;
+    return p;
+}
+
+static const char *skip_hex(const char *p)
+{
+    while (isxdigit((unsigned char)*p))
+        p++;
+    return p;
+}
+
+static const char *skip_exponent(const char *p)
+{
+    if (*p != 'e' && *p != 'E')
+        return p;
+    const char *digits = p[1] == '+' || p[1] == '-' ? p + 2 : p + 1;
+    return isdigit((unsigned char)*digits) ? skip_digits(digits) : p;
+}
+
+/* 2fa is a name, and so is what follows the point of t.2fa; 1.5x are a number and a name. */
+const char *hr__mysql_skip_number(const char *p)
+{
+    if (*p == '0' && p[1] && strchr("xXbB", p[1])) {
+        const char *end = skip_hex(p + 2);
+        return in_word(*end) ? p : end;
+    }
+    const char *digits = skip_digits(p), *end = digits;
+    if (*end == '.' && (digits > p || isdigit((unsigned char)end[1])))
+        end = skip_digits(end + 1);
+    if (end > p)
+        end = skip_exponent(end);
+    bool may_be_name = digits == p || end == digits;
+    return may_be_name && in_word(*end) ? p : end;
+}
+
 const char *hr__mysql_skip_space(const char *p)
 {
     while (isspace((unsigned char)*p) || hr__mysql_is_comment(p))

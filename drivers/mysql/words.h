@@ -11,6 +11,9 @@
  * its "@"s), or one character. p is not at the end. */
 const char *hr__mysql_skip_piece(const char *p);
 
+/* Past the number, without its sign, that begins at p; p where there is none. */
+const char *hr__mysql_skip_number(const char *p);
+
 bool hr__mysql_is_comment(const char *p);
 
 /* Past white space and comments. */
