@@ -4,7 +4,7 @@
  *
  * The server takes an array of an INSERT as one statement, and one of an UPDATE or DELETE as many.
  * Of the latter it numbers no rows, and where they return rows the library loses the thread, so
- * those go one by one. So that a refused row leaves nothing, a savepoint goes in front wherever
+ * those go one by one, as does a DELETE of several tables, of which it takes no array. So that a refused row leaves nothing, a savepoint goes in front wherever
  * there may be several, and outside of a transaction one of our own around them. Going back would
  * wipe the server's diagnostics, so the refused row is asked for before.
  */
@@ -15,6 +15,7 @@
 #include "drivers/missing.h"
 #include "drivers/mysql/call.h"
 #include "drivers/mysql/columns.h"
+#include "drivers/mysql/excerpt.h"
 #include "drivers/mysql/reader.h"
 #include "drivers/mysql/refused.h"
 #include "drivers/mysql/values.h"
@@ -234,12 +235,40 @@ static hr_async int send_some(struct bulk *bulk, size_t from, size_t rows, size_
                                 : send_some_as_text(bulk, from, rows, ret_rows);
 }
 
+/* A trigger may say it, too, when rows have been changed already. */
+static hr_async int go_one_by_one(struct bulk *bulk)
+{
+    bulk->one_by_one = true;
+    int r = bulk->savepoint || bulk->transaction ? take_back(bulk) : 0;
+    bulk->transaction = false;
+    return r;
+}
+
+static bool takes_no_array(const struct bulk *bulk)
+{
+    return bulk->conn->has_bulk && !bulk->one_by_one &&
+           hr_last_error()->native == ER_UNSUPPORTED_PS;
+}
+
+/* The first rows, in another way where the server has refused to take an array of the statement.
+ * An INSERT is told what is wrong with it as by those that know no arrays. */
+static hr_async int send_first(struct bulk *bulk, size_t from, size_t *ret_rows)
+{
+    int r = send_some(bulk, from, bulk->rows, ret_rows);
+    if (r != HR_EREPLY || bulk->conn->broken || bulk->conn->ahead_refused || !takes_no_array(bulk))
+        return r;
+    if (bulk->inserts)
+        return hr__mysql_values_parse(bulk->sql, bulk->columns.n, &bulk->values) < 0 ? -EINVAL : r;
+    r = go_one_by_one(bulk);
+    return r < 0 ? r : send_some(bulk, from, bulk->rows, ret_rows);
+}
+
 static hr_async int send_all(struct bulk *bulk, size_t from)
 {
     uint64_t affected = 0;
     for (size_t done = 0, n = 0; done < bulk->rows; done += n) {
         size_t left = bulk->rows - done;
-        int r = send_some(bulk, from + done, left, &n);
+        int r = done == 0 ? send_first(bulk, from, &n) : send_some(bulk, from + done, left, &n);
         if (r == HR_EREPLY && !bulk->conn->broken && !bulk->conn->ahead_refused)
             return refused(bulk, done);
         if (r < 0)
@@ -250,10 +279,40 @@ static hr_async int send_all(struct bulk *bulk, size_t from)
     return r < 0 ? r : hr__mysql_count(affected);
 }
 
-static bool begins_with(const char *sql, const char *word)
+static bool is_at(const char *p, const char *word)
 {
-    const char *start = hr__mysql_skip_space(sql);
-    return *start && hr__mysql_is_word(start, hr__mysql_skip_piece(start), word);
+    return *p && hr__mysql_is_word(p, hr__mysql_skip_piece(p), word);
+}
+
+static const char *next_word(const char *p)
+{
+    return hr__mysql_skip_space(hr__mysql_skip_piece(p));
+}
+
+/* Where the statement says what it does: SET STATEMENT … FOR may stand in front. */
+static const char *verb_of(const char *sql)
+{
+    const char *first = hr__mysql_skip_space(sql), *p = first;
+    if (!is_at(p, "set") || !is_at(next_word(p), "statement"))
+        return first;
+    while (*p && !is_at(p, "for"))
+        p = next_word(p);
+    return *p ? next_word(p) : first;
+}
+
+/* A server that takes arrays takes them of EXPLAIN as well, and answers out of turn. */
+static int check_verb(struct bulk *bulk)
+{
+    const char *verb = verb_of(bulk->sql);
+    bulk->inserts = is_at(verb, "insert") || is_at(verb, "replace");
+    if (bulk->inserts || is_at(verb, "update") || is_at(verb, "delete"))
+        return 0;
+    char sql[HR__MYSQL_EXCERPT_MAX];
+    hr__mysql_excerpt(bulk->sql, sql);
+    return hr_fail(-EINVAL,
+                   "mysql %s: a bulk is an INSERT, REPLACE, UPDATE or DELETE; of others have "
+                   "hr_mysql_exec() or hr_mysql_query() run one a row: \"%s\"",
+                   bulk->conn->host->name, sql);
 }
 
 static bool returns_rows(const char *sql)
@@ -279,9 +338,11 @@ static hr_async int run(struct bulk *bulk, size_t from)
         return hr_fail(-EINVAL, "a bulk of %zu columns and %zu rows", bulk->columns.n, bulk->rows);
     if (bulk->rows == 0)
         return 0;
-    bulk->inserts = !begins_with(bulk->sql, "update") && !begins_with(bulk->sql, "delete");
+    int r = check_verb(bulk);
+    if (r < 0)
+        return r;
     bulk->one_by_one = !bulk->inserts && (!conn->has_bulk || returns_rows(bulk->sql));
-    int r = hr__mysql_columns_check(&bulk->columns, from, bulk->rows);
+    r = hr__mysql_columns_check(&bulk->columns, from, bulk->rows);
     if (r == 0 && !conn->has_bulk && bulk->inserts)
         r = hr__mysql_values_parse(bulk->sql, bulk->columns.n, &bulk->values);
     if (r < 0)

@@ -26,9 +26,11 @@ struct hr_mysql_column {
  * Outside of one, what takes the server several statements is a transaction of its own. Returns the
  * affected rows. Values are borrowed until it returns. What does not fit in max_allowed_packet goes
  * in several statements, in order. An UPDATE or DELETE goes row by row, a round trip each, to a
- * server without arrays, and with RETURNING. Codes as hr_mysql_exec(), HR_ELOST for a COMMIT of
- * unknown outcome as well; -EINVAL for a statement of another form (with arrays the server may say
- * that, HR_EREPLY 1295), a column of another type, a double that is not finite. */
+ * server without arrays, and with RETURNING; so does a DELETE of several tables. Codes as
+ * hr_mysql_exec(), HR_ELOST for a COMMIT of unknown outcome as well; -EINVAL for a statement of
+ * another form, before anything is done (what else of an INSERT a server can take as an array, as
+ * ON DUPLICATE KEY UPDATE with question marks, only one without arrays refuses), a column of
+ * another type, a double that is not finite. */
 HR_PUBLIC hr_async int hr_mysql_bulk(hr_mysql_conn *conn, const char *sql,
                                      const struct hr_mysql_column *columns, size_t n_columns,
                                      size_t from, size_t rows);

@@ -228,3 +228,81 @@ TEST_REAL(a_bulk_gives_back_the_rows_that_the_server_made_of_it)
     }
     mysql_test_done(pool);
 }
+
+/* Refused alike, whether arrays can be sent or not, and the transaction goes on. */
+static void expect_no_bulk(const char *sql, const char *what)
+{
+    struct batch b;
+    batch_init(&b);
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    for (int plain = 0; plain < 2; plain++) {
+        hr_mysql_conn *conn = enter(pool, IN_A_SCOPE, plain);
+        ASSERT_EQ(hr_mysql_exec(conn, "UPDATE t SET v = 200 WHERE id = 39", HR_NO_ARGS), !plain);
+        ASSERT_ERR(hr_mysql_bulk(conn, sql, &b.columns[1], 1, 0, ROWS), -EINVAL);
+        ASSERT_TRUE(strstr(hr_last_error()->message, what));
+        ASSERT_EQ(hr_mysql_refused_row(conn), 0);
+        ASSERT_TRUE(hr_mysql_in_transaction(conn));
+        leave(conn, IN_A_SCOPE);
+        ASSERT_EQ(mysql_test_number(changed), 1);
+    }
+    mysql_test_done(pool);
+}
+
+TEST_REAL(a_statement_that_is_no_bulk_is_refused_alike_with_arrays_and_without)
+{
+    static const char advice[] = "a bulk is an INSERT, REPLACE, UPDATE or DELETE; of others have "
+                                 "hr_mysql_exec() or hr_mysql_query() run one a row: ";
+    static const char *const others[] = {
+        "SELECT ?",
+        "VALUES (?)",
+        "DO ?",
+        "SET @a = ?",
+        "EXPLAIN INSERT INTO t (v) VALUES (?)",
+        "SET STATEMENT max_statement_time = 9 FOR SELECT ?",
+        "",
+        "set statement",
+    };
+    for (size_t i = 0; i < HR_ARRAY_LEN(others); i++)
+        expect_no_bulk(others[i], advice);
+    expect_no_bulk("SELECT 'secret', ? /* x */", "run one a row: \"SELECT '…', ?\"");
+    expect_no_bulk("INSERT INTO t (v) SELECT ?",
+                   "a bulk statement reads INSERT … VALUES (…) with 1 question marks there");
+}
+
+TEST_REAL(a_bulk_deletes_from_several_tables_where_no_array_does)
+{
+    struct batch b;
+    static const char delete[] = "DELETE t FROM t, (SELECT 1) AS one WHERE id = ?";
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    for (int way = 0; way < 6; way++) {
+        batch_init(&b);
+        hr_mysql_conn *conn = enter(pool, (enum where)(way / 2), way % 2);
+        ASSERT_EQ(hr_mysql_bulk(conn, delete, &b.columns[1], 1, 10, 3), 3);
+        ASSERT_EQ(hr_mysql_bulk(conn, delete, &b.columns[1], 1, 10, 1), 0);
+        leave(conn, (enum where)(way / 2));
+        ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM test.t"), ROWS - 3);
+    }
+    mysql_test_done(pool);
+}
+
+TEST_REAL(a_bulk_update_with_settings_of_its_own_is_all_or_nothing_too)
+{
+    struct batch b;
+    static const char limited[] = "SET STATEMENT max_statement_time = 9 FOR "
+                                  "UPDATE t SET v = ? WHERE id = ?";
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    for (int way = 0; way < 6; way++) {
+        batch_init(&b);
+        hr_mysql_conn *conn = enter(pool, (enum where)(way / 2), way % 2);
+        b.values[30] = 107; /* a duplicate */
+        ASSERT_ERR(hr_mysql_bulk(conn, limited, b.columns, 2, 0, ROWS), HR_EREPLY);
+        ASSERT_EQ(hr_last_error()->native, 1062);
+        leave(conn, (enum where)(way / 2));
+        ASSERT_EQ(mysql_test_number(changed), 0);
+        conn = enter(pool, (enum where)(way / 2), way % 2);
+        ASSERT_EQ(hr_mysql_bulk(conn, limited, b.columns, 2, 0, 30), 30);
+        leave(conn, (enum where)(way / 2));
+        ASSERT_EQ(mysql_test_number(changed), 30);
+    }
+    mysql_test_done(pool);
+}
