@@ -130,7 +130,6 @@ int hr__mysql_borrow(hr_mysql_pool *pool, hr_mysql_conn **ret)
     conn->given_back = false;
     conn->scope = false;
     conn->ended = false;
-    conn->reads_only = false;
     conn->ahead_refused = false;
     conn->savepoints = conn->undo = 0;
     *ret = conn;
@@ -174,7 +173,7 @@ void hr_mysql_release(hr_mysql_conn *conn)
     enum hr_pool_return state = HR_POOL_CLEAN;
     if (conn->broken)
         state = HR_POOL_BROKEN;
-    else if (conn->ahead || conn->ahead_exec || conn->isolated ||
+    else if (conn->ahead || conn->ahead_exec || conn->altered ||
              (conn->mysql->server_status & SERVER_STATUS_IN_TRANS))
         state = HR_POOL_DIRTY;
     conn->given_back = true;

@@ -77,12 +77,13 @@ HR_PUBLIC void hr_mysql_pool_get_counts(const hr_mysql_pool *pool, struct hr_mys
  *
  * Nobody has to call it where the url names several hosts. They are tried in their order, each with
  * its share of connect_timeout, and role says which will do: primary, the default of a list, one
- * that takes writes (neither read_only nor innodb_read_only); any, whichever answers, and the
- * default of a single host. One that failed is tried after the others for ten seconds; so a pool
- * comes back to the first host when that is well again and a connection is opened. Where only a
- * primary will do, all connections then move there, as they do when a statement is refused because
- * the server has become read-only (1290, 1792, 1836, 3100): the statement fails, those of later
- * loans go elsewhere. */
+ * that takes writes (neither read_only nor innodb_read_only, and transactions are not read-only by
+ * default); any, whichever answers, and the default of a single host. One that failed is tried
+ * after the others for ten seconds; so a pool comes back to the first host when that is well again
+ * and a connection is opened. Where only a primary will do, all connections then move there, as
+ * they do when a statement is refused because the server has become read-only (1290, 1836, 3100,
+ * and 1792 where the server, not the caller, made the transaction read-only): the statement fails,
+ * those of later loans go elsewhere. */
 HR_PUBLIC void hr_mysql_pool_flush(hr_mysql_pool *pool);
 
 /* Every call below that talks to the server returns ≥ 0, or

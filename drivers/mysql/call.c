@@ -81,12 +81,14 @@ static void note_refusal(hr_mysql_conn *conn, unsigned number)
     MYSQL *m = conn->mysql;
     if (ends_transaction(conn, number))
         conn->ended = true;
+    if (number == ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION) /* perhaps the session's, by now */
+        conn->altered = true;
     if (!(m->server_status & SERVER_STATUS_AUTOCOMMIT))
         m->server_status |= SERVER_STATUS_IN_TRANS;
 }
 
 /* What a server says that takes no writes (any more). 1290 is said of other options, too, and 1792
- * by any server in a transaction that was begun so. */
+ * of the transaction: it is the server's doing only where it has sessions begin like that. */
 static bool is_read_only(const hr_mysql_conn *conn, unsigned number, const char *text)
 {
     switch (number) {
@@ -94,7 +96,7 @@ static bool is_read_only(const hr_mysql_conn *conn, unsigned number, const char 
     case ER_RUNNING_WITH_REPLICATION:
         return true;
     case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
-        return !conn->reads_only;
+        return conn->read_only;
     case ER_OPTION_PREVENTS_STATEMENT:
         return strstr(text, "read-only") || strstr(text, "read_only");
     }

@@ -144,7 +144,7 @@ static void note_variable(hr_mysql_conn *conn, const char *name, const char *val
         conn->max_packet = strtoull(value, NULL, 10);
     else if (strcmp(name, "innodb_rollback_on_timeout") == 0)
         conn->timeout_ends = strcmp(value, "ON") == 0;
-    else if (strcmp(name, "read_only") == 0 || strcmp(name, "innodb_read_only") == 0)
+    else if (strstr(name, "read_only")) /* the server, its tables, transactions by default */
         conn->read_only |= strcmp(value, "OFF") != 0;
 }
 
@@ -152,7 +152,8 @@ static hr_async int set_up_session(hr_mysql_conn *conn)
 {
     static const char ask[] = "SHOW SESSION VARIABLES WHERE Variable_name IN "
                               "('max_allowed_packet', 'innodb_rollback_on_timeout', "
-                              "'read_only', 'innodb_read_only')";
+                              "'read_only', 'innodb_read_only', 'tx_read_only', "
+                              "'transaction_read_only')";
     char sql[640];
     session_sql(conn, sql, sizeof(sql));
     conn->max_packet = PACKET_SLACK;
@@ -345,6 +346,8 @@ static hr_async int conn_ping(void *arg)
     return r;
 }
 
+#define ISOLATION "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+
 static hr_async int reset(hr_mysql_conn *conn)
 {
     struct hr__mysql_call call;
@@ -352,9 +355,9 @@ static hr_async int reset(hr_mysql_conn *conn)
     if (r < 0)
         return r;
     r = hr__mysql_run(conn, "ROLLBACK");
-    if (r >= 0 && conn->isolated) {
-        r = hr__mysql_run(conn, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
-        conn->isolated = r < 0;
+    if (r >= 0 && conn->altered) {
+        r = hr__mysql_run(conn, conn->read_only ? ISOLATION : ISOLATION ", READ WRITE");
+        conn->altered = r < 0;
     }
     return hr__mysql_leave(&call, r);
 }

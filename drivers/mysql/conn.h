@@ -32,8 +32,7 @@ struct hr_mysql_conn {
     bool broken;                       /* of no further use */
     bool scope;                        /* lent by hr_mysql_begin() */
     bool ended;                        /* since BEGIN: the transaction is no longer open */
-    bool reads_only;                   /* the transaction, as it was begun */
-    bool isolated;                     /* otherwise than sessions are, until the pool's reset */
+    bool altered;                      /* how transactions are by default, until the pool's reset */
     uint64_t transaction;              /* counts those of this connection */
     unsigned savepoints;               /* set in the present one and open */
     unsigned undo;                     /* the one to go back to before anything else; 0: none */

@@ -27,7 +27,7 @@ static hr_async int set_isolation(hr_mysql_conn *conn, enum hr_mysql_isolation i
         return 0;
     if ((size_t)isolation >= HR_ARRAY_LEN(sql))
         return hr_fail(-EINVAL, "there is no isolation level %d", (int)isolation);
-    conn->isolated = true;
+    conn->altered = true;
     return hr__mysql_run(conn, sql[isolation]);
 }
 
@@ -52,7 +52,6 @@ static hr_async int begin(hr_mysql_conn *conn, const struct hr_mysql_tx_options 
     conn->savepoints = 0;
     conn->scope = true;
     conn->ended = false;
-    conn->reads_only = read_only;
     conn->closed_well = false;
     return 0;
 }

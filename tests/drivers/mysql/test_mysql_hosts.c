@@ -123,6 +123,37 @@ TEST_REAL(a_host_whose_tables_are_read_only_is_no_primary)
     mariadb_server_stop(&frozen);
 }
 
+/* Sessions that are there already go on writing. */
+TEST_REAL(a_host_whose_sessions_begin_read_only_is_no_primary)
+{
+    promote(one(), two());
+    hr_mysql_pool *pool = pool_of("", 0);
+    hr_mysql_conn *elder = mysql_test_acquire(pool);
+    ASSERT_TRUE(leads_to(elder, one()));
+    mariadb_server_sql(two(), "SET GLOBAL read_only = 0");
+    mariadb_server_sql(one(), "SET GLOBAL TRANSACTION READ ONLY");
+    ASSERT_ERR(hr_mysql_exec(elder, "INSERT INTO w VALUES (1)", HR_NO_ARGS), 1);
+    ASSERT_TRUE(lends(pool, two()));
+    hr_mysql_release(elder);
+    mysql_test_done(pool);
+
+    /* Named alone it is used, and left again each time that it says so. */
+    char url[64];
+    snprintf(url, sizeof(url), "mysql://writer@127.0.0.1:%u/test", one()->port);
+    pool = mysql_test_pool(&(struct hr_mysql_options){.url = url, .password = ""});
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    ASSERT_TRUE(hr_mysql_is_read_only(conn));
+    ASSERT_ERR(hr_mysql_exec(conn, "INSERT INTO w VALUES (2)", HR_NO_ARGS), HR_EREPLY);
+    ASSERT_EQ(hr_last_error()->native, 1792);
+    hr_mysql_release(conn);
+    mariadb_server_sql(one(), "SET GLOBAL TRANSACTION READ WRITE");
+    conn = mysql_test_acquire(pool);
+    ASSERT_ERR(hr_mysql_exec(conn, "INSERT INTO w VALUES (3)", HR_NO_ARGS), 1);
+    hr_mysql_release(conn);
+    mysql_test_done(pool);
+    end_replication();
+}
+
 TEST_REAL(a_primary_that_becomes_read_only_is_left_with_all_connections)
 {
     promote(one(), two());

@@ -77,11 +77,46 @@ TEST_REAL(a_server_that_takes_no_writes_any_more_is_left_and_no_other)
     ASSERT_FALSE(moves("", false, 1290, other));
     ASSERT_TRUE(moves("", false, 1836, "no"));
     ASSERT_TRUE(moves("", false, 3100, "no"));
-    ASSERT_TRUE(moves("", false, 1792, "no"));
+    ASSERT_FALSE(moves("", false, 1792, "no"));
     ASSERT_FALSE(moves("", true, 1792, "no"));
     ASSERT_TRUE(moves("", true, 1836, "no"));
     ASSERT_FALSE(moves("", false, 1062, option));
     ASSERT_FALSE(moves("&role=any", false, 1836, "no"));
+}
+
+/* By a text, in the ways there are; the server takes writes all the while. */
+TEST_REAL(a_caller_s_own_read_only_transaction_moves_nobody_and_ends_with_the_loan)
+{
+    static const char *const ways[] = {
+        "START TRANSACTION READ ONLY",
+        "SET TRANSACTION READ ONLY",
+        "SET SESSION TRANSACTION READ ONLY",
+    };
+    mysql_test_table("id INT PRIMARY KEY");
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 2});
+    hr_mysql_release(mysql_test_acquire(pool));
+    for (int i = 0; i < 2 * (int)HR_ARRAY_LEN(ways); i++) {
+        hr_mysql_conn *conn = mysql_test_acquire(pool);
+        hr_mysql_release(mysql_test_acquire(pool)); /* one that idles */
+        ASSERT_ERR(hr_mysql_exec(conn, ways[i / 2], HR_NO_ARGS), 0);
+        if (i % 2)
+            ASSERT_ERR(hr_mysql_exec(conn, "INSERT INTO t VALUES (?)", HR_ARGS(hr_i(i))),
+                       HR_EREPLY);
+        else
+            ASSERT_ERR(hr_mysql_exec(conn, "INSERT INTO t VALUES (0)", HR_NO_ARGS), HR_EREPLY);
+        ASSERT_EQ(hr_last_error()->native, 1792);
+        hr_mysql_release(conn);
+
+        hr_mysql_conn *both[] = {mysql_test_acquire(pool), mysql_test_acquire(pool)};
+        mysql_test_insert(both[0], 10 + 2 * i);
+        mysql_test_insert(both[1], 11 + 2 * i);
+        hr_mysql_release(both[0]);
+        hr_mysql_release(both[1]);
+    }
+    struct hr_pool_stats stats;
+    hr_mysql_pool_get_stats(pool, &stats);
+    ASSERT_EQ(stats.opened, 2);
+    mysql_test_done(pool);
 }
 
 /* The server would close the connection for it. */
