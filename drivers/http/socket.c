@@ -7,11 +7,17 @@
  * until libcurl closes the socket or something comes that nobody wants. Not before an answer has
  * come by it: some versions do not tell of the end of an attempt to connect.
  *
+ * By a kept connection that no request uses nothing comes but its end. libcurl would leave it as it
+ * is, half closed, until it looks for a connection again; so it is shut down under libcurl, and
+ * holds no more than a descriptor from then on.
+ *
  * While a response is paused libcurl does not hear what comes for it over HTTP/1: some versions,
  * 8.5 for one, ask for that all the same, and would read on and keep what nobody wants yet.
  */
 #include <event2/event.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "drivers/http/impl.h"
@@ -23,7 +29,25 @@ static bool is_held_back(const hr_http_response *t)
     return t && t->paused & CURLPAUSE_RECV && t->version < 20;
 }
 
+static bool is_of_http_1(const struct hr__http_socket *at)
+{
+    return at->here.port > 0;
+}
+
+/* HTTP/2 is shared: the one user that is known says nothing of others. */
+static bool is_idle(const struct hr__http_socket *at)
+{
+    return at->stays && at->wanted == 0 && !at->user &&
+           (is_of_http_1(at) || hr_list_empty(&at->session->transfers));
+}
+
 static void fired(evutil_socket_t fd, short events, void *arg);
+
+/* What nobody reads is told of once, where the base can do that. */
+static short watched_idly(struct event_base *base)
+{
+    return event_base_get_features(base) & EV_FEATURE_ET ? EV_READ | EV_ET : 0;
+}
 
 static bool watch(struct hr__http_socket *at)
 {
@@ -31,12 +55,28 @@ static bool watch(struct hr__http_socket *at)
     struct event_base *base = hr_loop_event_base(at->session->loop);
     if (!base) /* a forked child got none */
         return false;
+    if (is_idle(at))
+        events = watched_idly(base);
     if (events == at->watched)
         return true;
     event_del(at->event);
     event_assign(at->event, base, event_get_fd(at->event), events | EV_PERSIST, fired, at);
     at->watched = events;
     return events == 0 || hr_loop_event_add(at->session->loop, at->event) == 0;
+}
+
+/* Over HTTP/1 by whatever comes; over HTTP/2 a server may speak at any time. */
+static bool has_ended(const struct hr__http_socket *at)
+{
+    struct pollfd end = {.fd = event_get_fd(at->event), .events = POLLRDHUP};
+    return is_idle(at) && (is_of_http_1(at) || poll(&end, 1, 0) > 0);
+}
+
+static void shut_down(struct hr__http_socket *at)
+{
+    shutdown(event_get_fd(at->event), SHUT_RDWR);
+    event_del(at->event);
+    at->watched = 0;
 }
 
 static void fired(evutil_socket_t fd, short events, void *arg)
@@ -47,6 +87,8 @@ static void fired(evutil_socket_t fd, short events, void *arg)
         hr__http_multi_act(at->session, fd,
                            (events & EV_READ ? CURL_CSELECT_IN : 0) |
                                (events & EV_WRITE ? CURL_CSELECT_OUT : 0));
+    else if (has_ended(at))
+        shut_down(at);
     else
         watch(at); /* less than before */
 }
@@ -126,12 +168,10 @@ int hr__http_socket_close(void *cookie, curl_socket_t fd)
 
 static void leave(hr_http_session *session, curl_socket_t fd, struct hr__http_socket *at)
 {
-    if (at->stays) {
-        use(at, NULL);
-        at->wanted = 0;
-    } else {
+    if (at->stays)
+        at->wanted = 0; /* and its user's until that is over: it may be paused */
+    else
         socket_free(session, fd);
-    }
 }
 
 int hr__http_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *cookie, void *unused)

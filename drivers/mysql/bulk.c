@@ -4,9 +4,10 @@
  *
  * The server takes an array of an INSERT as one statement, and one of an UPDATE or DELETE as many.
  * Of the latter it numbers no rows, and where they return rows the library loses the thread, so
- * those go one by one, as does a DELETE of several tables, of which it takes no array. So that a refused row leaves nothing, a savepoint goes in front wherever
- * there may be several, and outside of a transaction one of our own around them. Going back would
- * wipe the server's diagnostics, so the refused row is asked for before.
+ * those go one by one, as does a DELETE of several tables, of which it takes no array. So that a
+ * refused row leaves nothing, a savepoint goes in front wherever there may be several, and outside
+ * of a transaction one of our own around them. Going back would wipe the server's diagnostics, so
+ * the refused row is asked for before.
  */
 #include "drivers/mysql/bulk.h"
 

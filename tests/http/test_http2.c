@@ -4,6 +4,7 @@
  * server is nghttp2's own.
  */
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,33 @@ TEST_REAL(s24_14_requests_of_several_tasks_share_one_connection_of_http_2)
         ASSERT_ERR(hr_join(tasks[i]), i % 2 ? 0 : -ECANCELED);
     ASSERT_ERR(echo(NULL), 0);
     ASSERT_EQ(connections(), 1);
+    stop();
+}
+
+/* How many of the session's sockets are in that state. */
+static int count_sockets(int state)
+{
+    int n = 0;
+    for (size_t i = 0; i < session->socket_room; i++) {
+        struct tcp_info info = {0};
+        socklen_t len = sizeof(info);
+        if (!session->sockets[i])
+            continue;
+        ASSERT_EQ(getsockopt((int)i, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+        n += info.tcpi_state == state;
+    }
+    return n;
+}
+
+TEST_REAL(s24_14_a_kept_connection_of_http_2_whose_server_closes_it_is_closed_as_well)
+{
+    start();
+    open_session(true);
+    ASSERT_ERR(echo(NULL), 0);
+    ASSERT_EQ(count_sockets(TCP_ESTABLISHED), 1);
+    ASSERT_ERR(hr_child_stop(server, hr_seconds(5), NULL), 0);
+    while (count_sockets(TCP_CLOSE) == 0)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
     stop();
 }
 

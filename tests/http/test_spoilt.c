@@ -127,3 +127,49 @@ TEST_REAL(s24_4_any_number_of_spoilt_connections_loses_no_request)
     ASSERT_EQ(rig.server.connections, 9);
     rig_end();
 }
+
+static void wait_until_the_client_has_closed(void)
+{
+    while (rig.server.open > 0)
+        ASSERT_ERR(hr_sleep(hr_ms(1)), 0);
+}
+
+static struct test_conn *kept_connection(bool secure)
+{
+    begin(secure);
+    get();
+    return hr_list_entry(rig.server.conns.next, struct test_conn, link);
+}
+
+/* Not only when the next request comes. */
+TEST_REAL(s24_4_a_kept_connection_whose_server_closes_it_is_closed_by_a_session_that_idles)
+{
+    for (int secure = 0; secure < 2; secure++) {
+        char wire[256];
+        const struct test_conn *conn = kept_connection(secure);
+        if (secure) {
+            test_secure_leave(conn->secure);
+            size_t n = test_secure_take(conn->secure, wire, sizeof(wire));
+            ASSERT_EQ(send(conn->fd, wire, n, MSG_NOSIGNAL), n);
+        }
+        ASSERT_EQ(shutdown(conn->fd, SHUT_WR), 0);
+        wait_until_the_client_has_closed();
+        post();
+        get();
+        ASSERT_EQ(rig.server.connections, 2);
+        rig_end();
+    }
+}
+
+TEST_REAL(s24_4_a_kept_connection_on_which_the_server_speaks_unasked_is_closed_at_once)
+{
+    for (int secure = 0; secure < 2; secure++) {
+        kept_connection(secure);
+        speak_unasked();
+        wait_until_the_client_has_closed();
+        post();
+        get();
+        ASSERT_EQ(rig.server.connections, 2);
+        rig_end();
+    }
+}
