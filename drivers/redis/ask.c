@@ -52,7 +52,7 @@ static int ask_on(struct hr__redis_conn *conn, const struct asking *a, hr_usec s
     struct hr__redis_call call hr_unset; /* to clear it would take a tenth of a command's time */
     call.future = NULL;
     call.request = a->request;
-    call.patience = a->redis->command_timeout;
+    call.limit = a->redis->command_timeout;
     int r = hr__redis_call_begin(&call, conn, a->request, span);
     if (r < 0)
         return r;
@@ -260,7 +260,7 @@ static int start_late(struct hr_redis *redis, const struct hr__redis_request *re
         r = hr_fail(-ENOBUFS, "%s: too much waits to be sent", redis->target.name);
     if (r == 0 && can_ask_now(redis)) {
         late->call.request = &late->request;
-        late->call.patience = redis->command_timeout;
+        late->call.limit = redis->command_timeout;
         r = hr__redis_call_begin(&late->call, redis->conn, &late->request, redis->command_timeout);
         late->begun = r == 0;
     }

@@ -37,6 +37,24 @@ int hr__redis_fail_reply(const hr_reply *error)
     return hr_fail_native(HR_EREPLY, 0, NULL, kind, true, "%s", text);
 }
 
+/* A call that a future stands for: its request may be gone before it is over. */
+struct future_call {
+    struct hr__redis_call call;
+    char name[HR__REDIS_COMMAND_MAX];
+};
+
+/* What was asked, for messages. */
+static const char *name_of(const struct hr__redis_call *call, char text[HR__REDIS_COMMAND_MAX])
+{
+    const char *name = text;
+    text[0] = '\0';
+    if (call->request)
+        hr__redis_name_command(call->request, call->n_parts, text);
+    else if (call->future)
+        name = hr_container_of(call, const struct future_call, call)->name;
+    return name[0] ? name : "a command";
+}
+
 /* Writes how the call ended into the record. */
 static int explain(const struct hr__redis_call *call)
 {
@@ -46,15 +64,13 @@ static int explain(const struct hr__redis_call *call)
         return 0;
     if (call->code == 0)
         return hr__redis_fail_reply(call->reply);
-    char command[HR__REDIS_COMMAND_MAX] = "";
-    if (call->request)
-        hr__redis_name_command(call->request, call->n_parts, command);
-    const char *named = command[0] ? command : "a command";
+    char text[HR__REDIS_COMMAND_MAX];
+    const char *named = name_of(call, text);
     if (call->code == -ETIMEDOUT)
         return hr_fail_native(-ETIMEDOUT, 0, NULL, NULL, call->sent,
-                              call->sent ? "%s: no reply to %s in time"
-                                         : "%s: %s could not be sent in time",
-                              name, named);
+                              call->sent ? "%s: no reply to %s within %.6g s"
+                                         : "%s: %s could not be sent within %.6g s",
+                              name, named, (double)call->limit / 1e6);
     if (call->code == -ECANCELED)
         return hr_fail_native(-ECANCELED, 0, NULL, NULL, call->sent, "%s: %s was cancelled %s",
                               name, named,
@@ -243,7 +259,7 @@ static int ask(struct hr__redis_call *call, const struct hr__redis_request *requ
     }
     if (hr__redis_line_empty(&conn->line)) {
         conn->heard = now;
-        conn->patience = call->patience > span ? call->patience : span;
+        conn->patience = call->limit;
     }
     call->place = hr__redis_line_join(&conn->line, call, len, request->more);
     call->in_line = true;
@@ -345,7 +361,7 @@ int hr__redis_call_end_any(struct hr__redis_call *call, hr_reply **ret)
 int hr__redis_call(struct hr__redis_conn *conn, hr_reply **ret,
                    const struct hr__redis_request *request, hr_usec span)
 {
-    struct hr__redis_call call = {.request = request};
+    struct hr__redis_call call = {.request = request, .limit = span};
     int r = hr__redis_call_begin(&call, conn, request, span);
     if (r < 0)
         return r;
@@ -367,18 +383,20 @@ int hr__redis_callf(struct hr__redis_conn *conn, hr_reply **ret, hr_usec span, c
 int hr__redis_call_future(struct hr__redis_conn *conn, const struct hr__redis_request *request,
                           hr_usec span, hr_future **ret)
 {
-    struct hr__redis_call *call = calloc(1, sizeof(*call));
-    hr_future *future = call ? hr_future_new(NULL) : NULL;
+    struct future_call *it = calloc(1, sizeof(*it));
+    hr_future *future = it ? hr_future_new(NULL) : NULL;
     if (!future) {
-        free(call);
+        free(it);
         return hr_fail(-ENOMEM, "%s: no memory for the command", conn->name);
     }
-    call->future = hr_future_ref(future);
-    int r = hr__redis_call_begin(call, conn, request, span);
+    hr__redis_name_command(request, 0, it->name);
+    it->call.future = hr_future_ref(future);
+    it->call.limit = span;
+    int r = hr__redis_call_begin(&it->call, conn, request, span);
     if (r < 0) {
-        (void)hr_future_unref(call->future);
+        (void)hr_future_unref(it->call.future);
         (void)hr_future_unref(future);
-        free(call);
+        free(it);
         return r;
     }
     *ret = future;

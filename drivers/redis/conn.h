@@ -29,16 +29,16 @@ struct hr__redis_limits {
 };
 
 /* A command on its way, and afterwards how it ended. On the stack of the task that waits, or on
- * the heap when a future stands for it. The caller sets future, request and patience, if only to 0;
- * begin sets the rest. */
+ * the heap when a future stands for it. The caller sets future, request and limit; begin sets the
+ * rest. */
 struct hr__redis_call {
     struct hr__redis_conn *conn; /* referenced until the call is over */
     hr_future *future;           /* completed instead of waking a task; then frees the call */
     const struct hr__redis_request *request; /* NULL: it does not live as long, and has one reply */
     uint64_t place;
     hr_usec deadline;
-    hr_usec
-        patience; /* the silence that shows the peer is gone; as long as the call may, at least */
+    hr_usec limit; /* all the time its caller has, some of which may be over when it is asked: for
+                      messages, and as a silence so long that the peer is gone */
     bool in_line;
     bool sent; /* it left whole: the server may have carried it out */
     int code;  /* 0: the reply came */
@@ -104,7 +104,7 @@ bool hr__redis_conn_has_room(const struct hr__redis_conn *conn);
 /* Why it is lost. */
 const struct hr_error *hr__redis_conn_error(const struct hr__redis_conn *conn);
 
-/* Asks a command whose reply has to come within span. Waits for room when too much is pending
+/* Asks a command whose reply has to come within span, which is what is left of the limit. Waits for room when too much is pending
  * (never if there is room, so a callback may ask then). 0, or -EINVAL, -ENOMEM, -ENOBUFS,
  * -ENOTCONN, -ECANCELED: nothing was asked and the call is over. */
 hr_async int hr__redis_call_begin(struct hr__redis_call *call, struct hr__redis_conn *conn,

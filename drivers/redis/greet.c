@@ -41,7 +41,8 @@ static int say_words(struct greeting *g, enum kind kind, size_t argc, const char
     hr_assert(g->count < STEPS_MAX);
     struct step *step = &g->steps[g->count];
     struct hr__redis_request request = {.argc = argc, .argv = argv};
-    int r = hr__redis_call_begin(&step->call, g->conn, &request, g->target->connect_timeout);
+    step->call.limit = g->target->connect_timeout;
+    int r = hr__redis_call_begin(&step->call, g->conn, &request, step->call.limit);
     if (r < 0)
         return r;
     step->kind = kind;

@@ -262,11 +262,12 @@ static int wait_for_conn(struct hr_redis *redis, bool patient)
 }
 
 /* The time is over; why there was no connection says more than that. */
-static int fail_late(struct hr_redis *redis)
+static int fail_late(struct hr_redis *redis, hr_usec span)
 {
     const struct hr_error *why = &redis->error;
     if (why->code == 0)
-        return hr_fail(-ETIMEDOUT, "%s: no connection in time", redis->target.name);
+        return hr_fail(-ETIMEDOUT, "%s: no connection within %.6g s", redis->target.name,
+                       (double)span / 1e6);
     return hr_fail_native(-ETIMEDOUT, 0, NULL, why->kind[0] ? why->kind : NULL, false, "%s",
                           why->message);
 }
@@ -274,14 +275,15 @@ static int fail_late(struct hr_redis *redis)
 int hr__redis_await_conn(struct hr_redis *redis, hr_usec deadline, struct hr__redis_conn **ret)
 {
     bool patient = redis->patience > 0;
-    hr_usec until = patient ? hr_later(hr_now(), redis->patience) : HR_FOREVER;
+    hr_usec now = hr_now(), until = patient ? hr_later(now, redis->patience) : HR_FOREVER;
     struct hr_timeout limit = {0};
-    int r = hr_timeout_enter_at(&limit, until < deadline ? until : deadline);
+    until = until < deadline ? until : deadline;
+    int r = hr_timeout_enter_at(&limit, until);
     if (r < 0)
         return r;
     r = hr_timeout_leave(&limit, wait_for_conn(redis, patient));
     if (r == -ETIMEDOUT && !hr__redis_is_up(redis))
-        return fail_late(redis);
+        return fail_late(redis, until - now);
     if (r < 0 && r != -ETIMEDOUT)
         return r;
     *ret = redis->conn;

@@ -104,16 +104,19 @@ static int take_map(struct hr_redis_cluster *cluster, const hr_reply *map,
     return 0;
 }
 
-/* Names the node that refused: a server's own words do not. */
-static int blame(const struct hr__redis_node *node, int code)
+/* Names the node that refused or was silent: a server's own words do not, nor does the limit. */
+static int blame(const struct hr__redis_node *node, int code, const struct hr_timeout *limit)
 {
-    if (code != HR_EREPLY && code != -ETIMEDOUT)
+    const char *name = node->redis->target.name;
+    if (code == -ETIMEDOUT && hr_timeout_expired(limit))
+        return hr_fail_native(code, 0, NULL, NULL, hr_last_error()->sent,
+                              "%s: no answer within %.6g s", name, (double)limit->limit / 1e6);
+    if (code != HR_EREPLY)
         return code;
     struct hr_error why = {0};
     hr_error_copy(&why, hr_last_error());
-    int r = hr_fail_native(code, 0, NULL, why.kind[0] ? why.kind : NULL, why.sent, "%s: %s",
-                           node->redis->target.name,
-                           code == -ETIMEDOUT ? "no answer in time" : why.message);
+    int r = hr_fail_native(code, 0, NULL, why.kind[0] ? why.kind : NULL, why.sent, "%s: %s", name,
+                           why.message);
     hr_error_done(&why);
     return r;
 }
@@ -130,7 +133,7 @@ static int ask_for_map(struct hr_redis_cluster *cluster, struct hr__redis_node *
     r = hr_timeout_leave(&limit, hr_redis_command(node->redis, &map, "CLUSTER SLOTS"));
     if (r >= 0 && !cluster->closed)
         r = take_map(cluster, map, &asked);
-    return blame(node, r);
+    return blame(node, r, &limit);
 }
 
 /* Whom to ask: those that are connected, then the others that are known, then those of the URL. */
@@ -278,11 +281,13 @@ void hr__cluster_want_map(struct hr_redis_cluster *cluster)
 static int fail_late(const struct hr_redis_cluster *cluster)
 {
     const struct hr_error *why = &cluster->error;
+    double limit = (double)cluster->pattern->command_timeout / 1e6;
     if (why->code < 0)
         return hr_fail_native(-ETIMEDOUT, 0, NULL, why->kind[0] ? why->kind : NULL, false,
-                              "redis: no map of the cluster in time; last: %s", why->message);
-    return hr_fail(-ETIMEDOUT, "redis: no map of the cluster in time; %s:%u has not answered",
-                   cluster->asked.host, cluster->asked.port);
+                              "redis: no map of the cluster within %.6g s; last: %s", limit,
+                              why->message);
+    return hr_fail(-ETIMEDOUT, "redis: no map of the cluster within %.6g s; %s:%u has not answered",
+                   limit, cluster->asked.host, cluster->asked.port);
 }
 
 static int wait_until_told(struct hr_redis_cluster *cluster, hr_usec deadline)

@@ -196,9 +196,10 @@ int(hr_redis_conn_command)(hr_redis_conn *conn, hr_reply **ret, hr_usec block, c
     int r = hr__redis_check_lent(conn);
     if (r >= 0)
         r = hr__redis_check_own_manners(&request);
-    if (r >= 0)
-        r = hr__redis_call_begin(&call, conn->conn, &request,
-                                 hr_later(block, conn->redis->command_timeout));
+    if (r >= 0) {
+        call.limit = hr_later(block, conn->redis->command_timeout);
+        r = hr__redis_call_begin(&call, conn->conn, &request, call.limit);
+    }
     va_end(args);
     if (r < 0)
         return r;

@@ -103,6 +103,11 @@ static int end_first(struct first *first)
     return first->code;
 }
 
+/* How long a run may take: in all, and what is left of it. */
+struct time_left {
+    hr_usec limit, span;
+};
+
 /* A command of a plain run. */
 struct asked {
     struct hr__redis_request request;
@@ -110,21 +115,22 @@ struct asked {
 };
 
 static int begin_at(hr_redis_pipeline *p, size_t i, size_t offset, struct asked *asked,
-                    struct hr__redis_conn *conn, hr_usec span)
+                    struct hr__redis_conn *conn, const struct time_left *time)
 {
+    asked->call.limit = time->limit;
     if (i < p->n_scripts) {
         const char *argv[3];
         size_t lens[3];
         struct hr__redis_request load = load_of(p->scripts[i], argv, lens);
-        return hr__redis_call_begin(&asked->call, conn, &load, span);
+        return hr__redis_call_begin(&asked->call, conn, &load, time->span);
     }
     asked->request.data = hr_buf_data(&p->bytes) + offset;
     asked->request.len = p->lens[i - p->n_scripts];
     asked->call.request = &asked->request;
-    return hr__redis_call_begin(&asked->call, conn, &asked->request, span);
+    return hr__redis_call_begin(&asked->call, conn, &asked->request, time->span);
 }
 
-static int run_on(struct hr__redis_conn *conn, hr_redis_pipeline *p, hr_usec span)
+static int run_on(struct hr__redis_conn *conn, hr_redis_pipeline *p, const struct time_left *time)
 {
     size_t total = p->n_scripts + p->count, begun = 0, offset = 0;
     hr_auto(hr_freep) struct asked *all = calloc(total, sizeof(*all));
@@ -133,7 +139,7 @@ static int run_on(struct hr__redis_conn *conn, hr_redis_pipeline *p, hr_usec spa
         return hr__pipeline_fail_memory();
     while (begun < total && first.code == 0) {
         note(&first, begun < p->n_scripts ? NO_COMMAND : begun - p->n_scripts,
-             begin_at(p, begun, offset, &all[begun], conn, span));
+             begin_at(p, begun, offset, &all[begun], conn, time));
         if (first.code < 0)
             break;
         if (begun >= p->n_scripts)
@@ -244,7 +250,7 @@ static int sort_out(hr_redis_pipeline *p)
     return end_first(&first);
 }
 
-static int exec_on(struct hr__redis_conn *conn, hr_redis_pipeline *p, hr_usec span)
+static int exec_on(struct hr__redis_conn *conn, hr_redis_pipeline *p, const struct time_left *time)
 {
     hr_auto(hr_buf_done) struct hr_buf bytes;
     hr_buf_init(&bytes, SIZE_MAX);
@@ -253,9 +259,9 @@ static int exec_on(struct hr__redis_conn *conn, hr_redis_pipeline *p, hr_usec sp
                                         .len = hr_buf_size(&bytes),
                                         .more = p->n_scripts + 1 + p->count,
                                         .parts = p->replies};
-    struct hr__redis_call call = {.request = &request};
+    struct hr__redis_call call = {.request = &request, .limit = time->limit};
     if (r == 0)
-        r = hr__redis_call_begin(&call, conn, &request, span);
+        r = hr__redis_call_begin(&call, conn, &request, time->span);
     if (r < 0) {
         hr__pipeline_drop_outcomes(p);
         return r;
@@ -299,7 +305,8 @@ static int find_conn(hr_redis *redis, hr_usec *span, struct hr__redis_conn **ret
 }
 
 static int run_shared(hr_redis *redis, hr_redis_pipeline *p,
-                      int (*run)(struct hr__redis_conn *, hr_redis_pipeline *, hr_usec))
+                      int (*run)(struct hr__redis_conn *, hr_redis_pipeline *,
+                                 const struct time_left *))
 {
     int r = hr__redis_check_loop(redis);
     if (r == 0 && !hr_current_task())
@@ -310,11 +317,11 @@ static int run_shared(hr_redis *redis, hr_redis_pipeline *p,
     }
     hr__redis_ref(redis);
     struct hr__redis_conn *conn = NULL;
-    hr_usec span = redis->command_timeout;
-    r = find_conn(redis, &span, &conn);
+    struct time_left time = {redis->command_timeout, redis->command_timeout};
+    r = find_conn(redis, &time.span, &conn);
     if (r >= 0) {
         hr__redis_conn_ref(conn);
-        r = run(conn, p, span);
+        r = run(conn, p, &time);
         hr__redis_conn_unref(conn);
     } else {
         hr__pipeline_drop_outcomes(p);
@@ -344,7 +351,8 @@ int(hr_redis_conn_pipeline_run)(hr_redis_conn *conn, hr_redis_pipeline *p)
         r = prepare(p, p ? p->n_scripts + p->count : 0);
     if (r < 0)
         return r;
-    r = run_on(conn->conn, p, conn->redis->command_timeout);
+    hr_usec limit = conn->redis->command_timeout;
+    r = run_on(conn->conn, p, &(struct time_left){limit, limit});
     if (r == HR_EREPLY && heed_outcomes(conn->redis, p))
         conn->dirty = true; /* the next borrower's goes to who is the server now */
     return r;
@@ -357,7 +365,8 @@ int(hr_redis_conn_pipeline_exec)(hr_redis_conn *conn, hr_redis_pipeline *p)
         r = prepare(p, p ? p->n_scripts + p->count + 2 : 0);
     if (r < 0)
         return r;
-    r = exec_on(conn->conn, p, conn->redis->command_timeout);
+    hr_usec limit = conn->redis->command_timeout;
+    r = exec_on(conn->conn, p, &(struct time_left){limit, limit});
     if (p->outcomes && p->replies[p->n_replies - 1] && !is_error(p->replies[p->n_scripts]))
         conn->watching = false; /* however EXEC ended */
     if (r == HR_EREPLY && heed_outcomes(conn->redis, p))

@@ -312,6 +312,14 @@ static int await_outcome(struct hr_redis_pubsub *pubsub, struct hr__redis_subscr
     return 0;
 }
 
+static int fail_late(const struct hr_redis_pubsub *pubsub, enum hr_redis_channel kind)
+{
+    const char *what = pubsub->conn ? "no reply to" : "no connection for";
+    return hr_fail_native(-ETIMEDOUT, 0, NULL, NULL, pubsub->conn, "%s: %s %s within %.6g s",
+                          pubsub->redis->target.name, what, hr__redis_pubsub_verb(kind, false),
+                          (double)pubsub->redis->command_timeout / 1e6);
+}
+
 /* A subscription that is new, or that another caller waits for as well. */
 static int await_standing(struct hr_redis_pubsub *pubsub, struct hr__redis_subscription *it)
 {
@@ -328,6 +336,8 @@ static int await_standing(struct hr_redis_pubsub *pubsub, struct hr__redis_subsc
             hr__redis_cancel_later();
         r = 0;
     }
+    if (r == -ETIMEDOUT)
+        r = fail_late(pubsub, it->kind);
     if (r < 0 && (it->code < 0 || (!it->stood && it->awaited == 0)))
         hr__redis_pubsub_drop(it);
     hr__redis_subscription_unref(it);

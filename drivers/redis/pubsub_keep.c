@@ -57,9 +57,8 @@ static int ask_some(struct hr_redis_pubsub *pubsub, struct asked all[AT_ONCE], i
             break;
         const char *argv[] = {hr__redis_pubsub_verb(it->kind, false), it->name};
         struct hr__redis_request request = {.argc = 2, .argv = argv};
-        all[n] = (struct asked){.subscription = it};
-        r = hr__redis_call_begin(&all[n].call, pubsub->conn, &request,
-                                 pubsub->redis->command_timeout);
+        all[n] = (struct asked){.subscription = it, .call.limit = pubsub->redis->command_timeout};
+        r = hr__redis_call_begin(&all[n].call, pubsub->conn, &request, all[n].call.limit);
         if (r == -ENOBUFS) { /* it alone cannot be sent */
             refuse(pubsub, it, r);
             r = 0;

@@ -147,20 +147,27 @@ static void be_late(struct fake_peer *peer)
 
 TEST(how_little_time_a_command_has_left_is_no_measure_of_its_connection)
 {
-    struct fake_redis fake;
-    fake_start(&fake, be_late, NULL);
-    hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){
-                                             .patience = hr_seconds(1),
-                                             .command_timeout = hr_seconds(1),
-                                         });
-    hr_auto(hr_reply_freep) hr_reply *reply = NULL;
-    ASSERT_ERR(hr_redis_command(redis, NULL, "GET a"), -ETIMEDOUT);
-    ASSERT_TRUE(hr_last_error()->sent);
-    ASSERT_EQ(test_clock_now(), hr_seconds(1));
-    ASSERT_ERR(hr_redis_command(redis, &reply, "GET b"), 0);
-    ASSERT_TRUE(hr_reply_equals(reply, "second"));
-    ASSERT_EQ(fake.accepted, 1);
-    fake_client_end(redis, &fake);
+    for (int piped = 0; piped < 2; piped++) {
+        struct fake_redis fake;
+        fake_start(&fake, be_late, NULL);
+        hr_redis *redis = fake_client(&fake, &(struct hr_redis_options){
+                                                 .patience = hr_seconds(1),
+                                                 .command_timeout = hr_seconds(1),
+                                             });
+        hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
+        hr_auto(hr_reply_freep) hr_reply *reply = NULL;
+        hr_usec start = test_clock_now();
+        ASSERT_ERR(hr_redis_pipeline_add(p, "GET a"), 0);
+        ASSERT_ERR(piped ? hr_redis_pipeline_run(redis, p) : hr_redis_command(redis, NULL, "GET a"),
+                   -ETIMEDOUT);
+        ASSERT_TRUE(hr_last_error()->sent);
+        ASSERT_TRUE(strstr(hr_last_error()->message, ": no reply to GET within 1 s"));
+        ASSERT_EQ(test_clock_now(), start + hr_seconds(1));
+        ASSERT_ERR(hr_redis_command(redis, &reply, "GET b"), 0);
+        ASSERT_TRUE(hr_reply_equals(reply, "second"));
+        ASSERT_EQ(fake.accepted, 1);
+        fake_client_end(redis, &fake);
+    }
 }
 
 TEST(patience_has_an_end)

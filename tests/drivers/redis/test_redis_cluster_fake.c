@@ -366,7 +366,7 @@ TEST(waiting_for_the_first_map_counts_towards_a_command_s_time_limit)
     ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), -ETIMEDOUT);
     ASSERT_FALSE(hr_last_error()->sent);
     ASSERT_EQ(test_clock_now(), hr_seconds(1));
-    snprintf(url, sizeof(url), "in time; 127.0.0.1:%u has not answered", fake.port);
+    snprintf(url, sizeof(url), "within 1 s; 127.0.0.1:%u has not answered", fake.port);
     ASSERT_TRUE(strstr(hr_last_error()->message, url));
     ASSERT_ERR(hr_redis_cluster_acquire(cluster, "k", 1, &own), -ETIMEDOUT);
     ASSERT_EQ(test_clock_now(), hr_seconds(2));
@@ -388,8 +388,8 @@ TEST(when_time_is_up_without_a_map_the_last_refusal_and_its_node_are_told)
         .url = url, .command_timeout = hr_seconds(1), .connect_timeout = hr_seconds(60)});
     ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), -ETIMEDOUT);
     snprintf(want, sizeof(want),
-             "redis: no map of the cluster in time; last: redis 127.0.0.1:%u: NOPERM this user may "
-             "not",
+             "redis: no map of the cluster within 1 s; last: redis 127.0.0.1:%u: NOPERM this user "
+             "may not",
              refusing.fake.port);
     ASSERT_STR(hr_last_error()->message, want);
     ASSERT_STR(hr_last_error()->kind, "NOPERM");

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "drivers/redis/pipeline.h"
 #include "drivers/redis/pubsub.h"
 #include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
@@ -82,7 +83,7 @@ TEST(r9_a_blocked_pop_ends_when_its_server_is_gone)
     hr_auto(hr_redis_releasep) hr_redis_conn *conn = NULL;
     ASSERT_ERR(hr_redis_acquire(redis, &conn), 0);
     ASSERT_ERR(hr_redis_conn_command(conn, NULL, hr_seconds(5), "BLPOP q 5"), -ETIMEDOUT);
-    ASSERT_TRUE(strstr(hr_last_error()->message, "no reply to BLPOP in time"));
+    ASSERT_TRUE(strstr(hr_last_error()->message, "no reply to BLPOP within 5.9 s"));
     ASSERT_TRUE(hr_last_error()->sent);
     ASSERT_EQ(test_clock_now(), hr_seconds(5) + hr_ms(900));
     hr_redis_releasep(&conn);
@@ -90,6 +91,36 @@ TEST(r9_a_blocked_pop_ends_when_its_server_is_gone)
     struct hr_pool_stats stats;
     hr_redis_get_stats(redis, &stats);
     ASSERT_EQ(stats.idle, 0); /* it is lent to nobody again */
+    fake_client_end(redis, &fake);
+}
+
+static void assert_late(int code, const char *text)
+{
+    ASSERT_ERR(code, -ETIMEDOUT);
+    ASSERT_TRUE(hr_last_error()->sent);
+    ASSERT_TRUE(strstr(hr_last_error()->message, text));
+    ASSERT_FALSE(strstr(hr_last_error()->message, "s3cret"));
+}
+
+TEST(what_gets_no_reply_says_which_command_it_was_and_how_long_it_had)
+{
+    static const char set[] = ": no reply to SET within 1.5 s";
+    const char *long_name[] = {"a-name-that-is-longer-than-any", "s3cret"};
+    struct fake_redis fake;
+    fake_start(&fake, fake_introduce_only, NULL);
+    hr_redis *redis =
+        fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_ms(1500)});
+    hr_auto(hr_redis_pubsub_freep) hr_redis_pubsub *news = hr_redis_pubsub_new(redis, NULL);
+    hr_auto(hr_redis_pipeline_freep) hr_redis_pipeline *p = hr_redis_pipeline_new();
+    ASSERT_ERR(hr_redis_pipeline_add(p, "SET a s3cret"), 0);
+    assert_late(hr_redis_command(redis, NULL, "SET a %s", "s3cret"), set);
+    assert_late(hr_join(hr_redis_command_future(redis, "SET a s3cret")), set);
+    assert_late(hr_redis_pipeline_run(redis, p), set);
+    assert_late(hr_redis_pipeline_exec(redis, p), ": no reply to MULTI within 1.5 s");
+    assert_late(hr_redis_command_argv(redis, NULL, 2, long_name, NULL),
+                ": no reply to a-name-that-is-longer-t within 1.5 s");
+    assert_late(hr_redis_subscribe(news, HR_REDIS_CHANNEL, "s3cret"),
+                ": no reply to SUBSCRIBE within 1.5 s");
     fake_client_end(redis, &fake);
 }
 

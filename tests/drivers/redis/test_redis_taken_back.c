@@ -109,7 +109,7 @@ static void begin(struct hr__redis_call *call, hr_redis *redis, const char *valu
     const char *argv[] = {"GET", value};
     const size_t lens[] = {3, size};
     struct hr__redis_request request = {.argc = 2, .argv = argv, .lens = lens};
-    *call = (struct hr__redis_call){.conn = NULL};
+    *call = (struct hr__redis_call){.limit = span};
     ASSERT_ERR(hr__redis_call_begin(call, redis->conn, &request, span), 0);
 }
 
@@ -234,7 +234,7 @@ static hr_usec cost_of_leaving(hr_redis *redis, size_t n, size_t step)
     static const char *const argv[] = {"GET", "a"};
     struct hr__redis_request request = {.argc = 2, .argv = argv};
     for (size_t i = 0; i < n; i++) {
-        calls[i] = (struct hr__redis_call){.request = &request};
+        calls[i] = (struct hr__redis_call){.request = &request, .limit = hr_ms(900)};
         ASSERT_ERR(hr__redis_call_begin(&calls[i], redis->conn, &request, hr_ms(900)), 0);
     }
     hr_usec before = cpu_time();
