@@ -155,7 +155,11 @@ static struct wish wish_now(const hr_pool *pool)
 
 static int lose_patience(hr_pool *pool)
 {
+    const struct hr_error *why = &pool->error;
     pool->counts.timeouts++;
+    if (pool->n_lent == 0 && hr__pool_endures(pool)) /* says more than how long that was */
+        return hr_fail_native(-ETIMEDOUT, why->native, why->state, why->kind, false, "%s",
+                              why->message);
     return hr_fail(-ETIMEDOUT, "%s: no connection came free within %.3g s (%u lent, %u waiting)",
                    pool->ops->name, (double)pool->options.patience / 1e6, pool->n_lent,
                    pool->n_waiting);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The life of connections, once for every driver: limits, waiting in order, health, reconnecting
- * with backoff, idle and age limits, draining. A driver fills the six hooks.
+ * with backoff, idle and age limits, draining. A driver fills the hooks.
  */
 #pragma once
 
@@ -27,6 +27,9 @@ struct hr_conn_ops {
     /* Takes it away under the hands of its borrower, whose call fails and who gives it back as
      * broken; does not wait. NULL: hr_pool_terminate() lets borrowers finish. */
     void (*cut)(void *conn);
+    /* Whether another opening may do better by itself after one that failed so: borrowers with
+     * patience wait for that. NULL: they get the failure at once. */
+    bool (*may_pass)(const struct hr_error *why);
 };
 
 struct hr_pool_options {
@@ -36,8 +39,8 @@ struct hr_pool_options {
     hr_usec max_age; /* close on return after so long, less up to a tenth; HR_FOREVER */
     hr_usec ping_after; /* ping before reuse when idle longer */
     unsigned opening;   /* connects in flight at most; 0: 2 */
-    hr_usec patience;   /* a borrower waits so long at most, also for one that is pinged; 0: as long
-                           as it takes */
+    hr_usec patience;   /* a borrower waits so long at most, also for one that is pinged, and
+                           through failures that may pass; 0: as long as it takes */
     struct hr_backoff backoff;
 };
 
@@ -58,7 +61,8 @@ HR_PUBLIC int hr_pool_check_loop(hr_pool *pool);
  * pool opens (a borrower that is cancelled does not waste it). 0; -ECANCELED; HR_ECLOSED;
  * HR_EWRONGLOOP; -ETIMEDOUT when none came free within patience; or what open said, when nothing is
  * lent that could be waited for. After a failure the next opening waits for the backoff, and
- * borrowers meanwhile get the last error at once, so that nobody hammers a server that is down. */
+ * borrowers meanwhile get the last error at once, so that nobody hammers a server that is down;
+ * where it may pass, those with patience wait on, and get -ETIMEDOUT with its reason. */
 HR_PUBLIC hr_async int hr_pool_acquire(hr_pool *pool, void **ret);
 
 /* Gives it back; never waits. Dirty ones are reset by a task of the pool before anyone sees them.

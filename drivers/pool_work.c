@@ -174,16 +174,25 @@ static unsigned count_missing(const hr_pool *pool)
     return all < pool->options.keep ? pool->options.keep - all : 0;
 }
 
+bool hr__pool_endures(const hr_pool *pool)
+{
+    return pool->options.patience > 0 && pool->ops->may_pass && !pool->up && pool->error.code < 0 &&
+           pool->ops->may_pass(&pool->error);
+}
+
 /* Borrowers wait on for what is lent, being reset or opened; with none of that left the reason why
- * nothing opens is theirs. */
+ * nothing opens is theirs, unless they wait for it to pass. */
 static void serve_during_backoff(hr_pool *pool)
 {
-    if (hr__pool_count(pool) == 0)
+    bool nothing = hr__pool_count(pool) == 0;
+    if (nothing && !hr__pool_endures(pool))
         hr__pool_refuse_all(pool, pool->error.code);
     bool wanted = !hr_list_empty(&pool->borrowers) || count_missing(pool) > 0;
     if (wanted && !pool->retry_timer)
         pool->retry_timer = /* or the next return */
             hr_handle_ref(hr_call_at(pool->retry_at, retry_due, pool));
+    if (nothing && !pool->retry_timer)
+        hr__pool_refuse_all(pool, pool->error.code);
 }
 
 static bool wants_more(const hr_pool *pool, unsigned borrowers)

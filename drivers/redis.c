@@ -101,7 +101,7 @@ static int fill_target(struct hr__redis_target *target, const struct hr_redis_op
 }
 
 /* A client without a target. NULL: no memory. */
-static struct hr_redis *make_client(unsigned connections, hr_usec command_timeout,
+static struct hr_redis *make_client(unsigned connections, hr_usec command_timeout, hr_usec patience,
                                     const struct hr_backoff *backoff)
 {
     struct hr_redis *redis = calloc(1, sizeof(*redis));
@@ -110,6 +110,7 @@ static struct hr_redis *make_client(unsigned connections, hr_usec command_timeou
         .idle = IDLE_TIME,
         .max_age = HR_FOREVER,
         .ping_after = PING_AFTER,
+        .patience = patience,
         .backoff = *backoff,
     };
     if (redis)
@@ -125,6 +126,7 @@ static struct hr_redis *make_client(unsigned connections, hr_usec command_timeou
     redis->backoff = *backoff;
     redis->connections = connections;
     redis->command_timeout = command_timeout;
+    redis->patience = patience;
     hr_event_init(&redis->moved);
     hr_event_init(&redis->nudge);
     hr_event_init(&redis->ended);
@@ -136,13 +138,12 @@ hr_redis *hr__redis_new_pattern(const struct hr_redis_options *options)
 {
     static const struct hr_redis_options defaults;
     options = options ? options : &defaults;
-    hr_redis *redis =
-        make_client(options->connections ? options->connections : DEFAULT_CONNECTIONS,
-                    options->command_timeout ? options->command_timeout : hr_seconds(5),
-                    options->reconnect.first > 0 ? &options->reconnect : &reconnect_backoff);
+    hr_redis *redis = make_client(
+        options->connections ? options->connections : DEFAULT_CONNECTIONS,
+        options->command_timeout ? options->command_timeout : hr_seconds(5), options->patience,
+        options->reconnect.first > 0 ? &options->reconnect : &reconnect_backoff);
     if (!redis)
         return NULL;
-    redis->patience = options->patience;
     redis->repeats = options->repeats;
     return fill_target(&redis->target, options) < 0 ? hr_redis_free(redis) : redis;
 }
@@ -186,7 +187,7 @@ static int fill_beside(struct hr__redis_target *target, const struct hr__redis_t
 hr_redis *hr__redis_new_beside(const hr_redis *pattern, const struct hr__redis_address *address)
 {
     hr_redis *redis =
-        make_client(pattern->connections, pattern->command_timeout, &pattern->backoff);
+        make_client(pattern->connections, pattern->command_timeout, 0, &pattern->backoff);
     if (redis && fill_beside(&redis->target, &pattern->target, address) < 0)
         redis = hr_redis_free(redis);
     return redis;

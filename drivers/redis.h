@@ -42,8 +42,11 @@ struct hr_redis_options {
     hr_usec connect_timeout; /* whole way to ready; 0: 3 s */
     hr_usec command_timeout; /* one command on the shared connection; 0: 5 s */
     hr_usec patience;   /* how long a command or a pipeline waits for the shared connection, within
-                           its timeout, and then -ETIMEDOUT; 0: while an attempt runs, and is told
-                           between attempts why the last failed (-ENOTCONN) */
+                           its timeout, and hr_redis_acquire() for one of its own, and then
+                           -ETIMEDOUT; what waiting does not cure (wrong password or user, no such
+                           database) is told at once as -ENOTCONN, while the client goes on to
+                           try. 0: while an attempt runs, and is told between attempts why the
+                           last failed (-ENOTCONN); for one that is lent, as long as it takes */
     unsigned repeats;   /* how often a command whose outcome is unknown is sent again, since all
                            of this client's may be carried out twice; 0: never */
     size_t max_pending; /* bytes asked and not yet written before callers wait, and of futures
@@ -98,8 +101,10 @@ HR_PUBLIC hr_async int hr_redis_command_repeat(hr_redis *redis, hr_reply **ret, 
  * NULL: no memory, no loop. */
 HR_PUBLIC hr_owned hr_future *hr_redis_command_future(hr_redis *redis, const char *fmt, ...);
 
-/* Borrows a connection of one's own, opening it if need be. Give it back with release, which never
- * waits; a connection that was left in the middle of a command is closed. Codes as command.
+/* Borrows a connection of one's own, opening it if need be; waits in order for one where all are
+ * lent. How long, and through what, the client's patience says; the default is no limit but what
+ * the caller sets (hr_timeout_enter()). Give it back with release, which never waits; a connection
+ * that was left in the middle of a command is closed. Codes as command.
  *
  * A loan has no handle of its own, so forget the pointer when it ends (releasep does): what is
  * called on one that was given back is HR_ECLOSED, and to give it back once more ends the program,

@@ -87,7 +87,7 @@ static bool is_asked_again(struct asking *a, int r)
         a->repeats--;
         return true;
     }
-    return r == -ENOTCONN && a->redis->patience > 0;
+    return r == -ENOTCONN && a->redis->patience > 0 && hr__redis_may_pass(hr_last_error());
 }
 
 /* Once it was sent, what comes later cannot say that it was not. */

@@ -72,7 +72,7 @@ static inline bool hr__redis_is_up(const struct hr_redis *redis)
 hr_async int hr__redis_get_conn(struct hr_redis *redis, struct hr__redis_conn **ret);
 
 /* The same until a moment on the loop's clock, and then -ETIMEDOUT; for a client with patience
- * through any number of attempts, as long as it has some. */
+ * through any number of attempts that may pass, as long as it has some. */
 hr_async int hr__redis_await_conn(struct hr_redis *redis, hr_usec deadline,
                                   struct hr__redis_conn **ret);
 

@@ -109,9 +109,10 @@ static enum verdict judge(struct errand *e, const struct hr__redis_node *node, i
         }
         return OVER;
     }
+    bool may_pass = r == -ENOTCONN && hr__redis_may_pass(hr_last_error());
     if (r == -ENOTCONN || r == HR_ELOST || r == -ETIMEDOUT)
         hr__cluster_want_map(e->cluster);
-    return r == -ENOTCONN && e->cluster->stats.maps > 0 ? LATER : OVER;
+    return may_pass && e->cluster->stats.maps > 0 ? LATER : OVER;
 }
 
 /* Asks the node; with ASKING in front of it where the slot is on its way there, in one piece, so

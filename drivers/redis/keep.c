@@ -4,7 +4,8 @@
  * that happens: connect, stay while it lasts, rest a while, again.
  *
  * Callers find the connection ready, wait for an attempt that is running, or learn at once why the
- * latest one failed.
+ * latest one failed; those with patience wait on, unless it failed for good reason to (a wrong
+ * password). The keeper goes on in any case.
  */
 #include <string.h>
 
@@ -245,7 +246,8 @@ static int wait_for_conn(struct hr_redis *redis, bool patient)
     while (!hr__redis_is_up(redis)) {
         if (redis->state == HR__REDIS_CLOSED)
             return hr_fail(HR_ECLOSED, "%s: the client is closed", redis->target.name);
-        if (!patient && (redis->state == HR__REDIS_RESTING || redis->failed != failed))
+        bool tried = redis->state == HR__REDIS_RESTING || redis->failed != failed;
+        if (tried && !(patient && hr__redis_may_pass(&redis->error)))
             return hr_error_raise(&redis->error);
         if (redis->state == HR__REDIS_IDLE) {
             int r = start_keeper(redis);

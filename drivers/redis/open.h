@@ -56,3 +56,8 @@ void hr__redis_target_describe(struct hr__redis_target *target);
  * "LOADING"); -ECANCELED, -ENOMEM. */
 hr_async int hr__redis_open(const struct hr__redis_target *target, struct hr__redis_conn **ret,
                             struct hr__redis_identity *ret_who);
+
+/* Whether another attempt may do better by itself after one that failed so. False: the server has
+ * refused who asks or what he asks for (password, user, database), and somebody has to see to
+ * it. */
+bool hr__redis_may_pass(const struct hr_error *why);

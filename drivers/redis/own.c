@@ -66,6 +66,7 @@ const struct hr_conn_ops hr__redis_own_ops = {
     .close = close_own,
     .ping = ping_own,
     .alive = own_alive,
+    .may_pass = hr__redis_may_pass,
 };
 
 int(hr_redis_acquire)(hr_redis *redis, hr_redis_conn **ret)

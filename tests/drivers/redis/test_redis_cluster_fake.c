@@ -198,6 +198,25 @@ TEST(what_no_node_can_carry_out_for_now_is_asked_again_until_time_is_up)
     }
 }
 
+static void refuse_password(struct fake_peer *peer)
+{
+    if (fake_next(peer))
+        (void)fake_say(peer, "-WRONGPASS invalid username-password pair\r\n");
+}
+
+TEST(a_node_that_refuses_the_password_is_not_waited_for)
+{
+    struct node a, b = {0};
+    start(&a);
+    fake_start_tcp(&b.fake, refuse_password, NULL);
+    draw_map(&a, 16383, &b, NULL);
+    hr_redis_cluster *cluster = client_of(&a);
+    ASSERT_ERR(hr_redis_cluster_command(cluster, NULL, "GET k"), -ENOTCONN);
+    ASSERT_STR(hr_last_error()->kind, "WRONGPASS");
+    ASSERT_EQ(test_clock_now(), 0);
+    end_two(cluster, &a, &b);
+}
+
 TEST(what_was_sent_and_not_answered_is_never_sent_again)
 {
     struct node a, b;
