@@ -84,7 +84,7 @@ void hr__pool_offer(hr_pool *pool, struct hr__pool_entry *entry);
 /* All borrowers fail with this code. */
 void hr__pool_refuse_all(hr_pool *pool, int code);
 
-/* The latest opening failed with what may pass, and borrowers have the patience to wait for that. */
+/* The latest opening failed with what may pass, and borrowers have patience to wait for that. */
 bool hr__pool_endures(const hr_pool *pool);
 
 /* Opens as many connections as borrowers wait for and as are to be kept, within the limits. */

@@ -104,9 +104,9 @@ bool hr__redis_conn_has_room(const struct hr__redis_conn *conn);
 /* Why it is lost. */
 const struct hr_error *hr__redis_conn_error(const struct hr__redis_conn *conn);
 
-/* Asks a command whose reply has to come within span, which is what is left of the limit. Waits for room when too much is pending
- * (never if there is room, so a callback may ask then). 0, or -EINVAL, -ENOMEM, -ENOBUFS,
- * -ENOTCONN, -ECANCELED: nothing was asked and the call is over. */
+/* Asks a command whose reply has to come within span, which is what is left of the limit. Waits for
+ * room when too much is pending (never if there is room, so a callback may ask then). 0, or
+ * -EINVAL, -ENOMEM, -ENOBUFS, -ENOTCONN, -ECANCELED: nothing was asked and the call is over. */
 hr_async int hr__redis_call_begin(struct hr__redis_call *call, struct hr__redis_conn *conn,
                                   const struct hr__redis_request *request, hr_usec span);
 

@@ -33,7 +33,9 @@ hr_redis_pubsub *hr_redis_pubsub_new(hr_redis *redis, const struct hr_redis_pubs
         pubsub->options.max_messages = MAX_MESSAGES;
     if (pubsub->options.max_bytes == 0)
         pubsub->options.max_bytes = MAX_BYTES;
-    hr_list_init(&pubsub->subscriptions);
+    hr__table_init(&pubsub->subscriptions);
+    hr_list_init(&pubsub->due);
+    hr_list_init(&pubsub->asked);
     hr_list_init(&pubsub->heard);
     hr_event_init(&pubsub->nudge);
     hr_event_init(&pubsub->moved);
@@ -65,6 +67,7 @@ void hr__redis_pubsub_unref(struct hr_redis_pubsub *pubsub)
     if (--pubsub->refs > 0)
         return;
     hr__redis_pubsub_drop_all(pubsub);
+    hr__table_done(&pubsub->subscriptions);
     while (!hr_list_empty(&pubsub->heard))
         forget_heard(pubsub, hr_list_entry(pubsub->heard.next, struct hr__redis_heard, link));
     hr_error_done(&pubsub->error);
@@ -339,7 +342,7 @@ static int await_standing(struct hr_redis_pubsub *pubsub, struct hr__redis_subsc
     if (r == -ETIMEDOUT)
         r = fail_late(pubsub, it->kind);
     if (r < 0 && (it->code < 0 || (!it->stood && it->awaited == 0)))
-        hr__redis_pubsub_drop(it);
+        hr__redis_pubsub_drop(pubsub, it);
     hr__redis_subscription_unref(it);
     return r;
 }
@@ -359,7 +362,7 @@ int(hr_redis_subscribe)(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, con
         return -ENOMEM;
     int r = start_keeper(pubsub);
     if (r < 0) {
-        hr__redis_pubsub_drop(it);
+        hr__redis_pubsub_drop(pubsub, it);
         return r;
     }
     hr__redis_pubsub_ref(pubsub);
@@ -389,7 +392,7 @@ int(hr_redis_unsubscribe)(hr_redis_pubsub *pubsub, enum hr_redis_channel kind, c
     if (!it)
         return 0;
     bool standing = it->standing;
-    hr__redis_pubsub_drop(it);
+    hr__redis_pubsub_drop(pubsub, it);
     if (!standing || !pubsub->conn)
         return 0; /* the keeper takes it back, should it have been asked */
     int r = leave_channel(pubsub, kind, name);

@@ -6,12 +6,14 @@
 #pragma once
 
 #include "core/list.h"
+#include "core/table.h"
 #include "drivers/redis/client.h"
 #include "drivers/redis/pubsub.h"
 
 /* What somebody wants to hear. Linked while it is wanted. */
 struct hr__redis_subscription {
-    struct hr_list link;
+    struct hr_list link; /* in due or asked */
+    struct hr__table_entry by_name;
     unsigned refs;
     enum hr_redis_channel kind;
     bool wanted, standing; /* linked; confirmed on the present connection */
@@ -37,7 +39,9 @@ struct hr_redis_pubsub {
     struct hr_redis_pubsub_options options;
     bool closed;
 
-    struct hr_list subscriptions;
+    struct hr__table subscriptions;
+    struct hr_list due;          /* of them: not asked for on the present connection */
+    struct hr_list asked;        /* the others */
     struct hr__redis_conn *conn; /* NULL: none at present */
     hr_task *keeper;             /* NULL until the first subscription */
     uint64_t failed;             /* attempts to connect */
@@ -66,7 +70,8 @@ struct hr__redis_subscription *hr__redis_pubsub_want(struct hr_redis_pubsub *pub
                                                      enum hr_redis_channel kind, const char *name);
 
 /* Takes it out of what is wanted. */
-void hr__redis_pubsub_drop(struct hr__redis_subscription *subscription);
+void hr__redis_pubsub_drop(struct hr_redis_pubsub *pubsub,
+                           struct hr__redis_subscription *subscription);
 void hr__redis_pubsub_drop_all(struct hr_redis_pubsub *pubsub);
 
 /* SUBSCRIBE or its opposite, for a kind. */

@@ -39,18 +39,18 @@ static void refuse(struct hr_redis_pubsub *pubsub, struct hr__redis_subscription
     hr_error_copy(&it->error, hr_last_error());
     if (it->awaited == 0 && it->wanted) {
         hr__redis_pubsub_tell(pubsub, code);
-        hr__redis_pubsub_drop(it);
+        hr__redis_pubsub_drop(pubsub, it);
     }
 }
 
-/* Asks for what is wanted and does not stand yet, up to AT_ONCE of them. How many, or why not. */
+/* Asks for what is due, up to AT_ONCE of them. How many, or why not. */
 static int ask_some(struct hr_redis_pubsub *pubsub, struct asked all[AT_ONCE], int *ret)
 {
     int n = 0, r = 0;
-    hr_list_foreach_safe (link, &pubsub->subscriptions) {
+    hr_list_foreach_safe (link, &pubsub->due) {
         struct hr__redis_subscription *it =
             hr_list_entry(link, struct hr__redis_subscription, link);
-        if (it->standing || it->code < 0)
+        if (it->code < 0)
             continue;
         /* Waiting for room would let the list change under this walk. */
         if (n == AT_ONCE || !hr__redis_conn_has_room(pubsub->conn))
@@ -66,6 +66,8 @@ static int ask_some(struct hr_redis_pubsub *pubsub, struct asked all[AT_ONCE], i
         }
         if (r < 0)
             break;
+        hr_list_remove(&it->link);
+        hr_list_append(&pubsub->asked, &it->link);
         it->refs++;
         n++;
     }
@@ -156,12 +158,14 @@ static int serve(struct hr_redis_pubsub *pubsub)
 static void leave(struct hr_redis_pubsub *pubsub)
 {
     bool stood = false;
-    hr_list_foreach (link, &pubsub->subscriptions) {
+    hr_list_foreach (link, &pubsub->asked) {
         struct hr__redis_subscription *it =
             hr_list_entry(link, struct hr__redis_subscription, link);
         stood = stood || it->standing;
         it->standing = false;
     }
+    hr_list_splice(&pubsub->asked, &pubsub->due); /* the older ones first again */
+    hr_list_splice(&pubsub->due, &pubsub->asked);
     struct hr__redis_conn *conn = hr_take(pubsub->conn);
     hr__redis_conn_on_push(conn, NULL, NULL);
     hr__redis_conn_on_lost(conn, NULL, NULL);
@@ -197,7 +201,7 @@ static int connect_and_serve(struct hr_redis_pubsub *pubsub, struct hr_backoff *
 /* Without subscriptions there is nothing to connect for. */
 static int until_wanted(struct hr_redis_pubsub *pubsub)
 {
-    while (hr_list_empty(&pubsub->subscriptions)) {
+    while (pubsub->subscriptions.count == 0) {
         int r = hr_event_wait_as(&pubsub->nudge, "what to subscribe to");
         hr_event_clear(&pubsub->nudge);
         if (r < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a subscriber wants to hear: a list of names, each referenced by who waits for its outcome.
+ * What a subscriber wants to hear: a table of names, each referenced by who waits for its outcome.
  */
 #include <string.h>
 
@@ -16,17 +16,14 @@ const char *hr__redis_pubsub_verb(enum hr_redis_channel kind, bool leave)
     return verbs[kind][leave];
 }
 
-static struct hr__redis_subscription *subscription_of(struct hr_list *link)
-{
-    return hr_list_entry(link, struct hr__redis_subscription, link);
-}
-
 struct hr__redis_subscription *hr__redis_pubsub_find(struct hr_redis_pubsub *pubsub,
                                                      enum hr_redis_channel kind, const char *name)
 {
-    hr_list_foreach (link, &pubsub->subscriptions) {
-        struct hr__redis_subscription *it = subscription_of(link);
-        if (it->kind == kind && strcmp(it->name, name) == 0)
+    uint64_t hash = hr__table_hash(name);
+    hr_list_foreach (link, hr__table_at(&pubsub->subscriptions, hash)) {
+        struct hr__redis_subscription *it =
+            hr_list_entry(link, struct hr__redis_subscription, by_name.link);
+        if (it->by_name.hash == hash && it->kind == kind && strcmp(it->name, name) == 0)
             return it;
     }
     return NULL;
@@ -45,7 +42,8 @@ struct hr__redis_subscription *hr__redis_pubsub_want(struct hr_redis_pubsub *pub
     it->kind = kind;
     it->wanted = true;
     memcpy(it->name, name, size);
-    hr_list_append(&pubsub->subscriptions, &it->link);
+    hr__table_add(&pubsub->subscriptions, &it->by_name, hr__table_hash(name));
+    hr_list_append(&pubsub->due, &it->link);
     return it;
 }
 
@@ -59,17 +57,20 @@ hr__redis_subscription_unref(struct hr__redis_subscription *subscription)
     return NULL;
 }
 
-void hr__redis_pubsub_drop(struct hr__redis_subscription *subscription)
+void hr__redis_pubsub_drop(struct hr_redis_pubsub *pubsub,
+                           struct hr__redis_subscription *subscription)
 {
     if (!subscription->wanted)
         return;
     subscription->wanted = false;
+    hr__table_remove(&pubsub->subscriptions, &subscription->by_name);
     hr_list_remove(&subscription->link);
     hr__redis_subscription_unref(subscription);
 }
 
 void hr__redis_pubsub_drop_all(struct hr_redis_pubsub *pubsub)
 {
-    while (!hr_list_empty(&pubsub->subscriptions))
-        hr__redis_pubsub_drop(subscription_of(pubsub->subscriptions.next));
+    hr_list_splice(&pubsub->due, &pubsub->asked);
+    hr_list_foreach_safe (link, &pubsub->due)
+        hr__redis_pubsub_drop(pubsub, hr_list_entry(link, struct hr__redis_subscription, link));
 }
