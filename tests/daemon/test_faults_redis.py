@@ -117,6 +117,31 @@ def test_readonly_is_waited_out(redis, mariadb, headraced):
     everything_once(redis, mariadb, pushed)
 
 
+def test_a_password_that_is_wrong_for_a_while_is_waited_out(redis, mariadb, headraced):
+    """Somebody changed it under the daemon, and all its connections are new ones."""
+    pushed = orders(3_000)
+    allow(redis.client, "s3cret")
+    daemon = headraced(redis, mariadb, job=SLOW, main={"servers": {
+        "queue": {"redis": {"user": "app", "password": "s3cret"}}}})
+    redis.client.rpush("orders", *pushed)
+    daemon.until(lambda: mariadb.count("orders") > 200, what="200 rows")
+    allow(redis.client, "another")
+    redis.client.execute_command("CLIENT", "KILL", "USER", "app")
+    daemon.until(lambda: not daemon.healthy(), what="unhealthy")
+    daemon.until(lambda: "WRONGPASS" in daemon.log, what="the log saying why")
+    assert no_attempt_used(redis)
+    allow(redis.client, "s3cret")
+    daemon.until_drained(redis)
+    daemon.until(daemon.healthy, what="healthy again")
+    everything_once(redis, mariadb, pushed)
+    assert "s3cret" not in daemon.log
+
+
+def allow(client, password):
+    client.acl_setuser("app", enabled=True, reset=True, passwords=["+" + password], keys=["*"],
+                       channels=["*"], commands=["+@all"])
+
+
 def test_loading_is_waited_out(new_redis, mariadb, headraced):
     redis, pushed = new_redis(), orders(500)
     redis.client.mset({f"filler {i}": "x" * 1000 for i in range(60)})
