@@ -28,7 +28,8 @@ typedef struct hr_redis_conn hr_redis_conn;
 struct hr_redis_options {
     const char *url;           /* redis://, rediss:// (with TLS), unix://, redis+sentinel://,
                                   rediss+sentinel://; copied */
-    const char *user;          /* of an ACL, when it is not in the URL; copied */
+    const char *user;          /* of an ACL, when it is not in the URL; one without a password is
+                                  logged in as with an empty one; copied */
     const char *password;      /* likewise */
     struct hr_tls_options tls; /* zeros: none, or as rediss:// says; files are read at once */
     const char *sentinel_user; /* of the sentinels, where the URL does not have it; copied */

@@ -54,9 +54,18 @@ static int say_words(struct greeting *g, enum kind kind, size_t argc, const char
     say_words((g), (kind), sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *),           \
               (const char *[]){__VA_ARGS__})
 
+/* NULL: whoever the server takes one for who says nothing. */
+static const char *user_of(const struct hr__redis_target *target)
+{
+    const char *user = target->url.user;
+    return user && user[0] ? user : NULL;
+}
+
+/* A user that is named is logged in as without a password, too: an ACL may want none of him. */
 static const char *password_of(const struct hr__redis_target *target)
 {
-    return target->password ? target->password : target->url.password;
+    const char *password = target->password ? target->password : target->url.password;
+    return password || !user_of(target) ? password : "";
 }
 
 static int say_hello(struct greeting *g)
@@ -66,7 +75,7 @@ static int say_hello(struct greeting *g)
     size_t count = 2;
     if (password_of(target)) {
         words[count++] = "AUTH";
-        words[count++] = target->url.user ? target->url.user : "default";
+        words[count++] = user_of(target) ? user_of(target) : "default";
         words[count++] = password_of(target);
     }
     if (target->client_name) {
@@ -81,8 +90,8 @@ static int say_who(struct greeting *g)
     const struct hr__redis_target *target = g->target;
     const char *password = password_of(target);
     int r = 0;
-    if (password && target->url.user)
-        r = say(g, STEP_NEEDED, "AUTH", target->url.user, password);
+    if (password && user_of(target))
+        r = say(g, STEP_NEEDED, "AUTH", user_of(target), password);
     else if (password)
         r = say(g, STEP_NEEDED, "AUTH", password);
     if (r == 0 && target->client_name)

@@ -158,6 +158,31 @@ TEST_REAL(s22_1_a_wrong_password_is_an_error_and_closes_the_socket)
     }
 }
 
+TEST_REAL(who_is_named_without_a_password_is_who_asks_or_nobody)
+{
+    static const char *const args[] = {"--user", "free",   "on",  "nopass", "~*",
+                                       "+@all",  "--user", "app", "on",     ">geheim",
+                                       "~*",     "+@all",  NULL};
+    hr_auto(test_redis_end) struct test_redis server;
+    test_redis_start(&server, args);
+    for (unsigned protocol = 2; protocol < 4; protocol++) {
+        char url[160];
+        snprintf(url, sizeof(url), "unix://free@%s", server.socket);
+        hr_redis *redis = client(url, &(struct hr_redis_options){.protocol = protocol});
+        ASSERT_STR(say(redis, "ACL WHOAMI"), "free");
+        client_end(redis);
+        redis = client(server.unix_url,
+                       &(struct hr_redis_options){.protocol = protocol, .user = "app"});
+        ASSERT_ERR(hr_redis_command(redis, NULL, "PING"), -ENOTCONN);
+        ASSERT_STR(hr_last_error()->kind, "WRONGPASS");
+        client_end(redis);
+        redis =
+            client(server.unix_url, &(struct hr_redis_options){.protocol = protocol, .user = ""});
+        ASSERT_STR(say(redis, "ACL WHOAMI"), "default");
+        client_end(redis);
+    }
+}
+
 TEST_REAL(a_user_who_may_do_little_can_connect)
 {
     static const char *const args[] = {"--user", "poor", "on", "nopass", "~*", "+get", NULL};
