@@ -206,6 +206,7 @@ static int ask_one(const struct hr__redis_sentinel *sentinel,
 static int find(struct hr__redis_sentinel *sentinel, hr_usec limit, struct hr__redis_address *ret)
 {
     hr_usec deadline = hr_later(hr_now(), limit);
+    bool may_pass = false; /* of one of them at least */
     int r = -ENOTCONN;
     for (size_t left = sentinel->count; left > 0; left--) {
         struct hr__redis_address asked = sentinel->items[0];
@@ -213,13 +214,14 @@ static int find(struct hr__redis_sentinel *sentinel, hr_usec limit, struct hr__r
         r = ask_one(sentinel, &asked, share > hr_ms(1) ? share : hr_ms(1), ret);
         if (r >= 0 || r == -ECANCELED || r == -ENOMEM)
             return r;
+        may_pass = may_pass || hr__redis_may_pass(hr_last_error());
         if (hr__redis_address_equals(&sentinel->items[0],
                                      &asked)) /* nobody else has found that out meanwhile */
             put_last(sentinel, &asked);
     }
-    char text[HR_ERROR_MESSAGE_MAX];
-    snprintf(text, sizeof(text), "%s", hr_last_error()->message);
-    return hr_fail(-ENOTCONN, "no sentinel knows where it is: %s", text);
+    const struct hr_error last = *hr_last_error();
+    return hr_fail_native(-ENOTCONN, 0, NULL, may_pass ? NULL : last.kind, false,
+                          "no sentinel knows where it is: %s", last.message);
 }
 
 int hr__redis_sentinel_find(struct hr__redis_sentinel *sentinel, hr_usec limit,

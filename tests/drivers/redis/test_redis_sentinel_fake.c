@@ -114,6 +114,39 @@ TEST(sentinels_that_do_not_know_the_master_say_why_there_is_no_connection)
     }
 }
 
+static void refuse(struct fake_peer *peer)
+{
+    if (fake_next(peer))
+        (void)fake_say(peer, "-WRONGPASS invalid username-password pair\r\n");
+}
+
+TEST(only_where_all_sentinels_refuse_the_password_is_there_nothing_to_wait_for)
+{
+    struct fake_redis refusing, knowing, master;
+    struct told told = {0};
+    char url[128];
+    fake_start_tcp(&refusing, refuse, NULL);
+    fake_start_tcp(&knowing, serve_sentinel, &told);
+    fake_start_tcp(&master, serve, (void *)MASTER);
+    for (int both = 0; both < 2; both++) {
+        snprintf(told.answer, sizeof(told.answer), "*-1\r\n"); /* for now */
+        snprintf(url, sizeof(url), "redis+sentinel://127.0.0.1:%u,127.0.0.1:%u/main",
+                 both ? refusing.port : knowing.port, refusing.port);
+        hr_redis *redis = hr_redis_new(&(struct hr_redis_options){
+            .url = url, .patience = hr_seconds(60), .command_timeout = hr_seconds(60)});
+        hr_future *asked = hr_redis_command_future(redis, "GET x");
+        ASSERT_ERR(hr_sleep(hr_seconds(1)), 0);
+        ASSERT_EQ(hr_future_done(asked), both);
+        tell_port(&told, master.port);
+        ASSERT_ERR(hr_join(asked), both ? -ENOTCONN : 0);
+        ASSERT_TRUE(!both || strcmp(hr_last_error()->kind, "WRONGPASS") == 0);
+        end_client(redis);
+    }
+    fake_end(&refusing);
+    fake_end(&knowing);
+    fake_end(&master);
+}
+
 TEST(a_silent_sentinel_costs_its_share_of_the_time_only)
 {
     struct fake_redis silent, sentinel, master;
