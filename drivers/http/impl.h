@@ -2,8 +2,8 @@
 /*
  * What the parts of the HTTP client share: a session on its loop (multi.c, socket.c), its handles
  * (handle.c), what it keeps (kept.c) and had better not (spoilt.c), what a request is
- * called (name.c, and wrong.c where its URL is none) and asks for (request.c), its course
- * (transfer.c), and how it ended (outcome.c).
+ * called (name.c, and wrong.c where its URL is none) and asks for (request.c), how it begins
+ * (begin.c), its course (transfer.c), and how it ended (outcome.c).
  */
 #pragma once
 
