@@ -173,7 +173,7 @@ void hr_mysql_release(hr_mysql_conn *conn)
     enum hr_pool_return state = HR_POOL_CLEAN;
     if (conn->broken)
         state = HR_POOL_BROKEN;
-    else if (conn->ahead || conn->ahead_exec || conn->altered ||
+    else if (conn->ahead || conn->ahead_exec || conn->altered || conn->doubtful ||
              (conn->mysql->server_status & SERVER_STATUS_IN_TRANS))
         state = HR_POOL_DIRTY;
     conn->given_back = true;

@@ -14,6 +14,7 @@
 #include "drivers/missing.h"
 #include "drivers/mysql/excerpt.h"
 #include "drivers/mysql/kill.h"
+#include "drivers/mysql/words.h"
 
 /* Where the two servers' lists differ. */
 #define ER_MARIADB_CONNECTION_KILLED 1927
@@ -253,10 +254,25 @@ static int cut_short(const struct hr__mysql_call *call, int code)
                           sent ? "the answer" : "it was sent", limit, to, sql);
 }
 
+/* A procedure or a block may begin a transaction and be refused inside of it, and error packets do
+ * not say so. */
+static bool may_leave_open(const hr_mysql_conn *conn, const char *sql)
+{
+    static const char *const simple[] = {"select", "insert", "update", "delete", "replace", "load"};
+    const char *verb = hr__mysql_skip_space(sql), *end = *verb ? hr__mysql_skip_piece(verb) : verb;
+    for (size_t i = 0; i < HR_ARRAY_LEN(simple); i++) {
+        if (hr__mysql_is_word(verb, end, simple[i]))
+            return conn->server->multi_statements;
+    }
+    return true;
+}
+
 int hr__mysql_leave(struct hr__mysql_call *call, int code)
 {
     hr_mysql_conn *conn = call->conn;
     conn->busy = false;
+    if (hr_unlikely(code < 0) && may_leave_open(conn, call->sql))
+        conn->doubtful = true;
     if (conn->wait.failed == 0)
         return hr_timeout_leave(&call->limit, code);
 
@@ -274,6 +290,7 @@ int hr__mysql_leave(struct hr__mysql_call *call, int code)
 
 void hr__mysql_note(hr_mysql_conn *conn)
 {
+    conn->doubtful = false;
     if (!(conn->mysql->server_status & SERVER_STATUS_IN_TRANS))
         conn->ended = true;
 }

@@ -64,7 +64,7 @@ hr_async int hr__mysql_drain_counting(hr_mysql_conn *conn);
 /* text and drain, for our own statements without rows. */
 hr_async int hr__mysql_run(hr_mysql_conn *conn, const char *sql);
 
-/* Takes the transaction's state from the reply that was just read. */
+/* Takes the transaction's state from the reply that was just read, which is not a refusal. */
 void hr__mysql_note(hr_mysql_conn *conn);
 
 /* n as the int that counts are returned in: cut at INT_MAX, and none for "not known". */

@@ -33,6 +33,7 @@ struct hr_mysql_conn {
     bool scope;                        /* lent by hr_mysql_begin() */
     bool ended;                        /* since BEGIN: the transaction is no longer open */
     bool altered;                      /* how transactions are by default, until the pool's reset */
+    bool doubtful;                     /* a transaction may be open: no status has come since */
     uint64_t transaction;              /* counts those of this connection */
     unsigned savepoints;               /* set in the present one and open */
     unsigned undo;                     /* the one to go back to before anything else; 0: none */

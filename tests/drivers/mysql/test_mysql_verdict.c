@@ -119,6 +119,41 @@ TEST_REAL(a_caller_s_own_read_only_transaction_moves_nobody_and_ends_with_the_lo
     mysql_test_done(pool);
 }
 
+/* A refusal does not say that it has; what the next borrower writes would be part of it. */
+TEST_REAL(a_transaction_that_a_refused_procedure_leaves_open_ends_with_the_loan)
+{
+    static const char body[] = "START TRANSACTION; INSERT INTO t VALUES (1); "
+                               "INSERT INTO t VALUES (1); COMMIT; END";
+    char sql[2][160];
+    mysql_test_table("id INT PRIMARY KEY");
+    snprintf(sql[0], sizeof(sql[0]), "CREATE OR REPLACE PROCEDURE test.leaves() BEGIN %s", body);
+    mariadb_server_sql(mariadb_server_shared(), sql[0]);
+    snprintf(sql[0], sizeof(sql[0]), "/* twice */ CALL leaves()");
+    snprintf(sql[1], sizeof(sql[1]), "BEGIN NOT ATOMIC %s", body);
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    for (int way = 0; way < 3; way++) {
+        hr_mysql_conn *conn = mysql_test_acquire(pool);
+        hr_auto(hr_mysql_cursor_freep) hr_mysql_cursor *cursor = mysql_test_cursor(conn);
+        int r = way == 2 ? hr_mysql_execute(cursor, sql[0], HR_NO_ARGS)
+                         : hr_mysql_exec(conn, sql[way], HR_NO_ARGS);
+        ASSERT_ERR(r, HR_EREPLY);
+        ASSERT_EQ(hr_last_error()->native, 1062);
+        hr_mysql_release(conn);
+
+        conn = mysql_test_acquire(pool);
+        mysql_test_insert(conn, 10 + way);
+        hr_mysql_release(conn);
+        hr_mysql_release(mysql_test_acquire(pool));
+        ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM test.t"), way + 1);
+    }
+    struct hr_pool_stats stats;
+    hr_mysql_pool_get_stats(pool, &stats);
+    ASSERT_EQ(stats.opened, 1);
+    ASSERT_EQ(stats.reset, 3);
+    mysql_test_done(pool);
+    mariadb_server_sql(mariadb_server_shared(), "DROP PROCEDURE test.leaves");
+}
+
 /* The server would close the connection for it. */
 TEST_REAL(a_value_that_no_packet_can_carry_is_refused_before_it_is_sent)
 {
