@@ -440,8 +440,8 @@ static void find_word(const char *at, size_t n, const char **ret, size_t *ret_le
 void hr__redis_name_command(const struct hr__redis_request *request, size_t n,
                             char ret[HR__REDIS_COMMAND_MAX])
 {
-    const char *word;
-    size_t len, i = 0;
+    const char *word = NULL;
+    size_t len = 0, i = 0;
     if (request->data) {
         find_word(request->data, n, &word, &len);
     } else if (request->fmt) {
@@ -449,10 +449,10 @@ void hr__redis_name_command(const struct hr__redis_request *request, size_t n,
         len = strcspn(word, " %");
         if (word[len] == '%')
             len = 0;
-    } else {
+    } else if (request->argc > 0) {
         word = hr__redis_argv_at(request, 0, &len);
     }
-    for (; i < len && i + 1 < HR__REDIS_COMMAND_MAX && word[i] > ' ' && word[i] < 0x7f; i++)
+    for (; word && i < len && i + 1 < HR__REDIS_COMMAND_MAX && word[i] > ' ' && word[i] < 0x7f; i++)
         ret[i] = word[i];
     ret[i] = '\0';
 }

@@ -41,6 +41,7 @@ int hr__redis_format(struct hr_buf *out, const struct hr__redis_request *request
 #define HR__REDIS_COMMAND_MAX 24
 
 /* What a command is called, for messages, as far as ret has room: the first word. Where bytes hold
- * several, the one that has n before it. Empty where a format has its arguments say it. */
+ * several, the one that has n before it. Empty where a format has its arguments say it, and where
+ * there is none: while it waits for room it has not been looked at. */
 void hr__redis_name_command(const struct hr__redis_request *request, size_t n,
                             char ret[HR__REDIS_COMMAND_MAX]);

@@ -124,6 +124,8 @@ TEST(a_word_that_is_null_is_refused)
     const struct hr_redis_arg args[] = {hr_redis_str("GET"), hr_redis_str(NULL)},
                               bytes[] = {hr_redis_str("GET"), hr_redis_bytes(NULL, 5)};
 
+    ASSERT_ERR(hr_redis_command_argv(redis, NULL, 0, NULL, NULL), -EINVAL);
+    ASSERT_ERR(hr_join(hr_redis_command_future(redis, NULL)), -EINVAL);
     ASSERT_ERR(hr_redis_command_argv(redis, NULL, 1, nothing, NULL), -EINVAL);
     ASSERT_STR(hr_last_error()->message, "redis: word 1 of the command is NULL");
     ASSERT_ERR(hr_redis_command_argv(redis, NULL, 2, key, NULL), -EINVAL);

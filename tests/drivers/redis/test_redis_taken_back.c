@@ -186,6 +186,40 @@ TEST(what_waits_for_room_gets_that_of_commands_whose_time_is_up_and_has_its_own_
     fake_client_end(s.redis, &s.fake);
 }
 
+static int assert_unnamed(int code)
+{
+    ASSERT_ERR(code, -ECANCELED);
+    ASSERT_TRUE(strstr(hr_last_error()->message, ": a command was cancelled before it was sent"));
+    return 0;
+}
+
+static int ask_nothing(void *arg)
+{
+    return assert_unnamed(hr_redis_command_argv(arg, NULL, 0, NULL, NULL));
+}
+
+static int ask_null(void *arg)
+{
+    static const char *const words[] = {NULL};
+    static const size_t lens[] = {5};
+    return assert_unnamed(hr_redis_command_argv(arg, NULL, 1, words, lens));
+}
+
+TEST(a_command_that_is_none_has_no_name_while_it_waits_for_room)
+{
+    struct stuck s;
+    struct hr__redis_conn *conn = stuck_begin(&s);
+    conn->limits.max_pending = hr__redis_conn_pending(conn);
+    hr_task *tasks[] = {hr_create_task("nothing", ask_nothing, s.redis),
+                        hr_create_task("null", ask_null, s.redis)};
+    test_passes(3);
+    for (size_t i = 0; i < HR_ARRAY_LEN(tasks); i++) {
+        hr_task_cancel(tasks[i], NULL);
+        ASSERT_ERR(hr_join(tasks[i]), 0);
+    }
+    stuck_end(&s);
+}
+
 TEST(a_large_command_does_not_keep_its_memory)
 {
     struct stuck s;
