@@ -123,6 +123,7 @@ static struct hr_redis *make_client(unsigned connections, hr_usec command_timeou
     redis->refs = 1;
     redis->target.deaf = &redis->deaf;
     hr_list_init(&redis->pubsubs);
+    hr_list_init(&redis->retired);
     redis->backoff = *backoff;
     redis->connections = connections;
     redis->command_timeout = command_timeout;

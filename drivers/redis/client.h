@@ -34,6 +34,7 @@ struct hr_redis {
 
     enum hr__redis_state state;
     struct hr__redis_conn *conn; /* when ready */
+    struct hr_list retired;      /* those that were left, while replies are due there */
     hr_usec up_since;
     struct hr_error error; /* why it is not up */
     uint64_t opened, failed;

@@ -119,6 +119,7 @@ void hr__redis_conn_fail(struct hr__redis_conn *conn, int why, int code)
     if (conn->lost)
         return;
     conn->lost = true;
+    hr_list_remove(&conn->link);
     hr__redis_conn_ref(conn);
     if (hr_last_error()->code != why)
         (void)hr_fail(why, "%s: %s", conn->name, hr_error_text(why));
@@ -151,11 +152,21 @@ void hr__redis_conn_end_if_retired(struct hr__redis_conn *conn)
     }
 }
 
-void hr__redis_conn_retire(struct hr__redis_conn *conn)
+void hr__redis_conn_retire(struct hr__redis_conn *conn, struct hr_list *retired)
 {
     conn->retiring = true;
     conn->on_lost = conn->on_refusal = NULL;
+    hr_list_append(retired, &conn->link);
     hr__redis_conn_end_if_retired(conn);
+}
+
+void hr__redis_conn_end_retired(struct hr_list *retired)
+{
+    while (!hr_list_empty(retired)) {
+        struct hr__redis_conn *conn = hr_list_entry(retired->next, struct hr__redis_conn, link);
+        (void)hr_fail(HR_ECLOSED, "%s: the client was closed", conn->name);
+        hr__redis_conn_fail(conn, HR_ECLOSED, HR_ECLOSED);
+    }
 }
 
 /* What comes without having been asked for is the server's last word: "max number of clients
@@ -414,6 +425,7 @@ struct hr__redis_conn *hr__redis_conn_new(struct hr__wire *wire, const char *nam
     hr_buf_init(&conn->out, SIZE_MAX);
     hr_event_init(&conn->asked);
     hr_list_init(&conn->room);
+    hr_list_init(&conn->link);
     conn->reader = hr__redis_reader_new(limits->max_reply);
     if (!conn->reader || start_tasks(conn) < 0) {
         (void)hr_fail(-ENOMEM, "%s: no memory for a connection", name);

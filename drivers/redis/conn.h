@@ -83,8 +83,12 @@ void hr__redis_conn_set_protocol(struct hr__redis_conn *conn, unsigned protocol)
  * with code when that is not 0. The present record, where its code is why, says the reason. */
 void hr__redis_conn_fail(struct hr__redis_conn *conn, int why, int code);
 
-/* Takes no more commands from its owner and ends when the last reply came. */
-void hr__redis_conn_retire(struct hr__redis_conn *conn);
+/* Takes no more commands from its owner and ends when the last reply came; until then it is in the
+ * list, whose owner may end it (end_retired). */
+void hr__redis_conn_retire(struct hr__redis_conn *conn, struct hr_list *retired);
+
+/* Ends all of the list, as their client is closed: commands in line fail with HR_ECLOSED. */
+void hr__redis_conn_end_retired(struct hr_list *retired);
 
 bool hr__redis_conn_alive(const struct hr__redis_conn *conn);
 

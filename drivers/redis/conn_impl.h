@@ -41,6 +41,7 @@ struct hr__redis_conn {
     void *push_cookie;
 
     bool retiring, lost;
+    struct hr_list link;   /* while it retires */
     struct hr_error error; /* why it is lost */
     void (*on_lost)(void *cookie);
     void *cookie;

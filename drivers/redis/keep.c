@@ -87,7 +87,7 @@ static void leave(struct hr_redis *redis)
         hr_resolve_forget(redis->target.url.host);
     set_state(redis, HR__REDIS_CONNECTING);
     hr_event_set(&redis->nudge);
-    hr__redis_conn_retire(conn);
+    hr__redis_conn_retire(conn, &redis->retired);
     hr__redis_conn_unref(conn);
     hr_pool_flush(redis->pool);
     (void)hr_error_raise(&why);
@@ -308,6 +308,7 @@ void hr__redis_shut(struct hr_redis *redis)
     set_state(redis, HR__REDIS_CLOSED);
     if (conn)
         drop_conn(redis, conn, HR_ECLOSED);
+    hr__redis_conn_end_retired(&redis->retired);
     if (redis->keeper)
         hr_task_cancel(redis->keeper, "the client is closed");
     while (!hr_list_empty(&redis->pubsubs))

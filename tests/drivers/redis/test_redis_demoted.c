@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "drivers/redis/client.h"
 #include "drivers/redis/pipeline.h"
 #include "tests/drivers/redis/fake_redis.h"
 #include "tests/support/hrtest.h"
@@ -197,4 +198,24 @@ TEST(r5_replies_that_are_due_still_come_and_then_the_connection_ends)
     ASSERT_ERR(hr_join(slow), 0);
     end(redis, &fake, &servers, 1);
     ASSERT_EQ(test_clock_now() - begun, hr_ms(300));
+}
+
+TEST(close_ends_what_waits_on_a_connection_that_was_left)
+{
+    struct fake_redis fake;
+    struct hr__redis_conn *conn = NULL;
+    fake_start(&fake, fake_introduce_only, NULL);
+    hr_redis *redis =
+        fake_client(&fake, &(struct hr_redis_options){.command_timeout = hr_seconds(60)});
+    ASSERT_ERR(hr__redis_get_conn(redis, &conn), 0);
+    ASSERT_ERR(hr_sleep(hr_seconds(2)), 0);
+    hr_future *asked = hr_redis_command_future(redis, "GET a");
+    test_passes(3);
+    hr__redis_leave_server(redis);
+    hr_usec before = test_clock_now();
+    ASSERT_ERR(hr_redis_close(redis), 0);
+    ASSERT_EQ(test_clock_now(), before);
+    ASSERT_ERR(hr_join(asked), HR_ECLOSED);
+    ASSERT_TRUE(hr_last_error()->sent);
+    fake_client_end(redis, &fake);
 }
