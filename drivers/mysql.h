@@ -206,9 +206,10 @@ HR_PUBLIC uint64_t hr_mysql_last_insert_id(const hr_mysql_conn *conn);
 HR_PUBLIC size_t hr_mysql_max_packet(const hr_mysql_conn *conn); /* server's max_allowed_packet */
 
 /* Whether the transaction is open: since hr_mysql_begin() no reply said otherwise, as one does
- * after a statement that commits on its own (DDL, some procedures). On a connection that was
- * acquired: as the latest reply said; a refused procedure or block does not say that it has left
- * one open, which is rolled back when the loan ends. */
+ * after a statement that commits on its own (DDL, some procedures); when such a one is refused, the
+ * server is asked, which costs a round trip. On a connection that was acquired: as the latest reply
+ * said; a refused procedure or block does not say that it has left one open, which is rolled back
+ * when the loan ends. */
 HR_PUBLIC bool hr_mysql_in_transaction(const hr_mysql_conn *conn);
 
 /* A failure names the caller's place in the program. */

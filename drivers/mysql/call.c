@@ -254,8 +254,8 @@ static int cut_short(const struct hr__mysql_call *call, int code)
                           sent ? "the answer" : "it was sent", limit, to, sql);
 }
 
-/* A procedure or a block may begin a transaction and be refused inside of it, and error packets do
- * not say so. */
+/* A procedure or a block may begin a transaction or end one and be refused then, and what defines
+ * data ends it before it is; error packets do not say so. */
 static bool may_leave_open(const hr_mysql_conn *conn, const char *sql)
 {
     static const char *const simple[] = {"select", "insert", "update", "delete", "replace", "load"};
@@ -267,12 +267,24 @@ static bool may_leave_open(const hr_mysql_conn *conn, const char *sql)
     return true;
 }
 
+/* In a scope the next statement would begin another transaction, which passes for the first. */
+static hr_async int settle_doubt(hr_mysql_conn *conn, int code)
+{
+    conn->doubtful = true;
+    if (code != HR_EREPLY || conn->broken || !conn->scope || conn->ended)
+        return code;
+    hr_auto(hr_error_done) struct hr_error refusal = {0};
+    hr_error_copy(&refusal, hr_last_error());
+    int r = hr__mysql_run(conn, "DO 0");
+    return r < 0 ? r : hr_error_raise(&refusal);
+}
+
 int hr__mysql_leave(struct hr__mysql_call *call, int code)
 {
     hr_mysql_conn *conn = call->conn;
-    conn->busy = false;
     if (hr_unlikely(code < 0) && may_leave_open(conn, call->sql))
-        conn->doubtful = true;
+        code = settle_doubt(conn, code);
+    conn->busy = false;
     if (conn->wait.failed == 0)
         return hr_timeout_leave(&call->limit, code);
 

@@ -154,6 +154,37 @@ TEST_REAL(a_transaction_that_a_refused_procedure_leaves_open_ends_with_the_loan)
     mariadb_server_sql(mariadb_server_shared(), "DROP PROCEDURE test.leaves");
 }
 
+/* What is written behind it would be committed without what stood in front. */
+TEST_REAL(a_scope_whose_transaction_a_refused_statement_has_ended_commits_nothing_more)
+{
+    static const char *const enders[] = {"CALL undoes()", "CREATE TABLE t (a INT)"};
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    for (int way = 0; way < 4; way++) {
+        mysql_test_table("id INT PRIMARY KEY");
+        mariadb_server_sql(mariadb_server_shared(),
+                           "CREATE OR REPLACE PROCEDURE test.undoes() BEGIN DECLARE EXIT HANDLER "
+                           "FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END; "
+                           "INSERT INTO t VALUES (1); INSERT INTO t VALUES (1); END; "
+                           "CREATE OR REPLACE PROCEDURE test.refuses() SIGNAL SQLSTATE '45000'");
+        hr_mysql_tx *tx = mysql_test_begin(pool);
+        mysql_test_insert(tx, 10);
+        ASSERT_ERR(hr_mysql_exec(tx, way < 2 ? enders[way] : "CALL refuses()", HR_NO_ARGS),
+                   HR_EREPLY);
+        ASSERT_EQ(hr_last_error()->native, way == 0 ? 1062 : way == 1 ? 1050 : 1644);
+        ASSERT_EQ(hr_mysql_in_transaction(tx), way >= 2);
+        if (way == 3)
+            mysql_test_insert(tx, 11);
+        ASSERT_ERR(hr_mysql_commit(tx), way < 2 ? -EINVAL : 0);
+        hr_mysql_tx_end(&tx);
+        ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM test.t"), way == 0   ? 0
+                                                                    : way == 3 ? 2
+                                                                               : 1);
+    }
+    mysql_test_done(pool);
+    mariadb_server_sql(mariadb_server_shared(),
+                       "DROP PROCEDURE test.undoes; DROP PROCEDURE test.refuses");
+}
+
 /* The server would close the connection for it. */
 TEST_REAL(a_value_that_no_packet_can_carry_is_refused_before_it_is_sent)
 {
