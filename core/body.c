@@ -86,6 +86,8 @@ static void stop_for(hr_loop *loop, hr_future *future, int code)
 static __attribute__((noinline)) int judge(struct hr__fiber *fiber, struct hr__task *task,
                                            int status)
 {
+    if (status == -ECANCELED && fiber->error.code == status)
+        hr__future_keep_sent(&task->future, &fiber->error);
     if (status >= 0 || status == -ECANCELED)
         return -ECANCELED; /* it had nothing left to wait for */
     keep_error(fiber, task, status);

@@ -29,6 +29,7 @@ static void chain_free(struct chain *chain)
 static void copy_outcome(hr_future *source, hr_future *destination)
 {
     if (!hr_future_done(source) || hr_future_cancelled(source)) {
+        hr__future_keep_sent(destination, source->error);
         hr_future_cancel(destination, source->cancel_reason);
     } else if (source->status < 0) {
         hr_future_set_error_record(destination, hr_future_error(source));

@@ -116,7 +116,7 @@ int hr_fail_because_at(const char *place, int code, const char *fmt, ...)
 {
     struct hr_error *record = record_of_caller();
     struct hr_error *cause = NULL;
-    bool cut = record->cut;
+    bool cut = record->cut, sent = record->sent;
     if (record->code != 0) {
         cause = malloc(sizeof(*cause));
         if (cause) {
@@ -133,6 +133,7 @@ int hr_fail_because_at(const char *place, int code, const char *fmt, ...)
     record->place = place;
     record->cause = cause;
     record->cut = cut;
+    record->sent = sent;
     remember_causes(record);
     return code;
 }
@@ -159,6 +160,11 @@ int hr__error_add_cause(const struct hr_error *cause)
         record->cut = true;
     remember_causes(record);
     return record->code;
+}
+
+void hr__error_note_sent(void)
+{
+    record_of_caller()->sent = true;
 }
 
 int hr__missing(const char *what)

@@ -67,7 +67,8 @@ struct hr_error {
  */
 #define hr_fail_native(...) HR__CODE_OF(hr_fail_native_at(HR__HERE, __VA_ARGS__))
 
-/* As hr_fail(), keeping the present record as the new one's cause (cut when memory is out). */
+/* As hr_fail(), keeping the present record as the new one's cause (cut when memory is out), and
+ * whether a request had been sent. */
 #define hr_fail_because(...) HR__CODE_OF(hr_fail_because_at(HR__HERE, __VA_ARGS__))
 
 /* What they stand for. place is a string that outlives the record, or NULL. */

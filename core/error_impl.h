@@ -19,6 +19,9 @@ int hr__error_adopt(struct hr_error *members, bool cut);
  * code; returns the record's code. */
 int hr__error_add_cause(const struct hr_error *cause);
 
+/* Notes in the running task's record that a request had been sent. */
+void hr__error_note_sent(void);
+
 /* For a call that was handed NULL instead of what another should have made: the code in the
  * caller's record, where that one has left it; -EINVAL, with a record, when nothing has failed.
  * what names the thing. */

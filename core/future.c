@@ -94,6 +94,7 @@ static __attribute__((noinline)) void clear(hr_future *future)
     if (future->error)
         hr_error_done(future->error);
     free(hr_take(future->error));
+    future->sent = false;
     free(hr_take(future->cancel_reason));
 }
 
@@ -140,6 +141,14 @@ void hr__future_finish(hr_future *future, int status)
     if (status < 0)
         drop_value(future);
     hr__future_complete(future, HR__FINISHED, status);
+}
+
+void hr__future_keep_sent(hr_future *future, const struct hr_error *error)
+{
+    if (!error || !error->sent)
+        return;
+    future->sent = true;
+    future->error = hr__error_dup(error);
 }
 
 void hr__future_finish_cancelled(hr_future *future)
@@ -189,6 +198,7 @@ int hr_future_set_error_record(hr_future *future, const struct hr_error *error)
     if (error->code >= 0)
         return -EINVAL;
     if (error->code == -ECANCELED) {
+        hr__future_keep_sent(future, error);
         hr__future_finish_cancelled(future);
         return 0;
     }
@@ -305,6 +315,16 @@ hr_loop *hr_future_loop(const hr_future *future)
     return future->loop;
 }
 
+/* The reason is what the canceller said; what became of a request comes along as its cause. */
+static int receive_cancel(const hr_future *future)
+{
+    const char *reason = future->cancel_reason ? future->cancel_reason : hr_error_text(-ECANCELED);
+    if (!future->error)
+        return hr_fail_native(-ECANCELED, 0, NULL, NULL, future->sent, "%s", reason);
+    hr_error_raise(future->error);
+    return hr_fail_because(-ECANCELED, "%s", reason);
+}
+
 int hr__future_receive(hr_future *future)
 {
     if (future->state == HR__GONE)
@@ -313,11 +333,7 @@ int hr__future_receive(hr_future *future)
     const struct hr_error *error = hr_future_error(future);
     if (error)
         return hr_error_raise(error);
-    if (future->state == HR__CANCELLED) {
-        const char *reason = future->cancel_reason;
-        return hr_fail(-ECANCELED, "%s", reason ? reason : hr_error_text(-ECANCELED));
-    }
-    return future->status;
+    return future->state == HR__CANCELLED ? receive_cancel(future) : future->status;
 }
 
 static void callback_run(struct hr__ready *entry, bool drop)

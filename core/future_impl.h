@@ -20,9 +20,12 @@ struct hr_future {
     bool error_seen; /* somebody read it: no report */
     bool marked;     /* a walk over several futures has been here; false between calls */
     int status;      /* ≥ 0, or the error's code */
+    bool sent;       /* of a cancelled one: a request had left for a server */
     void *value;
     hr_free_fn *free_value; /* NULL once the value was taken */
-    struct hr_error *error; /* on the heap; NULL with a code < 0: memory was out */
+    struct hr_error
+        *error; /* on the heap; NULL with a code < 0: memory was out. Of a cancelled one:
+                               what is to be known of what was sent, or NULL */
     char *cancel_reason;
     struct hr__waiter *awaiter; /* the task that waits alone, or came first; NULL: none such */
     struct hr_list watches;     /* of who came after, or waits otherwise, in that order */
@@ -52,3 +55,13 @@ bool hr__job_begun(const hr_future *future);
 void hr__future_finish(hr_future *future, int status);
 void hr__future_finish_cancelled(hr_future *future);
 void hr__future_set_reason(hr_future *future, const char *reason);
+
+/* Keeps of what a cancelled one failed with whether a request had been sent, for those who wait for
+ * it: it may have been carried out. error may be NULL. */
+void hr__future_keep_sent(hr_future *future, const struct hr_error *error);
+
+/* Whether one that failed or was cancelled had sent a request. */
+static inline bool hr__future_has_sent(const hr_future *future)
+{
+    return future->sent || (future->error && future->error->sent);
+}

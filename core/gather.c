@@ -108,6 +108,18 @@ static int first_failure(const struct hr_futures *futures, hr_future *failed)
     return hr__future_receive(failed);
 }
 
+/* The cause is a member that had sent something. */
+static int cancelled(const struct hr_futures *futures, const char *reason)
+{
+    for (size_t i = 0; i < futures->count; i++) {
+        if (hr__future_has_sent(futures->items[i])) {
+            (void)hr__future_receive(futures->items[i]);
+            return hr_fail_because(-ECANCELED, "%s", reason);
+        }
+    }
+    return hr_fail(-ECANCELED, "%s", reason);
+}
+
 int hr_gather(struct hr_futures *futures, int flags)
 {
     bool collect = flags & HR_RETURN_ERRORS;
@@ -120,7 +132,7 @@ int hr_gather(struct hr_futures *futures, int flags)
     if (r == -ECANCELED) {
         const char *reason = "the gather was cancelled";
         (void)end_all(futures, reason);
-        return hr_fail(-ECANCELED, "%s", reason);
+        return cancelled(futures, reason);
     }
     if (r < 0 && r != -ENOMEM)
         return r; /* misuse */

@@ -95,6 +95,7 @@ static void child_over(struct hr__watch *watch)
     hr_list_remove(&child->link);
     free(child);
     group->running--;
+    group->sent |= hr__future_has_sent(task);
     if (starter) {
         starter->child = NULL;
         hr__wake(&starter->waiter, 0);
@@ -295,6 +296,8 @@ int hr_task_group_leave(struct hr_task_group *group, int code)
     hr__request_over(&group->request);
 
     int r = outcome(group, code, cancelled);
+    if (r < 0 && group->sent)
+        hr__error_note_sent();
     hr_error_done(&group->error);
     hr__error_free(hr_take(group->members));
     return r;

@@ -39,6 +39,7 @@ struct hr_task_group {
     bool entered, leaving;
     bool ending_all; /* no more children are taken */
     bool stopped;    /* hr_task_group_cancel() was called */
+    bool sent;       /* a child that failed or was cancelled had sent a request */
 };
 
 /* 0; HR_ENOTASK; -EBUSY: it is entered. */

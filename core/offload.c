@@ -135,6 +135,7 @@ static void job_complete(struct job *job)
 
     job_forget(job);
     if (job->status == -ECANCELED) {
+        hr__future_keep_sent(future, job->error);
         hr__future_finish_cancelled(future);
     } else {
         future->error = hr_take(job->error);

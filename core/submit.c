@@ -80,24 +80,30 @@ static bool start(struct submission *self, bool drop)
     return true;
 }
 
+/* Why, and what became of a request that had been sent. */
+static struct hr_error *explain_cancel(const hr_task *task)
+{
+    const char *reason = task->cancel_reason ? task->cancel_reason : hr_error_text(-ECANCELED);
+    struct hr_error error = {.code = -ECANCELED, .sent = task->sent, .cause = task->error};
+    snprintf(error.message, sizeof(error.message), "%s", reason);
+    return hr__error_dup(&error);
+}
+
 static void complete(struct submission *self)
 {
     hr_thread_future *future = &self->future;
     hr_task *task = hr_take(self->task);
     future->status = hr_future_status(task);
     future->outcome = (struct hr__outcome){0};
-    if (hr_future_cancelled(task)) {
-        const char *reason = hr_future_cancel_reason(task);
-        hr__thread_future_fail(future, -ECANCELED, reason ? reason : hr_error_text(-ECANCELED));
+    if (future->status >= 0) {
+        future->outcome.value = task->value;
+        future->outcome.free_value = hr_take(task->free_value);
+    } else if (hr_future_cancelled(task)) {
+        future->outcome.error = explain_cancel(task);
     } else {
-        if (future->status >= 0) {
-            future->outcome.value = task->value;
-            future->outcome.free_value = hr_take(task->free_value);
-        } else {
-            future->outcome.error = hr__error_dup(hr_future_error(task));
-        }
-        hr__thread_future_complete(future);
+        future->outcome.error = hr__error_dup(hr_future_error(task));
     }
+    hr__thread_future_complete(future);
     hr_future_unref(task);
 }
 

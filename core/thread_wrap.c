@@ -60,6 +60,7 @@ static void pass_on(hr_thread_future *handle, hr_future *future)
         hr__future_finish(future, handle->status);
     } else if (handle->status == -ECANCELED) {
         hr__future_set_reason(future, error ? error->message : NULL);
+        hr__future_keep_sent(future, error);
         hr__future_finish_cancelled(future);
     } else {
         future->error = error ? hr__error_dup(error) : NULL;

@@ -12,13 +12,13 @@
 #include "core/park.h"
 #include "core/wait.h"
 
-/* Whether a request had left for a server stays known: it may have been carried out. */
-static int took_too_long(hr_usec limit)
+/* cause: the present record tells what the limit cut short, and whether that had been sent. */
+static int took_too_long(hr_usec limit, bool cause)
 {
+    static const char text[] = "not done after %" PRId64 ".%03d s";
     hr_usec ms = limit > 0 ? limit / 1000 : 0;
-    const struct hr_error *last = hr_last_error();
-    return hr_fail_native(-ETIMEDOUT, 0, NULL, NULL, last->code == -ECANCELED && last->sent,
-                          "not done after %" PRId64 ".%03d s", ms / 1000, (int)(ms % 1000));
+    return cause ? hr_fail_because(-ETIMEDOUT, text, ms / 1000, (int)(ms % 1000))
+                 : hr_fail(-ETIMEDOUT, text, ms / 1000, (int)(ms % 1000));
 }
 
 /* Cancels the future and waits until it is over. A cancel of the waiter goes on to it, however many
@@ -41,8 +41,9 @@ static int end(hr_future *future, const char *reason)
 static int cancelled_with(hr_future *future)
 {
     int r = hr__future_receive(future);
-    return r < 0 && r != -ECANCELED ? hr_fail_because(-ECANCELED, "cancelled while waiting")
-                                    : hr_fail(-ECANCELED, "cancelled while waiting");
+    bool tells = r < 0 && (r != -ECANCELED || future->sent);
+    return tells ? hr_fail_because(-ECANCELED, "cancelled while waiting")
+                 : hr_fail(-ECANCELED, "cancelled while waiting");
 }
 
 static int wait_limited(hr_future *future, hr_usec limit)
@@ -58,7 +59,8 @@ static int wait_limited(hr_future *future, hr_usec limit)
         return hr__future_receive(future);
     if (end(future, "took too long") == -ECANCELED)
         return cancelled_with(future);
-    return hr_future_cancelled(future) ? took_too_long(limit) : hr__future_receive(future);
+    r = hr__future_receive(future);
+    return hr_future_cancelled(future) ? took_too_long(limit, future->sent) : r;
 }
 
 static __attribute__((noinline)) int wait_and_drop(hr_future *future, hr_usec limit)
@@ -162,7 +164,7 @@ static void add_timeout_to_causes(int code, hr_usec limit)
     if (hr_last_error()->code != code)
         hr_fail(code, "%s", hr_error_text(code));
     hr_error_copy(&error, hr_last_error());
-    took_too_long(limit);
+    took_too_long(limit, false);
     hr_error_copy(&timeout, hr_last_error());
     hr_error_raise(&error);
     hr__error_add_cause(&timeout);
@@ -182,7 +184,7 @@ int hr_timeout_leave(struct hr_timeout *scope, int code)
     if (!scope->expired || code >= 0)
         return code;
     if (code == -ECANCELED)
-        return foreign ? code : took_too_long(scope->limit);
+        return foreign ? code : took_too_long(scope->limit, hr_last_error()->code == code);
     add_timeout_to_causes(code, scope->limit);
     return code;
 }

@@ -12,8 +12,8 @@
 #include "core/timer.h"
 
 /* Waits for the future at most so long; takes the caller's reference. Past the limit the inner is
- * cancelled and awaited: -ETIMEDOUT, unless it ended with a value or an error of its own all the
- * same, which then is the result. HR_FOREVER arms no timer; ≤ 0 only looks. An inner that is done
+ * cancelled and awaited: -ETIMEDOUT (sent tells of a request that had left), unless it ended with a
+ * value or an error of its own all the same, which then is the result. HR_FOREVER arms no timer; ≤ 0 only looks. An inner that is done
  * is never a timeout.
  *   -ECANCELED   the running task was cancelled; so was the inner, which is over
  * Otherwise as hr_await(). */
@@ -46,7 +46,7 @@ HR_PUBLIC int hr_timeout_enter(struct hr_timeout *scope, hr_usec limit);
 HR_PUBLIC int hr_timeout_enter_at(struct hr_timeout *scope, hr_usec moment);
 
 /* Disarms; turns -ECANCELED into -ETIMEDOUT when the scope expired and no foreign request is
- * outstanding. Any other code passes through; the error of a scope that expired has the timeout
+ * outstanding, with what it cut short as the cause. Any other code passes through; the error of a scope that expired has the timeout
  * among its causes. One that is not entered lets the code through. -EINVAL by another task than the
  * one that entered. */
 HR_PUBLIC int hr_timeout_leave(struct hr_timeout *scope, int code);
