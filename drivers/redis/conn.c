@@ -144,12 +144,21 @@ void hr__redis_conn_fail(struct hr__redis_conn *conn, int why, int code)
     hr__redis_conn_unref(conn);
 }
 
+void hr__redis_conn_hang_up(struct hr__redis_conn *conn, const char *reason, int code)
+{
+    if (conn->lost)
+        return;
+    hr_auto(hr_error_done) struct hr_error before = {0};
+    hr_error_copy(&before, hr_last_error());
+    (void)hr_fail(HR_ECLOSED, "%s: %s", conn->name, reason);
+    hr__redis_conn_fail(conn, HR_ECLOSED, code);
+    (void)hr_error_raise(&before);
+}
+
 void hr__redis_conn_end_if_retired(struct hr__redis_conn *conn)
 {
-    if (conn->retiring && !conn->lost && hr__redis_line_empty(&conn->line)) {
-        (void)hr_fail(HR_ECLOSED, "%s: replaced by a new connection", conn->name);
-        hr__redis_conn_fail(conn, HR_ECLOSED, 0);
-    }
+    if (conn->retiring && hr__redis_line_empty(&conn->line))
+        hr__redis_conn_hang_up(conn, "replaced by a new connection", 0);
 }
 
 void hr__redis_conn_retire(struct hr__redis_conn *conn, struct hr_list *retired)
@@ -164,8 +173,7 @@ void hr__redis_conn_end_retired(struct hr_list *retired)
 {
     while (!hr_list_empty(retired)) {
         struct hr__redis_conn *conn = hr_list_entry(retired->next, struct hr__redis_conn, link);
-        (void)hr_fail(HR_ECLOSED, "%s: the client was closed", conn->name);
-        hr__redis_conn_fail(conn, HR_ECLOSED, HR_ECLOSED);
+        hr__redis_conn_hang_up(conn, "the client was closed", HR_ECLOSED);
     }
 }
 
@@ -379,7 +387,7 @@ static int write_commands(void *arg)
 static void drop_task(void *arg)
 {
     struct hr__redis_conn *conn = arg;
-    hr__redis_conn_fail(conn, HR_ECLOSED, 0);
+    hr__redis_conn_hang_up(conn, "its loop ends", 0);
     hr__redis_conn_unref(conn);
 }
 

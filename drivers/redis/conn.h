@@ -83,6 +83,10 @@ void hr__redis_conn_set_protocol(struct hr__redis_conn *conn, unsigned protocol)
  * with code when that is not 0. The present record, where its code is why, says the reason. */
 void hr__redis_conn_fail(struct hr__redis_conn *conn, int why, int code);
 
+/* The same of our own accord: HR_ECLOSED is why, reason says more. The present record stays as it
+ * is: who lets go of a connection may be on the way out with an error. */
+void hr__redis_conn_hang_up(struct hr__redis_conn *conn, const char *reason, int code);
+
 /* Takes no more commands from its owner and ends when the last reply came; until then it is in the
  * list, whose owner may end it (end_retired). */
 void hr__redis_conn_retire(struct hr__redis_conn *conn, struct hr_list *retired);

@@ -67,11 +67,10 @@ static void refused(void *cookie)
 }
 
 /* Hangs up; what is pending fails with code, or as lost when that is 0. */
-static void drop_conn(struct hr_redis *redis, struct hr__redis_conn *conn, int code)
+static void drop_conn(struct hr__redis_conn *conn, int code)
 {
-    (void)hr_fail(HR_ECLOSED, "%s: the client was closed", redis->target.name);
     hr__redis_conn_on_lost(conn, NULL, NULL);
-    hr__redis_conn_fail(conn, HR_ECLOSED, code);
+    hr__redis_conn_hang_up(conn, "the client was closed", code);
     hr__redis_conn_unref(conn);
 }
 
@@ -166,7 +165,7 @@ static hr_usec connect_and_stay(struct hr_redis *redis)
         return hr_backoff_next(&redis->backoff);
     }
     if (r >= 0 && redis->state == HR__REDIS_CLOSED)
-        drop_conn(redis, conn, 0);
+        drop_conn(conn, 0);
     else if (r >= 0)
         r = stay(redis, conn);
     if (r < 0)
@@ -181,7 +180,7 @@ static void end_keeper(struct hr_redis *redis)
 {
     redis->keeper = hr_future_unref(redis->keeper);
     if (redis->conn)
-        drop_conn(redis, hr_take(redis->conn), 0);
+        drop_conn(hr_take(redis->conn), 0);
     if (redis->state != HR__REDIS_CLOSED)
         set_state(redis, HR__REDIS_IDLE);
     tell_user(redis);
@@ -307,7 +306,7 @@ void hr__redis_shut(struct hr_redis *redis)
     struct hr__redis_conn *conn = hr_take(redis->conn);
     set_state(redis, HR__REDIS_CLOSED);
     if (conn)
-        drop_conn(redis, conn, HR_ECLOSED);
+        drop_conn(conn, HR_ECLOSED);
     hr__redis_conn_end_retired(&redis->retired);
     if (redis->keeper)
         hr_task_cancel(redis->keeper, "the client is closed");

@@ -42,7 +42,7 @@ static int open_own(void *driver, void **ret)
 static void close_own(void *conn, bool polite)
 {
     struct hr_redis_conn *own = conn;
-    hr__redis_conn_fail(own->conn, HR_ECLOSED, 0);
+    hr__redis_conn_hang_up(own->conn, "closed", 0);
     hr__redis_conn_unref(own->conn);
     hr__redis_unref(own->redis);
     free(own);

@@ -174,7 +174,7 @@ static void leave(struct hr_redis_pubsub *pubsub)
         (void)hr_fail(HR_ELOST, "%s", why->code < 0 ? why->message : "the connection was lost");
         hr__redis_pubsub_tell(pubsub, HR_ELOST);
     }
-    hr__redis_conn_fail(conn, HR_ECLOSED, 0);
+    hr__redis_conn_hang_up(conn, "closed", 0);
     hr__redis_conn_unref(conn);
 }
 

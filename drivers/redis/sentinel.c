@@ -154,19 +154,11 @@ static int open_one(const struct hr__redis_sentinel *sentinel,
     return hr__redis_open(&target, ret, NULL);
 }
 
-/* Hangs up. code is how the talk ended: where it failed, the record stays as it is. */
-static int close_one(struct hr__redis_conn *conn, int code)
+static void close_one(struct hr__redis_conn *conn)
 {
-    struct hr_error error = {0};
-    if (code < 0)
-        hr_error_copy(&error, hr_last_error());
     hr__redis_conn_on_push(conn, NULL, NULL);
-    hr__redis_conn_fail(conn, HR_ECLOSED, 0);
+    hr__redis_conn_hang_up(conn, "closed", 0);
     hr__redis_conn_unref(conn);
-    if (code < 0)
-        (void)hr_error_raise(&error);
-    hr_error_done(&error);
-    return code;
 }
 
 static int read_answer(const struct hr__redis_sentinel *sentinel, const hr_reply *reply,
@@ -200,7 +192,8 @@ static int ask_one(const struct hr__redis_sentinel *sentinel,
         snprintf(text, sizeof(text), "%s", hr_last_error()->message);
         r = hr_fail(r, "sentinel %s:%u: %s", address->host, address->port, text);
     }
-    return close_one(conn, r);
+    close_one(conn);
+    return r;
 }
 
 static int find(struct hr__redis_sentinel *sentinel, hr_usec limit, struct hr__redis_address *ret)
@@ -370,7 +363,7 @@ static int follow_one(struct hr__redis_sentinel *sentinel, struct hr_backoff *ba
         hr_backoff_reset(backoff);
         r = listen_to(sentinel, &address, conn, moved, cookie);
         hr__redis_conn_on_lost(conn, NULL, NULL);
-        r = close_one(conn, r);
+        close_one(conn);
     }
     if (hr__redis_address_equals(&sentinel->items[0], &address))
         put_last(sentinel, &address);
