@@ -35,6 +35,24 @@ static bool may_have_body(const char *method)
            strcmp(method, "PATCH") == 0;
 }
 
+/* Where a body of unknown size ends, libcurl before 8.1 overwrites what it holds back of another
+ * answer on the same connection of HTTP/2 (http2_data_done_send(), curl issue 10525 is of its kind).
+ * So such a body goes alone: on a connection of its own, which nobody else is lent, since its TLS is
+ * another by an option that means nothing from TLS 1.1 on. */
+static void keep_alone(CURL *easy)
+{
+    if (curl_version_info(CURLVERSION_NOW)->version_num >= 0x080100)
+        return;
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_OPTIONS, (long)CURLSSLOPT_ALLOW_BEAST);
+}
+
+static bool is_https(const char *url)
+{
+    return strncasecmp(url, "https:", 6) == 0;
+}
+
 /* How the body goes, and by which method; curl_easy_setopt() fails here for want of memory only. */
 static CURLcode set_body(hr_http_response *t, const struct hr_http_request *request,
                          const char *method)
@@ -43,6 +61,8 @@ static CURLcode set_body(hr_http_response *t, const struct hr_http_request *requ
     bool posts = strcmp(method, "POST") == 0;
     if (request->stream) {
         curl_off_t size = request->body_size > 0 ? (curl_off_t)request->body_size : -1;
+        if (size < 0 && is_https(request->url))
+            keep_alone(easy);
         curl_easy_setopt(easy, posts ? CURLOPT_POST : CURLOPT_UPLOAD, 1L);
         curl_easy_setopt(easy, posts ? CURLOPT_POSTFIELDSIZE_LARGE : CURLOPT_INFILESIZE_LARGE,
                          size);

@@ -4,6 +4,7 @@
  * server is nghttp2's own.
  */
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,6 +254,12 @@ static int send_in_pieces(void *size)
     return r < 0 ? r : read_long(response);
 }
 
+/* libcurl before 8.1 is not trusted with what comes beside it. */
+static bool unknown_sizes_go_alone(void)
+{
+    return curl_version_info(CURLVERSION_NOW)->version_num < 0x080100;
+}
+
 TEST_REAL(s24_15_over_http_2_bodies_go_in_pieces_as_the_server_takes_them)
 {
     size_t sizes[] = {0, LONG, 0, LONG};
@@ -263,7 +270,10 @@ TEST_REAL(s24_15_over_http_2_bodies_go_in_pieces_as_the_server_takes_them)
         tasks[i] = hr_create_task(NULL, send_in_pieces, &sizes[i]);
     for (size_t i = 0; i < HR_ARRAY_LEN(sizes); i++)
         ASSERT_ERR(hr_join(tasks[i]), 0);
-    ASSERT_EQ(connections(), 1);
+    if (unknown_sizes_go_alone())
+        ASSERT_TRUE(connections() > 2);
+    else
+        ASSERT_EQ(connections(), 1);
     stop();
 }
 
@@ -295,5 +305,34 @@ TEST_REAL(s24_1_over_http_2_closing_ends_what_is_under_way)
                 ASSERT_ERR(r, HR_ECLOSED);
         }
     }
+    stop();
+}
+
+/* Bodies of unknown size that end while others come. */
+static int send_a_little(void *unused)
+{
+    for (int i = 0; i < 30; i++) {
+        hr_auto(hr_http_closep) hr_http_response *response = NULL;
+        struct hr_http_request request = {.url = url, .stream = true};
+        int r = hr_http_begin(session, &request, &response);
+        if (r == 0)
+            r = hr_http_write(response, "a little", 8);
+        if (r == 0)
+            r = hr_http_finish(response);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+TEST_REAL(s24_15_over_http_2_a_body_that_ends_spoils_none_that_comes)
+{
+    hr_task *tasks[8];
+    start();
+    open_session(true);
+    for (int i = 0; i < 8; i++)
+        tasks[i] = hr_create_task(NULL, i < 4 ? get_long : send_a_little, NULL);
+    for (int i = 0; i < 8; i++)
+        ASSERT_ERR(hr_join(tasks[i]), 0);
     stop();
 }

@@ -40,7 +40,7 @@ static void speak_unasked(void)
 static void send_in_pieces(void)
 {
     hr_auto(hr_http_closep) hr_http_response *response = NULL;
-    struct hr_http_request request = {.url = rig_url("/pieces"), .stream = true};
+    struct hr_http_request request = {.url = rig_url("/pieces"), .stream = true, .body_size = 5};
     const char *text;
     ASSERT_ERR(hr_http_begin(rig.session, &request, &response), 0);
     ASSERT_ERR(hr_http_write(response, "piece", 5), 0);
