@@ -129,7 +129,7 @@ int hr__mysql_borrow(hr_mysql_pool *pool, hr_mysql_conn **ret)
     conn->pool = pool->pool;
     conn->given_back = false;
     conn->scope = false;
-    conn->ended = false;
+    conn->ended = conn->to_stand_alone = false;
     conn->ahead_refused = false;
     conn->savepoints = conn->undo = 0;
     *ret = conn;
@@ -211,7 +211,7 @@ static hr_async int exec_prepared(hr_mysql_conn *conn, const char *sql, struct h
 int(hr_mysql_exec)(hr_mysql_conn *conn, const char *sql, struct hr_mysql_args args)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, sql, 0);
+    int r = hr__mysql_enter_statement(&call, conn, sql, 0);
     if (r < 0)
         return r;
     r = args.count ? exec_prepared(conn, sql, args) : exec_text(conn, sql);
@@ -240,7 +240,7 @@ int(hr_mysql_query)(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
                     struct hr_mysql_args args)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, sql, 0);
+    int r = hr__mysql_enter_statement(&call, conn, sql, 0);
     if (r < 0)
         return r;
     hr_auto(hr_mysql_result_freep) hr_mysql_result *result = NULL;

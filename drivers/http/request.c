@@ -36,9 +36,9 @@ static bool may_have_body(const char *method)
 }
 
 /* Where a body of unknown size ends, libcurl before 8.1 overwrites what it holds back of another
- * answer on the same connection of HTTP/2 (http2_data_done_send(), curl issue 10525 is of its kind).
- * So such a body goes alone: on a connection of its own, which nobody else is lent, since its TLS is
- * another by an option that means nothing from TLS 1.1 on. */
+ * answer on the same connection of HTTP/2 (in http2_data_done_send(); curl issue 10525 is of its
+ * kind). So such a body goes alone: on a connection of its own, which nobody else is lent, since
+ * its TLS is another by an option that means nothing from TLS 1.1 on. */
 static void keep_alone(CURL *easy)
 {
     if (curl_version_info(CURLVERSION_NOW)->version_num >= 0x080100)

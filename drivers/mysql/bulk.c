@@ -349,7 +349,7 @@ static hr_async int run(struct bulk *bulk, size_t from)
     if (r < 0)
         return r;
     struct hr__mysql_call call;
-    r = hr__mysql_enter(&call, conn, bulk->sql, 0);
+    r = hr__mysql_enter_statement(&call, conn, bulk->sql, 0);
     return r < 0 ? r : hr__mysql_leave(&call, send_all(bulk, from));
 }
 

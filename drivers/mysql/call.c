@@ -235,6 +235,18 @@ int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, const char
     return r < 0 ? hr__mysql_leave(call, r) : 0;
 }
 
+int hr__mysql_enter_statement(struct hr__mysql_call *call, hr_mysql_conn *conn, const char *sql,
+                              hr_usec limit)
+{
+    int r = hr__mysql_enter(call, conn, sql, limit);
+    if (hr_likely(r < 0 || !conn->to_stand_alone))
+        return r;
+    conn->to_stand_alone = false;
+    if (!(conn->mysql->server_status & SERVER_STATUS_AUTOCOMMIT))
+        r = hr__mysql_send_ahead(conn, "SET autocommit = 1");
+    return r < 0 ? hr__mysql_leave(call, r) : r;
+}
+
 /* The record of a call that its limit or a cancel has cut: how long it had, and what was asked,
  * which comes last, as a long record is cut at its end. */
 static int cut_short(const struct hr__mysql_call *call, int code)

@@ -21,6 +21,11 @@ struct hr__mysql_call {
 hr_async int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, const char *sql,
                              hr_usec limit);
 
+/* The same for a statement of the caller's. On a transaction's loan in which none is open it stands
+ * alone: else it would be in one that nobody commits. */
+hr_async int hr__mysql_enter_statement(struct hr__mysql_call *call, hr_mysql_conn *conn,
+                                       const char *sql, hr_usec limit);
+
 /* Goes back to the savepoint whose scope was left, if any. What fails here leaves the transaction
  * as it should not be, so nothing more is done on the connection. */
 hr_async int hr__mysql_go_back(hr_mysql_conn *conn);

@@ -37,7 +37,8 @@ struct hr_mysql_conn {
     uint64_t transaction;              /* counts those of this connection */
     unsigned savepoints;               /* set in the present one and open */
     unsigned undo;                     /* the one to go back to before anything else; 0: none */
-    bool closed_well; /* the latest transaction was committed or rolled back by name */
+    bool closed_well;    /* the latest transaction was committed or rolled back by name */
+    bool to_stand_alone; /* since then, or since the loan began, no statement was asked */
     bool is_mariadb, has_bulk;
     bool repeats_no_columns; /* whose descriptions were told when a statement was prepared */
     bool read_only;          /* when the session was set up */

@@ -99,8 +99,11 @@ void hr_mysql_cursor_freep(hr_mysql_cursor **cursor)
     *cursor = hr_mysql_cursor_free(*cursor);
 }
 
-static int enter(struct hr__mysql_call *call, hr_mysql_cursor *cursor, const char *sql,
-                 hr_usec limit)
+typedef int enter_fn(struct hr__mysql_call *call, hr_mysql_conn *conn, const char *sql,
+                     hr_usec limit);
+
+static int enter_by(enter_fn *enter, struct hr__mysql_call *call, hr_mysql_cursor *cursor,
+                    const char *sql, hr_usec limit)
 {
     if (!cursor)
         return hr__missing_object("mysql: a cursor");
@@ -108,14 +111,20 @@ static int enter(struct hr__mysql_call *call, hr_mysql_cursor *cursor, const cha
     if (!conn)
         return hr_fail(HR_ECLOSED, "mysql: this cursor's connection was given back");
     if (!holds(cursor))
-        return hr__mysql_enter(call, conn, sql, limit);
+        return enter(call, conn, sql, limit);
     unsigned undo = conn->undo; /* for when no rows are left */
     conn->held = NULL;
     conn->undo = 0;
-    int r = hr__mysql_enter(call, conn, sql, limit);
+    int r = enter(call, conn, sql, limit);
     conn->held = cursor;
     conn->undo = undo;
     return r;
+}
+
+static int enter(struct hr__mysql_call *call, hr_mysql_cursor *cursor, const char *sql,
+                 hr_usec limit)
+{
+    return enter_by(hr__mysql_enter, call, cursor, sql, limit);
 }
 
 /* The reply was read to its end, or can be read no further. */
@@ -317,7 +326,7 @@ static hr_async int execute(struct hr__mysql_call *call, hr_mysql_cursor *cursor
 int(hr_mysql_execute)(hr_mysql_cursor *cursor, const char *sql, struct hr_mysql_args args)
 {
     struct hr__mysql_call call;
-    int r = enter(&call, cursor, sql, 0);
+    int r = enter_by(hr__mysql_enter_statement, &call, cursor, sql, 0);
     return r < 0 ? r : leave(&call, cursor, execute(&call, cursor, args));
 }
 

@@ -96,7 +96,7 @@ int(hr_mysql_load)(hr_mysql_conn *conn, const char *sql, hr_mysql_load_fn *fn, v
     }
     struct load load = {.conn = conn, .fn = fn, .arg = arg};
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, sql, 0);
+    int r = hr__mysql_enter_statement(&call, conn, sql, 0);
     if (r < 0)
         return r;
     r = hr__mysql_leave(&call, run(&load, sql));

@@ -138,7 +138,7 @@ static int describe_fields(MYSQL_STMT *handle, struct hr_mysql_field **ret)
 int(hr_mysql_describe)(hr_mysql_conn *conn, const char *select, struct hr_mysql_field **ret)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, conn, select, 0);
+    int r = hr__mysql_enter_statement(&call, conn, select, 0);
     if (r < 0)
         return r;
     struct hr__mysql_stmt *stmt;

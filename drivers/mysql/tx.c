@@ -52,7 +52,7 @@ static hr_async int begin(hr_mysql_conn *conn, const struct hr_mysql_tx_options 
     conn->savepoints = 0;
     conn->scope = true;
     conn->ended = false;
-    conn->closed_well = false;
+    conn->closed_well = conn->to_stand_alone = false;
     return 0;
 }
 
@@ -67,7 +67,7 @@ int(hr_mysql_tx_acquire)(hr_mysql_pool *pool, hr_mysql_tx **ret)
 {
     int r = hr__mysql_borrow(pool, ret);
     if (r >= 0)
-        (*ret)->closed_well = true;
+        (*ret)->closed_well = (*ret)->to_stand_alone = true;
     return r;
 }
 
@@ -107,7 +107,7 @@ static hr_async int exec_ahead(hr_mysql_tx *tx, const char *sql)
 int(hr_mysql_exec_ahead)(hr_mysql_tx *tx, const char *sql)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter(&call, tx, sql, 0);
+    int r = hr__mysql_enter_statement(&call, tx, sql, 0);
     return r < 0 ? r : hr__mysql_leave(&call, exec_ahead(tx, sql));
 }
 
@@ -125,7 +125,7 @@ static hr_async int end(hr_mysql_tx *tx, const char *sql)
     r = hr__mysql_leave(&call, hr__mysql_run(tx, sql));
     if (r >= 0) {
         tx->ended = true;
-        tx->closed_well = true;
+        tx->closed_well = tx->to_stand_alone = true;
     }
     return r;
 }

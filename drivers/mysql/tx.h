@@ -6,7 +6,9 @@
 
 #include "drivers/mysql.h"
 
-/* A connection inside a transaction: every call on connections takes one. */
+/* A connection inside a transaction: every call on connections takes one. A statement that comes
+ * when none is open, after commit or rollback or before the first restart, stands alone, as on a
+ * connection of hr_mysql_acquire(). */
 typedef hr_mysql_conn hr_mysql_tx;
 
 /* Borrows a connection and sends BEGIN; the answer is read together with the first statement's,

@@ -174,7 +174,7 @@ TEST_REAL(a_refused_begin_commits_nothing_of_what_was_sent_behind_it)
     ASSERT_EQ(mysql_send_query(tx->mysql, refused, strlen(refused)), 0);
     tx->ahead = refused;
     tx->scope = true;
-    tx->ended = false;
+    tx->ended = tx->to_stand_alone = false;
     ASSERT_ERR(hr_mysql_exec(tx, "INSERT INTO t VALUES (1)", HR_NO_ARGS), HR_EREPLY);
     ASSERT_EQ(hr_last_error()->native, 1064);
     ASSERT_ERR(hr_mysql_commit(tx), -ENOTCONN);

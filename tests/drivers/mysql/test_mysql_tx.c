@@ -127,6 +127,32 @@ TEST_REAL(s23_7_a_transaction_rolled_back_can_be_begun_again)
     mysql_test_done(pool);
 }
 
+/* Where nobody would commit it, a statement's work is its own. */
+TEST_REAL(s23_7_a_statement_before_and_after_a_transaction_stands_alone)
+{
+    mysql_test_table("id INT PRIMARY KEY");
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    for (int round = 0; round < 2; round++) { /* on a session that is new, and one that served */
+        hr_mysql_tx *tx = NULL;
+        int id = 10 * round;
+        ASSERT_ERR(hr_mysql_tx_acquire(pool, &tx), 0);
+        mysql_test_insert(tx, id);
+        ASSERT_ERR(hr_mysql_restart(tx), 0);
+        mysql_test_insert(tx, id + 1);
+        ASSERT_ERR(hr_mysql_commit(tx), 0);
+        mysql_test_insert(tx, id + 2);
+        ASSERT_ERR(hr_mysql_commit(tx), -EINVAL); /* it is there already */
+        ASSERT_ERR(hr_mysql_restart(tx), 0);
+        mysql_test_insert(tx, id + 3);
+        ASSERT_ERR(hr_mysql_rollback(tx), 0);
+        ASSERT_EQ(hr_mysql_exec(tx, "INSERT INTO t VALUES (?)", HR_ARGS(hr_i(id + 4))), 1);
+        mysql_test_insert(tx, id + 5);
+        hr_mysql_tx_end(&tx);
+        ASSERT_EQ(mysql_test_number("SELECT COUNT(*) FROM t"), 5 * (round + 1));
+    }
+    mysql_test_done(pool);
+}
+
 TEST_REAL(a_statement_that_commits_by_itself_is_noticed)
 {
     mysql_test_table("id INT PRIMARY KEY");
