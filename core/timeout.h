@@ -13,8 +13,8 @@
 
 /* Waits for the future at most so long; takes the caller's reference. Past the limit the inner is
  * cancelled and awaited: -ETIMEDOUT (sent tells of a request that had left), unless it ended with a
- * value or an error of its own all the same, which then is the result. HR_FOREVER arms no timer; ≤ 0 only looks. An inner that is done
- * is never a timeout.
+ * value or an error of its own all the same, which then is the result. HR_FOREVER arms no timer;
+ * ≤ 0 only looks. An inner that is done is never a timeout.
  *   -ECANCELED   the running task was cancelled; so was the inner, which is over
  * Otherwise as hr_await(). */
 HR_PUBLIC hr_async int hr_wait_for(hr_future *future, hr_usec limit);
@@ -46,9 +46,9 @@ HR_PUBLIC int hr_timeout_enter(struct hr_timeout *scope, hr_usec limit);
 HR_PUBLIC int hr_timeout_enter_at(struct hr_timeout *scope, hr_usec moment);
 
 /* Disarms; turns -ECANCELED into -ETIMEDOUT when the scope expired and no foreign request is
- * outstanding, with what it cut short as the cause. Any other code passes through; the error of a scope that expired has the timeout
- * among its causes. One that is not entered lets the code through. -EINVAL by another task than the
- * one that entered. */
+ * outstanding, with what it cut short as the cause. Any other code passes through; the error of a
+ * scope that expired has the timeout among its causes. One that is not entered lets the code
+ * through. -EINVAL by another task than the one that entered. */
 HR_PUBLIC int hr_timeout_leave(struct hr_timeout *scope, int code);
 
 /* As leave, but 0 where that gives -ETIMEDOUT: for work that may be cut short and is good as it is.

@@ -56,7 +56,8 @@ struct hr_mysql_options {
 HR_PUBLIC hr_owned hr_mysql_pool *hr_mysql_pool_new(const struct hr_mysql_options *options);
 
 /* A pool belongs to the first loop that it is used on: another gets HR_EWRONGLOOP, from close as
- * well. free, also after the loop's end, drops all that is open.
+ * well. free, also after the loop's end, drops all that is open; what is lent goes when it is given
+ * back.
  * As hr_pool_close() and, for who will not wait until loans come back by themselves, as
  * hr_pool_terminate() in front of it. Of NULL, a pool that could not be made, the figures are
  * zeros, and there is nothing to terminate or flush. */
@@ -191,8 +192,8 @@ static inline struct hr_mysql_arg hr_named(const char *name, struct hr_mysql_arg
 HR_PUBLIC hr_async int hr_mysql_exec(hr_mysql_conn *conn, const char *sql,
                                      struct hr_mysql_args args);
 
-/* Runs a query and keeps its rows (drivers/mysql/row.h); *ret is the caller's. Returns the number
- * of rows. Of several results the first is kept. */
+/* Runs a query and keeps its rows (drivers/mysql/row.h); *ret is the caller's, and what it was
+ * before is not looked at. Returns the number of rows. Of several results the first is kept. */
 HR_PUBLIC hr_async int hr_mysql_query(hr_mysql_conn *conn, hr_mysql_result **ret, const char *sql,
                                       struct hr_mysql_args args);
 

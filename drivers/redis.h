@@ -62,9 +62,9 @@ struct hr_redis_options {
 HR_PUBLIC hr_owned hr_redis *hr_redis_new(const struct hr_redis_options *options);
 
 /* Fails what is pending with HR_ECLOSED, hangs up, waits for connections of one's own to come
- * back. Then free. close may be called twice; free alone drops everything, also after
- * the loop's end. A client belongs to the first loop that it is used on: another gets
- * HR_EWRONGLOOP, from close as well. */
+ * back. Then free. close may be called twice; free alone drops everything but those, which end when
+ * they are given back, also after the loop's end. A client belongs to the first loop that it is
+ * used on: another gets HR_EWRONGLOOP, from close as well. */
 HR_PUBLIC hr_async int hr_redis_close(hr_redis *redis);
 HR_PUBLIC hr_redis *hr_redis_free(hr_redis *redis);
 HR_PUBLIC void hr_redis_freep(hr_redis **redis);

@@ -77,6 +77,21 @@ TEST_REAL(data_is_loaded_from_a_function_that_may_wait)
     mysql_test_done(pool);
 }
 
+TEST_REAL(what_does_not_fit_where_data_is_loaded_is_warned_of)
+{
+    mysql_test_table("id INT PRIMARY KEY, v TINYINT");
+    hr_mysql_pool *pool = mysql_test_pool(NULL);
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    struct source source = {.row = 62, .rows = 66}; /* 124, 126, 128 and 130 */
+    ASSERT_ERR(load(conn, &source), 4);
+    hr_auto(hr_mysql_result_freep) hr_mysql_result *warnings = NULL;
+    ASSERT_EQ(hr_mysql_warnings(conn, &warnings), 2);
+    struct source again = {.row = 65, .rows = 67}; /* one is there already */
+    ASSERT_ERR(load(conn, &again), 1);
+    hr_mysql_release(conn);
+    mysql_test_done(pool);
+}
+
 TEST_REAL(data_that_breaks_off_is_not_loaded)
 {
     const int codes[] = {-ENOENT, -ECANCELED, 1 << 20};
