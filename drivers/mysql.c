@@ -129,8 +129,8 @@ int hr__mysql_borrow(hr_mysql_pool *pool, hr_mysql_conn **ret)
     conn->pool = pool->pool;
     conn->given_back = false;
     conn->scope = false;
-    conn->ended = conn->to_stand_alone = false;
-    conn->ahead_refused = false;
+    conn->ended = conn->closed_well = conn->to_stand_alone = false;
+    conn->ahead_refused = conn->ahead_doubtful = false;
     conn->savepoints = conn->undo = 0;
     *ret = conn;
     return 0;

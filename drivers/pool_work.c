@@ -176,8 +176,9 @@ static unsigned count_missing(const hr_pool *pool)
 
 bool hr__pool_endures(const hr_pool *pool)
 {
-    return pool->options.patience > 0 && pool->ops->may_pass && !pool->up && pool->error.code < 0 &&
-           pool->ops->may_pass(&pool->error);
+    const struct hr_error *why = &pool->error;
+    return pool->options.patience > 0 && pool->ops->may_pass && !pool->up && why->code < 0 &&
+           why->code != -ENOMEM && pool->ops->may_pass(why);
 }
 
 /* Borrowers wait on for what is lent, being reset or opened; with none of that left the reason why

@@ -65,11 +65,13 @@ static bool watch(struct hr__http_socket *at)
     return events == 0 || hr_loop_event_add(at->session->loop, at->event) == 0;
 }
 
-/* Over HTTP/1 by whatever comes; over HTTP/2 a server may speak at any time. */
+/* Over HTTP/1 by whatever comes; over HTTP/2 a server may speak at any time. It is looked for
+ * again, as libcurl may have read since what the loop was told of. */
 static bool has_ended(const struct hr__http_socket *at)
 {
-    struct pollfd end = {.fd = event_get_fd(at->event), .events = POLLRDHUP};
-    return is_idle(at) && (is_of_http_1(at) || poll(&end, 1, 0) > 0);
+    short signs = is_of_http_1(at) ? POLLRDHUP | POLLIN : POLLRDHUP;
+    struct pollfd end = {.fd = event_get_fd(at->event), .events = signs};
+    return is_idle(at) && poll(&end, 1, 0) > 0;
 }
 
 static void shut_down(struct hr__http_socket *at)

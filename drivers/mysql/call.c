@@ -97,7 +97,7 @@ static bool is_read_only(const hr_mysql_conn *conn, unsigned number, const char 
     case ER_RUNNING_WITH_REPLICATION:
         return true;
     case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
-        return conn->read_only;
+        return conn->begins_read_only;
     case ER_OPTION_PREVENTS_STATEMENT:
         return strstr(text, "read-only") || strstr(text, "read_only");
     }
@@ -241,7 +241,7 @@ int hr__mysql_enter_statement(struct hr__mysql_call *call, hr_mysql_conn *conn, 
     int r = hr__mysql_enter(call, conn, sql, limit);
     if (hr_likely(r < 0 || !conn->to_stand_alone))
         return r;
-    conn->to_stand_alone = false;
+    conn->to_stand_alone = conn->scope = false;
     if (!(conn->mysql->server_status & SERVER_STATUS_AUTOCOMMIT))
         r = hr__mysql_send_ahead(conn, "SET autocommit = 1");
     return r < 0 ? hr__mysql_leave(call, r) : r;
@@ -266,9 +266,7 @@ static int cut_short(const struct hr__mysql_call *call, int code)
                           sent ? "the answer" : "it was sent", limit, to, sql);
 }
 
-/* A procedure or a block may begin a transaction or end one and be refused then, and what defines
- * data ends it before it is; error packets do not say so. */
-static bool may_leave_open(const hr_mysql_conn *conn, const char *sql)
+bool hr__mysql_may_leave_open(const hr_mysql_conn *conn, const char *sql)
 {
     static const char *const simple[] = {"select", "insert", "update", "delete", "replace", "load"};
     const char *verb = hr__mysql_skip_space(sql), *end = *verb ? hr__mysql_skip_piece(verb) : verb;
@@ -294,7 +292,8 @@ static hr_async int settle_doubt(hr_mysql_conn *conn, int code)
 int hr__mysql_leave(struct hr__mysql_call *call, int code)
 {
     hr_mysql_conn *conn = call->conn;
-    if (hr_unlikely(code < 0) && may_leave_open(conn, call->sql))
+    if (hr_unlikely(code < 0) && (hr__mysql_may_leave_open(conn, call->sql) ||
+                                  (conn->ahead_refused && conn->ahead_doubtful)))
         code = settle_doubt(conn, code);
     conn->busy = false;
     if (conn->wait.failed == 0)

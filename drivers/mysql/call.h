@@ -26,6 +26,10 @@ hr_async int hr__mysql_enter(struct hr__mysql_call *call, hr_mysql_conn *conn, c
 hr_async int hr__mysql_enter_statement(struct hr__mysql_call *call, hr_mysql_conn *conn,
                                        const char *sql, hr_usec limit);
 
+/* Whether a statement that is refused may have begun a transaction or ended one before: a procedure
+ * or a block, and what defines data. Error packets do not say so. */
+bool hr__mysql_may_leave_open(const hr_mysql_conn *conn, const char *sql);
+
 /* Goes back to the savepoint whose scope was left, if any. What fails here leaves the transaction
  * as it should not be, so nothing more is done on the connection. */
 hr_async int hr__mysql_go_back(hr_mysql_conn *conn);

@@ -146,6 +146,8 @@ static void note_variable(hr_mysql_conn *conn, const char *name, const char *val
         conn->timeout_ends = strcmp(value, "ON") == 0;
     else if (strstr(name, "read_only")) /* the server, its tables, transactions by default */
         conn->read_only |= strcmp(value, "OFF") != 0;
+    if (strcmp(name, "tx_read_only") == 0 || strcmp(name, "transaction_read_only") == 0)
+        conn->begins_read_only = strcmp(value, "OFF") != 0;
 }
 
 static hr_async int set_up_session(hr_mysql_conn *conn)
@@ -356,7 +358,7 @@ static hr_async int reset(hr_mysql_conn *conn)
         return r;
     r = hr__mysql_run(conn, "ROLLBACK");
     if (r >= 0 && conn->altered) {
-        r = hr__mysql_run(conn, conn->read_only ? ISOLATION : ISOLATION ", READ WRITE");
+        r = hr__mysql_run(conn, conn->begins_read_only ? ISOLATION : ISOLATION ", READ WRITE");
         conn->altered = r < 0;
     }
     return hr__mysql_leave(&call, r);

@@ -19,10 +19,11 @@ struct hr_mysql_conn {
     struct hr__mysql_stmts stmts;
     struct hr_list cursors;       /* of struct hr_mysql_cursor */
     struct hr_mysql_cursor *held; /* the one whose result is not read to its end, or NULL */
-    const char *ahead;  /* a statement that was sent and whose reply nobody has read, or NULL */
-    bool ahead_exec;    /* and another one behind it: of hr_mysql_exec_ahead() */
-    int ahead_error;    /* the code that either failed with while a prepared statement was run */
-    bool ahead_refused; /* the transaction is lost: its statement sent ahead was refused */
+    const char *ahead;   /* a statement that was sent and whose reply nobody has read, or NULL */
+    bool ahead_exec;     /* and another one behind it: of hr_mysql_exec_ahead() */
+    int ahead_error;     /* the code that either failed with while a prepared statement was run */
+    bool ahead_refused;  /* the transaction is lost: its statement sent ahead was refused */
+    bool ahead_doubtful; /* which may have ended it, or begun another */
     struct st_mariadb_methods methods; /* the library's, but one of ours among them */
     int (*read_stmt_result)(MYSQL *m); /* which it replaces */
     struct hr__mysql_stmt *running;    /* the statement that is executed */
@@ -42,6 +43,7 @@ struct hr_mysql_conn {
     bool is_mariadb, has_bulk;
     bool repeats_no_columns; /* whose descriptions were told when a statement was prepared */
     bool read_only;          /* when the session was set up */
+    bool begins_read_only;   /* its transactions are, by the server's default */
     bool timeout_ends;       /* 1205 rolls back the transaction (innodb_rollback_on_timeout) */
     unsigned version;
     size_t max_packet;

@@ -101,13 +101,20 @@ static hr_async int exec_ahead(hr_mysql_tx *tx, const char *sql)
     if (mysql_send_query(tx->mysql, sql, len))
         return hr__mysql_error(tx);
     tx->ahead_exec = true;
+    tx->ahead_doubtful = hr__mysql_may_leave_open(tx, sql);
     return 0;
 }
 
 int(hr_mysql_exec_ahead)(hr_mysql_tx *tx, const char *sql)
 {
     struct hr__mysql_call call;
-    int r = hr__mysql_enter_statement(&call, tx, sql, 0);
+    if (!tx)
+        return hr__missing_object("mysql: a transaction");
+    if (!sql)
+        return hr__mysql_missing(tx, "the statement");
+    if (!tx->given_back && !tx->broken && (!tx->scope || tx->ended))
+        return hr_fail(-EINVAL, "mysql %s: a statement ahead of no transaction", tx->host->name);
+    int r = hr__mysql_enter(&call, tx, sql, 0);
     return r < 0 ? r : hr__mysql_leave(&call, exec_ahead(tx, sql));
 }
 
@@ -125,7 +132,8 @@ static hr_async int end(hr_mysql_tx *tx, const char *sql)
     r = hr__mysql_leave(&call, hr__mysql_run(tx, sql));
     if (r >= 0) {
         tx->ended = true;
-        tx->closed_well = tx->to_stand_alone = true;
+        tx->closed_well = true;
+        tx->to_stand_alone |= tx->scope;
     }
     return r;
 }

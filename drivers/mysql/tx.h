@@ -43,7 +43,7 @@ HR_PUBLIC hr_async int hr_mysql_tx_acquire(hr_mysql_pool *pool, hr_mysql_tx **re
  * which saves a round trip where that is a bulk or has arguments. Should it be refused, the next
  * call fails with its code and record, whatever the server made of the call's own statement, which
  * was executed all the same: what the two did can only be rolled back, and hr_mysql_ahead_refused()
- * is true until the loan ends. 0, or codes as hr_mysql_exec(). */
+ * is true until the loan ends. 0, or codes as hr_mysql_exec(); -EINVAL where none is open. */
 HR_PUBLIC hr_async int hr_mysql_exec_ahead(hr_mysql_tx *tx, const char *sql);
 HR_PUBLIC bool hr_mysql_ahead_refused(const hr_mysql_tx *tx);
 

@@ -3,6 +3,9 @@
  * What was cut short after its request had left may have been carried out: whoever waits for it,
  * in whichever way, finds that in his record, or he would do it twice.
  */
+#include <sched.h>
+#include <stdatomic.h>
+
 #include "core/headrace.h"
 #include "tests/support/hrtest.h"
 
@@ -136,11 +139,20 @@ TEST(s21_8_so_does_who_leaves_a_group)
     }
 }
 
+static atomic_bool asked;
+
+static int ask_and_say_so(void *sent)
+{
+    atomic_store(&asked, true);
+    return request(sent);
+}
+
 static int submit_from_thread(void *loop, void **ret_value)
 {
     bool sent = true;
-    hr_thread_future *handle = hr_submit(loop, "asks", request, &sent);
-    ASSERT_ERR(hr_thread_future_wait(handle, hr_ms(1)), -ETIMEDOUT);
+    hr_thread_future *handle = hr_submit(loop, "asks", ask_and_say_so, &sent);
+    while (!atomic_load(&asked)) /* before that it would never run */
+        sched_yield();
     ASSERT_TRUE(hr_thread_future_cancel(handle));
     int r = hr_thread_future_wait(handle, HR_FOREVER);
     hr_thread_future_unref(handle);

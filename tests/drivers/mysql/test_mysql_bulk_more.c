@@ -33,11 +33,19 @@ static void batch_init(struct batch *b)
 static const char update[] = "/* all */ UPDATE t SET v = ? WHERE id = ?";
 static const char changed[] = "SELECT COUNT(*) FROM test.t WHERE v <> id";
 
-enum where { BY_ITSELF, IN_A_SCOPE, IN_ONE_BEGUN_BY_HAND };
+enum where { BY_ITSELF, AFTER_A_SCOPE, IN_A_SCOPE, IN_ONE_BEGUN_BY_HAND, WHERES };
+
+static bool is_inside(enum where where)
+{
+    return where == IN_A_SCOPE || where == IN_ONE_BEGUN_BY_HAND;
+}
 
 static hr_mysql_conn *enter(hr_mysql_pool *pool, enum where where, bool plain)
 {
-    hr_mysql_conn *conn = where == IN_A_SCOPE ? mysql_test_begin(pool) : mysql_test_acquire(pool);
+    bool scope = where == IN_A_SCOPE || where == AFTER_A_SCOPE;
+    hr_mysql_conn *conn = scope ? mysql_test_begin(pool) : mysql_test_acquire(pool);
+    if (where == AFTER_A_SCOPE)
+        ASSERT_ERR(hr_mysql_commit(conn), 0);
     if (where == IN_ONE_BEGUN_BY_HAND)
         ASSERT_ERR(hr_mysql_exec(conn, "BEGIN", HR_NO_ARGS), 0);
     conn->has_bulk = !plain;
@@ -58,7 +66,7 @@ TEST_REAL(a_bulk_updates_and_deletes)
 {
     struct batch b;
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
-    for (int way = 0; way < 6; way++) {
+    for (int way = 0; way < 2 * WHERES; way++) {
         batch_init(&b);
         hr_mysql_conn *conn = enter(pool, (enum where)(way / 2), way % 2);
         ASSERT_EQ(hr_mysql_bulk(conn, update, b.columns, 2, 0, ROWS), ROWS);
@@ -75,21 +83,21 @@ TEST_TICKING(t9_a_bulk_update_with_a_poison_row_changes_nothing)
 {
     struct batch b;
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
-    for (int way = 0; way < 6; way++) {
+    for (int way = 0; way < 2 * WHERES; way++) {
         for (int kind = 0; kind < 2; kind++) {
             batch_init(&b);
             b.values[30] = kind ? 107 : 300; /* a duplicate, out of range */
             hr_mysql_conn *conn = enter(pool, (enum where)(way / 2), way % 2);
-            if (way / 2 != BY_ITSELF)
+            if (is_inside((enum where)(way / 2)))
                 ASSERT_EQ(hr_mysql_exec(conn, "UPDATE t SET v = 200 WHERE id = 39", HR_NO_ARGS), 1);
             ASSERT_ERR(hr_mysql_bulk(conn, update, b.columns, 2, 0, ROWS), HR_EREPLY);
             ASSERT_EQ(hr_last_error()->native, kind ? 1062 : 1264);
             ASSERT_EQ(hr_mysql_refused_row(conn), way % 2 ? 31 : 0);
             /* The connection is as it was before, and so are the rows. */
-            ASSERT_EQ(hr_mysql_in_transaction(conn), way / 2 != BY_ITSELF);
+            ASSERT_EQ(hr_mysql_in_transaction(conn), is_inside((enum where)(way / 2)));
             ASSERT_EQ(hr_mysql_exec(conn, "UPDATE t SET v = 201 WHERE id = 38", HR_NO_ARGS), 1);
             leave(conn, (enum where)(way / 2));
-            ASSERT_EQ(mysql_test_number(changed), way / 2 == BY_ITSELF ? 1 : 2);
+            ASSERT_EQ(mysql_test_number(changed), is_inside((enum where)(way / 2)) ? 2 : 1);
         }
     }
     mysql_test_done(pool);
@@ -274,7 +282,7 @@ TEST_REAL(a_bulk_deletes_from_several_tables_where_no_array_does)
     struct batch b;
     static const char delete[] = "DELETE t FROM t, (SELECT 1) AS one WHERE id = ?";
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
-    for (int way = 0; way < 6; way++) {
+    for (int way = 0; way < 2 * WHERES; way++) {
         batch_init(&b);
         hr_mysql_conn *conn = enter(pool, (enum where)(way / 2), way % 2);
         ASSERT_EQ(hr_mysql_bulk(conn, delete, &b.columns[1], 1, 10, 3), 3);
@@ -291,7 +299,7 @@ TEST_REAL(a_bulk_update_with_settings_of_its_own_is_all_or_nothing_too)
     static const char limited[] = "SET STATEMENT max_statement_time = 9 FOR "
                                   "UPDATE t SET v = ? WHERE id = ?";
     hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
-    for (int way = 0; way < 6; way++) {
+    for (int way = 0; way < 2 * WHERES; way++) {
         batch_init(&b);
         hr_mysql_conn *conn = enter(pool, (enum where)(way / 2), way % 2);
         b.values[30] = 107; /* a duplicate */
