@@ -23,9 +23,9 @@ struct hr_future {
     bool sent;       /* of a cancelled one: a request had left for a server */
     void *value;
     hr_free_fn *free_value; /* NULL once the value was taken */
-    struct hr_error
-        *error; /* on the heap; NULL with a code < 0: memory was out. Of a cancelled one:
-                               what is to be known of what was sent, or NULL */
+    /* On the heap; NULL with a code < 0: memory was out. Of a cancelled one what tells of the
+     * request that was sent, or NULL. */
+    struct hr_error *error;
     char *cancel_reason;
     struct hr__waiter *awaiter; /* the task that waits alone, or came first; NULL: none such */
     struct hr_list watches;     /* of who came after, or waits otherwise, in that order */

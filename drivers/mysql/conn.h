@@ -31,7 +31,7 @@ struct hr_mysql_conn {
     bool busy;                         /* a call is under way */
     bool given_back;                   /* not lent: only the pool's hooks may use it */
     bool broken;                       /* of no further use */
-    bool scope;                        /* lent by hr_mysql_begin() */
+    bool scope;                        /* begun by name, until a statement stands alone */
     bool ended;                        /* since BEGIN: the transaction is no longer open */
     bool altered;                      /* how transactions are by default, until the pool's reset */
     bool doubtful;                     /* a transaction may be open: no status has come since */

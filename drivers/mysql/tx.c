@@ -113,7 +113,8 @@ int(hr_mysql_exec_ahead)(hr_mysql_tx *tx, const char *sql)
     if (!sql)
         return hr__mysql_missing(tx, "the statement");
     if (!tx->given_back && !tx->broken && (!tx->scope || tx->ended))
-        return hr_fail(-EINVAL, "mysql %s: a statement ahead of no transaction", tx->host->name);
+        return hr_fail(-EINVAL, "mysql %s: no transaction is open to send a statement ahead in",
+                       tx->host->name);
     int r = hr__mysql_enter(&call, tx, sql, 0);
     return r < 0 ? r : hr__mysql_leave(&call, exec_ahead(tx, sql));
 }

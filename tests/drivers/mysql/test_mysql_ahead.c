@@ -118,6 +118,45 @@ TEST_REAL(a_statement_sent_ahead_and_left_alone_is_rolled_back)
     mysql_test_done(pool);
 }
 
+TEST_REAL(nothing_is_sent_ahead_where_it_could_not_be_rolled_back)
+{
+    static const char insert[] = "INSERT INTO t VALUES (1)";
+    mysql_test_table("id INT PRIMARY KEY");
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    hr_mysql_tx *tx = NULL;
+    ASSERT_ERR(hr_mysql_tx_acquire(pool, &tx), 0);
+    ASSERT_ERR(hr_mysql_exec_ahead(tx, insert), -EINVAL);
+    ASSERT_ERR(hr_mysql_restart(tx), 0);
+    ASSERT_ERR(hr_mysql_exec_ahead(tx, insert), 0);
+    ASSERT_ERR(hr_mysql_rollback(tx), 0);
+    ASSERT_ERR(hr_mysql_exec_ahead(tx, insert), -EINVAL);
+    hr_mysql_tx_end(&tx);
+    hr_mysql_conn *conn = mysql_test_acquire(pool);
+    ASSERT_ERR(hr_mysql_exec_ahead(conn, insert), -EINVAL);
+    ASSERT_STR(mysql_test_value(conn, "SELECT COUNT(*) FROM t", HR_NO_ARGS), "0");
+    hr_mysql_release(conn);
+    mysql_test_done(pool);
+}
+
+/* What the server says of it does not tell that it has ended the transaction. */
+TEST_REAL(a_procedure_sent_ahead_that_rolls_back_and_is_refused_has_ended_the_transaction)
+{
+    mysql_test_table("id INT PRIMARY KEY");
+    mariadb_server_sql(mariadb_server_shared(),
+                       "CREATE OR REPLACE PROCEDURE test.gives_up() BEGIN ROLLBACK; "
+                       "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END");
+    hr_mysql_pool *pool = mysql_test_pool(&(struct hr_mysql_options){.connections = 1});
+    hr_mysql_tx *tx = mysql_test_begin(pool);
+    mysql_test_insert(tx, 1);
+    ASSERT_ERR(hr_mysql_exec_ahead(tx, "CALL gives_up()"), 0);
+    ASSERT_ERR(hr_mysql_exec(tx, "SELECT 1", HR_NO_ARGS), HR_EREPLY);
+    ASSERT_FALSE(hr_mysql_in_transaction(tx));
+    ASSERT_ERR(hr_mysql_commit(tx), -EINVAL);
+    hr_mysql_tx_end(&tx);
+    mariadb_server_sql(mariadb_server_shared(), "DROP PROCEDURE test.gives_up");
+    mysql_test_done(pool);
+}
+
 /* BEGIN ahead of the first statement. */
 
 static int first_statement(void *arg)
